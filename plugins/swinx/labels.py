@@ -1,0 +1,110 @@
+"""The FLARE-23 classes: names, scoring tolerances, paired organs, label maps of other tools.
+
+Source of classes and tolerances: MICCAI FLARE 2023 challenge, https://codalab.lisn.upsaclay.fr/competitions/12239,
+and its evaluation script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+
+__all__ = [
+    "CLASS_NAMES",
+    "LEFT_RIGHT_PAIRS",
+    "NSD_TOLERANCE_MM",
+    "NUM_CLASSES",
+    "ORGANS",
+    "TOTALSEGMENTATOR_TO_FLARE",
+    "FlareLabel",
+    "class_name",
+]
+
+
+class FlareLabel(IntEnum):
+    """Class ids of FLARE-23, as stored in label files."""
+
+    BACKGROUND = 0
+    LIVER = 1
+    RIGHT_KIDNEY = 2
+    SPLEEN = 3
+    PANCREAS = 4
+    AORTA = 5
+    INFERIOR_VENA_CAVA = 6
+    RIGHT_ADRENAL_GLAND = 7
+    LEFT_ADRENAL_GLAND = 8
+    GALLBLADDER = 9
+    ESOPHAGUS = 10
+    STOMACH = 11
+    DUODENUM = 12
+    LEFT_KIDNEY = 13
+    TUMOR = 14
+
+
+def class_name(label: int) -> str:
+    """Return the name used in tables and metadata, e.g. ``"right kidney"``.
+
+    Raises:
+        ValueError: If ``label`` is not in 0..14.
+
+    Examples:
+        >>> class_name(2)
+        'right kidney'
+    """
+    return FlareLabel(label).name.lower().replace("_", " ")
+
+
+NUM_CLASSES = len(FlareLabel)
+"""Background, 13 organs and tumour."""
+
+CLASS_NAMES: tuple[str, ...] = tuple(class_name(label) for label in FlareLabel)
+"""Names in class order; the index is the class id."""
+
+ORGANS: tuple[FlareLabel, ...] = tuple(FlareLabel)[1:14]
+"""The 13 organs, in class order."""
+
+LEFT_RIGHT_PAIRS: tuple[tuple[FlareLabel, FlareLabel], ...] = (
+    (FlareLabel.RIGHT_KIDNEY, FlareLabel.LEFT_KIDNEY),
+    (FlareLabel.RIGHT_ADRENAL_GLAND, FlareLabel.LEFT_ADRENAL_GLAND),
+)
+"""Classes that trade places when a scan is mirrored left to right."""
+
+NSD_TOLERANCE_MM: Mapping[FlareLabel, float] = MappingProxyType(
+    {
+        FlareLabel.LIVER: 5.0,
+        FlareLabel.RIGHT_KIDNEY: 3.0,
+        FlareLabel.SPLEEN: 3.0,
+        FlareLabel.PANCREAS: 5.0,
+        FlareLabel.AORTA: 2.0,
+        FlareLabel.INFERIOR_VENA_CAVA: 2.0,
+        FlareLabel.RIGHT_ADRENAL_GLAND: 2.0,
+        FlareLabel.LEFT_ADRENAL_GLAND: 2.0,
+        FlareLabel.GALLBLADDER: 2.0,
+        FlareLabel.ESOPHAGUS: 3.0,
+        FlareLabel.STOMACH: 5.0,
+        FlareLabel.DUODENUM: 7.0,
+        FlareLabel.LEFT_KIDNEY: 3.0,
+        FlareLabel.TUMOR: 2.0,
+    }
+)
+"""Tolerance of the normalised surface Dice, in mm, by class."""
+
+TOTALSEGMENTATOR_TO_FLARE: Mapping[int, FlareLabel] = MappingProxyType(
+    {
+        1: FlareLabel.SPLEEN,
+        2: FlareLabel.RIGHT_KIDNEY,
+        3: FlareLabel.LEFT_KIDNEY,
+        4: FlareLabel.GALLBLADDER,
+        5: FlareLabel.LIVER,
+        6: FlareLabel.STOMACH,
+        7: FlareLabel.PANCREAS,
+        8: FlareLabel.RIGHT_ADRENAL_GLAND,
+        9: FlareLabel.LEFT_ADRENAL_GLAND,
+        15: FlareLabel.ESOPHAGUS,
+        19: FlareLabel.DUODENUM,
+        52: FlareLabel.AORTA,
+        63: FlareLabel.INFERIOR_VENA_CAVA,
+    }
+)
+"""TotalSegmentator v2 ids (https://github.com/wasserth/TotalSegmentator) to FLARE ids; other ids are background."""

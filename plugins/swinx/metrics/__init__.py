@@ -1,0 +1,5 @@
+"""The FLARE scorer."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""Tables and pictures."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

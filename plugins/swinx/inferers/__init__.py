@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from swinx.inferers.label_windows import SlidingWindowLabelInferer, sliding_window_labels
+
+__all__ = ["SlidingWindowLabelInferer", "sliding_window_labels"]

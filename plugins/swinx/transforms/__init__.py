@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from swinx.transforms.ct_preprocessing import CTPreprocessingd
+from swinx.transforms.mirroring import RandLeftRightFlipd
+from swinx.transforms.restore_labels import RestoreLabelsd
+
+__all__ = ["CTPreprocessingd", "RandLeftRightFlipd", "RestoreLabelsd"]

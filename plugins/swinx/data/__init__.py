@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from swinx.data.demo_cohort import write_demo_cohort
+from swinx.data.demo_ct import fetch_demo_ct
+
+__all__ = [
+    "fetch_demo_ct",
+    "write_demo_cohort",
+]

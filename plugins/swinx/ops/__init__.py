@@ -2,4 +2,18 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from swinx.ops.grids import axial_axis, check_affine, check_spacing, compare_grids, grid_difference_mm, voxel_sizes_mm
+from swinx.ops.volume_checks import find_image_faults, find_image_notes, find_label_faults, label_values
+
+__all__ = [
+    "axial_axis",
+    "check_affine",
+    "check_spacing",
+    "compare_grids",
+    "find_image_faults",
+    "find_image_notes",
+    "find_label_faults",
+    "grid_difference_mm",
+    "label_values",
+    "voxel_sizes_mm",
+]

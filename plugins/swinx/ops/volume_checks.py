@@ -1,0 +1,144 @@
+"""What makes the voxels of an image or of a label map unusable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swinx.labels import NUM_CLASSES
+from swinx.ops.grids import check_affine
+
+__all__ = ["find_image_faults", "find_image_notes", "find_label_faults", "find_shape_faults", "label_values"]
+
+_MIN_SIDE = 2
+_MANY = 10
+_AIR_HU = -200
+_DENSEST_HU = 32767
+
+
+def find_shape_faults(shape: Sequence[int], channels: int = 1) -> list[str]:
+    """Return why an array of this shape is no 3D volume; an empty list if it is one.
+
+    Args:
+        shape: Array shape without channels.
+        channels: Values per voxel: 1 for a scan or a label map, 3 for RGB.
+
+    Examples:
+        >>> find_shape_faults((512, 512, 1))
+        ['single slice: shape 512 x 512 x 1 needs at least 2 voxels along each axis']
+    """
+    written = " x ".join(str(int(side)) for side in shape)
+    if channels != 1:
+        return [f"{channels} values per voxel (RGB or vector image); a CT has one"]
+    if len(shape) != 3:
+        return [f"{len(shape)}D volume of shape {written or '()'}; give one 3D volume per file"]
+    if 0 in shape:
+        return [f"zero size: shape {written} holds no voxels"]
+    if min(shape) < _MIN_SIDE:
+        return [f"single slice: shape {written} needs at least {_MIN_SIDE} voxels along each axis"]
+    return []
+
+
+def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -> list[str]:
+    """Return why an image cannot be segmented; an empty list if it can.
+
+    Args:
+        array: Voxels in HU, any shape and dtype.
+        affine: If given, the 4x4 voxel-to-world matrix in mm is checked as well.
+
+    Returns:
+        One sentence per fault: not 3D, RGB or complex, no voxels, single slice, NaN or infinite voxels
+        (counted), one and the same value everywhere, unusable affine.
+    """
+    if faults := _find_storage_faults(array):
+        return faults
+    faults = [] if affine is None else check_affine(affine, array.shape)
+    # NaN spreads through min and max, so two passes without a temporary array settle the usual case.
+    with np.errstate(invalid="ignore"):
+        low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        nans, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+        faults.append(f"{nans} NaN and {infinite} infinite of {array.size} voxels")
+    elif low == high:
+        faults.append(f"constant image: every voxel is {float(low):g}")
+    return faults
+
+
+def find_image_notes(array: NDArray[Any]) -> list[str]:
+    """Return what is odd about the values of a CT in HU, though it can be segmented.
+
+    Args:
+        array: A volume in which :func:`find_image_faults` found nothing.
+
+    Examples:
+        >>> find_image_notes(np.arange(256).reshape(4, 8, 8))
+        ['values 0..255 hold no air (nothing below -200); are they Hounsfield units?']
+    """
+    low, high = float(array.min()), float(array.max())
+    if low > _AIR_HU:
+        return [f"values {low:g}..{high:g} hold no air (nothing below {_AIR_HU}); are they Hounsfield units?"]
+    if high > _DENSEST_HU:
+        return [f"values {low:g}..{high:g} exceed what a CT stores ({_DENSEST_HU}); are they Hounsfield units?"]
+    return []
+
+
+def find_label_faults(array: NDArray[Any], num_classes: int = NUM_CLASSES, allow_empty: bool = False) -> list[str]:
+    """Return why a label map cannot be used; an empty list if it can.
+
+    Args:
+        array: Class ids, any shape and dtype.
+        num_classes: Ids 0..``num_classes`` - 1 are allowed.
+        allow_empty: Accept a map that is background everywhere.
+
+    Returns:
+        One sentence per fault: not 3D, RGB or complex, no voxels, single slice, NaN or infinite,
+        values between integers, ids that are no class (named), nothing but background.
+    """
+    if faults := _find_storage_faults(array):
+        return faults
+    values = label_values(array)
+    if not np.isfinite(values).all():
+        return [f"label with {int((~np.isfinite(array)).sum())} NaN or infinite voxels"]
+    faults = []
+    whole = values == np.floor(values)
+    if not whole.all():
+        faults.append(f"label values that are not integers: {_first(values[~whole])}")
+    if (strange := values[whole & ((values < 0) | (values >= num_classes))]).size:
+        faults.append(f"label ids outside 0..{num_classes - 1}: {_first(strange)}")
+    if not faults and not allow_empty and not values.any():
+        faults.append("empty label: every voxel is background")
+    return faults
+
+
+def label_values(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the distinct values of a label map in ascending order, in the dtype of ``array``.
+
+    Works slice by slice along the last axis: sorting a whole scan at once takes many times longer.
+
+    Examples:
+        >>> label_values(np.array([[0, 3], [14, 0]])).tolist()
+        [0, 3, 14]
+    """
+    found = np.empty(0, dtype=array.dtype)
+    for index in range(array.shape[-1]):
+        part = array[..., index]
+        if part.size and part.min() == part.max():
+            part = part.flat[0]
+        found = np.union1d(found, part)
+    return found
+
+
+def _find_storage_faults(array: NDArray[Any]) -> list[str]:
+    if array.dtype.fields is not None:
+        return find_shape_faults(array.shape, channels=len(array.dtype.fields))
+    if array.dtype.kind not in "biuf":
+        return [f"voxels of type {array.dtype}; a volume of real numbers is needed"]
+    return find_shape_faults(array.shape)
+
+
+def _first(values: NDArray[Any]) -> str:
+    shown = ", ".join(f"{value:g}" if values.dtype.kind == "f" else str(value) for value in values[:_MANY].tolist())
+    return shown if values.size <= _MANY else f"{shown} and {values.size - _MANY} more"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from os import PathLike, fspath
 
-__all__ = ["CaseError", "DataListError", "WeightsError"]
+__all__ = ["CaseError", "DataListError", "WeightsError", "find_case_error"]
 
 
 class CaseError(ValueError):
@@ -31,3 +32,39 @@ class DataListError(ValueError):
 
 class WeightsError(ValueError):
     """A checkpoint does not fit the network it was given for."""
+
+
+def find_case_error(error: BaseException) -> CaseError | None:
+    """Return the :class:`CaseError` that ``error`` is or was raised from, or None.
+
+    MONAI wraps what a transform raises, and a data loader's worker process sends only the text of its
+    traceback; both are searched.
+
+    Examples:
+        >>> try:
+        ...     try:
+        ...         raise CaseError("scan.nii", "single slice")
+        ...     except CaseError as fault:
+        ...         raise RuntimeError("applying transform") from fault
+        ... except RuntimeError as wrapped:
+        ...     find_case_error(wrapped).reason
+        'single slice'
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, CaseError):
+            return current
+        if sent := _SENT_BY_WORKER.search(str(current)):
+            return CaseError(sent["path"], sent["reason"])
+        waiting += [current.__context__, current.__cause__]
+    return None
+
+
+_SENT_BY_WORKER = re.compile(
+    rf"^{re.escape(CaseError.__module__)}\.CaseError: (?P<path>.+?): (?P<reason>.+)$", re.MULTILINE
+)

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from swinx.data.case_files import find_cases
+from swinx.data.check_report import CheckReport, Finding, format_report
+from swinx.data.ct_reader import CTReader
+from swinx.data.data_list import load_data_list, write_data_list
 from swinx.data.demo_cohort import write_demo_cohort
 from swinx.data.demo_ct import fetch_demo_ct
+from swinx.data.file_kinds import case_name
+from swinx.data.flare import flare_data_list
+from swinx.data.integrity import check_data
+from swinx.data.volume_files import Volume, read_volume
 
 __all__ = [
+    "CTReader",
+    "CheckReport",
+    "Finding",
+    "Volume",
+    "case_name",
+    "check_data",
     "fetch_demo_ct",
+    "find_cases",
+    "flare_data_list",
+    "format_report",
+    "load_data_list",
+    "read_volume",
+    "write_data_list",
     "write_demo_cohort",
 ]

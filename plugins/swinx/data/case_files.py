@@ -1,0 +1,81 @@
+"""Find the scans that a user means by a file, several files, a folder or a data list."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from swinx.data.data_list import load_data_list
+from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, is_dicom_series, volume_suffix
+from swinx.errors import DataListError
+
+__all__ = ["find_cases"]
+
+PathOrPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def find_cases(
+    source: PathOrPaths, data_list: str | os.PathLike[str] | None = None, section: str = "testing"
+) -> list[dict[str, Any]]:
+    """List the scans to segment.
+
+    Args:
+        source: One file; several files or folders; a glob pattern; a folder of volumes, which may hold one
+            DICOM series per subfolder or be a DICOM series itself; or a data list (``.json``).
+        data_list: A data list whose paths are relative to the folder ``source``.
+        section: Section of the data list.
+
+    Returns:
+        Items ``{"image": path, "case": name}`` in name order, those of a data list with all their other keys.
+        A file that was named but does not exist is listed too, for its reader to report.
+
+    Raises:
+        DataListError: If there is nothing to segment, or two scans would write one output.
+    """
+    if data_list is not None:
+        if not isinstance(source, str | os.PathLike):
+            raise DataListError(f"with a data list, give the one folder it refers to, not {len(source)} paths")
+        return load_data_list(data_list, section, base_dir=source, must_exist=False)
+    if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".json":
+        return load_data_list(source, section, must_exist=False)
+    named = [source] if isinstance(source, str | os.PathLike) else list(source)
+    paths = [path for name in named for path in _expand(os.fspath(name))]
+    if not any(path.exists() for path in paths):
+        looked = ", ".join(os.fspath(name) for name in named) or "an empty list"
+        raise DataListError(
+            f"no scans found in {looked}; looked for {', '.join(VOLUME_SUFFIXES)} files and folders of DICOM slices"
+        )
+    return _items(paths)
+
+
+def _expand(name: str) -> list[Path]:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _scans_in(path)
+    if not path.exists() and glob.has_magic(name):
+        place = absolute_path(name)
+        matches = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+        return [scan for match in matches for scan in (_scans_in(match) if match.is_dir() else [match])]
+    return [path]
+
+
+def _scans_in(folder: Path) -> list[Path]:
+    if is_dicom_series(folder):
+        return [folder]
+    inside = sorted(folder.iterdir())
+    files = [path for path in inside if path.is_file() and volume_suffix(path) in VOLUME_SUFFIXES]
+    series = [path for path in inside if path.is_dir() and not path.name.startswith(".") and is_dicom_series(path)]
+    return [path for path in files if not path.name.startswith(".")] + series
+
+
+def _items(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        image = absolute_path(path)
+        other = found.setdefault(case_name(image), image)
+        if other != image:
+            raise DataListError(f"{other} and {image} are both the case {case_name(image)!r}; rename one of them")
+    return [{"image": str(found[case]), "case": case} for case in sorted(found)]

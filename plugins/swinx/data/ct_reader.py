@@ -1,0 +1,85 @@
+"""The image reader that the bundles give to MONAI's ``LoadImaged``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import PathLike
+from monai.data.image_reader import ImageReader
+from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
+from numpy.typing import NDArray
+
+from swinx.data.file_kinds import volume_suffix
+from swinx.data.volume_files import VolumeKind, read_volume
+from swinx.errors import CaseError
+
+__all__ = ["CTReader"]
+
+_logger = logging.getLogger(__name__)
+
+
+class CTReader(ImageReader):
+    """Read NIfTI by nibabel, and NRRD, MetaImage or a DICOM series by SimpleITK, with faults named.
+
+    Use it as ``LoadImaged(keys, reader=CTReader(), ensure_channel_first=True, image_only=True)``. Whatever the
+    format, the metadata has the same keys, so that batches may mix formats.
+
+    Note:
+        ``LoadImage`` answers an exception from :meth:`read` by trying its other readers, which accept what
+        this one refuses. Files are therefore opened in :meth:`get_data`, whose exceptions reach the user.
+
+    Args:
+        kind: ``"image"``, or ``"label"`` to have class ids checked too.
+        allow_empty: Accept a label map that is background everywhere.
+    """
+
+    def __init__(self, kind: VolumeKind = "image", allow_empty: bool = False) -> None:
+        super().__init__()
+        if kind not in ("image", "label"):
+            raise ValueError(f"kind is 'image' or 'label', not {kind!r}")
+        self.kind: VolumeKind = kind
+        self.allow_empty = allow_empty
+
+    def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
+        """Say whether every name has a known extension or none, as DICOM folders have."""
+        return all(volume_suffix(name) or Path(name).is_dir() for name in ensure_tuple(filename))
+
+    def read(self, data: Sequence[PathLike] | PathLike, **_kwargs: Any) -> tuple[str, ...]:
+        """Return the paths that :meth:`get_data` is to open; nothing is read yet."""
+        return tuple(os.fspath(name) for name in ensure_tuple(data))
+
+    def get_data(self, img: Sequence[str]) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Read and check the volume at the one path in ``img``.
+
+        Returns:
+            Voxels ``(X, Y, Z)`` and MONAI's metadata: ``affine`` and ``original_affine`` (RAS, mm),
+            ``spatial_shape``, ``space`` and ``original_channel_dim`` ("no channel").
+
+        Raises:
+            CaseError: If the file is missing or unusable, with every fault found.
+        """
+        path, *others = img
+        if others:
+            raise CaseError(path, f"{len(img)} files given as one case; give one volume per case")
+        volume = read_volume(path, self.kind, self.allow_empty)
+        for note in volume.notes:
+            _warn_once(path, note)
+        return volume.array, {
+            MetaKeys.AFFINE.value: volume.affine.copy(),
+            MetaKeys.ORIGINAL_AFFINE.value: volume.affine.copy(),
+            MetaKeys.SPATIAL_SHAPE.value: np.asarray(volume.array.shape),
+            MetaKeys.ORIGINAL_CHANNEL_DIM.value: float("nan"),  # MONAI's sign for "the array has no channel axis"
+            MetaKeys.SPACE.value: SpaceKeys.RAS,
+        }
+
+
+@lru_cache(maxsize=4096)
+def _warn_once(path: str, note: str) -> None:
+    """Say it in the first epoch only."""
+    _logger.warning("%s: %s", path, note)

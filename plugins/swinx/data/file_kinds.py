@@ -1,0 +1,88 @@
+"""Which files are volumes, and what a case is called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["VOLUME_SUFFIXES", "absolute_path", "case_name", "dicom_files", "is_dicom_series", "volume_suffix"]
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+DICOM_SUFFIXES = (".dcm", ".ima")
+
+VOLUME_SUFFIXES = NIFTI_SUFFIXES + ITK_SUFFIXES
+"""Extensions of files that hold a whole volume, in lower case."""
+
+_CHANNEL_SUFFIX = "_0000"
+_DICOM_PREAMBLE, _DICOM_MAGIC = 128, b"DICM"
+
+
+def absolute_path(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` from the root, without ``~`` and ``..``.
+
+    Links are not followed: data often lies behind them.
+
+    Examples:
+        >>> absolute_path("/data/a/../b").as_posix()
+        '/data/b'
+    """
+    return Path(os.path.normpath(Path(path).expanduser().absolute()))
+
+
+def volume_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the known extension of ``path`` in lower case (``".nii.gz"``), or an empty string.
+
+    Examples:
+        >>> volume_suffix("a/Scan.v2.NII.GZ")
+        '.nii.gz'
+        >>> volume_suffix("notes.txt")
+        ''
+    """
+    name = Path(path).name.lower()
+    return next((suffix for suffix in VOLUME_SUFFIXES + DICOM_SUFFIXES if name.endswith(suffix)), "")
+
+
+def case_name(path: str | os.PathLike[str]) -> str:
+    """Return the name under which results of a scan are filed: no folder, extension or ``_0000``.
+
+    A DICOM slice stands for its series and is named after its folder.
+
+    Examples:
+        >>> case_name("imagesVal/FLARE23Ts_0001_0000.nii.gz")
+        'FLARE23Ts_0001'
+        >>> case_name("patients/1.2.840.113/")
+        '1.2.840.113'
+        >>> case_name("patients/anna/IM0001.dcm")
+        'anna'
+    """
+    place = absolute_path(path)
+    suffix = volume_suffix(place)
+    if suffix in DICOM_SUFFIXES:
+        place, suffix = place.parent, ""
+    name = place.name[: len(place.name) - len(suffix)]
+    return name.removesuffix(_CHANNEL_SUFFIX) or name
+
+
+def dicom_files(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the DICOM files that lie directly in ``folder``, in name order.
+
+    A file counts by what it contains, since scanners write slices without an extension.
+    """
+    for path in sorted(Path(folder).iterdir()):
+        if path.is_file() and volume_suffix(path) not in VOLUME_SUFFIXES and _has_dicom_magic(path):
+            yield path
+
+
+def is_dicom_series(folder: str | os.PathLike[str]) -> bool:
+    """Say whether ``folder`` directly contains DICOM slices."""
+    return next(dicom_files(folder), None) is not None
+
+
+def _has_dicom_magic(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_DICOM_PREAMBLE + len(_DICOM_MAGIC))[_DICOM_PREAMBLE:] == _DICOM_MAGIC
+    except OSError:
+        return False

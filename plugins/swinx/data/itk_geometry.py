@@ -1,0 +1,40 @@
+"""SimpleITK images as arrays with RAS affines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+
+__all__ = ["affine_from_itk", "array_from_itk", "sitk"]
+
+sitk: Any = SimpleITK
+"""SimpleITK, whose Python layer carries no types."""
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def affine_from_itk(image: Any) -> NDArray[np.float64]:
+    """Return the voxel-to-RAS affine of a 3D ``SimpleITK.Image`` or ``ImageFileReader``.
+
+    ITK's world is LPS (x to the left, y to the back), so the first two rows change sign.
+
+    Examples:
+        >>> image = sitk.Image([2, 2, 2], sitk.sitkInt16)
+        >>> image.SetOrigin((10.0, 20.0, 30.0))
+        >>> affine_from_itk(image)[:3, 3].tolist()
+        [-10.0, -20.0, 30.0]
+    """
+    affine = np.eye(4)
+    direction = np.asarray(image.GetDirection(), dtype=np.float64).reshape(3, 3)
+    affine[:3, :3] = direction * np.asarray(image.GetSpacing(), dtype=np.float64)
+    affine[:3, 3] = np.asarray(image.GetOrigin(), dtype=np.float64)
+    return _LPS_TO_RAS @ affine
+
+
+def array_from_itk(image: Any) -> NDArray[Any]:
+    """Return the voxels of a 3D ``SimpleITK.Image`` in ``(x, y, z)`` index order, as a copy that outlives it."""
+    array: NDArray[Any] = sitk.GetArrayFromImage(image)
+    return array.transpose()

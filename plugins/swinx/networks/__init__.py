@@ -2,4 +2,20 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from swinx.networks.checkpoint import read_checkpoint, save_weights
+from swinx.networks.convert import convert_reference_weights
+from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
+from swinx.networks.swinx_seg import SwinXSeg
+from swinx.networks.weights import LoadReport, MisShaped, load_weights
+
+__all__ = [
+    "LoadReport",
+    "MisShaped",
+    "SwinEncoder",
+    "SwinFeatures",
+    "SwinXSeg",
+    "convert_reference_weights",
+    "load_weights",
+    "read_checkpoint",
+    "save_weights",
+]

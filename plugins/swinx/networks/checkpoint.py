@@ -1,0 +1,90 @@
+"""Checkpoint files: plain dictionaries of tensors, read without running any code in them."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from swinx.errors import WeightsError
+from swinx.files import write_whole
+
+__all__ = ["find_tensors", "read_checkpoint", "save_weights"]
+
+_STATE_KEYS = ("model", "state_dict", "model_state_dict", "network", "net", "student", "teacher")
+"""Keys under which training programs keep a state dictionary, in order of preference."""
+
+
+def find_tensors(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the tensors by name of a checkpoint, unpacked from the key they are kept under.
+
+    Entries that are no tensors (epoch, optimiser) are left out.
+
+    Raises:
+        WeightsError: If the checkpoint holds no tensors by name.
+    """
+    for key in _STATE_KEYS:
+        inner = checkpoint.get(key)
+        if isinstance(inner, Mapping) and inner:
+            return find_tensors(inner)
+    tensors = {name: value for name, value in checkpoint.items() if isinstance(value, Tensor)}
+    if not tensors:
+        keys = ", ".join(str(key) for key in list(checkpoint)[:8]) or "nothing"
+        raise WeightsError(f"no tensors by name, at the top or under {', '.join(_STATE_KEYS)}; found {keys}")
+    return tensors
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read the tensors by name of a checkpoint file, onto the CPU.
+
+    Raises:
+        WeightsError: If the file is missing, truncated, no checkpoint, or needs code to be read.
+            The message names it.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(f"{file}: no such file; give the path of a checkpoint")
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling broken or foreign bytes raises almost anything
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+        raise WeightsError(f"{file}: {_why_unreadable(file)} ({first_line})") from error
+    if not isinstance(checkpoint, Mapping):
+        raise WeightsError(f"{file}: holds a {type(checkpoint).__name__}, not tensors by name")
+    try:
+        return find_tensors(checkpoint)
+    except WeightsError as error:
+        raise WeightsError(f"{file}: {error}") from error
+
+
+def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write a checkpoint: ``{"model": tensors by name}``, on the CPU, whole or not at all.
+
+    The record of the window order is one of the tensors. :func:`swinx.networks.load_weights` and
+    ``torch.load(path, weights_only=True)`` read it.
+
+    Raises:
+        OSError: If the file cannot be written; the message names it, and a former file stays.
+    """
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    with write_whole(path) as partial:
+        try:
+            torch.save({"model": state}, partial)
+        except RuntimeError as error:  # how torch reports a full disk
+            raise OSError(f"cannot write {Path(path)}: {error}; free some space or choose another folder") from error
+
+
+def _why_unreadable(file: Path) -> str:
+    if file.stat().st_size == 0:
+        return "is empty"
+    if zipfile.is_zipfile(file):
+        return (
+            "holds more than tensors (Python objects or a script), and swinx runs no code from a checkpoint; "
+            "save the state dictionary alone: torch.save({'model': network.state_dict()}, path)"
+        )
+    return "is truncated or no PyTorch checkpoint"

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from nibabel.orientations import io_orientation
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
@@ -158,7 +159,7 @@ def compare_grids(
 def axial_axis(affine: ArrayLike) -> int:
     """Return the array axis that runs closest to the patient's feet-head direction.
 
-    Every axis is given to one world direction, as in an orientation code, so that a strongly
+    Every axis is given to one world direction, as in nibabel's orientation codes, so that a strongly
     tilted scan still has exactly one axial axis.
 
     Raises:
@@ -171,11 +172,8 @@ def axial_axis(affine: ArrayLike) -> int:
     matrix = _as_affine(affine)
     if faults := [fault for fault in check_affine(matrix, (1, 1, 1)) if "singular" in fault or "NaN" in fault]:
         raise ValueError(f"no axial axis: {faults[0]}")
-    cosines = np.abs(matrix[:3, :3] / voxel_sizes_mm(matrix))
-    best = max(
-        itertools.permutations(range(3)), key=lambda axes: sum(cosines[world, axes[world]] for world in range(3))
-    )
-    return best[2]
+    world_axes = io_orientation(matrix)[:, 0]  # type: ignore[no-untyped-call]  # this part of nibabel has no types
+    return [int(world) for world in world_axes].index(2)
 
 
 def _as_affine(affine: ArrayLike) -> NDArray[np.float64]:

@@ -1,0 +1,110 @@
+"""What makes voxels unusable is found and named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from swinx.ops import find_image_faults, find_image_notes, find_label_faults, label_values
+
+
+def scan(dtype=np.float32):
+    return np.random.default_rng(0).integers(-1000, 1000, (5, 6, 7)).astype(dtype)
+
+
+def label(dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, 15, (5, 6, 7)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, ">i2", np.int32, np.float32, np.float64])
+def test_a_scan_has_no_faults_in_any_dtype(dtype):
+    assert find_image_faults(scan(dtype), np.diag([0.7, 0.7, 5.0, 1.0])) == []
+
+
+def test_nan_and_infinite_voxels_are_counted():
+    image = scan()
+    image[0, 0, :3] = np.nan
+    image[1, 1, :2] = (np.inf, -np.inf)
+    assert find_image_faults(image) == ["3 NaN and 2 infinite of 210 voxels"]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.bool_])
+def test_a_constant_image_is_refused(dtype):
+    assert "constant image" in find_image_faults(np.zeros((4, 4, 4), dtype))[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "fault"),
+    [
+        pytest.param((4, 4), "2D volume", id="2d"),
+        pytest.param((4, 4, 4, 1), "4D volume", id="4d"),
+        pytest.param((4, 0, 4), "zero size", id="zero-size"),
+        pytest.param((1, 4, 4), "single slice", id="sagittal-slice"),
+        pytest.param((4, 4, 1), "single slice", id="axial-slice"),
+    ],
+)
+@pytest.mark.parametrize("find", [find_image_faults, find_label_faults])
+def test_what_is_no_volume_is_refused(find, shape, fault):
+    assert fault in find(np.zeros(shape, np.int16))[0]
+
+
+@pytest.mark.parametrize("find", [find_image_faults, find_label_faults])
+def test_colour_and_complex_voxels_are_refused(find):
+    rgb = np.zeros((4, 4, 4), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    assert "3 values per voxel" in find(rgb)[0]
+    assert "complex64" in find(np.zeros((4, 4, 4), np.complex64))[0]
+
+
+def test_a_bad_affine_is_a_fault_of_the_image():
+    assert "singular" in find_image_faults(scan(), np.diag([1.0, 1.0, 0.0, 1.0]))[-1]
+
+
+def test_grey_levels_are_noted_but_hounsfield_units_are_not():
+    assert find_image_notes(scan()) == []
+    assert "Hounsfield" in find_image_notes(np.clip(scan(), 0, 255))[0]
+    assert "Hounsfield" in find_image_notes(scan() * 100)[0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, ">i4", np.int64, np.float32, np.float64])
+def test_a_label_has_no_faults_in_any_dtype(dtype):
+    assert find_label_faults(label(dtype)) == []
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_ids_outside_the_classes_are_named(dtype):
+    strange = label(dtype)
+    strange[0, 0, 0], strange[4, 5, 6] = -3, 255
+    assert find_label_faults(strange) == ["label ids outside 0..14: -3, 255"]
+
+
+def test_a_large_id_is_not_rounded_to_its_neighbour():
+    strange = label(np.int64)
+    strange[0, 0, 0] = 2**24 + 1
+    assert find_label_faults(strange) == ["label ids outside 0..14: 16777217"]
+
+
+def test_values_between_integers_are_named():
+    strange = label(np.float32)
+    strange[0, 0, 0] = 1.5
+    assert find_label_faults(strange) == ["label values that are not integers: 1.5"]
+
+
+def test_nan_in_a_label_is_counted():
+    strange = label(np.float32)
+    strange[0, 0, :2] = np.nan
+    assert find_label_faults(strange) == ["label with 2 NaN or infinite voxels"]
+
+
+def test_an_empty_label_is_refused_unless_allowed():
+    empty = np.zeros((4, 4, 4), np.uint8)
+    assert "empty label" in find_label_faults(empty)[0]
+    assert find_label_faults(empty, allow_empty=True) == []
+
+
+def test_ten_of_many_ids_are_shown():
+    strange = np.arange(15, 15 + 64).reshape(4, 4, 4)
+    assert find_label_faults(strange)[0].endswith("24 and 54 more")
+
+
+def test_label_values_equal_those_of_numpy():
+    np.testing.assert_array_equal(label_values(label()), np.unique(label()))

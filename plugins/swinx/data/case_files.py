@@ -57,7 +57,8 @@ def _expand(name: str) -> list[Path]:
         return _scans_in(path)
     if not path.exists() and glob.has_magic(name):
         place = absolute_path(name)
-        matches = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+        found = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+        matches = [match for match in found if not match.name.startswith(".")]
         return [scan for match in matches for scan in (_scans_in(match) if match.is_dir() else [match])]
     return [path]
 

@@ -78,7 +78,7 @@ def load_data_list(
     if faults:
         shown = "".join(f"\n  {section}[{fault.number}]: {fault.reason}" for fault in faults[:_SHOWN])
         rest = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise DataListError(f"{path}: {len(faults)} faults in section {section!r}:{shown}{rest}")
+        raise DataListError(f"{path}: {len(faults)} fault(s) in section {section!r}:{shown}{rest}")
     if not items:
         raise DataListError(f"{path}: section {section!r} is empty")
     return items

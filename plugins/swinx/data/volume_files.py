@@ -24,6 +24,8 @@ __all__ = ["Volume", "VolumeKind", "read_volume"]
 
 VolumeKind = Literal["image", "label"]
 
+_ITK_FORMATS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+
 _HEADER_AGREEMENT = 0.01
 """Relative difference between the spacing field of a NIfTI header and its affine that is rounding."""
 
@@ -118,6 +120,7 @@ def _read_nifti(place: Path) -> Volume:
 
 def _read_itk(place: Path) -> Volume:
     reader = sitk.ImageFileReader()
+    reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
     reader.SetFileName(str(place))
     reader.ReadImageInformation()
     _refuse(place, find_shape_faults(reader.GetSize(), reader.GetNumberOfComponents()))

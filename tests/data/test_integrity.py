@@ -1,0 +1,144 @@
+"""check_data: what it looks at, how it reports, and where it writes (the kinds of fault: test_bad_input)."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from swinx.data import check_data, format_report
+from swinx.errors import DataListError
+
+AFFINE = np.array([[-0.7, 0.1, 0.0, 3.0], [0.1, 0.8, 0.2, -4.0], [0.0, -0.3, 2.5, 5.0], [0.0, 0.0, 0.0, 1.0]])
+
+
+def save(path, array, affine=AFFINE):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def scan():
+    return np.random.default_rng(0).integers(-1000, 1000, (6, 7, 8)).astype(np.int16)
+
+
+def drawn(*ids):
+    label = np.zeros((6, 7, 8), np.uint8)
+    label.flat[: len(ids)] = ids
+    return label
+
+
+@pytest.fixture
+def flare(tmp_path):
+    save(tmp_path / "imagesTr2200/a_0000.nii.gz", scan())
+    save(tmp_path / "labelsTr2200/a.nii.gz", drawn(1, 14))
+    save(tmp_path / "unlabeledTr1800/b_0000.nii.gz", scan())
+    return tmp_path
+
+
+def test_a_good_folder_is_ok(flare):
+    report = check_data(flare)
+    assert report.ok
+    assert (report.num_cases, report.findings) == (2, ())
+    assert format_report(report) == "2 cases: 0 unusable (0 files at fault), 0 notes"
+
+
+def test_labels_of_a_flare_folder_are_checked(flare):
+    save(flare / "labelsTr2200/a.nii.gz", drawn(15))
+    (fault,) = check_data(flare).faults
+    assert (fault.case, fault.file) == ("a", str(flare / "labelsTr2200/a.nii.gz"))
+
+
+def test_a_plain_folder_of_images_is_checked(tmp_path):
+    save(tmp_path / "a.nii.gz", scan())
+    (tmp_path / "b.nrrd").write_text("no scan")
+    report = check_data(tmp_path)
+    assert (report.num_cases, [fault.case for fault in report.faults]) == (2, ["b"])
+
+
+def test_a_folder_with_a_data_list_is_checked_by_its_list(tmp_path):
+    save(tmp_path / "scans/a.nii.gz", scan())
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": [{"image": "scans/a.nii.gz"}]}))
+    (fault,) = check_data(tmp_path).faults
+    assert "training[0]: key 'label' is missing" in fault.finding
+
+
+def test_bad_entries_and_bad_files_are_found_in_one_go(tmp_path):
+    save(tmp_path / "a.nii.gz", scan())
+    save(tmp_path / "c.nii.gz", np.zeros((6, 7, 8), np.int16))
+    entries = [{"image": "../x.nii.gz"}, {"image": "a.nii.gz"}, 3, {"image": "gone.nii.gz"}, {"image": "c.nii.gz"}]
+    (tmp_path / "list.json").write_text(json.dumps({"testing": entries}))
+    report = check_data(tmp_path / "list.json")
+    assert report.num_cases == 5
+    assert {fault.case for fault in report.faults} == {"x", "testing[2]", "gone", "c"}
+
+
+def test_image_and_label_may_both_be_at_fault(flare):
+    save(flare / "imagesTr2200/a_0000.nii.gz", np.zeros((6, 7, 8), np.int16))
+    save(flare / "labelsTr2200/a.nii.gz", drawn())
+    report = check_data(flare)
+    assert len(report.faults) == 2
+    assert "1 unusable (2 files at fault)" in format_report(report)
+
+
+def test_a_tiny_difference_of_grids_is_a_note(flare):
+    shifted = AFFINE.copy()
+    shifted[0, 3] += 0.05
+    save(flare / "labelsTr2200/a.nii.gz", drawn(1), shifted)
+    report = check_data(flare)
+    assert report.ok
+    (note,) = report.notes
+    assert "differ by 0.05 mm" in note.finding
+    assert note.finding in format_report(report)
+
+
+def test_grey_levels_in_place_of_hounsfield_units_are_a_note(flare):
+    save(flare / "unlabeledTr1800/b_0000.nii.gz", np.clip(scan(), 0, 255))
+    report = check_data(flare)
+    assert report.ok
+    assert "Hounsfield" in report.notes[0].finding
+
+
+def test_a_drawn_class_that_is_not_listed_as_annotated_is_a_note(flare):
+    entry = {"image": "imagesTr2200/a_0000.nii.gz", "label": "labelsTr2200/a.nii.gz", "annotated": [1]}
+    (flare / "list.json").write_text(json.dumps({"training": [entry]}))
+    report = check_data(flare / "list.json")
+    assert report.ok
+    assert "classes [14] are drawn but not listed" in report.notes[0].finding
+
+
+def test_a_scan_in_training_and_validation_is_a_note(flare):
+    entry = {"image": "imagesTr2200/a_0000.nii.gz", "label": "labelsTr2200/a.nii.gz"}
+    (flare / "list.json").write_text(json.dumps({"training": [entry], "validation": [entry]}))
+    assert "listed under training and under validation" in check_data(flare / "list.json").notes[0].finding
+
+
+def test_the_report_is_written_as_json_and_csv(flare, tmp_path):
+    save(flare / "labelsTr2200/a.nii.gz", drawn(15))
+    report = check_data(flare, tmp_path / "new" / "out")
+    content = json.loads((tmp_path / "new/out/check.json").read_text())
+    assert content["ok"] is False
+    with (tmp_path / "new/out/check.csv").open(newline="") as stream:
+        assert list(csv.DictReader(stream)) == content["findings"]
+    assert content["findings"][0]["finding"] == report.faults[0].finding
+
+
+def test_an_unwritable_output_is_refused_before_any_scan_is_read(flare):
+    (flare / "file").touch()
+    (flare / "imagesTr2200/a_0000.nii.gz").write_bytes(b"")  # would be reported if it were read
+    with pytest.raises(OSError, match=r"cannot write to .*file/out"):
+        check_data(flare, flare / "file" / "out")
+
+
+@pytest.mark.parametrize("content", ["{}", '{"training": []}'])
+def test_a_list_without_entries_is_refused(tmp_path, content):
+    (tmp_path / "list.json").write_text(content)
+    with pytest.raises(DataListError, match="no entries to check"):
+        check_data(tmp_path / "list.json")
+
+
+def test_nothing_to_check_is_refused(tmp_path):
+    with pytest.raises(DataListError, match="no scans found"):
+        check_data(tmp_path)

@@ -1,8 +1,29 @@
-"""The FLARE scorer."""
+"""The FLARE scorer: one case, a table of cases, its summary, and two tables compared."""
 
 from __future__ import annotations
 
-from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, score_case
+from swinx.metrics.comparison import compare_tables, rank_biserial
+from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, dice, score_case
+from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, summarise
 from swinx.metrics.surface import surface_dice
+from swinx.metrics.table import SCORE_COLUMNS, score_column, score_table
 
-__all__ = ["PROTOCOLS", "CaseScores", "Protocol", "score_case", "surface_dice"]
+__all__ = [
+    "ALL_CLASSES",
+    "ORGAN_AVERAGE",
+    "PROTOCOLS",
+    "SCORE_COLUMNS",
+    "CaseScores",
+    "Protocol",
+    "ScoreSummary",
+    "Statistic",
+    "SummaryRow",
+    "compare_tables",
+    "dice",
+    "rank_biserial",
+    "score_case",
+    "score_column",
+    "score_table",
+    "summarise",
+    "surface_dice",
+]

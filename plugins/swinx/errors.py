@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from os import PathLike, fspath
 
-__all__ = ["CaseError", "DataListError", "WeightsError", "find_case_error"]
+__all__ = ["CaseError", "DataListError", "WeightsError", "find_case_error", "reason_of"]
 
 
 class CaseError(ValueError):
@@ -68,3 +68,31 @@ def find_case_error(error: BaseException) -> CaseError | None:
 _SENT_BY_WORKER = re.compile(
     rf"^{re.escape(CaseError.__module__)}\.CaseError: (?P<path>.+?): (?P<reason>.+)$", re.MULTILINE
 )
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what a user should read of an error that libraries have wrapped in their own.
+
+    The first error in the chain that was written for users wins; otherwise the innermost
+    cause, with its type.
+
+    Examples:
+        >>> try:
+        ...     try:
+        ...         raise CaseError("a.nii.gz", "is empty")
+        ...     except CaseError as inner:
+        ...         raise RuntimeError("applying transform ...") from inner
+        ... except RuntimeError as outer:
+        ...     reason_of(outer)
+        'a.nii.gz: is empty'
+    """
+    innermost = error
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        if isinstance(current, (CaseError, DataListError, WeightsError)):
+            return str(current)
+        seen.add(id(current))
+        innermost = current
+        current = current.__cause__ or current.__context__
+    return f"{type(innermost).__name__}: {innermost}"

@@ -12,10 +12,10 @@ from swinx.errors import CaseError
 from swinx.transforms import CTPreprocessingd, RestoreLabelsd
 
 
-def ellipsoid_scan(affine, shape=(60, 52, 24)):
+def ellipsoid_scan(affine, shape=(60, 52, 24), squared_radii=(0.5, 0.36, 2.0)):
     """A soft-tissue ellipsoid in air over a table, with a label of two classes."""
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij"))
-    inside = (grid**2 / np.array([0.5, 0.36, 2.0])[:, None, None, None]).sum(axis=0) < 1
+    inside = (grid**2 / np.array(squared_radii)[:, None, None, None]).sum(axis=0) < 1
     hu = np.where(inside, 60.0, -1000.0).astype(np.float32)
     label = np.where(inside, np.where(grid[0] > 0, 2, 13), 0).astype(np.uint8)
     meta = {"filename_or_obj": "scan.nii.gz"}
@@ -61,10 +61,10 @@ def test_class_scores_become_labels():
 
 
 def test_body_crop_leaves_out_the_air(oblique):
-    scan = ellipsoid_scan(oblique)
+    scan = ellipsoid_scan(oblique, shape=(100, 90, 24), squared_radii=(0.2, 0.2, 2.0))
     whole = CTPreprocessingd("image", body_crop=False)(scan)["image"]
-    body = CTPreprocessingd("image", body_margin_mm=0)(scan)["image"]
-    assert body.numel() < 0.75 * whole.numel()
+    body = CTPreprocessingd("image")(scan)["image"]
+    assert body.numel() < 0.7 * whole.numel()
     assert (body > 0).sum() == (whole > 0).sum()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.data.case_dataset import CaseDataset, collate_case
 from swinx.data.case_files import find_cases
 from swinx.data.check_report import CheckReport, Finding, format_report
 from swinx.data.ct_reader import CTReader
@@ -11,21 +12,28 @@ from swinx.data.demo_ct import fetch_demo_ct
 from swinx.data.file_kinds import case_name
 from swinx.data.flare import flare_data_list
 from swinx.data.integrity import check_data
+from swinx.data.phantom import Phantom, make_phantom
+from swinx.data.synthetic import write_synthetic_cohort
 from swinx.data.volume_files import Volume, read_volume
 
 __all__ = [
     "CTReader",
+    "CaseDataset",
     "CheckReport",
     "Finding",
+    "Phantom",
     "Volume",
     "case_name",
     "check_data",
+    "collate_case",
     "fetch_demo_ct",
     "find_cases",
     "flare_data_list",
     "format_report",
     "load_data_list",
+    "make_phantom",
     "read_volume",
     "write_data_list",
     "write_demo_cohort",
+    "write_synthetic_cohort",
 ]

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from swinx.engines.case_iteration import CaseIteration
+
+__all__ = ["CaseIteration"]

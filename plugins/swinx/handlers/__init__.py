@@ -1,5 +1,13 @@
-"""Ignite handlers: training state, case records, logs."""
+"""Ignite handlers: training state, best model, case records, seeds, logs."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from swinx.handlers.best_model import BestModel
+from swinx.handlers.case_records import CaseRecords
+from swinx.handlers.epoch_seed import EpochSeed
+from swinx.handlers.history import TrainingHistory
+from swinx.handlers.resources import PeakMemory, ResourceMonitor
+from swinx.handlers.run_log import start_log
+from swinx.handlers.training_state import TrainingState
+
+__all__ = ["BestModel", "CaseRecords", "EpochSeed", "PeakMemory", "ResourceMonitor", "TrainingHistory", "TrainingState", "start_log"]

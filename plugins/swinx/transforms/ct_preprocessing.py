@@ -143,7 +143,7 @@ def _with_grid(
     source_affine: NDArray[np.float64],
     source_shape: tuple[int, ...],
 ) -> MetaTensor:
-    meta = dict(like.meta)
+    meta = {key: value for key, value in like.meta.items() if key != "affine"}
     meta["original_affine"] = torch.as_tensor(source_affine)
     meta["spatial_shape"] = np.asarray(source_shape)
     return MetaTensor(volume[None], affine=torch.as_tensor(affine), meta=meta)

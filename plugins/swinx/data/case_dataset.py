@@ -1,0 +1,56 @@
+"""A data set that hands over bad cases as such instead of ending the run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from monai.data import Dataset, list_data_collate
+from monai.transforms import Compose
+
+from swinx.errors import reason_of
+
+__all__ = ["CaseDataset", "collate_case"]
+
+_logger = logging.getLogger(__name__)
+
+
+class CaseDataset(Dataset):
+    """One case per item, with the time that each step took; a case that fails says why.
+
+    Args:
+        data: Items with at least ``case`` (its name) and the keys that ``transform`` reads.
+        transform: Deterministic preprocessing; its first step is taken to be the loading.
+    """
+
+    def __init__(self, data: Sequence[dict[str, Any]], transform: Compose) -> None:
+        super().__init__(list(data), transform)
+
+    def _transform(self, index: int) -> dict[str, Any]:
+        item = dict(self.data[index])
+        steps = list(self.transform.transforms)
+        try:
+            started = time.perf_counter()
+            loaded = Compose(steps[:1])(item)
+            between = time.perf_counter()
+            ready: dict[str, Any] = dict(Compose(steps[1:])(loaded))
+        except Exception as error:  # one bad case must not end the batch, whatever is wrong with it
+            _logger.debug("%s failed", item["case"], exc_info=error)
+            return {"case": item["case"], "failure": reason_of(error)}
+        ready["seconds_load"] = between - started
+        ready["seconds_preprocess"] = time.perf_counter() - between
+        return ready
+
+
+def collate_case(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Collate a batch of exactly one case; a failed case passes through as it is.
+
+    Raises:
+        ValueError: If the batch holds more than one case.
+    """
+    if len(batch) != 1:
+        raise ValueError(f"cases differ in size and are segmented one by one; got a batch of {len(batch)}")
+    collated: dict[str, Any] = batch[0] if "failure" in batch[0] else list_data_collate(batch)
+    return collated

@@ -1,0 +1,62 @@
+"""Keep the weights that validated best."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from pathlib import Path
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+
+from swinx import __version__
+from swinx.files import write_json
+from swinx.networks import save_weights
+
+__all__ = ["BestModel"]
+
+
+class BestModel:
+    """Save the network whenever the validator has a new best metric, with a sidecar that says so.
+
+    The comparison is the evaluator's own, so it survives a resumed training. The sidecar
+    ``<name>.json`` holds epoch, metric, versions and date.
+
+    Args:
+        network: The network itself, not its DDP wrapper.
+        path: Where the weights go, e.g. ``models/model.pt``.
+    """
+
+    def __init__(self, network: torch.nn.Module, path: str) -> None:
+        self.network = network
+        self.path = Path(path)
+        self.logger = logging.getLogger(__name__)
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to the validation engine."""
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Save if this validation was the best, on the first process only."""
+        if idist.get_rank() != 0 or engine.state.best_metric_epoch != engine.state.epoch:
+            return
+        save_weights(self.network, self.path)
+        write_json(
+            self.path.with_suffix(".json"),
+            {
+                "epoch": engine.state.epoch,
+                "metric": engine.state.key_metric_name,
+                "value": float(engine.state.best_metric),
+                "swinx": __version__,
+                "torch": torch.__version__,
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            },
+        )
+        self.logger.info(
+            "epoch %d is the best so far: %s %.4f, saved to %s",
+            engine.state.epoch,
+            engine.state.key_metric_name,
+            engine.state.best_metric,
+            self.path,
+        )

@@ -1,0 +1,125 @@
+"""What happened to each case of a batch: a JSON file each, a summary, an exit code."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.engines import IterationEvents
+
+from swinx.files import write_json
+from swinx.handlers.resources import ResourceMonitor
+
+__all__ = ["CaseRecords"]
+
+
+class CaseRecords:
+    """Record time and memory of every case, and which cases failed and why.
+
+    Writes ``<case>.json`` beside each prediction (seconds per stage, peak memory, grid)
+    and ``cases.json`` at the end. A run with failed cases ends with exit code 1 if
+    :meth:`exit_if_failed` is the last step of the bundle's ``finalize``.
+
+    Args:
+        output_dir: Folder of the predictions.
+        device: Where the network runs.
+    """
+
+    def __init__(self, output_dir: str, device: torch.device | str = "cpu") -> None:
+        self.output_dir = Path(output_dir)
+        self.monitor = ResourceMonitor(device)
+        self.logger = logging.getLogger(__name__)
+        self.done: list[dict[str, Any]] = []
+        self.failed: list[dict[str, str]] = []
+        self._clock: dict[str, float] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to an evaluator whose ``iteration_update`` is a ``CaseIteration``."""
+        engine.add_event_handler(Events.STARTED, self._begin)
+        engine.add_event_handler(Events.GET_BATCH_STARTED, self._start_case)
+        engine.add_event_handler(Events.ITERATION_STARTED, self._mark, "got_batch")
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._mark, "predicted")
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_case)
+        engine.add_event_handler(Events.COMPLETED, self._summarise)
+
+    def _begin(self, engine: Engine) -> None:
+        self.done, self.failed = [], []
+
+    def _start_case(self, engine: Engine) -> None:
+        self.monitor.start()
+
+    def _mark(self, engine: Engine, name: str) -> None:
+        if self.monitor.device.type == "cuda":
+            torch.cuda.synchronize(self.monitor.device)
+        self._clock[name] = time.perf_counter()
+
+    def _end_case(self, engine: Engine) -> None:
+        self._mark(engine, "finished")
+        memory = self.monitor.stop()
+        number = f"[{engine.state.iteration}/{engine.state.epoch_length}]"
+        output = engine.state.output
+        if isinstance(output, dict) and "failure" in output:
+            self._fail(number, str(output["case"]), str(output["failure"]))
+            return
+        batch, result = engine.state.batch[0], output[0]
+        seconds = self._seconds(batch, result)
+        image = batch["image"]
+        affine = np.asarray(image.meta["original_affine"], dtype=float).reshape(4, 4)
+        record = {
+            "case": str(batch["case"]),
+            "image": str(image.meta.get("filename_or_obj", "")),
+            "prediction": str(result.get("saved_to", "")),
+            "shape": [int(n) for n in np.asarray(image.meta["spatial_shape"]).ravel()],
+            "spacing_mm": [round(float(s), 4) for s in np.linalg.norm(affine[:3, :3], axis=0)],
+            "network_shape": list(image.shape[1:]),
+            "device": str(engine.state.device),
+            "seconds": seconds,
+            "peak_memory": asdict(memory),
+        }
+        try:
+            write_json(self.output_dir / f"{record['case']}.json", record)
+        except OSError as error:
+            self._fail(number, str(record["case"]), str(error))
+            return
+        self.done.append(record)
+        self.logger.info("%s %s: %.1f s, %.0f MB", number, record["case"], seconds["total"], memory.rss_mb)
+
+    def _seconds(self, batch: dict[str, Any], result: dict[str, Any]) -> dict[str, float]:
+        seconds = {
+            "load": float(batch["seconds_load"]),
+            "preprocess": float(batch["seconds_preprocess"]),
+            "network": self._clock["predicted"] - self._clock["got_batch"],
+            "restore": float(result.get("seconds_restore", 0.0)),
+        }
+        seconds["save"] = self._clock["finished"] - self._clock["predicted"] - seconds["restore"]
+        seconds["total"] = sum(seconds.values())
+        return {stage: round(value, 3) for stage, value in seconds.items()}
+
+    def _fail(self, number: str, case: str, reason: str) -> None:
+        self.failed.append({"case": case, "reason": reason})
+        self.logger.error("%s %s failed: %s", number, case, reason)
+
+    def _summarise(self, engine: Engine) -> None:
+        total = len(self.done) + len(self.failed)
+        self.logger.info("%d of %d cases segmented into %s", len(self.done), total, self.output_dir)
+        for failure in self.failed:
+            self.logger.error("not segmented: %s: %s", failure["case"], failure["reason"])
+        try:
+            write_json(self.output_dir / "cases.json", {"done": self.done, "failed": self.failed})
+        except OSError as error:
+            self.logger.error("%s", error)
+
+    def exit_if_failed(self) -> None:
+        """End the program with exit code 1 if a case failed.
+
+        Raises:
+            SystemExit: If any case of the last run failed.
+        """
+        if self.failed:
+            raise SystemExit(1)

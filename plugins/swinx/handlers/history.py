@@ -1,0 +1,78 @@
+"""The course of a training as a table that can be read, plotted and compared later."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import numpy as np
+import pandas as pd
+import torch
+from ignite.engine import Engine, Events
+
+from swinx.errors import CaseError
+from swinx.files import write_whole
+
+__all__ = ["TrainingHistory"]
+
+
+class TrainingHistory:
+    """Write one row per epoch to a CSV file: loss, learning rate, seconds, validation metrics.
+
+    Rows of earlier epochs are kept when a training is resumed; rows from the epoch being
+    repeated on are replaced. Attach it after the validation handler. A loss that is not a
+    number stops the training, before it can reach a checkpoint.
+
+    Args:
+        path: The CSV file.
+        optimizer: Its first group's learning rate is recorded.
+        evaluator: The validation engine; its metrics are recorded in epochs that validate.
+    """
+
+    def __init__(self, path: str, optimizer: torch.optim.Optimizer, evaluator: Engine | None = None) -> None:
+        self.path = Path(path)
+        self.optimizer = optimizer
+        self.evaluator = evaluator
+        self.losses: list[float] = []
+        self.started = 0.0
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._begin)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
+
+    def _begin(self, engine: Engine) -> None:
+        self.losses = []
+        self.started = time.perf_counter()
+
+    def _collect(self, engine: Engine) -> None:
+        loss = float(engine.state.output[0]["loss"])
+        if not np.isfinite(loss):
+            images = sorted({str(item["image"].meta.get("filename_or_obj", "?")) for item in engine.state.batch})
+            raise CaseError(
+                ", ".join(images),
+                f"the loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}; "
+                "check these files, or lower learning_rate",
+            )
+        self.losses.append(loss)
+
+    def _write(self, engine: Engine) -> None:
+        if idist.get_rank() != 0:
+            return
+        epoch = engine.state.epoch
+        row: dict[str, Any] = {
+            "epoch": epoch,
+            "train_loss": float(np.mean(self.losses)),
+            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            "seconds": round(time.perf_counter() - self.started, 2),
+        }
+        if self.evaluator is not None and self.evaluator.state.epoch == epoch:
+            scalars = {k: v for k, v in self.evaluator.state.metrics.items() if isinstance(v, (int, float))}
+            row |= {name: float(value) for name, value in scalars.items()}
+        earlier = pd.read_csv(self.path) if epoch > 1 and self.path.is_file() else pd.DataFrame()
+        kept = earlier[earlier["epoch"] < epoch] if len(earlier) else earlier
+        with write_whole(self.path) as partial:
+            pd.concat([kept, pd.DataFrame([row])], ignore_index=True).to_csv(partial, index=False)

@@ -1,0 +1,54 @@
+"""A log file beside the results, and the reason of a failure as the last line a user sees."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from swinx.errors import reason_of
+
+__all__ = ["start_log"]
+
+
+def start_log(path: str, enabled: bool = True) -> Path | None:
+    """Copy all logs, at level INFO or above, to a file, and end an uncaught error with its reason.
+
+    MONAI wraps what goes wrong in a bundle in several layers of its own errors; the reason
+    would be buried in the middle of a long traceback.
+
+    Args:
+        path: The log file, appended to if it exists; its folder is made if need be.
+        enabled: False on all but the first process of a distributed run.
+
+    Returns:
+        The file, or None if not enabled.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    sys.excepthook = _explain
+    if not enabled:
+        return None
+    target = Path(path).resolve()
+    root = logging.getLogger()
+    if any(isinstance(h, logging.FileHandler) and Path(h.baseFilename) == target for h in root.handlers):
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(target, encoding="utf-8")
+    except OSError as error:
+        raise OSError(f"cannot write the log {target}: {error.strerror}; choose another output folder") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setLevel(logging.INFO)
+    root.addHandler(handler)
+    if root.level > logging.INFO or root.level == logging.NOTSET:
+        root.setLevel(logging.INFO)
+    return target
+
+
+def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    sys.__excepthook__(kind, error, traceback)
+    if isinstance(error, Exception):
+        logging.getLogger("swinx").error("stopped: %s", reason_of(error))

@@ -1,0 +1,65 @@
+"""Label maps as NIfTI files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import SaveImaged
+
+from swinx.errors import CaseError
+from swinx.files import write_whole
+
+__all__ = ["SaveLabelsd"]
+
+
+class SaveLabelsd(SaveImaged):
+    """Write label maps as ``<output_dir>/<case>.nii.gz``: uint8, with the affine of the map.
+
+    It is a ``SaveImaged``, so that tools which bring their own writer (MONAI Label) find
+    and remove it. MONAI's own writes in place and reports a full disk as a missing writer.
+
+    Args:
+        keys: Label maps on the original grid, each ``(1, X, Y, Z)``, values 0..255.
+        output_dir: Folder of the files; made when the first one is written.
+        case_key: Item that holds the case name.
+        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike[str],
+        case_key: str = "case",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, output_dir=output_dir, print_log=False, allow_missing_keys=allow_missing_keys)
+        self.output_dir = Path(output_dir)
+        self.case_key = case_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Write the keys and return a shallow copy of ``data`` with the path as ``saved_to``.
+
+        Raises:
+            CaseError: If the file cannot be written.
+        """
+        out = dict(data)
+        for key in self.key_iterator(out):
+            path = self.output_dir / f"{out[self.case_key]}.nii.gz"
+            labels = out[key].as_tensor()[0].cpu().numpy().astype(np.uint8)
+            image = nib.Nifti1Image(labels, out[key].affine.cpu().numpy())
+            image.header.set_xyzt_units("mm")
+            image.set_sform(image.affine, code="scanner")
+            image.set_qform(image.affine, code="scanner")
+            try:
+                with write_whole(path, suffix=".nii.gz") as partial:
+                    nib.save(image, partial)
+            except OSError as error:
+                raise CaseError(path, f"the prediction cannot be written: {error}") from error
+            out["saved_to"] = str(path)
+        return out

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,16 @@ from torch import Tensor, nn
 from swinx.errors import WeightsError
 from swinx.files import write_whole
 
-__all__ = ["find_tensors", "read_checkpoint", "save_weights"]
+__all__ = ["bare_network", "find_tensors", "read_checkpoint", "save_weights"]
 
 _STATE_KEYS = ("model", "state_dict", "model_state_dict", "network", "net", "student", "teacher")
 """Keys under which training programs keep a state dictionary, in order of preference."""
+
+
+def bare_network(network: nn.Module) -> nn.Module:
+    """Return the network inside ``DataParallel`` or ``DistributedDataParallel``, or the network itself."""
+    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    return cast(nn.Module, network.module) if isinstance(network, parallel) else network
 
 
 def find_tensors(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -52,8 +59,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling broken or foreign bytes raises almost anything
-        first_line = next(iter(str(error).splitlines()), type(error).__name__)
-        raise WeightsError(f"{file}: {_why_unreadable(file)} ({first_line})") from error
+        raise WeightsError(f"{file}: {_why_unreadable(file, error)}") from error
     if not isinstance(checkpoint, Mapping):
         raise WeightsError(f"{file}: holds a {type(checkpoint).__name__}, not tensors by name")
     try:
@@ -71,7 +77,7 @@ def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: If the file cannot be written; the message names it, and a former file stays.
     """
-    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    state = {name: tensor.detach().cpu() for name, tensor in bare_network(network).state_dict().items()}
     with write_whole(path) as partial:
         try:
             torch.save({"model": state}, partial)
@@ -79,12 +85,12 @@ def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
             raise OSError(f"cannot write {Path(path)}: {error}; free some space or choose another folder") from error
 
 
-def _why_unreadable(file: Path) -> str:
+def _why_unreadable(file: Path, error: Exception) -> str:
     if file.stat().st_size == 0:
         return "is empty"
-    if zipfile.is_zipfile(file):
+    if zipfile.is_zipfile(file) and (isinstance(error, pickle.UnpicklingError) or "TorchScript" in str(error)):
         return (
             "holds more than tensors (Python objects or a script), and swinx runs no code from a checkpoint; "
             "save the state dictionary alone: torch.save({'model': network.state_dict()}, path)"
         )
-    return "is truncated or no PyTorch checkpoint"
+    return "is truncated, damaged or no PyTorch checkpoint; copy or download it again"

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from monai.networks.nets.swin_unetr import WindowAttention
 from torch import Tensor
 
 from swinx.errors import WeightsError
@@ -155,4 +154,9 @@ def _position_index(name: str, rows: int) -> Tensor:
     window = (round(rows ** (1 / 3)) + 1) // 2
     if (2 * window - 1) ** 3 != rows:
         raise WeightsError(f"{name} has {rows} rows: not the relative positions in a cubic 3D window")
-    return WindowAttention(dim=1, num_heads=1, window_size=(window,) * 3).get_buffer("relative_position_index")
+    axis = torch.arange(window)
+    tokens = torch.cartesian_prod(axis, axis, axis)
+    span = 2 * window - 1
+    offsets = tokens[:, None] - tokens[None] + window - 1
+    index: Tensor = (offsets[..., 0] * span + offsets[..., 1]) * span + offsets[..., 2]
+    return index

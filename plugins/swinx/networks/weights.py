@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from swinx.errors import WeightsError
-from swinx.networks.checkpoint import find_tensors, read_checkpoint
+from swinx.networks.checkpoint import bare_network, find_tensors, read_checkpoint
 from swinx.networks.convert import convert_reference_weights, is_reference
 from swinx.networks.swin_encoder import SwinEncoder
 
@@ -104,6 +104,7 @@ def load_weights(
     """
     if part not in ("all", "encoder") or not 0 <= min_matched <= 1:
         raise ValueError(f"part {part!r} must be 'all' or 'encoder', min_matched {min_matched} within 0..1")
+    network = bare_network(network)
     scope, encoder = _the_encoder(network)
     source, state = _read(path_or_dict)
     module, scope = (encoder, "") if part == "encoder" else (network, scope)

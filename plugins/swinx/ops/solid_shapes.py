@@ -97,15 +97,21 @@ class Tube:
         return (points - radii[:, None]).min(axis=0), (points + radii[:, None]).max(axis=0)
 
     def level(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the distance from the curve in units of its radius there, ``(...)`` for ``points`` ``(3, ...)``."""
+        """Return the distance from the curve in units of its radius there, ``(...)`` for ``points`` ``(3, ...)``.
+
+        Exact inside; outside it is over 1, and infinite far away, where no distance is computed.
+        """
         curve, radii = (part.astype(np.float32) for part in self._curve())
         flat = points.reshape(3, -1)
         best = np.full(flat.shape[1], np.inf, dtype=np.float32)
+        long_axis = int(np.argmax(np.ptp(curve, axis=0)))
         for start, end, r0, r1 in zip(curve[:-1], curve[1:], radii[:-1], radii[1:], strict=True):
+            reach = abs(end[long_axis] - start[long_axis]) / 2 + max(r0, r1)
+            near = np.flatnonzero(np.abs(flat[long_axis] - (start[long_axis] + end[long_axis]) / 2) <= reach)
             axis = end - start
-            offset = flat - start[:, None]
+            offset = flat[:, near] - start[:, None]
             along = np.clip((axis @ offset) / max(float(axis @ axis), 1e-6), 0, 1)
             offset -= axis[:, None] * along
             distance = np.sqrt(np.einsum("in,in->n", offset, offset))
-            np.minimum(best, distance / (r0 + along * (r1 - r0)), out=best)
+            best[near] = np.minimum(best[near], distance / (r0 + along * (r1 - r0)))
         return best.reshape(points.shape[1:])

@@ -138,6 +138,8 @@ def test_any_number_type_is_read_as_a_native_one(tmp_path, dtype):
     assert volume.array.dtype.isnative
     assert volume.array.dtype.itemsize <= 4
     np.testing.assert_array_equal(volume.array, pixels)
+    loaded = LoadImaged("image", reader=CTReader())({"image": str(tmp_path / "scan.nii")})["image"]
+    np.testing.assert_array_equal(loaded, pixels)
 
 
 def test_a_label_keeps_its_integers(tmp_path):
@@ -146,6 +148,10 @@ def test_a_label_keeps_its_integers(tmp_path):
     volume = read_volume(tmp_path / "label.nii.gz", kind="label")
     assert volume.array.dtype == np.uint8
     np.testing.assert_array_equal(volume.array, label)
+    load = LoadImaged("label", reader=CTReader(kind="label"), dtype=None)
+    loaded = load({"label": str(tmp_path / "label.nii.gz")})["label"]
+    assert loaded.dtype == torch.uint8
+    np.testing.assert_array_equal(loaded, label)
 
 
 def test_a_header_without_orientation_is_read_and_noted_once(tmp_path, caplog):

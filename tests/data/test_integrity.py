@@ -75,6 +75,15 @@ def test_bad_entries_and_bad_files_are_found_in_one_go(tmp_path):
     assert {fault.case for fault in report.faults} == {"x", "testing[2]", "gone", "c"}
 
 
+@pytest.mark.parametrize("damage", [lambda b: b[:-4], lambda b: b[:-8] + b"\1\2\3\4" + b[-4:]], ids=["cut", "checksum"])
+def test_an_archive_whose_voxels_can_be_read_but_not_trusted_is_a_fault(flare, damage):
+    path = flare / "labelsTr2200/a.nii.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    (fault,) = check_data(flare).faults
+    assert "damaged" in fault.finding
+    assert fault.file == str(path)
+
+
 def test_image_and_label_may_both_be_at_fault(flare):
     save(flare / "imagesTr2200/a_0000.nii.gz", np.zeros((6, 7, 8), np.int16))
     save(flare / "labelsTr2200/a.nii.gz", drawn())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from monai.config import PathLike
 from monai.data.image_reader import ImageReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
@@ -58,8 +59,9 @@ class CTReader(ImageReader):
         """Read and check the volume at the one path in ``img``.
 
         Returns:
-            Voxels ``(X, Y, Z)`` and MONAI's metadata: ``affine`` and ``original_affine`` (RAS, mm),
-            ``spatial_shape``, ``space`` and ``original_channel_dim`` ("no channel").
+            Voxels ``(X, Y, Z)``, float32 for an image and the stored dtype for a label; and MONAI's
+            metadata: ``affine`` and ``original_affine`` (RAS, mm), ``spatial_shape``, ``space`` and
+            ``original_channel_dim`` ("no channel").
 
         Raises:
             CaseError: If the file is missing or unusable, with every fault found.
@@ -70,13 +72,19 @@ class CTReader(ImageReader):
         volume = read_volume(path, self.kind, self.allow_empty)
         for note in volume.notes:
             _warn_once(path, note)
-        return volume.array, {
+        return self._lay_out(volume.array), {
             MetaKeys.AFFINE.value: volume.affine.copy(),
             MetaKeys.ORIGINAL_AFFINE.value: volume.affine.copy(),
             MetaKeys.SPATIAL_SHAPE.value: np.asarray(volume.array.shape),
             MetaKeys.ORIGINAL_CHANNEL_DIM.value: float("nan"),  # MONAI's sign for "the array has no channel axis"
             MetaKeys.SPACE.value: SpaceKeys.RAS,
         }
+
+    def _lay_out(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Copy once into the dtype and the memory order that tensors have; MONAI would take two copies for it."""
+        stored = torch.from_numpy(array)
+        target = torch.empty(array.shape, dtype=stored.dtype if self.kind == "label" else torch.float32)
+        return np.asarray(target.copy_(stored))
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from swinx.ops.volume_checks import find_image_notes, label_values
 
 __all__ = ["check_data"]
 
+_CHUNK_BYTES = 1 << 20
 _LABELLED_SECTIONS = ("training", "validation")
 
 
@@ -115,7 +118,20 @@ def _read(item: dict[str, Any], kind: VolumeKind, findings: list[Finding]) -> Vo
         findings.append(Finding("fault", item["case"], error.path, error.reason))
         return None
     findings += [Finding("note", item["case"], item[kind], note) for note in volume.notes]
+    if item[kind].lower().endswith(".gz") and (fault := _archive_fault(Path(item[kind]))):
+        findings.append(Finding("fault", item["case"], item[kind], fault))
     return volume
+
+
+def _archive_fault(path: Path) -> str | None:
+    """Return what is wrong with a gzip file that could be read; readers stop before its checksum."""
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(_CHUNK_BYTES):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        return f"damaged archive: {error}"
+    return None
 
 
 def _check_annotated(item: dict[str, Any], label: Volume) -> list[Finding]:

@@ -35,6 +35,10 @@ class SwinStage(nn.Module):
     """Swin blocks at one resolution: regular windows, then windows shifted by half, in turn.
 
     Note:
+        Sides that are no multiple of the window are padded at the far end; along a side no longer
+        than the window, MONAI takes one window of that side and does not shift.
+
+    Note:
         MONAI's ``use_flash_attention`` stays off. It changes the graph when autograd is off, so
         that ``torch.jit.trace``, which checks its result without autograd, refuses a network
         traced with it; a forward pass on a CPU would gain 5 to 10 %.

@@ -84,6 +84,22 @@ def test_a_case_whose_label_is_damaged_is_left_out_and_named(download):
     assert "damaged" in left_out["reason"]
 
 
+def test_labels_kept_beside_the_official_ones_are_not_taken_for_them(download):
+    save(download / "labelsTrFull/FLARE23_0002.nii.gz", 1, 2, 3)
+    items = load_data_list(flare_data_list(download), "training")
+    assert [item["annotated"] for item in items] == [[1, 13, 14], [14]]
+
+
+def test_labels_of_test_images_are_listed_where_there_are_any(download):
+    save(download / "imagesTs/t1_0000.nii.gz")
+    save(download / "imagesTs/t2_0000.nii.gz")
+    save(download / "labelsTs/t1.nii.gz", 3)
+    items = {item["case"]: item for item in load_data_list(flare_data_list(download), "testing")}
+    assert set(items) == {"FLARE23Ts_0002", "t1", "t2"}
+    assert items["t1"]["annotated"] == [3]
+    assert "label" not in items["t2"]
+
+
 def test_the_list_may_lie_elsewhere(download, tmp_path_factory):
     out = tmp_path_factory.mktemp("lists") / "sub" / "flare.json"
     assert flare_data_list(download, out) == out

@@ -32,8 +32,8 @@ __all__ = ["flare_data_list", "flare_sections", "is_flare_layout"]
 _logger = logging.getLogger(__name__)
 
 _TRAINING, _UNLABELED, _VALIDATION, _TESTING = "imagesTr", "unlabel", "imagesVal", "imagesTs"
-_TRAINING_LABELS = re.compile(r"labels?Tr", re.IGNORECASE)
-_TESTING_LABELS = re.compile(r"labels?Ts", re.IGNORECASE)
+_TRAINING_LABELS = re.compile(r"^labels?Tr\d*$", re.IGNORECASE)
+_TESTING_LABELS = re.compile(r"^labels?Ts\d*$", re.IGNORECASE)
 _VALIDATION_LABELS = re.compile(r"(labels?.*val|val.*labels?)", re.IGNORECASE)
 
 

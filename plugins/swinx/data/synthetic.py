@@ -131,12 +131,8 @@ def write_synthetic_cohort(
     counts = {"training": labelled, "unlabeled": unlabelled, "validation": validation}
     cases = [_draw_case(seed, section, i, shape) for section, count in counts.items() for i in range(count)]
     recipe = {"recipe": _RECIPE, "seed": seed, "shape": _plain(shape), "spacing_mm": _plain(spacing_mm)}
-    marks = [_mark(recipe, case) for case in cases]
-    unfinished = [
-        (case, mark)
-        for case, mark in zip(cases, marks, strict=True)
-        if not all([_is_made(path, mark) for path in _files(root, case)])
-    ]
+    marked = [(case, _mark(recipe, case)) for case in cases]
+    unfinished = [(case, mark) for case, mark in marked if not _is_finished(root, case, mark)]
     for case, mark in tqdm(unfinished, desc="synthetic cohort", unit="case", disable=not progress):
         _write_case(root, case, seed, spacing_mm, mark)
     write_json(root / "cohort.json", {**recipe, "cases": [asdict(case) for case in cases]})
@@ -194,6 +190,11 @@ def _write_case(root: Path, case: _Case, seed: int, spacing_mm: float | Sequence
 def _files(root: Path, case: _Case) -> list[Path]:
     entry = case.entry()
     return [root / name for name in (entry["image"], entry.get("label"), case.truth_path()) if name]
+
+
+def _is_finished(root: Path, case: _Case, mark: str) -> bool:
+    made = [_is_made(path, mark) for path in _files(root, case)]  # looks at all of them: none may be overwritten
+    return all(made)
 
 
 def _mark(recipe: Mapping[str, Any], case: _Case) -> str:

@@ -57,13 +57,15 @@ def sample_volume(
         volume: Source ``(X, Y, Z)``.
         positions: Fractional source indices ``(3, ...)``.
         nearest: Take the nearest voxel instead of the linear mix of eight.
-        outside: Value of positions outside the source.
+        outside: Value of positions outside the source; within a voxel of the border it mixes in.
 
     Returns:
         Samples ``(...)`` of the source's dtype.
     """
     return np.asarray(
-        map_coordinates(volume, positions, order=0 if nearest else 1, mode="constant", cval=outside, prefilter=False)
+        map_coordinates(
+            volume, positions, order=0 if nearest else 1, mode="grid-constant", cval=outside, prefilter=False
+        )
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swinx.metrics.comparison import compare_tables, rank_biserial
-from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, dice, score_case
+from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, score_case
+from swinx.metrics.overlap import dice, dice_per_class
 from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, summarise
 from swinx.metrics.surface import surface_dice
 from swinx.metrics.table import SCORE_COLUMNS, score_column, score_table
@@ -20,6 +21,7 @@ __all__ = [
     "SummaryRow",
     "compare_tables",
     "dice",
+    "dice_per_class",
     "rank_biserial",
     "score_case",
     "score_column",

@@ -12,9 +12,10 @@ import torch
 from scipy import ndimage
 
 from swinx.labels import CLASS_NAMES, NSD_TOLERANCE_MM, NUM_CLASSES, FlareLabel
-from swinx.metrics.surface import BoolArray, surface_dice
+from swinx.metrics.overlap import dice
+from swinx.metrics.surface import surface_dice
 
-__all__ = ["PROTOCOLS", "TUBULAR", "CaseScores", "Protocol", "dice", "score_case"]
+__all__ = ["PROTOCOLS", "TUBULAR", "CaseScores", "Protocol", "score_case"]
 
 Protocol = Literal["flare23", "fixed"]
 """``flare23`` reproduces the organisers' script, ``fixed`` removes its quirks; see :func:`score_case`."""
@@ -103,17 +104,6 @@ def score_case(
         )
         for label, (in_truth, in_guess) in enumerate(boxes, start=1)
     }
-
-
-def dice(reference: BoolArray, prediction: BoolArray) -> float:
-    """Return twice the overlap of two masks over the sum of their sizes; nan if both are empty.
-
-    Examples:
-        >>> dice(np.array([True, True, False]), np.array([True, False, False]))
-        0.6666666666666666
-    """
-    total = int(np.count_nonzero(reference)) + int(np.count_nonzero(prediction))
-    return 2 * int(np.count_nonzero(reference & prediction)) / total if total else float("nan")
 
 
 def _score_class(

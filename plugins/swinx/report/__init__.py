@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from swinx.report.case_pairs import pair_cases
+from swinx.report.colours import CLASS_COLOURS
+from swinx.report.overlay_folders import OverlayReport, write_overlays
+from swinx.report.overlays import write_overlay
 from swinx.report.score_text import format_table
 from swinx.report.scores import ScoreReport, read_scores, score_folders
 
-__all__ = ["ScoreReport", "format_table", "pair_cases", "read_scores", "score_folders"]
+__all__ = [
+    "CLASS_COLOURS",
+    "OverlayReport",
+    "ScoreReport",
+    "format_table",
+    "pair_cases",
+    "read_scores",
+    "score_folders",
+    "write_overlay",
+    "write_overlays",
+]

@@ -1,0 +1,105 @@
+"""Pictures of many cases."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from swinx.data import Volume, find_cases, read_volume
+from swinx.data.check_report import probe_folder
+from swinx.errors import CaseError
+from swinx.ops.grids import compare_grids
+from swinx.report.overlays import write_overlay
+
+__all__ = ["OverlayReport", "write_overlays"]
+
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class OverlayReport:
+    """What drawing a folder gave.
+
+    Attributes:
+        paths: The PNG files, in case order.
+        bad_cases: Cases without a picture.
+    """
+
+    paths: tuple[Path, ...]
+    bad_cases: tuple[CaseError, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if every case has its picture."""
+        return not self.bad_cases
+
+
+def write_overlays(
+    images: Source,
+    references: Source | None,
+    predictions: Source | None,
+    out_dir: str | os.PathLike[str],
+    show_progress: bool = True,
+) -> OverlayReport:
+    """Write one picture per case, named after it; see :func:`swinx.report.write_overlay`.
+
+    Images, references and predictions are matched by case name. An image that has neither reference nor
+    prediction, or whose files cannot be used, is reported and skipped; one of the two is enough for a picture.
+
+    Args:
+        images: Folder, file, files or data list, as :func:`swinx.data.find_cases` takes.
+        references: Label maps by annotators, likewise; None if there are none. If ``images`` is a data list,
+            the labels in it are taken for cases that are not found here.
+        predictions: Label maps by a network, likewise; None if there are none.
+        out_dir: Folder for the PNG files.
+        show_progress: Show a progress bar.
+
+    Raises:
+        DataListError: If one of the sources holds nothing, or two files of one case.
+        OSError: If ``out_dir`` cannot be written to.
+    """
+    probe_folder(out_dir)
+    cases = find_cases(images)
+    truths = {item["case"]: item["label"] for item in cases if "label" in item} | _by_case(references)
+    guesses = _by_case(predictions)
+    paths: list[Path] = []
+    bad_cases: list[CaseError] = []
+    for item in tqdm(cases, desc="drawing", unit="case", disable=not show_progress):
+        case: str = item["case"]
+        path = Path(out_dir) / f"{case}.png"
+        try:
+            _draw(case, item["image"], truths.get(case), guesses.get(case), path)
+        except CaseError as error:
+            bad_cases.append(error)
+        else:
+            paths.append(path)
+    return OverlayReport(tuple(paths), tuple(bad_cases))
+
+
+def _by_case(source: Source | None) -> dict[str, Any]:
+    return {} if source is None else {item["case"]: item["image"] for item in find_cases(source)}
+
+
+def _draw(case: str, image_path: str, reference_path: str | None, prediction_path: str | None, path: Path) -> None:
+    if reference_path is None and prediction_path is None:
+        raise CaseError(case, "neither reference nor prediction; nothing to draw on the image")
+    image = read_volume(image_path)
+    reference, prediction = (_labels_on(image, labels) for labels in (reference_path, prediction_path))
+    write_overlay(image.array, reference, prediction, image.affine, path, case=case)
+
+
+def _labels_on(image: Volume, path: str | None) -> npt.NDArray[np.uint8] | None:
+    if path is None:
+        return None
+    labels = read_volume(path, kind="label", allow_empty=True)
+    faults, _ = compare_grids(image.affine, image.array.shape, labels.affine, labels.array.shape)
+    if faults:
+        raise CaseError(path, "; ".join(faults))
+    return labels.array.astype(np.uint8, copy=False)

@@ -111,3 +111,16 @@ def test_a_data_list_may_lie_outside_the_data_directory(folder, tmp_path_factory
     assert items == [{"image": str(folder / "a.nrrd"), "case": "a"}]
     with pytest.raises(DataListError, match="one folder"):
         find_cases([folder, folder], data_list=elsewhere)
+
+
+def test_a_folder_without_volumes_of_its_own_is_read_by_its_data_list(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.nii.gz").write_bytes(b"")
+    (tmp_path / "datalist.json").write_text(json.dumps({"testing": [{"case": "a", "image": "images/a.nii.gz"}]}))
+    assert [item["case"] for item in find_cases(tmp_path)] == ["a"]
+
+
+def test_volumes_in_the_folder_outrank_its_data_list(tmp_path):
+    (tmp_path / "b.nii.gz").write_bytes(b"")
+    (tmp_path / "datalist.json").write_text(json.dumps({"testing": []}))
+    assert [item["case"] for item in find_cases(tmp_path)] == ["b"]

@@ -14,6 +14,8 @@ from swinx.errors import DataListError
 
 __all__ = ["find_cases"]
 
+_LIST_NAME = "datalist.json"
+
 PathOrPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -24,7 +26,8 @@ def find_cases(
 
     Args:
         source: One file; several files or folders; a glob pattern; a folder of volumes, which may hold one
-            DICOM series per subfolder or be a DICOM series itself; or a data list (``.json``).
+            DICOM series per subfolder or be a DICOM series itself; a folder with no volumes of its own but a
+            ``datalist.json``; or a data list (``.json``).
         data_list: A data list whose paths are relative to the folder ``source``.
         section: Section of the data list.
 
@@ -42,6 +45,8 @@ def find_cases(
     if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".json":
         return load_data_list(source, section, must_exist=False)
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
+    if len(named) == 1 and (listed := Path(named[0]) / _LIST_NAME).is_file() and not _expand(os.fspath(named[0])):
+        return load_data_list(listed, section, must_exist=False)
     paths = [path for name in named for path in _expand(os.fspath(name))]
     if not any(path.exists() for path in paths):
         looked = ", ".join(os.fspath(name) for name in named) or "an empty list"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 
 from swinx.errors import CaseError
 from swinx.ops.body import BODY_THRESHOLD_HU, body_box_mm
-from swinx.ops.grids import grid_difference_mm, voxel_sizes_mm
+from swinx.ops.grids import compare_grids
 from swinx.ops.model_grid import canonical_grid, crop_to_box
 from swinx.ops.resampling import resample_linear, resample_nearest
 
 __all__ = ["CTPreprocessingd"]
 
 _BODY_SEARCH_MM = 3.0
+
+_logger = logging.getLogger(__name__)
 
 
 class CTPreprocessingd(MapTransform):
@@ -123,17 +126,15 @@ def _as_volume(value: Any) -> MetaTensor:
 
 
 def _check_same_grid(image: MetaTensor, label: MetaTensor) -> None:
-    image_affine, label_affine = image.affine.cpu().numpy(), label.affine.cpu().numpy()
-    difference = grid_difference_mm(image_affine, image.shape[1:], label_affine, label.shape[1:])
-    if difference > 0.5 * float(min(voxel_sizes_mm(image_affine))):
-        reason = (
-            f"shape {tuple(image.shape[1:])} against {tuple(label.shape[1:])}"
-            if not np.isfinite(difference)
-            else f"their corners lie up to {difference:.2f} mm apart"
-        )
+    faults, notes = compare_grids(
+        image.affine.cpu().numpy(), image.shape[1:], label.affine.cpu().numpy(), label.shape[1:]
+    )
+    if faults:
         raise CaseError(
-            _name(label), f"the label is not on the grid of its image {_name(image)}: {reason}; resample it first"
+            _name(label), f"not on the grid of its image {_name(image)}: {'; '.join(faults)}; resample it first"
         )
+    for note in notes:
+        _logger.info("%s: against its image: %s", _name(label), note)
 
 
 def _with_grid(

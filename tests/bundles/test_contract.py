@@ -1,0 +1,130 @@
+"""Every configuration stands alone, agrees with its siblings and satisfies MONAI's properties."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+
+import pytest
+from monai.bundle import ConfigWorkflow, verify_net_in_out
+from support.bundles import CONFIGS, ROOT, SMALL
+
+from swinx.labels import CLASS_NAMES
+
+FOLDER = ROOT / CONFIGS
+
+
+def content(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"), [("train", "train"), ("inference", "inference"), ("evaluate", "evaluation")]
+)
+def test_monai_misses_no_property(config, kind, cohort, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    workflow = ConfigWorkflow(
+        config_file=str(FOLDER / f"{config}.json"),
+        workflow_type=kind,
+        dataset_dir=str(cohort),
+        output_dir=str(tmp_path),
+        **SMALL,
+    )
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+@pytest.mark.parametrize("config", ["inference", "evaluate"])
+def test_what_training_and_inference_repeat_agrees(config):
+    train, other = content("train"), content(config)
+    repeated = ["pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias", "roi_size", "overlap"]
+    repeated += ["embed_dim", "num_heads", "decoder_channels", "drop_path_rate", "published_window_order"]
+    for knob in [*repeated, "bundle_root", "checkpoint", "device", "network_def", "network"]:
+        assert train[knob] == other[knob], knob
+    load, prepare = other["preprocessing"]["transforms"]
+    train_load, _, train_prepare = train["train"]["deterministic_transforms"]
+    assert load == train_load
+    assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
+
+
+def test_the_paper_s_protocol_is_the_default():
+    train = content("train")
+    assert train["roi_size"] == [96, 96, 96]
+    assert train["pixdim"] == [1.0, 1.0, 1.0]
+    assert train["window_hu"] == [-250, 250]
+    assert train["learning_rate"] == 2e-4
+    assert train["max_epochs"] == 100
+    assert train["scans_per_batch"] * (train["positive_patches"] + train["negative_patches"]) == 4
+    assert content("inference")["overlap"] == 0.5
+
+
+def test_shared_files_are_copies_of_their_source():
+    shared = ROOT / "plugins/swinx/shared_configs"
+    names = sorted(path.name for path in shared.iterdir())
+    assert names
+    assert filecmp.cmpfiles(shared, FOLDER, names, shallow=False)[0] == names, "run `make sync`"
+    assert filecmp.cmp(ROOT / "LICENSE", FOLDER.parent / "LICENSE", shallow=False), "run `make sync`"
+
+
+def test_metadata_tell_the_classes_and_the_version():
+    metadata = content("metadata")
+    required = {"schema", "version", "changelog", "monai_version", "pytorch_version", "numpy_version", "task"}
+    required |= {"required_packages_version", "description", "authors", "copyright", "network_data_format"}
+    assert required <= metadata.keys()
+    assert metadata["version"] in metadata["changelog"]
+    channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
+    assert [channels[str(index)] for index in range(15)] == list(CLASS_NAMES)
+
+
+def test_pinned_versions_in_the_metadata_are_those_of_the_tests():
+    metadata = content("metadata")
+    pinned = {}
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        name, _, version = line.partition("==")
+        if version and 'python_version < "3.11"' not in version:
+            pinned[name] = version.split(" ")[0]
+    told = metadata["required_packages_version"] | {
+        "monai": metadata["monai_version"],
+        "torch": metadata["pytorch_version"],
+        "numpy": metadata["numpy_version"],
+    }
+    assert told == {name: pinned[name] for name in told}
+
+
+@pytest.mark.slow
+def test_network_fits_the_metadata(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    verify_net_in_out(
+        net_id="network_def",
+        config_file=str(FOLDER / "inference.json"),
+        meta_file=str(FOLDER / "metadata.json"),
+        device="cpu",
+    )
+
+
+def test_handlers_are_literal_and_never_sliced():
+    for path in FOLDER.glob("*.json"):
+        assert "#" not in path.read_text(), f"{path.name} picks list items by position"
+    train = content("train")
+    for handlers in (train["train"]["handlers"], train["validate"]["handlers"]):
+        assert all("_target_" in handler for handler in handlers)
+
+
+def test_own_parts_are_named_by_public_dotted_path():
+    import importlib
+
+    def targets(node):
+        if isinstance(node, dict):
+            yield from ([node["_target_"]] if "_target_" in node else [])
+            for value in node.values():
+                yield from targets(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from targets(value)
+
+    own = {t for path in FOLDER.glob("*.json") for t in targets(json.loads(path.read_text())) if t.startswith("swinx")}
+    assert own
+    for target in own:
+        package, name = target.rsplit(".", 1)
+        assert package.count(".") == 1, f"{target} reaches into a module"
+        assert name in importlib.import_module(package).__all__

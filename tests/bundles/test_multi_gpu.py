@@ -1,0 +1,29 @@
+"""Two processes train together by torchrun, here on CPUs through gloo."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from support.bundles import CONFIGS, SMALL, arguments, run
+
+pytestmark = pytest.mark.slow
+
+
+def test_two_processes_train_one_model(cohort, tmp_path):
+    files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
+    knobs = SMALL | {"max_epochs": 2, "dataset_dir": cohort, "output_dir": tmp_path, "checkpoint": tmp_path / "m.pt"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    finished = run(
+        [*torchrun, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**knobs)], timeout=400
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["epoch"].tolist() == [1, 2]
+    state = torch.load(tmp_path / "training_state.pt", weights_only=True)
+    # Four scans on two processes: two steps an epoch, where one process would take four.
+    assert state["lr_steps"] == 4
+    assert not any(name.startswith("module.") for name in state["network"])
+    assert torch.load(tmp_path / "m.pt", weights_only=True)["model"].keys() == state["network"].keys()

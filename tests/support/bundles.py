@@ -1,0 +1,74 @@
+"""Scans of spheres, small enough to train on within a test, and a way to run a bundle as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = "bundles/swinx_seg/configs"
+
+SMALL = {
+    "embed_dim": 12,
+    "num_heads": [1, 2, 4, 8],
+    "decoder_channels": 8,
+    "roi_size": [32, 32, 32],
+    "pixdim": [4.0, 4.0, 4.0],
+    "num_workers": 0,
+    "progress": False,
+}
+"""Overrides that make the network small enough for a unit test."""
+
+
+def spheres(seed: int, affine: np.ndarray, shape=(40, 36, 20)) -> tuple[np.ndarray, np.ndarray]:
+    """A soft-tissue block with a bright liver and a dark right kidney."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1)
+    hu = np.full(shape, -1000.0)
+    hu[4:-4, 4:-4] = 0.0
+    label = np.zeros(shape, dtype=np.uint8)
+    for index, (where, value) in {1: ((12, 18, 10), 120.0), 2: ((28, 18, 10), -150.0)}.items():
+        inside = ((grid - np.array(where) - rng.uniform(-2, 2, 3)) ** 2).sum(-1) < 30
+        hu[inside], label[inside] = value, index
+    return (hu + rng.normal(0, 10, shape)).astype(np.int16), label
+
+
+def write_case(folder: Path, case: str, seed: int, affine: np.ndarray) -> tuple[Path, Path]:
+    """Write one image and label; return their paths."""
+    hu, label = spheres(seed, affine)
+    image_path, label_path = folder / f"images/{case}_0000.nii.gz", folder / f"labels/{case}.nii.gz"
+    for path, volume in ((image_path, hu), (label_path, label)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(volume, affine), path)
+    return image_path, label_path
+
+
+def arguments(**knobs: object) -> list[str]:
+    """Knobs as a user types them."""
+    return [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
+
+
+def bundle_command(run_id: str, config: str | list[str], **knobs: object) -> list[str]:
+    """The documented command line."""
+    files = str([f"{CONFIGS}/{name}.json" for name in config]) if isinstance(config, list) else f"{CONFIGS}/{config}.json"
+    return [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *arguments(**knobs)]
+
+
+def run(command: list[str], cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user would, from the repository root by default."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def run_bundle(run_id: str, config: str | list[str], cwd: Path = ROOT, **knobs: object):
+    """Run a bundle and return the finished process."""
+    return run(bundle_command(run_id, config, **knobs), cwd)
+
+

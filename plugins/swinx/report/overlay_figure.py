@@ -24,7 +24,7 @@ __all__ = ["CaseView", "draw_case"]
 
 _PANEL_WIDTH_IN = 3.4
 _LEGEND_WIDTH_IN = 2.7
-_EDGE_IN = 0.35
+_EDGE_IN = 0.5
 _TITLE_IN = 0.75
 _GAP_IN = 0.08
 _FILL_OPACITY = 0.38
@@ -84,9 +84,9 @@ def draw_case(case: CaseView, title: str, window_hu: tuple[float, float], scores
             _draw_panel(axes, case, view, case.labels.get(name), window_hu)
             if view is VIEWS[0]:
                 axes.set_title(name, fontsize=12, pad=6)
-        label = f"{view.name}, {'xyz'[view.axis]} = {case.positions_mm[view.axis]:.0f} mm"
+        label = f"{view.name}\n{'xyz'[view.axis]} = {case.positions_mm[view.axis]:.0f} mm"
         figure.text(
-            0.17 / width_in,
+            0.26 / width_in,
             (top_in - row_in / 2) / height_in,
             label,
             fontsize=10,

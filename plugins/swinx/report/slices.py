@@ -114,8 +114,8 @@ def cut(volume: npt.NDArray[Any], view: View, index: int) -> npt.NDArray[Any]:
         Rows from the bottom to the top of the picture, columns from left to right.
     """
     # In every view the horizontal axis of a RAS volume runs against the convention: right to left, front to back.
-    plane: npt.NDArray[Any] = np.take(volume, index, axis=view.axis)[::-1].T
-    return plane
+    plane: npt.NDArray[Any] = volume[(slice(None),) * view.axis + (index,)]
+    return plane[::-1].T
 
 
 def plane_size_mm(shape: Sequence[int], spacing_mm: Sequence[float], view: View) -> tuple[float, float]:

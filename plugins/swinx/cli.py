@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import fire
 
 from swinx import __version__
-from swinx.errors import reason_of
+from swinx.errors import DataListError, reason_of
 
 __all__ = ["main"]
 
@@ -18,7 +20,14 @@ __all__ = ["main"]
 class DataCommands:
     """Make and check data sets and their data lists."""
 
-    def flare(self, dataset_dir: str, out: str | None = None, annotated: str = "inferred", workers: int = 2) -> None:
+    def flare(
+        self,
+        dataset_dir: str,
+        out: str | None = None,
+        annotated: str = "inferred",
+        workers: int = 2,
+        overwrite: bool = False,
+    ) -> None:
         """Write the data list of a FLARE-23 download.
 
         Args:
@@ -26,10 +35,20 @@ class DataCommands:
             out: The data list to write; by default datalist.json in that folder.
             annotated: CSV or JSON manifest of the annotated classes, or "inferred" from presence.
             workers: Processes that read label files.
+            overwrite: Replace a data list that is there already.
         """
         from swinx.data import flare_data_list
 
-        _say(flare_data_list(dataset_dir, out=out, annotated=annotated, workers=workers))
+        target = Path(out) if out is not None else Path(dataset_dir) / "datalist.json"
+        if target.exists() and not overwrite:
+            raise DataListError(f"{target} is there already; give --overwrite to replace it, or another --out")
+        path = flare_data_list(dataset_dir, out=target, annotated=annotated, workers=workers)
+        _say(path)
+        left_out = json.loads(path.read_text(encoding="utf-8")).get("left_out", [])
+        for case in left_out:
+            _complain(f"left out: {case}")
+        if left_out:
+            raise SystemExit(1)
 
     def check(self, source: str, out: str | None = None, workers: int = 2) -> None:
         """Find every unusable case of a folder or data list; the exit code is 1 if there is one.
@@ -107,9 +126,7 @@ def score(reference: str, prediction: str, out: str, protocol: str = "flare23") 
     from swinx.report import score_folders
 
     result = score_folders(reference, prediction, out, protocol=protocol)  # type: ignore[arg-type] # checked there
-    _say(result.table)
-    for case, reason in result.bad_cases:
-        _complain(f"not scored: {case}: {reason}")
+    _say(result.text)
     if not result.ok:
         raise SystemExit(1)
 
@@ -125,7 +142,12 @@ def overlays(images: str, prediction: str, out: str, reference: str | None = Non
     """
     from swinx.report import write_overlays
 
-    _say("\n".join(str(path) for path in write_overlays(images, reference, prediction, out)))
+    result = write_overlays(images, reference, prediction, out)
+    _say("\n".join(str(path) for path in result.paths))
+    for error in result.bad_cases:
+        _complain(f"not drawn: {error}")
+    if not result.ok:
+        raise SystemExit(1)
 
 
 def version() -> None:

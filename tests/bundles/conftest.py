@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from support.bundles import SMALL, run_bundle, write_case
 
 

@@ -8,6 +8,7 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
+
 from support.bundles import SMALL, run_bundle, write_case
 
 pytestmark = pytest.mark.slow
@@ -34,9 +35,7 @@ def mixed(tmp_path_factory):
 
 
 def test_every_bad_case_is_named_and_the_good_one_is_segmented(mixed, trained, tmp_path):
-    finished = run_bundle(
-        "inference", "inference", dataset_dir=mixed, output_dir=tmp_path, checkpoint=trained, **SMALL
-    )
+    finished = run_bundle("inference", "inference", dataset_dir=mixed, output_dir=tmp_path, checkpoint=trained, **SMALL)
     assert finished.returncode == 1
     summary = json.loads((tmp_path / "cases.json").read_text())
     assert [record["case"] for record in summary["done"]] == ["good"]

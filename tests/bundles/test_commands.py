@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from support.bundles import ROOT, SMALL, arguments, run, run_bundle, write_case
 
 pytestmark = pytest.mark.slow
@@ -72,9 +73,7 @@ def test_inference_on_one_file_from_inside_the_bundle(trained, cohort, tmp_path)
 
 
 def test_evaluate_scores_the_validation_cases(trained, cohort, tmp_path):
-    finished = run_bundle(
-        "evaluate", "evaluate", dataset_dir=cohort, output_dir=tmp_path, checkpoint=trained, **SMALL
-    )
+    finished = run_bundle("evaluate", "evaluate", dataset_dir=cohort, output_dir=tmp_path, checkpoint=trained, **SMALL)
     assert finished.returncode == 0, finished.stderr[-3000:]
     scores = pd.read_csv(tmp_path / "scores.csv")
     assert sorted(scores["case"]) == ["validation_4", "validation_5"]

@@ -7,8 +7,8 @@ import json
 
 import pytest
 from monai.bundle import ConfigWorkflow, verify_net_in_out
-from support.bundles import CONFIGS, ROOT, SMALL
 
+from support.bundles import CONFIGS, ROOT, SMALL
 from swinx.labels import CLASS_NAMES
 
 FOLDER = ROOT / CONFIGS

@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
+
 from support.bundles import CONFIGS, SMALL, arguments, run
 
 pytestmark = pytest.mark.slow

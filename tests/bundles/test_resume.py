@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from support.bundles import ROOT, SMALL, bundle_command, run_bundle
 
 pytestmark = pytest.mark.slow
@@ -36,9 +37,7 @@ def killed(cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
     command = bundle_command("training", "train", **knobs(folder, cohort))
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state, deadline = folder / "out" / "training_state.pt", time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
         if state.is_file() and torch.load(state, weights_only=True)["epoch"] >= 2:

@@ -10,8 +10,8 @@ import pytest
 
 from swinx.data import load_data_list, write_demo_cohort
 from swinx.data.demo_cohort import DemoScan, make_variant
-from swinx.data.nifti_writer import write_nifti
 from swinx.labels import FlareLabel
+from swinx.nifti import write_nifti
 from swinx.ops.grids import voxel_sizes_mm
 
 COUNTS = {"variants": 2, "validation": 1, "held_out": 1, "spacing_mm": 6.0, "progress": False}

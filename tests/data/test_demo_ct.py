@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from swinx.data import demo_ct, fetch_demo_ct
-from swinx.data.nifti_writer import write_nifti
 from swinx.errors import CaseError
 from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
+from swinx.nifti import write_nifti
 
 OBLIQUE_LAS = np.array([[-0.7, 0.1, 0, 166], [0.1, 0.7, 0.3, -187], [0, -0.1, 2.5, -340], [0, 0, 0, 1.0]])
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from swinx.data import load_data_list, make_phantom, write_synthetic_cohort
-from swinx.data.nifti_writer import write_nifti
 from swinx.data.synthetic import CENTRES
+from swinx.nifti import write_nifti
 
 SMALL = {"shape": (24, 24, 20), "spacing_mm": (14.0, 14.0, 12.0), "progress": False}
 

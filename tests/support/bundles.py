@@ -25,7 +25,7 @@ SMALL = {
 """Overrides that make the network small enough for a unit test."""
 
 
-def spheres(seed: int, affine: np.ndarray, shape=(40, 36, 20)) -> tuple[np.ndarray, np.ndarray]:
+def spheres(seed: int, shape=(40, 36, 20)) -> tuple[np.ndarray, np.ndarray]:
     """A soft-tissue block with a bright liver and a dark right kidney."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1)
@@ -40,7 +40,7 @@ def spheres(seed: int, affine: np.ndarray, shape=(40, 36, 20)) -> tuple[np.ndarr
 
 def write_case(folder: Path, case: str, seed: int, affine: np.ndarray) -> tuple[Path, Path]:
     """Write one image and label; return their paths."""
-    hu, label = spheres(seed, affine)
+    hu, label = spheres(seed)
     image_path, label_path = folder / f"images/{case}_0000.nii.gz", folder / f"labels/{case}.nii.gz"
     for path, volume in ((image_path, hu), (label_path, label)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,9 @@ def arguments(**knobs: object) -> list[str]:
 
 def bundle_command(run_id: str, config: str | list[str], **knobs: object) -> list[str]:
     """The documented command line."""
-    files = str([f"{CONFIGS}/{name}.json" for name in config]) if isinstance(config, list) else f"{CONFIGS}/{config}.json"
+    files = (
+        str([f"{CONFIGS}/{name}.json" for name in config]) if isinstance(config, list) else f"{CONFIGS}/{config}.json"
+    )
     return [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *arguments(**knobs)]
 
 
@@ -70,5 +72,3 @@ def run(command: list[str], cwd: Path = ROOT, timeout: float = 300) -> subproces
 def run_bundle(run_id: str, config: str | list[str], cwd: Path = ROOT, **knobs: object):
     """Run a bundle and return the finished process."""
     return run(bundle_command(run_id, config, **knobs), cwd)
-
-

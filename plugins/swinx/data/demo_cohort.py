@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 from swinx.data.data_list import write_data_list
 from swinx.data.demo_ct import fetch_demo_ct
-from swinx.data.nifti_writer import write_nifti
 from swinx.data.volume_files import read_volume
 from swinx.files import write_whole
 from swinx.labels import FlareLabel
+from swinx.nifti import write_nifti
 from swinx.ops.deformed_sampling import blur_for_spacing, sample_positions, sample_volume
 from swinx.ops.grids import voxel_sizes_mm
 from swinx.ops.smooth_fields import correlated_noise, smooth_displacement

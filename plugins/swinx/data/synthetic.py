@@ -16,11 +16,11 @@ import numpy as np
 from tqdm import tqdm
 
 from swinx.data.data_list import write_data_list
-from swinx.data.nifti_writer import write_nifti
 from swinx.data.phantom import make_phantom
 from swinx.data.phantom_contrast import PHASES
 from swinx.files import write_json
 from swinx.labels import FlareLabel
+from swinx.nifti import write_nifti
 
 __all__ = ["CENTRES", "write_synthetic_cohort"]
 

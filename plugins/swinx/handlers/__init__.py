@@ -10,4 +10,13 @@ from swinx.handlers.resources import PeakMemory, ResourceMonitor
 from swinx.handlers.run_log import start_log
 from swinx.handlers.training_state import TrainingState
 
-__all__ = ["BestModel", "CaseRecords", "EpochSeed", "PeakMemory", "ResourceMonitor", "TrainingHistory", "TrainingState", "start_log"]
+__all__ = [
+    "BestModel",
+    "CaseRecords",
+    "EpochSeed",
+    "PeakMemory",
+    "ResourceMonitor",
+    "TrainingHistory",
+    "TrainingState",
+    "start_log",
+]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import ignite.distributed as idist
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 
 from swinx import __version__
 from swinx.files import write_json
@@ -33,11 +34,11 @@ class BestModel:
         self.path = Path(path)
         self.logger = logging.getLogger(__name__)
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Listen to the validation engine."""
         engine.add_event_handler(Events.COMPLETED, self)
 
-    def __call__(self, engine: Engine) -> None:
+    def __call__(self, engine: Workflow) -> None:
         """Save if this validation was the best, on the first process only."""
         if idist.get_rank() != 0 or engine.state.best_metric_epoch != engine.state.epoch:
             return

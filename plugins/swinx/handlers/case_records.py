@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from ignite.engine import Engine, Events
-from monai.engines import IterationEvents
+from ignite.engine import Events
+from monai.engines import IterationEvents, Workflow
 
 from swinx.files import write_json
 from swinx.handlers.resources import ResourceMonitor
@@ -39,7 +39,7 @@ class CaseRecords:
         self.failed: list[dict[str, str]] = []
         self._clock: dict[str, float] = {}
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Listen to an evaluator whose ``iteration_update`` is a ``CaseIteration``."""
         engine.add_event_handler(Events.STARTED, self._begin)
         engine.add_event_handler(Events.GET_BATCH_STARTED, self._start_case)
@@ -48,19 +48,19 @@ class CaseRecords:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_case)
         engine.add_event_handler(Events.COMPLETED, self._summarise)
 
-    def _begin(self, engine: Engine) -> None:
+    def _begin(self) -> None:
         self.done, self.failed = [], []
 
-    def _start_case(self, engine: Engine) -> None:
+    def _start_case(self) -> None:
         self.monitor.start()
 
-    def _mark(self, engine: Engine, name: str) -> None:
+    def _mark(self, name: str) -> None:
         if self.monitor.device.type == "cuda":
             torch.cuda.synchronize(self.monitor.device)
         self._clock[name] = time.perf_counter()
 
-    def _end_case(self, engine: Engine) -> None:
-        self._mark(engine, "finished")
+    def _end_case(self, engine: Workflow) -> None:
+        self._mark("finished")
         memory = self.monitor.stop()
         number = f"[{engine.state.iteration}/{engine.state.epoch_length}]"
         output = engine.state.output
@@ -105,7 +105,7 @@ class CaseRecords:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
 
-    def _summarise(self, engine: Engine) -> None:
+    def _summarise(self) -> None:
         total = len(self.done) + len(self.failed)
         self.logger.info("%d of %d cases segmented into %s", len(self.done), total, self.output_dir)
         for failure in self.failed:

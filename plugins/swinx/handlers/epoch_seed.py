@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import ignite.distributed as idist
 import numpy as np
@@ -27,7 +28,7 @@ class EpochSeed:
         dataset: Training data set, whose random transforms are seeded.
     """
 
-    def __init__(self, seed: int, dataset: Dataset | None = None) -> None:
+    def __init__(self, seed: int, dataset: Dataset[Any] | None = None) -> None:
         self.seed = seed
         self.dataset = dataset
 

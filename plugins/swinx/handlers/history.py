@@ -10,7 +10,8 @@ import ignite.distributed as idist
 import numpy as np
 import pandas as pd
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 
 from swinx.errors import CaseError
 from swinx.files import write_whole
@@ -31,24 +32,24 @@ class TrainingHistory:
         evaluator: The validation engine; its metrics are recorded in epochs that validate.
     """
 
-    def __init__(self, path: str, optimizer: torch.optim.Optimizer, evaluator: Engine | None = None) -> None:
+    def __init__(self, path: str, optimizer: torch.optim.Optimizer, evaluator: Workflow | None = None) -> None:
         self.path = Path(path)
         self.optimizer = optimizer
         self.evaluator = evaluator
         self.losses: list[float] = []
         self.started = 0.0
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Listen to the trainer."""
         engine.add_event_handler(Events.EPOCH_STARTED, self._begin)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
 
-    def _begin(self, engine: Engine) -> None:
+    def _begin(self) -> None:
         self.losses = []
         self.started = time.perf_counter()
 
-    def _collect(self, engine: Engine) -> None:
+    def _collect(self, engine: Workflow) -> None:
         loss = float(engine.state.output[0]["loss"])
         if not np.isfinite(loss):
             images = sorted({str(item["image"].meta.get("filename_or_obj", "?")) for item in engine.state.batch})
@@ -59,7 +60,7 @@ class TrainingHistory:
             )
         self.losses.append(loss)
 
-    def _write(self, engine: Engine) -> None:
+    def _write(self, engine: Workflow) -> None:
         if idist.get_rank() != 0:
             return
         epoch = engine.state.epoch

@@ -9,7 +9,8 @@ from typing import Any
 
 import ignite.distributed as idist
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Events
+from monai.engines import Workflow
 from torch.optim.lr_scheduler import LRScheduler
 
 from swinx.errors import WeightsError
@@ -46,7 +47,7 @@ class TrainingState:
         network: torch.nn.Module,
         optimizer: torch.optim.Optimizer,
         lr_scheduler: LRScheduler | None = None,
-        evaluator: Engine | None = None,
+        evaluator: Workflow | None = None,
         resume: bool = True,
         interval: int = 1,
     ) -> None:
@@ -59,12 +60,12 @@ class TrainingState:
         self.interval = interval
         self.logger = logging.getLogger(__name__)
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Workflow) -> None:
         """Load when the trainer starts, save when an epoch is complete."""
         engine.add_event_handler(Events.STARTED, self.load)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
 
-    def load(self, engine: Engine) -> None:
+    def load(self, engine: Workflow) -> None:
         """Restore the state, if there is one and it is wanted.
 
         Raises:
@@ -98,7 +99,7 @@ class TrainingState:
             state["best_metric"],
         )
 
-    def save(self, engine: Engine) -> None:
+    def save(self, engine: Workflow) -> None:
         """Write the state of this epoch, on the first process only."""
         epoch = engine.state.epoch
         if idist.get_rank() != 0 or (epoch % self.interval and epoch != engine.state.max_epochs):

@@ -100,8 +100,9 @@ def _label_volume(
             bar.update(len(batch))
     slab.advance(size[along])
     bar.close()
-    inner = (slice(b, b + length) for b, length in zip(before, image.shape[2:], strict=True))
-    return labels[(slice(None), *inner)]
+    inner = [slice(b, b + length) for b, length in zip(before, image.shape[2:], strict=True)]
+    x, y, z = inner
+    return labels[:, x, y, z]
 
 
 class _Slab:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import nibabel as nib
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import Flip, MapTransform, RandomizableTransform
+from monai.utils import ensure_tuple
 
 from swinx.labels import LEFT_RIGHT_PAIRS
 from swinx.ops.mirroring import left_right_axis, swap_labels
@@ -42,7 +43,7 @@ class RandLeftRightFlipd(RandomizableTransform, MapTransform):
     ) -> None:
         MapTransform.__init__(self, keys, allow_missing_keys)
         RandomizableTransform.__init__(self, prob)
-        self.label_keys = {label_keys} if isinstance(label_keys, str) else set(label_keys)
+        self.label_keys = set(ensure_tuple(label_keys))
         self.swap_pairs = swap_pairs
         self.pairs = tuple((int(a), int(b)) for a, b in pairs)
 

@@ -7,13 +7,12 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import SaveImaged
 
 from swinx.errors import CaseError
-from swinx.files import write_whole
+from swinx.nifti import write_nifti
 
 __all__ = ["SaveLabelsd"]
 
@@ -38,7 +37,7 @@ class SaveLabelsd(SaveImaged):
         case_key: str = "case",
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, output_dir=output_dir, print_log=False, allow_missing_keys=allow_missing_keys)
+        super().__init__(keys, output_dir=str(output_dir), print_log=False, allow_missing_keys=allow_missing_keys)
         self.output_dir = Path(output_dir)
         self.case_key = case_key
 
@@ -52,13 +51,8 @@ class SaveLabelsd(SaveImaged):
         for key in self.key_iterator(out):
             path = self.output_dir / f"{out[self.case_key]}.nii.gz"
             labels = out[key].as_tensor()[0].cpu().numpy().astype(np.uint8)
-            image = nib.Nifti1Image(labels, out[key].affine.cpu().numpy())
-            image.header.set_xyzt_units("mm")
-            image.set_sform(image.affine, code="scanner")
-            image.set_qform(image.affine, code="scanner")
             try:
-                with write_whole(path, suffix=".nii.gz") as partial:
-                    nib.save(image, partial)
+                write_nifti(path, labels, out[key].affine.cpu().numpy())
             except OSError as error:
                 raise CaseError(path, f"the prediction cannot be written: {error}") from error
             out["saved_to"] = str(path)

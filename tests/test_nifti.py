@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from swinx.data.nifti_writer import write_nifti
+from swinx.nifti import write_nifti
 
 OBLIQUE = np.array([[-0.8, 0.1, 0.2, 10], [-0.1, -0.9, 0.3, -20], [0.05, 0.1, 2.5, 300], [0, 0, 0, 1.0]])
 

@@ -1,0 +1,79 @@
+"""The import rule, the size of modules, and what only one module may import."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "plugins" / "swinx"
+LEAVES = {"errors", "files", "labels", "nifti"}
+BELOW = {
+    "errors": set(),
+    "files": set(),
+    "labels": set(),
+    "nifti": {"files"},
+    "ops": LEAVES,
+    "networks": LEAVES,
+    "transforms": LEAVES | {"ops"},
+    "metrics": LEAVES | {"ops"},
+    "data": LEAVES | {"ops", "networks", "transforms", "metrics"},
+    "inferers": LEAVES | {"ops", "networks", "transforms", "metrics"},
+    "engines": LEAVES | {"ops", "networks", "transforms", "metrics"},
+    "handlers": LEAVES | {"ops", "networks", "transforms", "metrics"},
+    "report": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "inferers", "engines", "handlers"},
+}
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of all modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def room(path: Path) -> str:
+    """The package, or the top-level module, that a file belongs to."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_down(path):
+    here = room(path)
+    if here in ("cli", "__main__"):
+        return
+    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("swinx.")}
+    assert rooms - {here} <= BELOW[here]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_is_one_idea(path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_says_what_is_public(path):
+    assert "__all__" in path.read_text()
+
+
+def test_pure_functions_know_no_engine():
+    for path in (SOURCE / "ops").glob("*.py"):
+        assert not {name for name in imported(path) if name.startswith(("monai.engines", "monai.handlers", "ignite"))}
+
+
+def test_the_package_never_opens_the_bundles():
+    for path in MODULES:
+        assert "bundles/" not in path.read_text(), path
+
+
+def test_checkpoints_are_read_without_pickle():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), path

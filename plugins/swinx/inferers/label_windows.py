@@ -94,7 +94,7 @@ def _label_volume(
         slab.advance(start)
         remaining = iter(layer)
         while batch := list(islice(remaining, sw_batch_size)):
-            scores = network(torch.cat([padded[(..., *window)] for window in batch]), **kwargs)
+            scores = network(torch.cat([padded[:, :, x, y, z] for x, y, z in batch]), **kwargs)
             for window, score in zip(batch, scores, strict=True):
                 slab.add(window, score, weights)
             bar.update(len(batch))

@@ -172,7 +172,7 @@ def axial_axis(affine: ArrayLike) -> int:
     matrix = _as_affine(affine)
     if faults := [fault for fault in check_affine(matrix, (1, 1, 1)) if "singular" in fault or "NaN" in fault]:
         raise ValueError(f"no axial axis: {faults[0]}")
-    world_axes = io_orientation(matrix)[:, 0]  # type: ignore[no-untyped-call]  # this part of nibabel has no types
+    world_axes = io_orientation(matrix)[:, 0]  # this part of nibabel has no types
     return [int(world) for world in world_axes].index(2)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.report.case_pairs import pair_cases
 from swinx.report.colours import CLASS_COLOURS
+from swinx.report.evaluation import score_cases
 from swinx.report.overlay_folders import OverlayReport, write_overlays
 from swinx.report.overlays import write_overlay
 from swinx.report.score_text import format_table
@@ -16,6 +17,7 @@ __all__ = [
     "format_table",
     "pair_cases",
     "read_scores",
+    "score_cases",
     "score_folders",
     "write_overlay",
     "write_overlays",

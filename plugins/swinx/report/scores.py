@@ -19,7 +19,7 @@ from swinx.ops.grids import axial_axis, voxel_sizes_mm
 from swinx.report.case_pairs import CasePair, PathLike, header_spacing_mm, pair_cases, read_label_pair
 from swinx.report.score_text import format_table, summary_as_json, summary_as_markdown
 
-__all__ = ["ScoreReport", "read_scores", "score_folders"]
+__all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ class ScoreReport:
     def ok(self) -> bool:
         """True if every reference had a usable prediction."""
         return not self.bad_cases
+
+    def exit_if_failed(self) -> None:
+        """End the program with exit code 1 unless every reference had a usable prediction.
+
+        Raises:
+            SystemExit: If there are bad cases.
+        """
+        if self.bad_cases:
+            raise SystemExit(1)
 
 
 def score_folders(
@@ -75,16 +84,41 @@ def score_folders(
         DataListError: If one of the two folders holds no label map, or two files of one case.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
+    pairs, unasked = pair_cases(reference, prediction)
+    return score_pairs(pairs, out_dir, protocol, seed, show_progress, unasked)
+
+
+def score_pairs(
+    pairs: Sequence[CasePair],
+    out_dir: PathLike,
+    protocol: Protocol = "flare23",
+    seed: int = 0,
+    show_progress: bool = True,
+    unasked: Sequence[str] = (),
+) -> ScoreReport:
+    """Score pairs of files; see :func:`score_folders`.
+
+    Args:
+        pairs: Reference and prediction of each case.
+        out_dir: Folder for the tables.
+        protocol: ``"flare23"`` or ``"fixed"``.
+        seed: Of the bootstrap behind the confidence intervals.
+        show_progress: Show a progress bar.
+        unasked: Predictions without a reference, for the notes.
+
+    Raises:
+        ValueError: If the protocol is unknown.
+        OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
+    """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol {protocol!r} is not one of {PROTOCOLS}")
     probe_folder(out_dir)
-    pairs, unasked = pair_cases(reference, prediction)
     scores: dict[str, CaseScores] = {}
     bad_cases: list[CaseError] = []
     notes: list[str] = []
     for pair in tqdm(pairs, desc="scoring", unit="case", disable=not show_progress):
         if pair.prediction is None:
-            bad_cases.append(_missing(pair, prediction, protocol))
+            bad_cases.append(_missing(pair, protocol))
             if protocol == "flare23":
                 continue
         try:
@@ -123,9 +157,9 @@ def _score_pair(pair: CasePair, protocol: Protocol) -> tuple[CaseScores, tuple[s
     return score_case(labels.reference, labels.prediction, spacing_mm, protocol, axis), labels.notes
 
 
-def _missing(pair: CasePair, prediction: PathLike, protocol: Protocol) -> CaseError:
+def _missing(pair: CasePair, protocol: Protocol) -> CaseError:
     consequence = "left out" if protocol == "flare23" else "scored 0"
-    return CaseError(pair.case, f"no prediction in {os.fspath(prediction)}; {consequence}")
+    return CaseError(pair.case, f"no prediction for {pair.reference}; {consequence}")
 
 
 def _write(

@@ -63,9 +63,9 @@ def to_canonical(
     Returns:
         A view of the volume, and its affine.
     """
-    orientation = nib.io_orientation(affine)  # type: ignore[no-untyped-call]
-    turned = nib.apply_orientation(volume, orientation)  # type: ignore[no-untyped-call]
-    back = nib.orientations.inv_ornt_aff(orientation, volume.shape)  # type: ignore[no-untyped-call]
+    orientation = nib.io_orientation(affine)
+    turned = nib.apply_orientation(volume, orientation)
+    back = nib.orientations.inv_ornt_aff(orientation, volume.shape)
     return turned, affine @ back
 
 

@@ -1,0 +1,53 @@
+"""Score and draw what an evaluation run has just predicted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from swinx.metrics import Protocol
+from swinx.report.case_pairs import CasePair
+from swinx.report.overlay_folders import write_overlays
+from swinx.report.scores import ScoreReport, score_pairs
+
+__all__ = ["score_cases"]
+
+
+def score_cases(
+    cases: Sequence[Mapping[str, Any]],
+    prediction_dir: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str],
+    protocol: Protocol = "flare23",
+    overlay_dir: str | os.PathLike[str] | None = None,
+) -> ScoreReport:
+    """Score the predictions of labelled cases on the grid of their images, and draw them.
+
+    Args:
+        cases: Items with ``case``, ``image`` and ``label``, as a data list gives them.
+        prediction_dir: Folder with ``<case>.nii.gz``.
+        out_dir: Folder for ``scores.csv``, ``summary.json`` and ``summary.md``.
+        protocol: ``"flare23"`` or ``"fixed"``, see :func:`swinx.metrics.score_case`.
+        overlay_dir: Folder for one PNG per case; None draws nothing.
+
+    Returns:
+        The scores; a case without a prediction is among its bad cases.
+
+    Raises:
+        ValueError: If the protocol is unknown.
+        OSError: If a folder cannot be written to.
+    """
+    predictions = {str(item["case"]): Path(prediction_dir) / f"{item['case']}.nii.gz" for item in cases}
+    predicted = {case: path for case, path in predictions.items() if path.is_file()}
+    pairs = [CasePair(str(item["case"]), Path(item["label"]), predicted.get(str(item["case"]))) for item in cases]
+    report = score_pairs(pairs, out_dir, protocol)
+    drawable = [item for item in cases if str(item["case"]) in predicted]
+    if overlay_dir is not None and drawable:
+        write_overlays(
+            [item["image"] for item in drawable],
+            [item["label"] for item in drawable],
+            list(predicted.values()),
+            overlay_dir,
+        )
+    return report

@@ -28,7 +28,8 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
         The path to write to.
 
     Raises:
-        OSError: If the folder cannot be made or written to; the message names ``path``.
+        OSError: If the folder cannot be made, the disk is full or a folder has the name of the file; the message
+            names ``path``. Other errors of the block pass as they are.
 
     Examples:
         >>> import tempfile
@@ -43,21 +44,39 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=suffix)
     except OSError as error:
-        raise OSError(f"cannot write {target}: {error.strerror or error}; choose another output folder") from error
+        raise OSError(_sentence(target, error)) from error
     os.close(descriptor)
     partial = Path(name)
     try:
         yield partial
         partial.chmod(0o666 & ~_umask())
         partial.replace(target)
+    except OSError as error:
+        if _is_about(error, partial):
+            raise OSError(_sentence(target, error)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write ``content`` as indented JSON, whole or not at all."""
+    """Write ``content`` as indented JSON, whole or not at all.
+
+    Raises:
+        OSError: As :func:`write_whole` does.
+        TypeError: If ``content`` holds what JSON cannot express.
+    """
     with write_whole(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _is_about(error: OSError, partial: Path) -> bool:
+    """Tell a write that failed, which carries no file name, and a failed rename from errors of other files."""
+    return error.errno is not None and error.filename in (None, str(partial))
+
+
+def _sentence(target: Path, error: OSError) -> str:
+    return f"cannot write {target}: {error.strerror or error}; choose another output folder"
 
 
 def _umask() -> int:

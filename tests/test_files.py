@@ -1,0 +1,92 @@
+"""write_whole: a file is there whole or is as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+
+from support.disks import nearly_full_disk
+from swinx.files import write_json, write_whole
+
+
+@pytest.fixture
+def target(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    return path
+
+
+def test_the_file_appears_only_when_the_block_ends(tmp_path):
+    path = tmp_path / "new" / "folder" / "table.csv"
+    with write_whole(path) as partial:
+        partial.write_text("half")
+        assert not path.exists()
+        partial.write_text("whole")
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError("a fault"), KeyboardInterrupt()])
+def test_an_exception_leaves_the_old_file_and_no_other(target, error):
+    with pytest.raises(type(error)), write_whole(target) as partial:  # noqa: PT012
+        partial.write_text("half")
+        raise error
+    assert target.read_text() == "old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_full_disk_leaves_the_old_file_and_names_it(target):
+    with nearly_full_disk(10), pytest.raises(OSError, match=f"cannot write {target}: .*choose another"):
+        write_json(target, list(range(100)))
+    assert target.read_text() == "old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_that_cannot_be_made_is_named(target):
+    inside = target / "folder" / "table.csv"
+    with pytest.raises(OSError, match=f"cannot write {inside}: .*choose another"), write_whole(inside):
+        pytest.fail("the block must not be entered")
+
+
+def test_a_folder_in_the_place_of_the_file_is_named_and_kept(tmp_path):
+    folder = tmp_path / "table.csv"
+    folder.mkdir()
+    with pytest.raises(OSError, match=f"cannot write {folder}: ") as caught:
+        write_json(folder, {})
+    assert ".table.csv." not in str(caught.value), "the temporary name is none of the user's business"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_errors_of_other_files_keep_their_own_words(target):
+    with pytest.raises(FileNotFoundError, match=r"source\.csv"), write_whole(target):
+        (target.parent / "source.csv").read_text()
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_are_those_of_an_ordinary_new_file(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_json(tmp_path / "a.json", {})
+    finally:
+        assert os.umask(before) == umask, "the process's own mask must not change"
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == mode
+
+
+def test_the_suffix_is_that_of_the_partial_file(tmp_path):
+    with write_whole(tmp_path / "a.nii.gz", suffix=".nii.gz") as partial:
+        assert partial.name.endswith(".nii.gz")
+        assert partial.name.startswith("."), "searches for scans skip hidden files"
+
+
+def test_what_json_cannot_express_leaves_no_file(tmp_path):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "a.json", {"set": {1}})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_reads_back(tmp_path):
+    write_json(tmp_path / "a.json", {"ä": [1, 2.5, None]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ä": [1, 2.5, None]}

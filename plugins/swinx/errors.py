@@ -73,8 +73,8 @@ _SENT_BY_WORKER = re.compile(
 def reason_of(error: BaseException) -> str:
     """Return what a user should read of an error that libraries have wrapped in their own.
 
-    The first error in the chain that was written for users wins; otherwise the innermost
-    cause, with its type.
+    An error that was written for users wins, wherever it is in the chain. Next comes the outermost
+    ``OSError``, which names its file. Otherwise it is the innermost cause, with its type.
 
     Examples:
         >>> try:
@@ -86,13 +86,25 @@ def reason_of(error: BaseException) -> str:
         ...     reason_of(outer)
         'a.nii.gz: is empty'
     """
-    innermost = error
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        if isinstance(current, (CaseError, DataListError, WeightsError)):
+    chain = _chain(error)
+    for current in chain:
+        if isinstance(current, CaseError | DataListError | WeightsError):
             return str(current)
-        seen.add(id(current))
-        innermost = current
-        current = current.__cause__ or current.__context__
-    return f"{type(innermost).__name__}: {innermost}"
+    if fault := find_case_error(error):
+        return str(fault)
+    for current in chain:
+        if isinstance(current, OSError):
+            # one without an error number is a sentence of this package, not the system's
+            return str(current) if current.errno is None else f"{type(current).__name__}: {current}"
+    return f"{type(chain[-1]).__name__}: {chain[-1]}"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return ``error`` and its causes as a traceback would show them, outermost first."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        hidden = current.__suppress_context__ and current.__cause__ is None
+        current = None if hidden else current.__cause__ or current.__context__
+    return chain

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ignite.distributed as idist
 import torch
@@ -17,6 +18,9 @@ from swinx.errors import WeightsError
 from swinx.files import write_whole
 
 __all__ = ["TrainingState"]
+
+_KEYS = {"network", "optimizer", "lr_steps", "scaler", "epoch", "epoch_length", "best_metric", "best_metric_epoch"}
+_SHOWN = 300
 
 
 class TrainingState:
@@ -33,9 +37,12 @@ class TrainingState:
     Args:
         path: The state file.
         network: The network itself, not its DDP wrapper.
-        optimizer: Its optimiser.
-        lr_scheduler: Its schedule; only the position is restored, so that a longer
-            training can be resumed with its own schedule.
+        optimizer: Its optimiser; its running averages are restored, but not its settings
+            (rate, decay), which are those given for this run.
+        lr_scheduler: Its schedule, which depends on the number of steps alone; only the
+            position is restored, so that a longer training can be resumed with its own schedule.
+            If it steps at every iteration, the position is that of the epoch, so that more
+            scans or more processes do not shift it.
         evaluator: The validation engine that knows the best metric.
         resume: Go on from ``path`` if it is there; otherwise start anew and replace it.
         interval: Save every so many epochs; the last one is always saved.
@@ -69,28 +76,16 @@ class TrainingState:
         """Restore the state, if there is one and it is wanted.
 
         Raises:
-            WeightsError: If the file cannot be read or belongs to another network.
+            WeightsError: If the file cannot be read or belongs to another network; the message names it.
         """
         if not (self.resume and self.path.is_file()):
             return
-        advice = "give --resume False to start anew, or another --output_dir"
         try:
-            state: Mapping[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-            self.network.load_state_dict(state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except Exception as error:
-            raise WeightsError(f"cannot resume from {self.path}: {error}; {advice}") from error
-        if self.lr_scheduler is not None:
-            self.lr_scheduler.last_epoch = state["lr_steps"]
-            self.lr_scheduler._step_count = state["lr_steps"] + 1
-        scaler = getattr(engine, "scaler", None)
-        if scaler is not None and state["scaler"] is not None:
-            scaler.load_state_dict(state["scaler"])
-        if self.evaluator is not None:
-            self.evaluator.state.best_metric = state["best_metric"]
-            self.evaluator.state.best_metric_epoch = state["best_metric_epoch"]
-        engine.state.epoch = state["epoch"]
-        engine.state.iteration = state["epoch"] * engine.state.epoch_length
+            state = _read(self.path)
+            self._restore(state, engine)
+        except WeightsError as error:
+            advice = "give --resume False to start anew, or another --output_dir"
+            raise WeightsError(f"cannot resume from {self.path}: {error}; {advice}") from error.__cause__
         self.logger.info(
             "resumed from %s after epoch %d of %d; best metric so far %.4f",
             self.path,
@@ -99,8 +94,34 @@ class TrainingState:
             state["best_metric"],
         )
 
+    def _restore(self, state: Mapping[str, Any], engine: Workflow) -> None:
+        settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:  # what torch raises depends on how the two differ
+            found = " ".join(str(error).split())
+            raise WeightsError(f"it belongs to another network or optimiser: {found[:_SHOWN]}") from error
+        for group, given in zip(self.optimizer.param_groups, settings, strict=True):
+            group.update(given)  # rate and decay are those of this run, not of the run that wrote the file
+        scaler = getattr(engine, "scaler", None)
+        if scaler is not None and state["scaler"]:
+            scaler.load_state_dict(state["scaler"])
+        if self.evaluator is not None:
+            self.evaluator.state.best_metric = state["best_metric"]
+            self.evaluator.state.best_metric_epoch = state["best_metric_epoch"]
+        engine.state.epoch = state["epoch"]
+        engine.state.iteration = state["epoch"] * engine.state.epoch_length
+        if self.lr_scheduler is not None:
+            every_iteration = state["lr_steps"] == state["epoch"] * state["epoch_length"]
+            _move_to(self.lr_scheduler, engine.state.iteration if every_iteration else state["lr_steps"])
+
     def save(self, engine: Workflow) -> None:
-        """Write the state of this epoch, on the first process only."""
+        """Write the state of this epoch, on the first process only.
+
+        Raises:
+            OSError: If the file cannot be written; the message names it, and a former file stays.
+        """
         epoch = engine.state.epoch
         if idist.get_rank() != 0 or (epoch % self.interval and epoch != engine.state.max_epochs):
             return
@@ -112,8 +133,31 @@ class TrainingState:
             "lr_steps": self.lr_scheduler.last_epoch if self.lr_scheduler is not None else 0,
             "scaler": scaler.state_dict() if scaler is not None else None,
             "epoch": epoch,
+            "epoch_length": engine.state.epoch_length,
             "best_metric": float(best.best_metric) if best is not None else -1.0,
             "best_metric_epoch": int(best.best_metric_epoch) if best is not None else -1,
         }
         with write_whole(self.path) as partial:
-            torch.save(state, partial)
+            try:
+                torch.save(state, partial)
+            except RuntimeError as error:  # how torch reports a full disk
+                raise OSError(f"cannot write {self.path}: {error}; free some space and resume") from error
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling broken or foreign bytes raises almost anything
+        raise WeightsError("it is truncated, damaged or no state of a training") from error
+    missing = _KEYS - set(state) if isinstance(state, Mapping) else _KEYS
+    if missing:
+        raise WeightsError(f"it is no state of a training, {', '.join(sorted(missing))} missing")
+    return cast(Mapping[str, Any], state)
+
+
+def _move_to(scheduler: LRScheduler, steps: int) -> None:
+    """Take a fresh schedule, and the rates of its optimiser, to where they are after so many steps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the optimiser did not step in between
+        for _ in range(steps - scheduler.last_epoch):
+            scheduler.step()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK
 import torch
 
 from support.bundles import ROOT, SMALL, arguments, run, run_bundle, write_case
+from support.dicom import write_series
+from swinx.data import read_volume
 
 pytestmark = pytest.mark.slow
 
@@ -60,12 +64,33 @@ def test_inference_on_a_folder_keeps_the_grid_of_each_scan(trained, tmp_path):
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
 
 
+def test_formats_mix_in_one_run_and_keep_their_grids(trained, tmp_path):
+    """A MetaImage, a DICOM series and an uncompressed NIfTI, given as a list."""
+    image, _ = write_case(tmp_path / "in", "a", 0, oblique_lps())
+    scan = SimpleITK.ReadImage(str(image), SimpleITK.sitkInt16)
+    metaimage, series, plain = tmp_path / "b.mha", tmp_path / "series", tmp_path / "c.nii"
+    SimpleITK.WriteImage(scan, str(metaimage))
+    write_series(scan, series)
+    nib.save(nib.load(image), plain)
+    finished = run_bundle(
+        "inference",
+        "inference",
+        dataset_dir=[str(metaimage), str(series), str(plain)],
+        output_dir=tmp_path / "out",
+        checkpoint=trained,
+        **SMALL,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    for path in (metaimage, series, plain):
+        source = read_volume(path)
+        prediction = nib.load(tmp_path / f"out/{path.name.split('.')[0]}.nii.gz")
+        assert prediction.shape == source.array.shape
+        np.testing.assert_allclose(prediction.affine, source.affine, atol=1e-4)
+
+
 def test_inference_on_one_file_from_inside_the_bundle(trained, cohort, tmp_path):
     image = next((cohort / "images").glob("testing*"))
-    command = ["python", "-m", "monai.bundle", "run", "inference", "--config_file", "configs/inference.json"]
-    import sys
-
-    command[0] = sys.executable
+    command = [sys.executable, "-m", "monai.bundle", "run", "inference", "--config_file", "configs/inference.json"]
     knobs = arguments(dataset_dir=image, output_dir=tmp_path, checkpoint=trained, **SMALL)
     finished = run([*command, *knobs], cwd=ROOT / "bundles" / "swinx_seg")
     assert finished.returncode == 0, finished.stderr[-3000:]

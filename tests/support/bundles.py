@@ -65,7 +65,7 @@ def run(command: list[str], cwd: Path = ROOT, timeout: float = 300) -> subproces
     """Run a command as a user would, from the repository root by default."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=timeout, check=False
     )
 
 

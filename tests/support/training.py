@@ -85,6 +85,7 @@ def start_training(
     width: int = 4,
     num_workers: int = 0,
     interval: int = 1,
+    val_interval: int = 1,
     learning_rate: float = 0.02,
     weight_decay: float = 0.01,
     steps_per_epoch: int = STEPS_PER_EPOCH,
@@ -121,7 +122,7 @@ def start_training(
         train_handlers=[
             EpochSeed(seed, dataset),
             LrScheduleHandler(scheduler, print_lr=False, epoch_level=False),
-            ValidationHandler(1, evaluator),
+            ValidationHandler(val_interval, evaluator),
             TrainingHistory(str(paths[2]), optimizer, evaluator),
             TrainingState(str(paths[0]), network, optimizer, scheduler, evaluator, resume, interval),
         ],

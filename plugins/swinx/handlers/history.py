@@ -24,7 +24,8 @@ class TrainingHistory:
 
     Rows of earlier epochs are kept when a training is resumed; rows from the epoch being
     repeated on are replaced. Attach it after the validation handler. A loss that is not a
-    number stops the training, before it can reach a checkpoint.
+    number stops the training, before it can reach a checkpoint, with a ``CaseError``. A file
+    that is no such table stops a resumed training at its start with a ``ValueError``.
 
     Args:
         path: The CSV file.
@@ -38,14 +39,21 @@ class TrainingHistory:
         self.evaluator = evaluator
         self.losses: list[float] = []
         self.started = 0.0
+        self.rows: pd.DataFrame | None = None
 
     def attach(self, engine: Workflow) -> None:
         """Listen to the trainer."""
+        engine.add_event_handler(Events.STARTED, self._forget)
         engine.add_event_handler(Events.EPOCH_STARTED, self._begin)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
 
-    def _begin(self) -> None:
+    def _forget(self) -> None:
+        self.rows = None
+
+    def _begin(self, engine: Workflow) -> None:
+        if self.rows is None:  # not before the first epoch it is known whether the training is resumed
+            self.rows = _read_before(self.path, engine.state.epoch)
         self.losses = []
         self.started = time.perf_counter()
 
@@ -73,7 +81,19 @@ class TrainingHistory:
         if self.evaluator is not None and self.evaluator.state.epoch == epoch:
             scalars = {k: v for k, v in self.evaluator.state.metrics.items() if isinstance(v, (int, float))}
             row |= {name: float(value) for name, value in scalars.items()}
-        earlier = pd.read_csv(self.path) if epoch > 1 and self.path.is_file() else pd.DataFrame()
-        kept = earlier[earlier["epoch"] < epoch] if len(earlier) else earlier
+        self.rows = pd.concat([self.rows, pd.DataFrame([row])], ignore_index=True)
         with write_whole(self.path) as partial:
-            pd.concat([kept, pd.DataFrame([row])], ignore_index=True).to_csv(partial, index=False)
+            self.rows.to_csv(partial, index=False)
+
+
+def _read_before(path: Path, epoch: int) -> pd.DataFrame:
+    """Return the rows of the epochs before ``epoch``, as far as they are on record."""
+    if epoch == 1 or not path.is_file():
+        return pd.DataFrame()
+    try:
+        table = pd.read_csv(path)
+    except ValueError:  # also of text that is no text
+        table = pd.DataFrame()
+    if "epoch" not in table:
+        raise ValueError(f"{path}: this is no history of a training, there is no column 'epoch'; move it away")
+    return table[table["epoch"] < epoch]

@@ -1,0 +1,69 @@
+"""ResourceMonitor: the peak of a stretch, and of that stretch alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from swinx.handlers import PeakMemory, ResourceMonitor
+
+MIB = 2**20
+
+
+def allocate(mib: int) -> None:
+    """Touch memory, hold it for a few samples, and give it back."""
+    block = np.ones(mib * MIB, dtype=np.uint8)
+    time.sleep(0.06)
+    del block
+
+
+def test_memory_that_was_held_within_the_stretch_is_in_its_peak():
+    monitor = ResourceMonitor(interval_seconds=0.01)
+    monitor.start()
+    quiet = monitor.stop().rss_mb
+    monitor.start()
+    allocate(200)
+    assert monitor.stop().rss_mb - quiet == pytest.approx(200, abs=30)
+
+
+def test_a_new_stretch_knows_nothing_of_the_one_before():
+    monitor = ResourceMonitor(interval_seconds=0.01)
+    monitor.start()
+    allocate(200)
+    busy = monitor.stop().rss_mb
+    monitor.start()
+    assert busy - monitor.stop().rss_mb == pytest.approx(200, abs=30)
+
+
+def test_a_stretch_that_was_never_ended_is_dropped_with_its_thread():
+    monitor = ResourceMonitor(interval_seconds=0.01)
+    before = threading.active_count()
+    for _ in range(3):
+        monitor.start()
+    assert threading.active_count() == before + 1
+    monitor.stop()
+    assert threading.active_count() == before
+
+
+def test_without_a_gpu_its_memory_is_unknown_not_zero():
+    monitor = ResourceMonitor()
+    monitor.start()
+    peak = monitor.stop()
+    assert peak == PeakMemory(peak.rss_mb, None, None, None)
+    assert peak.rss_mb > 50, "an interpreter with PyTorch is larger"
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_tensors_are_in_the_peak():
+    monitor = ResourceMonitor("cuda")
+    monitor.start()
+    block = torch.ones(100 * MIB, dtype=torch.uint8, device="cuda")
+    peak = monitor.stop()
+    del block
+    assert peak.gpu_allocated_mb is not None
+    assert peak.gpu_device_mb is not None
+    assert 100 <= peak.gpu_allocated_mb <= peak.gpu_device_mb

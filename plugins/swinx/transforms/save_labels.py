@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import SaveImaged
+from numpy.typing import NDArray
 
 from swinx.errors import CaseError
 from swinx.nifti import write_nifti
@@ -24,10 +25,13 @@ class SaveLabelsd(SaveImaged):
     and remove it. MONAI's own writes in place and reports a full disk as a missing writer.
 
     Args:
-        keys: Label maps on the original grid, each ``(1, X, Y, Z)``, values 0..255.
+        keys: The label map on the original grid, a ``MetaTensor`` ``(1, X, Y, Z)``, whole values 0..255.
         output_dir: Folder of the files; made when the first one is written.
         case_key: Item that holds the case name.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+
+    Raises:
+        ValueError: If there is more than one key, since each would replace the file of the one before.
     """
 
     def __init__(
@@ -38,22 +42,34 @@ class SaveLabelsd(SaveImaged):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, output_dir=str(output_dir), print_log=False, allow_missing_keys=allow_missing_keys)
+        if len(self.keys) != 1:
+            raise ValueError(f"one label map makes one file per case; got the keys {self.keys}")
         self.output_dir = Path(output_dir)
         self.case_key = case_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Write the keys and return a shallow copy of ``data`` with the path as ``saved_to``.
+        """Write the label map and return a shallow copy of ``data`` with the path as ``saved_to``.
 
         Raises:
             CaseError: If the file cannot be written.
+            ValueError: If the map has more than one channel or holds other values than 0..255.
         """
         out = dict(data)
         for key in self.key_iterator(out):
             path = self.output_dir / f"{out[self.case_key]}.nii.gz"
-            labels = out[key].as_tensor()[0].cpu().numpy().astype(np.uint8)
+            labels = _as_uint8(out[key].as_tensor().cpu().numpy(), str(key))
             try:
                 write_nifti(path, labels, out[key].affine.cpu().numpy())
             except OSError as error:
                 raise CaseError(path, f"the prediction cannot be written: {error}") from error
             out["saved_to"] = str(path)
         return out
+
+
+def _as_uint8(labels: NDArray[Any], key: str) -> NDArray[np.uint8]:
+    if labels.ndim != 4 or len(labels) != 1:
+        raise ValueError(f"{key} {labels.shape} must be one label map (1, X, Y, Z)")
+    narrow: NDArray[np.uint8] = labels[0].astype(np.uint8)
+    if labels.dtype != np.uint8 and not np.array_equal(narrow, labels[0]):
+        raise ValueError(f"{key} holds {labels.min()} to {labels.max()}; a label map holds whole values 0..255")
+    return narrow

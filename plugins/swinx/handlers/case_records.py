@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import IterationEvents, Workflow
 
+from swinx.errors import DataListError
 from swinx.files import write_json
 from swinx.handlers.resources import ResourceMonitor
 
@@ -26,6 +28,9 @@ class CaseRecords:
     and ``cases.json`` at the end. A run with failed cases ends with exit code 1 if
     :meth:`exit_if_failed` is the last step of the bundle's ``finalize``.
 
+    A case that failed has no prediction: one that an earlier run left in the folder is
+    removed with its record, so that it is not taken for this run's, by a scorer or a reader.
+
     Args:
         output_dir: Folder of the predictions.
         device: Where the network runs.
@@ -38,6 +43,7 @@ class CaseRecords:
         self.done: list[dict[str, Any]] = []
         self.failed: list[dict[str, str]] = []
         self._clock: dict[str, float] = {}
+        self._summarised = True
 
     def attach(self, engine: Workflow) -> None:
         """Listen to an evaluator whose ``iteration_update`` is a ``CaseIteration``."""
@@ -48,8 +54,14 @@ class CaseRecords:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_case)
         engine.add_event_handler(Events.COMPLETED, self._summarise)
 
-    def _begin(self) -> None:
-        self.done, self.failed = [], []
+    def _begin(self, engine: Workflow) -> None:
+        self.done, self.failed, self._summarised = [], [], True
+        data_set = getattr(engine.data_loader, "dataset", None)
+        for item in getattr(data_set, "data", ()):
+            _check_apart(item, self._prediction(item["case"]))
+
+    def _prediction(self, case: str) -> Path:
+        return self.output_dir / f"{case}.nii.gz"
 
     def _start_case(self) -> None:
         self.monitor.start()
@@ -104,6 +116,18 @@ class CaseRecords:
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
+        for path in (self._prediction(case), self.output_dir / f"{case}.json"):
+            self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        try:
+            path.unlink()
+        except OSError as error:
+            self.logger.error("%s is not of this run, but cannot be removed: %s", path, error.strerror)
+        else:
+            self.logger.warning("removed %s, since its case failed", path)
 
     def _summarise(self) -> None:
         total = len(self.done) + len(self.failed)
@@ -113,13 +137,28 @@ class CaseRecords:
         try:
             write_json(self.output_dir / "cases.json", {"done": self.done, "failed": self.failed})
         except OSError as error:
+            self._summarised = False
             self.logger.error("%s", error)
 
     def exit_if_failed(self) -> None:
-        """End the program with exit code 1 if a case failed.
+        """End the program with exit code 1 if not all went well.
 
         Raises:
-            SystemExit: If any case of the last run failed.
+            SystemExit: If any case of the last run failed, or ``cases.json`` could not be written.
         """
-        if self.failed:
+        if self.failed or not self._summarised:
             raise SystemExit(1)
+
+
+def _check_apart(item: Mapping[str, Any], prediction: Path) -> None:
+    """Refuse to write a prediction over a file it is made from or compared with.
+
+    Raises:
+        DataListError: If the image or the label of the case is that file.
+    """
+    for key in ("image", "label"):
+        if key in item and Path(item[key]).resolve() == prediction.resolve():
+            raise DataListError(
+                f"{prediction} is the {key} of case {item['case']!r} and would be overwritten by its prediction; "
+                "choose another --output_dir"
+            )

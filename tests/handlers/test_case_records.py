@@ -1,0 +1,155 @@
+"""CaseRecords: what the folder holds and what the records say is what happened in this run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.engines import SupervisedEvaluator
+
+from support.geometry import oblique_affine
+from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
+from swinx.engines import CaseIteration
+from swinx.errors import DataListError
+from swinx.handlers import CaseRecords
+
+SPACING_MM = (0.8, 0.9, 2.5)
+
+
+@pytest.fixture
+def cases(tmp_path):
+    affine = oblique_affine("PSR", SPACING_MM)
+    paths = {
+        case: write_scan(tmp_path / "scans" / f"{case}_0000.nii.gz", affine, seed) for seed, case in enumerate("abc")
+    }
+    return [{"case": case, "image": str(path)} for case, path in paths.items()]
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def spoil(case: dict[str, str]) -> None:
+    Path(case["image"]).write_bytes(b"no scan")
+
+
+def summary(out) -> dict:
+    return json.loads((out / "cases.json").read_text())
+
+
+def test_each_record_tells_grid_files_and_device(cases, out):
+    segment(cases, out)
+    record = json.loads((out / "a.json").read_text())
+    assert record["case"] == "a"
+    assert record["image"] == cases[0]["image"]
+    assert record["prediction"] == str(out / "a.nii.gz")
+    assert record["shape"] == list(SHAPE)
+    np.testing.assert_allclose(record["spacing_mm"], SPACING_MM, atol=1e-3)
+    between_centres_mm = (np.array(SHAPE) - 1) * SPACING_MM
+    np.testing.assert_allclose(np.sort(record["network_shape"]), np.sort(between_centres_mm) / PIXDIM_MM + 1, atol=1)
+    assert record["device"] == "cpu"
+    assert record["peak_memory"]["rss_mb"] > 50
+    assert summary(out)["done"][0] == record
+
+
+def test_stage_seconds_are_not_negative_and_add_up_to_the_total(cases, out):
+    for record in segment(cases, out).done:
+        total = record["seconds"].pop("total")
+        assert set(record["seconds"]) == {"load", "preprocess", "network", "restore", "save"}
+        assert min(record["seconds"].values()) >= 0
+        assert sum(record["seconds"].values()) == pytest.approx(total, abs=0.003)
+
+
+def test_a_run_without_failures_ends_well(cases, out):
+    records = segment(cases, out)
+    assert summary(out)["failed"] == []
+    records.exit_if_failed()
+
+
+def test_a_failed_case_is_in_the_summary_and_in_the_exit_code(cases, out):
+    spoil(cases[1])
+    records = segment(cases, out)
+    assert [record["case"] for record in summary(out)["done"]] == ["a", "c"]
+    (failure,) = summary(out)["failed"]
+    assert failure["case"] == "b"
+    assert cases[1]["image"] in failure["reason"]
+    with pytest.raises(SystemExit, match="1"):
+        records.exit_if_failed()
+
+
+def test_a_prediction_of_an_earlier_run_does_not_outlive_the_failure_of_its_case(cases, out, caplog):
+    segment(cases, out)
+    kept = (out / "a.nii.gz").read_bytes()
+    spoil(cases[1])
+    with caplog.at_level(logging.WARNING):
+        segment(cases, out)
+    assert sorted(path.name for path in out.iterdir()) == ["a.json", "a.nii.gz", "c.json", "c.nii.gz", "cases.json"]
+    assert (out / "a.nii.gz").read_bytes() == kept
+    assert f"removed {out / 'b.nii.gz'}, since its case failed" in caplog.messages
+
+
+def test_a_case_that_was_not_asked_for_keeps_its_prediction(cases, out):
+    segment(cases, out)
+    segment(cases[:1], out)
+    assert (out / "b.nii.gz").is_file()
+
+
+def test_a_rerun_starts_from_zero(cases, out):
+    spoil(cases[1])
+    records = segment(cases, out)
+    write_scan(out.parent / "scans" / "b_0000.nii.gz", oblique_affine("RAS"))
+    assert [len(records.done), len(records.failed)] == [2, 1]
+    again = segment(cases, out)
+    assert [len(again.done), len(again.failed)] == [3, 0]
+    assert summary(out)["failed"] == []
+
+
+def test_one_handler_counts_each_run_for_itself(out):
+    records = CaseRecords(str(out))
+    for _ in range(2):
+        evaluator = SupervisedEvaluator(
+            device=torch.device("cpu"),
+            val_data_loader=[{"case": "x", "failure": "none"}],
+            network=torch.nn.Identity(),
+            iteration_update=CaseIteration(),
+            val_handlers=[records],
+        )
+        evaluator.run()
+    assert records.failed == [{"case": "x", "reason": "none"}]
+
+
+def test_a_record_that_cannot_be_written_makes_its_case_fail(cases, out):
+    (out / "b.json").mkdir(parents=True)
+    records = segment(cases, out)
+    (failure,) = records.failed
+    assert failure["case"] == "b"
+    assert f"cannot write {out / 'b.json'}" in failure["reason"]
+    assert not (out / "b.nii.gz").exists()
+
+
+def test_a_summary_that_cannot_be_written_is_named_and_in_the_exit_code(cases, out, caplog):
+    (out / "cases.json").mkdir(parents=True)
+    records = segment(cases, out)
+    assert [record["case"] for record in records.done] == ["a", "b", "c"]
+    assert any(f"cannot write {out / 'cases.json'}" in message for message in caplog.messages)
+    with pytest.raises(SystemExit, match="1"):
+        records.exit_if_failed()
+
+
+@pytest.mark.parametrize("key", ["image", "label"])
+def test_a_prediction_never_replaces_the_file_it_is_made_from_or_compared_with(cases, out, key):
+    out.mkdir()
+    target = out / "b.nii.gz"
+    shutil.copy(cases[1]["image"], target)
+    cases[1][key] = str(out / ".." / "out" / "b.nii.gz")
+    before = target.read_bytes()
+    with pytest.raises(DataListError, match=f"{target} is the {key} of case 'b'.*--output_dir"):
+        segment(cases, out)
+    assert target.read_bytes() == before
+    assert list(out.iterdir()) == [target]

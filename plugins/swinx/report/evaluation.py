@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 from swinx.metrics import Protocol
 from swinx.report.case_pairs import CasePair
-from swinx.report.overlay_folders import write_overlays
+from swinx.report.overlay_folders import draw_cases
 from swinx.report.scores import ScoreReport, score_pairs
 
 __all__ = ["score_cases"]
+
+_logger = logging.getLogger(__name__)
 
 
 def score_cases(
@@ -29,7 +32,7 @@ def score_cases(
         prediction_dir: Folder with ``<case>.nii.gz``.
         out_dir: Folder for ``scores.csv``, ``summary.json`` and ``summary.md``.
         protocol: ``"flare23"`` or ``"fixed"``, see :func:`swinx.metrics.score_case`.
-        overlay_dir: Folder for one PNG per case; None draws nothing.
+        overlay_dir: Folder for one PNG per case that was predicted, under its name; None draws nothing.
 
     Returns:
         The scores; a case without a prediction is among its bad cases.
@@ -42,12 +45,12 @@ def score_cases(
     predicted = {case: path for case, path in predictions.items() if path.is_file()}
     pairs = [CasePair(str(item["case"]), Path(item["label"]), predicted.get(str(item["case"]))) for item in cases]
     report = score_pairs(pairs, out_dir, protocol)
-    drawable = [item for item in cases if str(item["case"]) in predicted]
-    if overlay_dir is not None and drawable:
-        write_overlays(
-            [item["image"] for item in drawable],
-            [item["label"] for item in drawable],
-            list(predicted.values()),
-            overlay_dir,
-        )
+    if overlay_dir is not None:
+        drawable = [{**item, "prediction": predicted[item["case"]]} for item in cases if item["case"] in predicted]
+        pictures = draw_cases(drawable, overlay_dir)
+        for error in pictures.bad_cases:
+            _logger.error("not drawn: %s", error)
+        for case in predictions:
+            if (picture := Path(overlay_dir) / f"{case}.png") not in pictures.paths:
+                picture.unlink(missing_ok=True)  # it would show a prediction of an earlier run
     return report

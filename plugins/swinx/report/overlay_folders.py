@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from swinx.errors import CaseError
 from swinx.ops.grids import compare_grids
 from swinx.report.overlays import write_overlay
 
-__all__ = ["OverlayReport", "write_overlays"]
+__all__ = ["OverlayReport", "draw_cases", "write_overlays"]
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -65,17 +65,34 @@ def write_overlays(
         DataListError: If one of the sources holds nothing, or two files of one case.
         OSError: If ``out_dir`` cannot be written to.
     """
-    probe_folder(out_dir)
     cases = find_cases(images)
     truths = {item["case"]: item["label"] for item in cases if "label" in item} | _by_case(references)
     guesses = _by_case(predictions)
+    for item in cases:
+        item |= {"label": truths.get(item["case"]), "prediction": guesses.get(item["case"])}
+    return draw_cases(cases, out_dir, show_progress)
+
+
+def draw_cases(
+    cases: Sequence[Mapping[str, Any]], out_dir: str | os.PathLike[str], show_progress: bool = True
+) -> OverlayReport:
+    """Write one picture per case, whatever the names of its files.
+
+    Args:
+        cases: Items with ``case`` and the paths ``image`` and at least one of ``label`` and ``prediction``.
+        out_dir: Folder for the PNG files.
+        show_progress: Show a progress bar.
+
+    Raises:
+        OSError: If ``out_dir`` cannot be written to.
+    """
+    probe_folder(out_dir)
     paths: list[Path] = []
     bad_cases: list[CaseError] = []
     for item in tqdm(cases, desc="drawing", unit="case", disable=not show_progress):
-        case: str = item["case"]
-        path = Path(out_dir) / f"{case}.png"
+        path = Path(out_dir) / f"{item['case']}.png"
         try:
-            _draw(case, item["image"], truths.get(case), guesses.get(case), path)
+            _draw(item["case"], item["image"], item.get("label"), item.get("prediction"), path)
         except CaseError as error:
             bad_cases.append(error)
         else:

@@ -100,7 +100,7 @@ def test_a_missing_prediction_is_named_and_left_out_of_flare23(folders):
     report = score(folders)
     assert not report.ok
     assert [error.path for error in report.bad_cases] == ["b"]
-    assert "no prediction in" in report.text
+    assert "no prediction for" in report.text
     assert report.table.index.tolist() == ["a"]
     assert "- `b`: no prediction in" in (folders / "out" / "summary.md").read_text()
 

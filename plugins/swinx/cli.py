@@ -37,6 +37,8 @@ class DataCommands:
             workers: Processes that read label files.
             overwrite: Replace a data list that is there already.
         """
+        _check_paths(dataset_dir, out, annotated)
+
         from swinx.data import flare_data_list
 
         target = Path(out) if out is not None else Path(dataset_dir) / "datalist.json"
@@ -58,6 +60,7 @@ class DataCommands:
             out: Folder for the report as JSON and CSV.
             workers: Processes that read cases.
         """
+        _check_paths(source, out)
         from swinx.data import check_data, format_report
 
         report = check_data(source, out_dir=out, workers=workers)
@@ -86,6 +89,7 @@ class DataCommands:
             shape: Voxels along each axis; by default it varies.
             spacing_mm: Voxel size; by default it varies.
         """
+        _check_paths(out)
         from swinx.data import write_synthetic_cohort
 
         _say(
@@ -109,6 +113,7 @@ class DataCommands:
             seed: The same seed makes the same files.
             spacing_mm: Voxel size of the variants.
         """
+        _check_paths(out, cache)
         from swinx.data import write_demo_cohort
 
         _say(write_demo_cohort(out, cache, seed=seed, spacing_mm=spacing_mm))
@@ -123,6 +128,7 @@ def score(reference: str, prediction: str, out: str, protocol: str = "flare23") 
         out: Folder for scores.csv, summary.md and summary.json.
         protocol: "flare23", the organisers' rule, or "fixed", without its quirks.
     """
+    _check_paths(reference, prediction, out)
     from swinx.report import score_folders
 
     result = score_folders(reference, prediction, out, protocol=protocol)  # type: ignore[arg-type] # checked there
@@ -140,6 +146,7 @@ def overlays(images: str, prediction: str, out: str, reference: str | None = Non
         out: Folder for one PNG per case.
         reference: Folder of reference label maps, or one file.
     """
+    _check_paths(images, prediction, out, reference)
     from swinx.report import write_overlays
 
     result = write_overlays(images, reference, prediction, out)
@@ -170,6 +177,14 @@ def main() -> None:
         logging.getLogger(__name__).debug("stopped", exc_info=error)
         _complain(f"error: {reason_of(error)}")
         raise SystemExit(1) from None
+
+
+def _check_paths(*paths: object) -> None:
+    """Refuse what Fire has made a number or a list of, such as a folder named 2024."""
+    for path in paths:
+        if not isinstance(path, str | None):
+            kind = type(path).__name__
+            raise DataListError(f"{path!r} was read as {kind}, not as a path; write ./ in front of the name")
 
 
 def _say(text: object) -> None:

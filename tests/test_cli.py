@@ -1,0 +1,169 @@
+"""The swinx command: exit codes, and errors that name the file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from support.geometry import oblique_affine
+from swinx import __version__
+from swinx.cli import main
+
+SHAPE = (12, 13, 8)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process; return exit code, output and complaints."""
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["swinx", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def save(path: Path, array: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, oblique_affine("LPS")), path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two cases with images, references, and predictions that equal the references."""
+    for seed, case in enumerate("ab"):
+        hu = np.random.default_rng(seed).integers(-1000, 300, SHAPE).astype(np.int16)
+        labels = np.zeros(SHAPE, np.uint8)
+        labels[2:8, 3:9, 2:6] = 1
+        save(tmp_path / "images" / f"{case}_0000.nii.gz", hu)
+        for name in ("labels", "predictions"):
+            save(tmp_path / name / f"{case}.nii.gz", labels)
+    return tmp_path
+
+
+def spoil(path: Path) -> str:
+    path.write_bytes(path.read_bytes()[:300])
+    return str(path)
+
+
+def test_the_installed_command_prints_the_version():
+    finished = subprocess.run(
+        [sys.executable, "-m", "swinx.cli", "version"], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.split() == [__version__]
+
+
+def test_check_of_good_data_ends_well(run, folder):
+    code, out, _ = run("data", "check", folder / "images", "--workers", 1)
+    assert code == 0
+    assert "2" in out
+
+
+def test_check_names_a_bad_case_and_ends_with_1(run, folder):
+    bad = spoil(folder / "images" / "a_0000.nii.gz")
+    code, out, _ = run("data", "check", folder / "images", "--workers", 1, "--out", folder / "report")
+    assert code == 1
+    assert Path(bad).name in out
+    assert list((folder / "report").iterdir())
+
+
+def test_score_writes_the_tables_and_ends_well(run, folder):
+    code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out")
+    assert code == 0
+    assert "liver" in out
+    assert json.loads((folder / "out" / "summary.json").read_text())["protocol"] == "flare23"
+
+
+def test_score_without_a_prediction_for_a_case_names_it_and_ends_with_1(run, folder):
+    (folder / "predictions" / "b.nii.gz").unlink()
+    code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out", "--protocol", "fixed")
+    assert code == 1
+    assert "b: no prediction" in out
+    assert (folder / "out" / "scores.csv").is_file()
+
+
+def test_overlays_draws_what_it_can_names_the_rest_and_ends_with_1(run, folder):
+    bad = spoil(folder / "images" / "a_0000.nii.gz")
+    arguments = [
+        "overlays",
+        folder / "images",
+        folder / "predictions",
+        folder / "png",
+        "--reference",
+        folder / "labels",
+    ]
+    code, out, err = run(*arguments)
+    assert code == 1
+    assert out.split() == [str(folder / "png" / "b.png")]
+    assert f"not drawn: {bad}" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["data", "check", "nowhere"], "nowhere"),
+        (["data", "flare", "nowhere"], "nowhere"),
+        (["score", "nowhere", "predictions", "out"], "nowhere"),
+        (["score", "labels", "predictions", "out", "--protocol", "flare99"], "flare99"),
+        (["overlays", "nowhere", "predictions", "out"], "nowhere"),
+        (["score", "labels", "predictions", "labels/a.nii.gz/out"], "labels/a.nii.gz/out"),
+    ],
+)
+def test_an_error_is_one_line_that_names_what_is_wrong(run, folder, monkeypatch, words, named):
+    monkeypatch.chdir(folder)
+    code, _, err = run(*words)
+    assert code == 1
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert named in last
+    assert "Traceback" not in err
+
+
+def test_a_flare_data_list_is_replaced_only_on_request(run, folder):
+    data = folder / "flare"
+    for case in ("FLARE23_0001", "FLARE23_0002"):
+        save(data / "imagesTr2200" / f"{case}_0000.nii.gz", np.full(SHAPE, 7, np.int16))
+        save(data / "labelsTr2200" / f"{case}.nii.gz", np.eye(12, 13, dtype=np.uint8)[:, :, None].repeat(8, axis=2))
+    target = data / "datalist.json"
+    assert run("data", "flare", data, "--workers", 1)[0] == 0
+    first = target.read_text()
+    assert len(json.loads(first)["training"]) == 2
+    (data / "labelsTr2200" / "FLARE23_0002.nii.gz").unlink()
+    code, _, err = run("data", "flare", data, "--workers", 1)
+    assert code == 1
+    assert f"error: {target} is there already" in err
+    assert target.read_text() == first
+    run("data", "flare", data, "--workers", 1, "--overwrite")
+    assert target.read_text() != first
+
+
+@pytest.mark.parametrize("name", ["2024_01_15", "1e3", "a,b"])
+def test_a_folder_whose_name_looks_like_a_number_or_a_list_is_asked_for_as_a_path(run, folder, monkeypatch, name):
+    monkeypatch.chdir(folder)
+    code, _, err = run("score", "labels", "predictions", name)
+    assert code == 1
+    assert err.startswith("error: ")
+    assert "not as a path; write ./ in front" in err
+    assert run("score", "labels", "predictions", f"./{name}")[0] == 0
+    assert (folder / name / "scores.csv").is_file()
+
+
+def test_a_wrong_argument_shows_the_usage_and_ends_with_2(run):
+    code, _, err = run("score", "--nonsense", "1")
+    assert code == 2
+    assert "swinx score" in err

@@ -102,7 +102,7 @@ def test_a_missing_prediction_is_named_and_left_out_of_flare23(folders):
     assert [error.path for error in report.bad_cases] == ["b"]
     assert "no prediction for" in report.text
     assert report.table.index.tolist() == ["a"]
-    assert "- `b`: no prediction in" in (folders / "out" / "summary.md").read_text()
+    assert "- `b`: no prediction for" in (folders / "out" / "summary.md").read_text()
 
 
 def test_a_missing_prediction_is_named_and_scores_zero_in_fixed(folders):

@@ -8,6 +8,7 @@ from swinx.handlers.epoch_seed import EpochSeed
 from swinx.handlers.history import TrainingHistory
 from swinx.handlers.resources import PeakMemory, ResourceMonitor
 from swinx.handlers.run_log import start_log
+from swinx.handlers.time_limit import TimeLimit
 from swinx.handlers.training_state import TrainingState
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "EpochSeed",
     "PeakMemory",
     "ResourceMonitor",
+    "TimeLimit",
     "TrainingHistory",
     "TrainingState",
     "start_log",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pandas as pd
@@ -12,13 +13,20 @@ from support.bundles import CONFIGS, SMALL, arguments, run
 
 pytestmark = pytest.mark.slow
 
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+
 
 def test_two_processes_train_one_model(cohort, tmp_path):
     files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
-    knobs = SMALL | {"max_epochs": 2, "dataset_dir": cohort, "output_dir": tmp_path, "checkpoint": tmp_path / "m.pt"}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    knobs = SMALL | {
+        "max_epochs": 2,
+        "time_limit_minutes": 30,
+        "dataset_dir": cohort,
+        "output_dir": tmp_path,
+        "checkpoint": tmp_path / "m.pt",
+    }
     finished = run(
-        [*torchrun, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**knobs)], timeout=400
+        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**knobs)], timeout=400
     )
     assert finished.returncode == 0, finished.stderr[-3000:]
     history = pd.read_csv(tmp_path / "history.csv")
@@ -28,3 +36,17 @@ def test_two_processes_train_one_model(cohort, tmp_path):
     assert state["lr_steps"] == 4
     assert not any(name.startswith("module.") for name in state["network"])
     assert torch.load(tmp_path / "m.pt", weights_only=True)["model"].keys() == state["network"].keys()
+
+
+def test_more_processes_than_validation_cases_do_not_wait_for_each_other(cohort, tmp_path):
+    lists = json.loads((cohort / "datalist.json").read_text())
+    lists["validation"] = lists["validation"][:1]
+    (cohort / "one_validation_case.json").write_text(json.dumps(lists))
+    files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
+    knobs = SMALL | {"max_epochs": 1, "dataset_dir": cohort, "output_dir": tmp_path, "checkpoint": tmp_path / "m.pt"}
+    knobs |= {"datalist": cohort / "one_validation_case.json"}
+    finished = run(
+        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**knobs)], timeout=200
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert (tmp_path / "m.pt").is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+import ignite.distributed as idist
 from ignite.engine import Events
 from monai.engines import Workflow
 
@@ -51,7 +52,9 @@ class TimeLimit:
         self._longest = max(self._longest, now - self._epoch_started)
         if self.minutes is None or engine.state.epoch == engine.state.max_epochs:
             return
-        if now - self._started + self._longest > 60 * self.minutes:
+        over = int(now - self._started + self._longest > 60 * self.minutes)
+        # The clocks of a distributed training differ; if one process stopped alone, the others would wait for it.
+        if idist.all_reduce(over, op="MAX"):
             self.logger.warning(
                 "stopped after epoch %d of %d: the next one would pass the limit of %g minutes; "
                 "the same command goes on from here",

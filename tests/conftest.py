@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import locale
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,3 +16,11 @@ from support.geometry import oblique_affine
 def oblique(request: pytest.FixtureRequest) -> NDArray[np.float64]:
     """An oblique, anisotropic affine, once for each of four axis orders."""
     return oblique_affine(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _same_locale() -> Iterator[None]:
+    """Give the process its locale back: SimpleITK's DICOM writer leaves "C", in which text files are ASCII."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, before)

@@ -87,8 +87,10 @@ class Broken(Dataset):
 
 
 def test_the_reason_comes_out_of_a_data_loaders_worker():
+    batches = iter(DataLoader(Broken(), num_workers=1))
     with pytest.raises(RuntimeError, match="Traceback") as caught:
-        next(iter(DataLoader(Broken(), num_workers=1)))
+        next(batches)
+    assert list(batches) == [], "read to its end, a loader lets its workers go at once"
     assert reason_of(caught.value) == "scan_1.nii: NaN or infinite voxels: 3"
 
 

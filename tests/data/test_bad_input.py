@@ -237,8 +237,10 @@ def test_the_fault_is_found_behind_a_data_loader(tmp_path, workers):
     save(tmp_path / "scan: 1.nii.gz", scan((12, 11, 1)))
     load = LoadImaged("image", reader=CTReader(), ensure_channel_first=True)
     data = Dataset([{"image": str(tmp_path / "scan: 1.nii.gz")}], load)
+    batches = iter(DataLoader(data, batch_size=1, num_workers=workers))
     with pytest.raises(RuntimeError) as caught:
-        next(iter(DataLoader(data, batch_size=1, num_workers=workers)))
+        next(batches)
+    assert list(batches) == [], "read to its end, a loader lets its workers go at once"
     fault = find_case_error(caught.value)
     assert fault is not None
     assert "single slice" in str(fault)

@@ -38,8 +38,8 @@ def test_bad_cases_say_why_and_the_others_come_with_the_time_of_each_step():
     assert items[2] == {"case": "c", "failure": "RuntimeError: odd"}
     for item in (items[0], items[3]):
         assert float(item["image"].max()) == 1
-        assert 0.02 <= item["seconds_load"] < 1
-        assert 0.01 <= item["seconds_preprocess"] < 1
+        assert item["seconds_load"] >= 0.02
+        assert item["seconds_preprocess"] >= 0.01
 
 
 def test_a_single_step_is_the_loading():

@@ -23,6 +23,7 @@ def swap_labels(labels: Tensor, pairs: Iterable[tuple[int, int]]) -> Tensor:
         A new label map with the shape, dtype and device of ``labels``.
 
     Examples:
+        >>> import torch
         >>> swap_labels(torch.tensor([0, 2, 13, 255]), [(2, 13)]).tolist()
         [0, 13, 2, 255]
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -157,7 +158,8 @@ def _check_apart(item: Mapping[str, Any], prediction: Path) -> None:
         DataListError: If the image or the label of the case is that file.
     """
     for key in ("image", "label"):
-        if key in item and Path(item[key]).resolve() == prediction.resolve():
+        place = item.get(key)
+        if isinstance(place, str | os.PathLike) and Path(place).resolve() == prediction.resolve():
             raise DataListError(
                 f"{prediction} is the {key} of case {item['case']!r} and would be overwritten by its prediction; "
                 "choose another --output_dir"

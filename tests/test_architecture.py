@@ -16,6 +16,7 @@ BELOW = {
     "nifti": {"files"},
     "ops": LEAVES,
     "networks": LEAVES,
+    "losses": LEAVES | {"ops"},
     "transforms": LEAVES | {"ops"},
     "metrics": LEAVES | {"ops"},
     "data": LEAVES | {"ops", "networks", "transforms", "metrics"},

@@ -1,0 +1,15 @@
+"""One loss per module, without side effects."""
+
+from __future__ import annotations
+
+from swinx.losses.centring import TeacherCentre
+from swinx.losses.masked_prediction import MaskedPredictionLoss
+from swinx.losses.token_distillation import ImageTokenDistillationLoss, PatchTokenDistillationLoss, teacher_targets
+
+__all__ = [
+    "ImageTokenDistillationLoss",
+    "MaskedPredictionLoss",
+    "PatchTokenDistillationLoss",
+    "TeacherCentre",
+    "teacher_targets",
+]

@@ -1,0 +1,34 @@
+"""Masked image prediction: reconstruct what the student could not see."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+__all__ = ["MaskedPredictionLoss"]
+
+
+class MaskedPredictionLoss(nn.Module):
+    r"""Mean absolute error over hidden voxels.
+
+    .. math:: \mathcal{L}_{MIP} = \frac{\sum_v m_v\,|\hat{x}_v - x_v|}{\max(1, \sum_v m_v)}
+
+    Reference:
+        Jiang et al., "Self-supervised 3D anatomy segmentation using self-distilled masked image
+        transformer (SMIT)", MICCAI 2022, https://arxiv.org/abs/2205.10342.
+    """
+
+    def forward(self, prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+        """Return a scalar; zero, with zero gradient, if nothing is hidden.
+
+        Args:
+            prediction: Reconstructed intensities, ``(B, C, D, H, W)``.
+            image: Clean intensities, same shape.
+            mask: 1 where a voxel was hidden, else 0; broadcastable to ``image``.
+
+        Raises:
+            ValueError: If ``prediction`` and ``image`` differ in shape.
+        """
+        if prediction.shape != image.shape:
+            raise ValueError(f"prediction {tuple(prediction.shape)} and image {tuple(image.shape)} differ in shape")
+        hidden = mask.to(prediction.dtype).expand_as(prediction)
+        return ((prediction - image).abs() * hidden).sum() / hidden.sum().clamp(min=1.0)

@@ -1,0 +1,106 @@
+"""Self-distillation of tokens: the student's distribution follows the teacher's."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import log_softmax, softmax
+
+__all__ = ["ImageTokenDistillationLoss", "PatchTokenDistillationLoss", "teacher_targets"]
+
+
+def teacher_targets(logits: Tensor, centre: Tensor, temperature: float) -> Tensor:
+    """Return the distributions that the student is to match, without gradient.
+
+    Args:
+        logits: Teacher's logits, ``(..., K)``.
+        centre: Running mean of the teacher's logits, broadcastable to ``logits``.
+        temperature: Teacher's temperature, above 0.
+
+    Returns:
+        ``softmax((logits - centre) / temperature)``, the shape of ``logits``.
+    """
+    return softmax((logits.detach() - centre) / temperature, dim=-1)
+
+
+def _cross_entropy(targets: Tensor, student_logits: Tensor, temperature: float) -> Tensor:
+    return -(targets * log_softmax(student_logits / temperature, dim=-1)).sum(dim=-1)
+
+
+class PatchTokenDistillationLoss(nn.Module):
+    """Masked patch distillation (MPD): cross-entropy on the tokens hidden from the student, within a view.
+
+    The mean is taken over the hidden tokens of each view, then over the views.
+
+    Args:
+        student_temperature: Paper symbol tau_s.
+
+    Reference:
+        SMIT, https://arxiv.org/abs/2205.10342, eq. 2; iBOT, https://arxiv.org/abs/2111.07832, eq. 3.
+    """
+
+    def __init__(self, student_temperature: float = 0.1) -> None:
+        super().__init__()
+        self.student_temperature = student_temperature
+
+    def forward(
+        self, student: Tensor, teacher: Tensor, centre: Tensor, teacher_temperature: float, mask: Tensor
+    ) -> Tensor:
+        """Return a scalar; a view without hidden tokens counts as zero.
+
+        Args:
+            student: Logits of the masked views, ``(2B, N, K)``.
+            teacher: Logits of the same, unmasked views in the same order, same shape.
+            centre: Centre of the teacher's patch tokens, ``(1, 1, K)``.
+            teacher_temperature: Temperature of the epoch.
+            mask: 1 where a token was hidden, ``(2B, N)`` or ``(2B, d, h, w)`` with ``d h w = N``.
+
+        Raises:
+            ValueError: If the shapes do not fit together.
+        """
+        hidden = mask.flatten(1)
+        if student.shape != teacher.shape or hidden.shape != student.shape[:2]:
+            raise ValueError(
+                f"student {tuple(student.shape)}, teacher {tuple(teacher.shape)} and mask {tuple(mask.shape)} "
+                "do not fit together"
+            )
+        hidden = hidden.to(student.dtype)
+        targets = teacher_targets(teacher, centre, teacher_temperature)
+        loss = _cross_entropy(targets, student, self.student_temperature)
+        return ((loss * hidden).sum(dim=1) / hidden.sum(dim=1).clamp(min=1.0)).mean()
+
+
+class ImageTokenDistillationLoss(nn.Module):
+    """Image token distillation (ITD): cross-entropy between the image tokens of the two views of a scan.
+
+    Args:
+        student_temperature: Paper symbol tau_s.
+
+    Reference:
+        SMIT, https://arxiv.org/abs/2205.10342, eq. 3; DINO, https://arxiv.org/abs/2104.14294, eq. 3.
+    """
+
+    def __init__(self, student_temperature: float = 0.1) -> None:
+        super().__init__()
+        self.student_temperature = student_temperature
+
+    def forward(self, student: Tensor, teacher: Tensor, centre: Tensor, teacher_temperature: float) -> Tensor:
+        """Return a scalar.
+
+        Args:
+            student: Logits of the image tokens, ``(2B, 1, K)`` or ``(2B, K)``: B first views, then the
+                B second views of the same scans.
+            teacher: Teacher's logits in the same order, same shape.
+            centre: Centre of the teacher's image tokens, broadcastable, e.g. ``(1, 1, K)``.
+            teacher_temperature: Temperature of the epoch.
+
+        Raises:
+            ValueError: If the shapes differ, or the number of views is odd.
+        """
+        if student.shape != teacher.shape or student.shape[0] % 2:
+            raise ValueError(
+                f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have one shape, "
+                "two views of each scan"
+            )
+        targets = teacher_targets(teacher, centre, teacher_temperature)
+        other_view = student.roll(student.shape[0] // 2, dims=0)
+        return _cross_entropy(targets, other_view, self.student_temperature).mean()

@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # More options for pip, e.g. PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" for a PyTorch without CUDA.
 PIP_ARGS ?=
+# Threads that sleep at barriers instead of spinning: a training step then keeps its pace when the machine has other work.
+export OMP_WAIT_POLICY ?= PASSIVE
 DEMO := work/demo
 BUNDLE := bundles/swinx_seg
 DEMO_CONFIG = "['$(BUNDLE)/configs/$(1).json','$(BUNDLE)/configs/demo.json']"

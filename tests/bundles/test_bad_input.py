@@ -107,3 +107,14 @@ def test_training_stops_at_a_corrupt_scan_and_names_it(cohort, tmp_path):
     assert finished.returncode != 0
     assert bad.name in last_word(finished)
     assert not (tmp_path / "model.pt").exists()
+
+
+def test_an_unwritable_place_for_the_model_is_named_before_the_training(cohort, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    checkpoint = tmp_path / "file" / "model.pt"
+    finished = run_bundle(
+        "training", "train", dataset_dir=cohort, output_dir=tmp_path / "out", checkpoint=checkpoint, **SMALL
+    )
+    assert finished.returncode != 0
+    assert f"cannot write {checkpoint}" in last_word(finished)
+    assert not (tmp_path / "out" / "history.csv").exists()

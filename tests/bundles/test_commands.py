@@ -121,6 +121,21 @@ def test_pretrained_encoder_is_taken_over(trained, cohort, tmp_path):
     assert "100.0% of the encoder" in finished.stdout + finished.stderr
 
 
+def test_scans_with_different_annotations_share_a_batch(cohort, tmp_path):
+    finished = run_bundle(
+        "training",
+        "train",
+        dataset_dir=cohort,
+        output_dir=tmp_path / "out",
+        checkpoint=tmp_path / "model.pt",
+        scans_per_batch=2,
+        max_epochs=1,
+        **SMALL,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert torch.load(tmp_path / "out" / "training_state.pt", weights_only=True)["lr_steps"] == 2
+
+
 def test_the_full_size_network_takes_a_training_step(cohort, tmp_path):
     """The paper's network and defaults; only the patch and the spacing are small."""
     knobs = {"roi_size": [32, 32, 32], "pixdim": [4.0, 4.0, 4.0], "max_epochs": 1, "progress": False}

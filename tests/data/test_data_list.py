@@ -98,7 +98,7 @@ def test_all_missing_files_are_counted_and_ten_are_shown(root):
         pytest.param("image,label\n", "not a JSON data list", id="csv"),
         pytest.param("[]", "not a list", id="array"),
         pytest.param(
-            {"validation": [], "testing": []}, "no section 'training'; it has validation, testing", id="absent"
+            {"validation": [], "testing": []}, "no section 'training'; choose one of validation, testing", id="absent"
         ),
         pytest.param({"training": {"a": 1}}, "is a dict, not a list", id="object"),
         pytest.param({"training": []}, "section 'training' is empty", id="empty"),

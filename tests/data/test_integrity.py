@@ -151,3 +151,17 @@ def test_a_list_without_entries_is_refused(tmp_path, content):
 def test_nothing_to_check_is_refused(tmp_path):
     with pytest.raises(DataListError, match="no scans found"):
         check_data(tmp_path)
+
+
+def test_the_data_list_of_a_flare_folder_is_checked_with_it(flare):
+    entries = [{"image": "imagesTr2200/a_0000.nii.gz"}, {"image": "../../etc/passwd", "label": "labelsTr2200/a.nii.gz"}]
+    (flare / "datalist.json").write_text(json.dumps({"training": entries}))
+    report = check_data(flare)
+    assert len(report.faults) == 2
+    assert report.num_cases == 3
+
+
+def test_a_link_that_leads_nowhere_is_a_missing_file(tmp_path):
+    save(tmp_path / "a.nii.gz", scan())
+    (tmp_path / "b.nii.gz").symlink_to(tmp_path / "gone.nii.gz")
+    assert [fault.case for fault in check_data(tmp_path).faults] == ["b"]

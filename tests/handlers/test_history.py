@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import ignite.distributed as idist
 import pandas as pd
 import pytest
+import torch
 from ignite.engine import Events
+from monai.data import MetaTensor
 
 from support.training import STEPS_PER_EPOCH, cases, start_training
 from swinx.errors import CaseError
+from swinx.handlers import TrainingHistory
 
 
 def rows(training) -> pd.DataFrame:
@@ -78,3 +83,16 @@ def test_a_file_that_is_no_history_is_named_before_the_first_step(tmp_path, cont
         resumed.run()
     assert resumed.rates == []
     assert training.history_path.read_text() == content
+
+
+@pytest.mark.parametrize(("scaler", "tolerated"), [(None, 0), (object(), 5)])
+def test_losses_may_overflow_a_few_times_in_half_precision_only(tmp_path, scaler, tolerated):
+    network = torch.nn.Conv3d(1, 1, 1)
+    history = TrainingHistory(str(tmp_path / "history.csv"), torch.optim.SGD(network.parameters(), lr=0.1))
+    image = MetaTensor(torch.zeros(1, 2, 2, 2), meta={"filename_or_obj": "scan.nii.gz"})
+    state = SimpleNamespace(output=[{"loss": float("inf")}], batch=[{"image": image}], epoch=1, iteration=1)
+    engine = SimpleNamespace(state=state, scaler=scaler)
+    for _ in range(tolerated):
+        history._collect(engine)
+    with pytest.raises(CaseError, match=r"scan.nii.gz: the loss became inf"):
+        history._collect(engine)

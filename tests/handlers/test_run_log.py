@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from swinx.errors import CaseError
-from swinx.handlers import start_log
+from swinx.handlers import require_writable, start_log
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +90,15 @@ def test_an_interrupt_by_the_user_is_no_error(path):
     start_log(str(path))
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert path.read_text() == ""
+
+
+def test_a_place_for_the_result_is_tried_and_left_empty(tmp_path):
+    require_writable(str(tmp_path / "models" / "model.pt"))
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / "file" / "model.pt"
+    with pytest.raises(OSError, match=f"cannot write {path}: "):
+        require_writable(str(path))

@@ -221,3 +221,26 @@ def test_only_the_first_process_writes(tmp_path, monkeypatch):
     training = start_training(tmp_path, max_epochs=1).run()
     assert len(training.rates) == STEPS_PER_EPOCH
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_state_of_a_training_on_other_data_is_refused(tmp_path):
+    listed = tmp_path / "datalist.json"
+    listed.write_text("[1]")
+    training = start_training(tmp_path, max_epochs=1).run()
+
+    def handler() -> TrainingState:
+        settings = {"datalist": str(listed), "pixdim": [1.0, 1.0, 1.0]}
+        return TrainingState(str(training.state_path), training.network, training.optimizer, settings=settings)
+
+    handler().save(training.trainer)
+    handler().load(training.trainer)
+    listed.write_text("[2]")
+    with pytest.raises(WeightsError, match="state of another training, with another datalist; give --resume False"):
+        handler().load(training.trainer)
+
+
+def test_a_finished_training_says_that_there_is_nothing_left_to_do(tmp_path, caplog):
+    start_training(tmp_path, max_epochs=1).run()
+    with caplog.at_level("WARNING"):
+        start_training(tmp_path, max_epochs=1).run()
+    assert "nothing left to do" in caplog.text

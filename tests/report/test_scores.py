@@ -161,7 +161,9 @@ def test_a_bad_prediction_is_named_and_the_others_are_scored(folders, spoil, rea
     assert error.path == str(folders / "prediction" / "a.nii.gz")
     with pytest.raises(type(error), match=reason):
         raise error
-    assert report.table.index.tolist() == ["b"]
+    assert report.table.index.tolist() == (["b"] if protocol == "flare23" else ["a", "b"])
+    if protocol == "fixed":
+        assert report.table.loc["a"].max() == 0, "worth no more than a missing one"
 
 
 def test_a_bad_reference_is_named(folders):

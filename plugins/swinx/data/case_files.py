@@ -72,7 +72,9 @@ def _scans_in(folder: Path) -> list[Path]:
     if is_dicom_series(folder):
         return [folder]
     inside = sorted(folder.iterdir())
-    files = [path for path in inside if path.is_file() and volume_suffix(path) in VOLUME_SUFFIXES]
+    files = [
+        path for path in inside if (path.is_file() or path.is_symlink()) and volume_suffix(path) in VOLUME_SUFFIXES
+    ]
     series = [path for path in inside if path.is_dir() and not path.name.startswith(".") and is_dicom_series(path)]
     return [path for path in files if not path.name.startswith(".")] + series
 

@@ -98,7 +98,9 @@ def scan_data_list(
     """
     content = _read(path)
     if section not in content:
-        raise DataListError(f"{path}: no section {section!r}; it has {', '.join(data_list_sections(path)) or 'none'}")
+        raise DataListError(
+            f"{path}: no section {section!r}; choose one of {', '.join(data_list_sections(path)) or 'none'}"
+        )
     entries = content[section]
     if not isinstance(entries, list):
         raise DataListError(f"{path}: section {section!r} is a {type(entries).__name__}, not a list of entries")

@@ -67,10 +67,14 @@ def _collect(
     if isinstance(source, str | os.PathLike):
         if Path(source).suffix.lower() == ".json":
             return _collect_listed(source, base_dir)
-        if is_flare_layout(source):
-            return [item for section in flare_sections(source).values() for item in section], []
-        if (listed := Path(source) / "datalist.json").is_file():
-            return _collect_listed(listed, base_dir)
+        listed = Path(source) / "datalist.json"
+        items, findings = _collect_listed(listed, base_dir) if listed.is_file() else ([], [])
+        if is_flare_layout(source):  # what lies there counts as well as what is listed
+            known = {item["image"] for item in items}
+            there = [item for section in flare_sections(source).values() for item in section]
+            items += [item for item in there if item["image"] not in known]
+        if items or findings:
+            return items, findings
     return find_cases(source), []
 
 

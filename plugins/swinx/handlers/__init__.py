@@ -7,7 +7,7 @@ from swinx.handlers.case_records import CaseRecords
 from swinx.handlers.epoch_seed import EpochSeed
 from swinx.handlers.history import TrainingHistory
 from swinx.handlers.resources import PeakMemory, ResourceMonitor
-from swinx.handlers.run_log import start_log
+from swinx.handlers.run_log import require_writable, start_log
 from swinx.handlers.time_limit import TimeLimit
 from swinx.handlers.training_state import TrainingState
 
@@ -20,5 +20,6 @@ __all__ = [
     "TimeLimit",
     "TrainingHistory",
     "TrainingState",
+    "require_writable",
     "start_log",
 ]

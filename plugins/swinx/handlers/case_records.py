@@ -147,6 +147,8 @@ class CaseRecords:
         Raises:
             SystemExit: If any case of the last run failed, or ``cases.json`` could not be written.
         """
+        for failure in self.failed:
+            self.logger.error("failed: %s: %s", failure["case"], failure["reason"])
         if self.failed or not self._summarised:
             raise SystemExit(1)
 

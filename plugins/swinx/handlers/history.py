@@ -18,6 +18,9 @@ from swinx.files import write_whole
 
 __all__ = ["TrainingHistory"]
 
+_OVERFLOWS = 5
+"""Losses in a row that may overflow in half precision before the training is taken to have diverged."""
+
 
 class TrainingHistory:
     """Write one row per epoch to a CSV file: loss, learning rate, seconds, validation metrics.
@@ -39,6 +42,7 @@ class TrainingHistory:
         self.evaluator = evaluator
         self.losses: list[float] = []
         self.started = 0.0
+        self.overflows = 0
         self.rows: pd.DataFrame | None = None
 
     def attach(self, engine: Workflow) -> None:
@@ -59,7 +63,10 @@ class TrainingHistory:
 
     def _collect(self, engine: Workflow) -> None:
         loss = float(engine.state.output[0]["loss"])
-        if not np.isfinite(loss):
+        self.overflows = 0 if np.isfinite(loss) else self.overflows + 1
+        if self.overflows and getattr(engine, "scaler", None) and self.overflows <= _OVERFLOWS:
+            return  # half precision overflows now and then; the gradient scaler skips the step
+        if self.overflows:
             images = sorted({str(item["image"].meta.get("filename_or_obj", "?")) for item in engine.state.batch})
             raise CaseError(
                 ", ".join(images),
@@ -69,12 +76,14 @@ class TrainingHistory:
         self.losses.append(loss)
 
     def _write(self, engine: Workflow) -> None:
+        mean_loss = float(np.mean(self.losses)) if self.losses else float("nan")
+        mean_loss = float(idist.all_reduce(mean_loss)) / idist.get_world_size()
         if idist.get_rank() != 0:
             return
         epoch = engine.state.epoch
         row: dict[str, Any] = {
             "epoch": epoch,
-            "train_loss": float(np.mean(self.losses)),
+            "train_loss": mean_loss,
             "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
             "seconds": round(time.perf_counter() - self.started, 2),
         }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
 from swinx.errors import reason_of
 
-__all__ = ["start_log"]
+__all__ = ["require_writable", "start_log"]
 
 
 def start_log(path: str, enabled: bool = True) -> Path | None:
@@ -46,6 +47,24 @@ def start_log(path: str, enabled: bool = True) -> Path | None:
     if root.level > logging.INFO or root.level == logging.NOTSET:
         root.setLevel(logging.INFO)
     return target
+
+
+def require_writable(path: str) -> None:
+    """Find out before the work, not after it, whether its result can be written.
+
+    Args:
+        path: The file to be; its folder is made if need be, and nothing is left in it.
+
+    Raises:
+        OSError: If the folder cannot be made or written to; the message names the file.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write {target}: {error.strerror}; choose another place for it") from error
 
 
 def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

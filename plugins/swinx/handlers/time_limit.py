@@ -57,7 +57,7 @@ class TimeLimit:
         if idist.all_reduce(over, op="MAX"):
             self.logger.warning(
                 "stopped after epoch %d of %d: the next one would pass the limit of %g minutes; "
-                "the same command goes on from here",
+                "the same command, with resume on, goes on from here",
                 engine.state.epoch,
                 engine.state.max_epochs,
                 self.minutes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import warnings
 from collections.abc import Mapping
@@ -19,7 +21,17 @@ from swinx.files import write_whole
 
 __all__ = ["TrainingState"]
 
-_KEYS = {"network", "optimizer", "lr_steps", "scaler", "epoch", "epoch_length", "best_metric", "best_metric_epoch"}
+_KEYS = {
+    "network",
+    "optimizer",
+    "lr_steps",
+    "scaler",
+    "epoch",
+    "epoch_length",
+    "best_metric",
+    "best_metric_epoch",
+    "settings",
+}
 _SHOWN = 300
 
 
@@ -46,6 +58,9 @@ class TrainingState:
         evaluator: The validation engine that knows the best metric.
         resume: Go on from ``path`` if it is there; otherwise start anew and replace it.
         interval: Save every so many epochs; the last one is always saved.
+        settings: What makes it the same training: names and values (numbers, texts, lists; a
+            text that names a file stands for the file's content). A state with other settings is
+            refused.
     """
 
     def __init__(
@@ -57,6 +72,7 @@ class TrainingState:
         evaluator: Workflow | None = None,
         resume: bool = True,
         interval: int = 1,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.network = network
@@ -65,6 +81,7 @@ class TrainingState:
         self.evaluator = evaluator
         self.resume = resume
         self.interval = interval
+        self.settings = {name: _fingerprint(value) for name, value in (settings or {}).items()}
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -93,8 +110,17 @@ class TrainingState:
             engine.state.max_epochs,
             state["best_metric"],
         )
+        if state["epoch"] >= engine.state.max_epochs:
+            self.logger.warning(
+                "all %d epochs are done already, there is nothing left to do; to train longer give a larger "
+                "--max_epochs, to start anew --resume False",
+                engine.state.max_epochs,
+            )
 
     def _restore(self, state: Mapping[str, Any], engine: Workflow) -> None:
+        other = [name for name, value in self.settings.items() if state["settings"].get(name) != value]
+        if other:
+            raise WeightsError(f"it is the state of another training, with another {', '.join(other)}")
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         try:
             self.network.load_state_dict(state["network"])
@@ -136,12 +162,19 @@ class TrainingState:
             "epoch_length": engine.state.epoch_length,
             "best_metric": float(best.best_metric) if best is not None else -1.0,
             "best_metric_epoch": int(best.best_metric_epoch) if best is not None else -1,
+            "settings": self.settings,
         }
         with write_whole(self.path) as partial:
             try:
                 torch.save(state, partial)
             except RuntimeError as error:  # how torch reports a full disk
                 raise OSError(f"cannot write {self.path}: {error}; free some space and resume") from error
+
+
+def _fingerprint(value: Any) -> str:
+    if isinstance(value, str | Path) and Path(value).is_file():
+        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+    return json.dumps(value, default=str)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +66,10 @@ def score_folders(
     """Score predictions against references, case by case, and write the tables.
 
     A case whose files cannot be read, hold ids outside 0..14 or lie on different grids is reported and skipped.
-    A missing prediction is reported, too; with ``fixed`` it also scores 0 in every class that the reference
-    has, with ``flare23`` the case is left out (the challenge's script stops there). ``flare23`` takes the voxel
-    size from the header of the reference, ``fixed`` takes size and axial axis from its affine.
+    A missing prediction is reported, too; with ``fixed`` a missing or unusable one also scores 0 in every class
+    that the reference has, with ``flare23`` the case is left out (the challenge's script stops there).
+    ``flare23`` takes the voxel size from the header of the reference, ``fixed`` takes size and axial axis from
+    its affine.
 
     Args:
         reference: Folder of label maps, or one file.
@@ -125,7 +126,12 @@ def score_pairs(
             scores[pair.case], said = _score_pair(pair, protocol)
         except CaseError as error:
             bad_cases.append(error)
-            continue
+            if protocol == "flare23" or pair.prediction is None:
+                continue
+            try:  # a prediction that cannot be used is worth no more than none
+                scores[pair.case], said = _score_pair(replace(pair, prediction=None), protocol)
+            except CaseError:
+                continue  # it is the reference that cannot be used
         notes += [f"{pair.case}: {note}" for note in said]
     if unasked:
         notes.append(f"predictions without a reference were not scored: {', '.join(unasked)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -165,3 +166,13 @@ def test_a_link_that_leads_nowhere_is_a_missing_file(tmp_path):
     save(tmp_path / "a.nii.gz", scan())
     (tmp_path / "b.nii.gz").symlink_to(tmp_path / "gone.nii.gz")
     assert [fault.case for fault in check_data(tmp_path).faults] == ["b"]
+
+
+def test_two_scans_of_one_name_are_a_fault_and_the_others_are_checked(tmp_path):
+    for name in ("a.nii.gz", "a.nii", "b.nii.gz"):
+        save(tmp_path / name, scan())
+    (tmp_path / "c.mha").write_text("junk")
+    faults = {Path(fault.file).name: fault.finding for fault in check_data(tmp_path).faults}
+    assert set(faults) == {"a.nii.gz", "c.mha"} or set(faults) == {"a.nii", "c.mha"}
+    assert "the same case as" in faults.get("a.nii", faults.get("a.nii.gz", ""))
+    assert "Reason" not in faults["c.mha"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from swinx.data.data_list import load_data_list
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, is_dicom_series, volume_suffix
 from swinx.errors import DataListError
 
-__all__ = ["find_cases"]
+__all__ = ["find_cases", "name_scans"]
 
 _LIST_NAME = "datalist.json"
 
@@ -47,13 +47,44 @@ def find_cases(
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
     if len(named) == 1 and (listed := Path(named[0]) / _LIST_NAME).is_file() and not _expand(os.fspath(named[0])):
         return load_data_list(listed, section, must_exist=False)
+    items, doubles = name_scans(source)
+    if doubles:
+        first, other = doubles[0]
+        raise DataListError(
+            f"{first['image']} and {other['image']} are both the case {first['case']!r}; rename one of them"
+        )
+    return items
+
+
+def name_scans(source: PathOrPaths) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], dict[str, Any]]]]:
+    """List scans with their case names, and the pairs of scans that share one.
+
+    Args:
+        source: One or several files, folders or glob patterns, as for :func:`find_cases`.
+
+    Returns:
+        Items ``{"image": path, "case": name}`` in name order, one per case; and for each further scan of a
+        case, the item that stands for the case and the scan's own.
+
+    Raises:
+        DataListError: If there are no scans.
+    """
+    named = [source] if isinstance(source, str | os.PathLike) else list(source)
     paths = [path for name in named for path in _expand(os.fspath(name))]
     if not any(path.exists() for path in paths):
         looked = ", ".join(os.fspath(name) for name in named) or "an empty list"
         raise DataListError(
             f"no scans found in {looked}; looked for {', '.join(VOLUME_SUFFIXES)} files and folders of DICOM slices"
         )
-    return _items(paths)
+    found: dict[str, dict[str, Any]] = {}
+    doubles = []
+    for path in paths:
+        image = absolute_path(path)
+        item = {"image": str(image), "case": case_name(image)}
+        first = found.setdefault(item["case"], item)
+        if first["image"] != item["image"]:
+            doubles.append((first, item))
+    return [found[case] for case in sorted(found)], doubles
 
 
 def _expand(name: str) -> list[Path]:
@@ -77,13 +108,3 @@ def _scans_in(folder: Path) -> list[Path]:
     ]
     series = [path for path in inside if path.is_dir() and not path.name.startswith(".") and is_dicom_series(path)]
     return [path for path in files if not path.name.startswith(".")] + series
-
-
-def _items(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    found: dict[str, Path] = {}
-    for path in paths:
-        image = absolute_path(path)
-        other = found.setdefault(case_name(image), image)
-        if other != image:
-            raise DataListError(f"{other} and {image} are both the case {case_name(image)!r}; rename one of them")
-    return [{"image": str(found[case]), "case": case} for case in sorted(found)]

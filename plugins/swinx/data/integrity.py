@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
-from swinx.data.case_files import find_cases
+from swinx.data.case_files import name_scans
 from swinx.data.check_report import CheckReport, Finding, probe_folder, write_report
 from swinx.data.data_list import data_list_sections, scan_data_list
 from swinx.data.flare import flare_sections, is_flare_layout
@@ -75,7 +75,11 @@ def _collect(
             items += [item for item in there if item["image"] not in known]
         if items or findings:
             return items, findings
-    return find_cases(source), []
+    items, doubles = name_scans(source)
+    return items, [
+        Finding("fault", item["case"], item["image"], f"the same case as {first['image']}; rename one of them")
+        for first, item in doubles
+    ]
 
 
 def _collect_listed(

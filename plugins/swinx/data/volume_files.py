@@ -152,4 +152,6 @@ def _format_name(place: Path) -> str:
 
 def _one_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # ITK ends its messages with the system's last error, which may have nothing to do with the file.
+    lines = [line for line in lines if not line.startswith("Reason:")]
     return f"{type(error).__name__} {lines[-1] if lines else ''}".strip()

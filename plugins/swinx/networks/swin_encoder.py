@@ -41,7 +41,7 @@ class SwinStage(nn.Module):
     Note:
         MONAI's ``use_flash_attention`` stays off. It changes the graph when autograd is off, so
         that ``torch.jit.trace``, which checks its result without autograd, refuses a network
-        traced with it; a forward pass on a CPU would gain 5 to 10 %.
+        traced with it.
 
     Args:
         dim: Channels.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["body_box_mm", "largest_component"]
+__all__ = ["BODY_THRESHOLD_HU", "body_box_mm", "largest_component"]
 
 BODY_THRESHOLD_HU = -300.0
 """Between fat (about -100 HU) and lung, foam or air (below -500 HU)."""

@@ -15,15 +15,16 @@ BELOW = {
     "labels": set(),
     "nifti": {"files"},
     "ops": LEAVES,
-    "networks": LEAVES,
+    "networks": LEAVES | {"ops"},
     "losses": LEAVES | {"ops"},
     "transforms": LEAVES | {"ops"},
     "metrics": LEAVES | {"ops"},
     "data": LEAVES | {"ops", "networks", "transforms", "metrics"},
     "inferers": LEAVES | {"ops", "networks", "transforms", "metrics"},
-    "engines": LEAVES | {"ops", "networks", "transforms", "metrics"},
-    "handlers": LEAVES | {"ops", "networks", "transforms", "metrics"},
-    "report": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "inferers", "engines", "handlers"},
+    "engines": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
+    "handlers": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
+    "report": LEAVES
+    | {"ops", "networks", "losses", "transforms", "metrics", "data", "inferers", "engines", "handlers"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 

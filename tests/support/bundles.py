@@ -13,6 +13,8 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 CONFIGS = "bundles/swinx_seg/configs"
 
+PRETRAINING = "bundles/ssl_smit/configs"
+
 SMALL = {
     "embed_dim": 12,
     "num_heads": [1, 2, 4, 8],
@@ -22,7 +24,21 @@ SMALL = {
     "num_workers": 0,
     "progress": False,
 }
-"""Overrides that make the network small enough for a unit test."""
+"""Overrides that make the segmentation network small enough for a unit test."""
+
+SMALL_PRETRAINING = {
+    "embed_dim": 12,
+    "num_heads": [1, 2, 4, 8],
+    "out_dim": 64,
+    "hidden_dim": 32,
+    "bottleneck_dim": 16,
+    "roi_size": [32, 32, 32],
+    "block_size": 16,
+    "pixdim": [4.0, 4.0, 4.0],
+    "num_workers": 0,
+    "progress": False,
+}
+"""The same for the pretraining of its encoder."""
 
 
 def spheres(seed: int, shape=(40, 36, 20)) -> tuple[np.ndarray, np.ndarray]:
@@ -53,10 +69,10 @@ def arguments(**knobs: object) -> list[str]:
     return [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
 
 
-def bundle_command(run_id: str, config: str | list[str], **knobs: object) -> list[str]:
+def bundle_command(run_id: str, config: str | list[str], configs: str = CONFIGS, **knobs: object) -> list[str]:
     """The documented command line."""
     files = (
-        str([f"{CONFIGS}/{name}.json" for name in config]) if isinstance(config, list) else f"{CONFIGS}/{config}.json"
+        str([f"{configs}/{name}.json" for name in config]) if isinstance(config, list) else f"{configs}/{config}.json"
     )
     return [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *arguments(**knobs)]
 
@@ -69,6 +85,6 @@ def run(command: list[str], cwd: Path = ROOT, timeout: float = 300) -> subproces
     )
 
 
-def run_bundle(run_id: str, config: str | list[str], cwd: Path = ROOT, **knobs: object):
+def run_bundle(run_id: str, config: str | list[str], cwd: Path = ROOT, configs: str = CONFIGS, **knobs: object):
     """Run a bundle and return the finished process."""
-    return run(bundle_command(run_id, config, **knobs), cwd)
+    return run(bundle_command(run_id, config, configs, **knobs), cwd)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from swinx.losses.centring import TeacherCentre
 from swinx.losses.masked_prediction import MaskedPredictionLoss
+from swinx.losses.smit import SmitLoss, SmitTerms, Temperatures
 from swinx.losses.token_distillation import ImageTokenDistillationLoss, PatchTokenDistillationLoss, teacher_targets
 
 __all__ = [
     "ImageTokenDistillationLoss",
     "MaskedPredictionLoss",
     "PatchTokenDistillationLoss",
+    "SmitLoss",
+    "SmitTerms",
     "TeacherCentre",
+    "Temperatures",
     "teacher_targets",
 ]

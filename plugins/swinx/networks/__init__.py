@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.networks.checkpoint import read_checkpoint, save_weights
 from swinx.networks.convert import convert_reference_weights
+from swinx.networks.smit import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import SwinXSeg
 from swinx.networks.weights import LoadReport, MisShaped, load_weights
@@ -11,6 +12,9 @@ from swinx.networks.weights import LoadReport, MisShaped, load_weights
 __all__ = [
     "LoadReport",
     "MisShaped",
+    "SmitNetwork",
+    "SmitOutput",
+    "SmitPretrainer",
     "SwinEncoder",
     "SwinFeatures",
     "SwinXSeg",

@@ -22,13 +22,17 @@ class SwinFeatures(NamedTuple):
     Attributes:
         skips: One map per stage, shallow to deep, each through its own LayerNorm:
             ``(B, C * 2**i, D / 2**(i + 1), H / 2**(i + 1), W / 2**(i + 1))`` for stage ``i`` from 0.
-        bottleneck: Output of the last patch merging, not normalised:
-            ``(B, C * 2**n, D / 2**(n + 1), ...)`` for ``n`` stages. As tokens:
-            ``bottleneck.flatten(2).transpose(1, 2)``.
+        merged: Output of every patch merging, not normalised: ``(B, C * 2**(i + 1), D / 2**(i + 2), ...)``
+            after stage ``i``. As tokens: ``merged[i].flatten(2).transpose(1, 2)``.
     """
 
     skips: tuple[Tensor, ...]
-    bottleneck: Tensor
+    merged: tuple[Tensor, ...]
+
+    @property
+    def bottleneck(self) -> Tensor:
+        """Output of the last patch merging: ``(B, C * 2**n, D / 2**(n + 1), ...)`` for ``n`` stages."""
+        return self.merged[-1]
 
 
 class SwinStage(nn.Module):
@@ -145,6 +149,7 @@ class SwinEncoder(nn.Module):
         super().__init__()
         self.channels = tuple(embed_dim * 2**stage for stage in range(len(depths)))
         _check_heads(self.channels, depths, num_heads)
+        self.in_channels = in_channels
         self.published_window_order = published_window_order
         self.stride = 2 ** (len(depths) + 1)
         self.patch_embed = PatchEmbed(patch_size=2, in_chans=in_channels, embed_dim=embed_dim, norm_layer=nn.LayerNorm)
@@ -180,13 +185,14 @@ class SwinEncoder(nn.Module):
 
     def encode(self, tokens: Tensor) -> SwinFeatures:
         """Run the stages on tokens as :meth:`embed` returns them."""
-        skips = []
+        skips, merged = [], []
         tokens = self.token_dropout(tokens)
         for stage, norm, merging in zip(self.stages, self.norms, self.mergings, strict=True):
             tokens = stage(tokens)
             skips.append(norm(tokens).movedim(-1, 1))
             tokens = merging(tokens)
-        return SwinFeatures(tuple(skips), tokens.movedim(-1, 1))
+            merged.append(tokens.movedim(-1, 1))
+        return SwinFeatures(tuple(skips), tuple(merged))
 
     def get_extra_state(self) -> Tensor:
         """Return the record of the window order for the state dictionary."""

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from swinx.engines.case_iteration import CaseIteration
+from swinx.engines.smit_trainer import SmitTrainer, prepare_views
 
-__all__ = ["CaseIteration"]
+__all__ = ["CaseIteration", "SmitTrainer", "prepare_views"]

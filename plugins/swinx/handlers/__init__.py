@@ -5,18 +5,31 @@ from __future__ import annotations
 from swinx.handlers.best_model import BestModel
 from swinx.handlers.case_records import CaseRecords
 from swinx.handlers.epoch_seed import EpochSeed
+from swinx.handlers.gradients import FreezePrototypes, GradientClipping
 from swinx.handlers.history import TrainingHistory
+from swinx.handlers.latest_model import LatestModel
+from swinx.handlers.reconstruction_pictures import ReconstructionPictures
 from swinx.handlers.resources import PeakMemory, ResourceMonitor
 from swinx.handlers.run_log import require_writable, start_log
+from swinx.handlers.step_log import StepLog
+from swinx.handlers.teacher import CentreUpdate, TeacherTemperature, TeacherUpdate
 from swinx.handlers.time_limit import TimeLimit
 from swinx.handlers.training_state import TrainingState
 
 __all__ = [
     "BestModel",
     "CaseRecords",
+    "CentreUpdate",
     "EpochSeed",
+    "FreezePrototypes",
+    "GradientClipping",
+    "LatestModel",
     "PeakMemory",
+    "ReconstructionPictures",
     "ResourceMonitor",
+    "StepLog",
+    "TeacherTemperature",
+    "TeacherUpdate",
     "TimeLimit",
     "TrainingHistory",
     "TrainingState",

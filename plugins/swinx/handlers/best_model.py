@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
 from pathlib import Path
 
 import ignite.distributed as idist
@@ -11,8 +10,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx import __version__
-from swinx.files import write_json
+from swinx.handlers.model_record import write_model_record
 from swinx.networks import save_weights
 
 __all__ = ["BestModel"]
@@ -43,16 +41,11 @@ class BestModel:
         if idist.get_rank() != 0 or engine.state.best_metric_epoch != engine.state.epoch:
             return
         save_weights(self.network, self.path)
-        write_json(
-            self.path.with_suffix(".json"),
-            {
-                "epoch": engine.state.epoch,
-                "metric": engine.state.key_metric_name,
-                "value": float(engine.state.best_metric),
-                "swinx": __version__,
-                "torch": torch.__version__,
-                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            },
+        write_model_record(
+            self.path,
+            epoch=engine.state.epoch,
+            metric=engine.state.key_metric_name,
+            value=float(engine.state.best_metric),
         )
         self.logger.info(
             "epoch %d is the best so far: %s %.4f, saved to %s",

@@ -15,6 +15,7 @@ from monai.engines import Workflow
 
 from swinx.errors import CaseError
 from swinx.files import write_whole
+from swinx.handlers.batch_files import files_of
 
 __all__ = ["TrainingHistory"]
 
@@ -23,7 +24,7 @@ _OVERFLOWS = 5
 
 
 class TrainingHistory:
-    """Write one row per epoch to a CSV file: loss, learning rate, seconds, validation metrics.
+    """Write one row per epoch to a CSV file: loss, learning rate, seconds, metrics of training and validation.
 
     Rows of earlier epochs are kept when a training is resumed; rows from the epoch being
     repeated on are replaced. Attach it after the validation handler. A loss that is not a
@@ -67,9 +68,8 @@ class TrainingHistory:
         if self.overflows and getattr(engine, "scaler", None) and self.overflows <= _OVERFLOWS:
             return  # half precision overflows now and then; the gradient scaler skips the step
         if self.overflows:
-            images = sorted({str(item["image"].meta.get("filename_or_obj", "?")) for item in engine.state.batch})
             raise CaseError(
-                ", ".join(images),
+                files_of(engine.state.batch),
                 f"the loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}; "
                 "check these files, or lower learning_rate",
             )
@@ -87,12 +87,16 @@ class TrainingHistory:
             "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
             "seconds": round(time.perf_counter() - self.started, 2),
         }
+        row |= _scalars(engine)
         if self.evaluator is not None and self.evaluator.state.epoch == epoch:
-            scalars = {k: v for k, v in self.evaluator.state.metrics.items() if isinstance(v, (int, float))}
-            row |= {name: float(value) for name, value in scalars.items()}
+            row |= _scalars(self.evaluator)
         self.rows = pd.concat([self.rows, pd.DataFrame([row])], ignore_index=True)
         with write_whole(self.path) as partial:
             self.rows.to_csv(partial, index=False)
+
+
+def _scalars(engine: Workflow) -> dict[str, float]:
+    return {name: float(value) for name, value in engine.state.metrics.items() if isinstance(value, int | float)}
 
 
 def _read_before(path: Path, epoch: int) -> pd.DataFrame:

@@ -32,6 +32,8 @@ _KEYS = {
     "best_metric_epoch",
     "settings",
 }
+"""What every state holds; one with further modules also has "modules"."""
+
 _SHOWN = 300
 
 
@@ -61,6 +63,7 @@ class TrainingState:
         settings: What makes it the same training: names and values (numbers, texts, lists; a
             text that names a file stands for the file's content). A state with other settings is
             refused.
+        modules: Further modules with a state of their own, by name, such as a loss with running averages.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class TrainingState:
         resume: bool = True,
         interval: int = 1,
         settings: Mapping[str, Any] | None = None,
+        modules: Mapping[str, torch.nn.Module] | None = None,
     ) -> None:
         self.path = Path(path)
         self.network = network
@@ -82,6 +86,7 @@ class TrainingState:
         self.resume = resume
         self.interval = interval
         self.settings = {name: _fingerprint(value) for name, value in (settings or {}).items()}
+        self.modules = dict(modules or {})
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -103,12 +108,9 @@ class TrainingState:
         except WeightsError as error:
             advice = "give --resume False to start anew, or another --output_dir"
             raise WeightsError(f"cannot resume from {self.path}: {error}; {advice}") from error.__cause__
+        best = f"; best metric so far {state['best_metric']:.4f}" if self.evaluator is not None else ""
         self.logger.info(
-            "resumed from %s after epoch %d of %d; best metric so far %.4f",
-            self.path,
-            state["epoch"],
-            engine.state.max_epochs,
-            state["best_metric"],
+            "resumed from %s after epoch %d of %d%s", self.path, state["epoch"], engine.state.max_epochs, best
         )
         if state["epoch"] >= engine.state.max_epochs:
             self.logger.warning(
@@ -125,6 +127,8 @@ class TrainingState:
         try:
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
+            for name, module in self.modules.items():
+                module.load_state_dict(state["modules"][name])
         except Exception as error:  # what torch raises depends on how the two differ
             found = " ".join(str(error).split())
             raise WeightsError(f"it belongs to another network or optimiser: {found[:_SHOWN]}") from error
@@ -163,6 +167,7 @@ class TrainingState:
             "best_metric": float(best.best_metric) if best is not None else -1.0,
             "best_metric_epoch": int(best.best_metric_epoch) if best is not None else -1,
             "settings": self.settings,
+            "modules": {name: module.state_dict() for name, module in self.modules.items()},
         }
         with write_whole(self.path) as partial:
             try:

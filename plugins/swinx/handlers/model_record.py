@@ -1,0 +1,29 @@
+"""The sidecar of a model file: how it came about."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from swinx import __version__
+from swinx.files import write_json
+
+__all__ = ["write_model_record"]
+
+
+def write_model_record(model: Path, **facts: Any) -> None:
+    """Write ``<model>.json`` beside a model: facts, versions and date, whole or not at all.
+
+    Args:
+        model: The model file.
+        facts: What JSON can express.
+
+    Raises:
+        OSError: If it cannot be written; the message names it.
+    """
+    versions = {"swinx": __version__, "torch": torch.__version__}
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    write_json(model.with_suffix(".json"), {**facts, **versions, "date": date})

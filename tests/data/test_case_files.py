@@ -124,3 +124,10 @@ def test_volumes_in_the_folder_outrank_its_data_list(tmp_path):
     (tmp_path / "b.nii.gz").write_bytes(b"")
     (tmp_path / "datalist.json").write_text(json.dumps({"testing": []}))
     assert [item["case"] for item in find_cases(tmp_path)] == ["b"]
+
+
+def test_files_that_must_exist_are_missed_before_the_work_begins(folder):
+    missing = str(folder / "missing.nii.gz")
+    with pytest.raises(DataListError, match=r"1 of the scans named do not exist.*missing\.nii\.gz"):
+        find_cases([str(folder), missing], must_exist=True)
+    assert find_cases(folder, must_exist=True) == find_cases(folder)

@@ -102,7 +102,9 @@ def start_pretraining(
     drop_path_rate: float = 0.2,
     momentum: float = 0.9,
     extra_handlers: tuple[Any, ...] = (),
-    amp: bool = False,
+    batch_size: int = 2,
+    shuffle: bool = True,
+    parallel: bool = False,
 ) -> Pretraining:
     """Make everything afresh, as a new process does, with its files in ``folder``."""
     network = SmitPretrainer(small_student(drop_path_rate))
@@ -113,11 +115,10 @@ def start_pretraining(
     trainer = SmitTrainer(
         device=torch.device("cpu"),
         max_epochs=max_epochs,
-        train_data_loader=DataLoader(dataset, batch_size=2, shuffle=True),
-        network=network,
+        train_data_loader=DataLoader(dataset, batch_size=batch_size, shuffle=shuffle),
+        network=torch.nn.parallel.DistributedDataParallel(network) if parallel else network,
         optimizer=optimizer,
         loss_function=loss,
-        amp=amp,
         train_handlers=[
             EpochSeed(0, dataset),
             TeacherTemperature(ramp_epochs=2, patch_delay_epochs=1),

@@ -15,14 +15,18 @@ from swinx.errors import DataListError
 __all__ = ["find_cases", "name_scans"]
 
 _LIST_NAME = "datalist.json"
+_SHOWN = 10
 
 PathOrPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def find_cases(
-    source: PathOrPaths, data_list: str | os.PathLike[str] | None = None, section: str = "testing"
+    source: PathOrPaths,
+    data_list: str | os.PathLike[str] | None = None,
+    section: str = "testing",
+    must_exist: bool = False,
 ) -> list[dict[str, Any]]:
-    """List the scans to segment.
+    """List the scans that are meant.
 
     Args:
         source: One file; several files or folders; a glob pattern; a folder of volumes, which may hold one
@@ -30,29 +34,32 @@ def find_cases(
             ``datalist.json``; or a data list (``.json``).
         data_list: A data list whose paths are relative to the folder ``source``.
         section: Section of the data list.
+        must_exist: Refuse files that do not exist; by default they are listed too, for their reader to report.
 
     Returns:
         Items ``{"image": path, "case": name}`` in name order, those of a data list with all their other keys.
-        A file that was named but does not exist is listed too, for its reader to report.
 
     Raises:
-        DataListError: If there is nothing to segment, or two scans would write one output.
+        DataListError: If there are no scans, two scans have one name, or a file is missing that must exist.
     """
     if data_list is not None:
         if not isinstance(source, str | os.PathLike):
             raise DataListError(f"with a data list, give the one folder it refers to, not {len(source)} paths")
-        return load_data_list(data_list, section, base_dir=source, must_exist=False)
+        return load_data_list(data_list, section, base_dir=source, must_exist=must_exist)
     if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".json":
-        return load_data_list(source, section, must_exist=False)
+        return load_data_list(source, section, must_exist=must_exist)
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
     if len(named) == 1 and (listed := Path(named[0]) / _LIST_NAME).is_file() and not _expand(os.fspath(named[0])):
-        return load_data_list(listed, section, must_exist=False)
+        return load_data_list(listed, section, must_exist=must_exist)
     items, doubles = name_scans(source)
     if doubles:
         first, other = doubles[0]
         raise DataListError(
             f"{first['image']} and {other['image']} are both the case {first['case']!r}; rename one of them"
         )
+    missing = [item["image"] for item in items if not Path(item["image"]).exists()]
+    if must_exist and missing:
+        raise DataListError(f"{len(missing)} of the scans named do not exist: {', '.join(missing[:_SHOWN])}")
     return items
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.networks.checkpoint import read_checkpoint, save_weights
 from swinx.networks.convert import convert_reference_weights
+from swinx.networks.decay import decay_groups
 from swinx.networks.smit import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import SwinXSeg
@@ -19,6 +20,7 @@ __all__ = [
     "SwinFeatures",
     "SwinXSeg",
     "convert_reference_weights",
+    "decay_groups",
     "load_weights",
     "read_checkpoint",
     "save_weights",

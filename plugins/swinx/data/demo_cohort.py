@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from swinx.data.data_list import write_data_list
+from swinx.data.data_list import SECTIONS, write_data_list
 from swinx.data.demo_ct import fetch_demo_ct
 from swinx.data.volume_files import read_volume
 from swinx.files import write_whole
@@ -30,6 +30,9 @@ __all__ = ["DemoScan", "make_variant", "write_demo_cohort"]
 
 AIR_HU = -1024.0
 ANNOTATED = sorted(set(range(1, 15)) - {FlareLabel.GALLBLADDER, FlareLabel.TUMOR})
+
+# A section's position is part of the seed of its cases: new sections go to the end.
+_SUFFIXES = {"training": "Tr", "validation": "Val", "testing": "Ts", "unlabeled": "Un"}
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,17 @@ def write_demo_cohort(
     variants: int = 24,
     validation: int = 4,
     held_out: int = 4,
+    unlabelled: int = 16,
     spacing_mm: float = 4.0,
     seed: int = 0,
     progress: bool = True,
 ) -> Path:
     """Write variants of the demo CT and a data list; the CT itself, at its native grid, is listed for testing.
 
-    Layout: ``imagesTr``, ``labelsTr``, ``imagesVal``, ``labelsVal``, ``imagesTs``, ``labelsTs`` and
-    ``datalist.json`` with sections training, validation and testing. Case ``i`` depends on ``seed``, its section and
-    ``i`` alone, so a cohort can grow without changing what it has.
+    Layout: ``imagesTr``, ``labelsTr``, ``imagesVal``, ``labelsVal``, ``imagesTs``, ``labelsTs``, ``imagesUn`` and
+    ``datalist.json`` with sections training, validation, unlabeled and testing; no label is written for the unlabeled
+    ones. Case ``i`` depends on ``seed``, its section and ``i`` alone, so a cohort can grow without changing what it
+    has.
 
     Args:
         out_dir: Folder to write.
@@ -128,6 +133,7 @@ def write_demo_cohort(
         variants: Variants for training.
         validation: Variants for validation.
         held_out: Variants for testing, beside the CT itself.
+        unlabelled: Variants without labels, for self-supervised training.
         spacing_mm: Voxel size of the variants along every axis.
         seed: Seed of the whole cohort.
         progress: Show a progress bar.
@@ -140,22 +146,21 @@ def write_demo_cohort(
         RuntimeError: If the CT cannot be fetched.
         OSError: If ``out_dir`` cannot be written.
     """
-    if min(variants, validation, held_out) < 0 or spacing_mm <= 0:
-        raise ValueError(
-            f"counts {(variants, validation, held_out)} must not be negative, spacing {spacing_mm} mm not zero or less"
-        )
+    counts = (variants, validation, held_out, unlabelled)
+    if min(counts) < 0 or spacing_mm <= 0:
+        raise ValueError(f"counts {counts} must not be negative, spacing {spacing_mm} mm not zero or less")
     root = Path(out_dir)
     image_path, label_path = fetch_demo_ct(cache_dir)
     scan = DemoScan.load(image_path, label_path, spacing_mm)
-    sections: dict[str, list[dict[str, object]]] = {"training": [], "validation": [], "testing": []}
-    plan = [("training", "Tr", variants), ("validation", "Val", validation), ("testing", "Ts", held_out)]
-    with tqdm(total=variants + validation + held_out, desc="demo cohort", unit="case", disable=not progress) as bar:
-        for stream, (section, suffix, count) in enumerate(plan):
-            for index in range(count):
-                item = _item(f"demo{suffix}_{index + 1:03d}", suffix)
+    sections: dict[str, list[dict[str, object]]] = {section: [] for section in SECTIONS}
+    with tqdm(total=sum(counts), desc="demo cohort", unit="case", disable=not progress) as bar:
+        for stream, (section, suffix) in enumerate(_SUFFIXES.items()):
+            for index in range(counts[stream]):
+                item = _item(f"demo{suffix}_{index + 1:03d}", suffix, labelled=section != "unlabeled")
                 image, label, affine = make_variant(scan, np.random.default_rng([seed, stream, index]))
                 write_nifti(root / str(item["image"]), image, affine)
-                write_nifti(root / str(item["label"]), label, affine)
+                if "label" in item:
+                    write_nifti(root / str(item["label"]), label, affine)
                 sections[section].append(item)
                 bar.update()
     native = _item("demo_native", "Ts")
@@ -172,13 +177,9 @@ def write_demo_cohort(
     return root / "datalist.json"
 
 
-def _item(case: str, suffix: str) -> dict[str, object]:
-    return {
-        "case": case,
-        "image": f"images{suffix}/{case}_0000.nii.gz",
-        "label": f"labels{suffix}/{case}.nii.gz",
-        "annotated": ANNOTATED,
-    }
+def _item(case: str, suffix: str, labelled: bool = True) -> dict[str, object]:
+    item: dict[str, object] = {"case": case, "image": f"images{suffix}/{case}_0000.nii.gz"}
+    return item | {"label": f"labels{suffix}/{case}.nii.gz", "annotated": ANNOTATED} if labelled else item
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -65,6 +65,7 @@ class SwinXSeg(nn.Module):
             is not recomputed: its batch norms would count every batch twice.
         published_window_order: Reproduce the misplaced windows of the published code, which its
             checkpoints need (:mod:`swinx.networks.window_order`).
+        qkv_bias: Learn a bias for queries, keys and values; the published pretraining has none.
 
     Raises:
         ValueError: If depths, heads, channels or decoder levels do not fit together.
@@ -83,6 +84,7 @@ class SwinXSeg(nn.Module):
         drop_path_rate: float = 0.3,
         use_checkpoint: bool = False,
         published_window_order: bool = False,
+        qkv_bias: bool = True,
     ) -> None:
         super().__init__()
         widths = _level_widths(decoder_channels, levels=len(depths) + 1)
@@ -92,6 +94,7 @@ class SwinXSeg(nn.Module):
             depths,
             num_heads,
             window_size,
+            qkv_bias=qkv_bias,
             dropout=dropout,
             drop_path_rate=drop_path_rate,
             use_checkpoint=use_checkpoint,

@@ -1,10 +1,11 @@
-"""The FLARE scorer: one case, a table of cases, its summary, and two tables compared."""
+"""The FLARE scorer: one case, a table of cases, its summary, and two tables compared; the health of representations."""
 
 from __future__ import annotations
 
 from swinx.metrics.comparison import compare_tables, rank_biserial
 from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, score_case
 from swinx.metrics.overlap import dice, dice_per_class
+from swinx.metrics.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, summarise
 from swinx.metrics.surface import surface_dice
 from swinx.metrics.table import SCORE_COLUMNS, score_column, score_table
@@ -19,10 +20,15 @@ __all__ = [
     "ScoreSummary",
     "Statistic",
     "SummaryRow",
+    "agreement",
     "compare_tables",
     "dice",
     "dice_per_class",
+    "effective_rank",
+    "entropy_of_mean",
+    "mean_entropy",
     "rank_biserial",
+    "relative_spread",
     "score_case",
     "score_column",
     "score_table",

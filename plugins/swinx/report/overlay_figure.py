@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from scipy import ndimage
 
 from swinx.labels import CLASS_NAMES, ORGANS, FlareLabel
 from swinx.report.colours import CLASS_COLOURS, colour_table
+from swinx.report.panel_marks import draw_orientation, draw_scale_bar
 from swinx.report.slices import VIEWS, View, cut, plane_size_mm
 
 __all__ = ["CaseView", "draw_case"]
@@ -30,8 +30,6 @@ _GAP_IN = 0.08
 _FILL_OPACITY = 0.38
 _OUTLINE_PT = 1.1
 _ORGAN_NAMES = tuple(CLASS_NAMES[organ] for organ in ORGANS)
-_SCALE_BAR_MM = 50
-_ON_IMAGE: dict[str, Any] = {"color": "white", "path_effects": [withStroke(linewidth=2, foreground="black")]}
 
 
 @dataclass(frozen=True)
@@ -116,17 +114,9 @@ def _draw_panel(
         _draw_outlines(axes, plane, width_mm, height_mm)
     axes.set(xlim=(0, width_mm), ylim=(0, height_mm), xticks=[], yticks=[], facecolor="black")
     axes.spines[:].set_visible(False)
-    for x, y, text in (
-        (0.02, 0.5, view.left),
-        (0.98, 0.5, view.right),
-        (0.5, 0.02, view.bottom),
-        (0.5, 0.98, view.top),
-    ):
-        ha = {0.02: "left", 0.98: "right"}.get(x, "center")
-        va = {0.02: "bottom", 0.98: "top"}.get(y, "center")
-        axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, fontsize=10, **_ON_IMAGE)
+    draw_orientation(axes, view)
     if labels is None:
-        _draw_scale_bar(axes, width_mm, height_mm)
+        draw_scale_bar(axes, width_mm, height_mm)
 
 
 def _draw_outlines(axes: Axes, plane: npt.NDArray[np.integer], width_mm: float, height_mm: float) -> None:
@@ -138,14 +128,6 @@ def _draw_outlines(axes: Axes, plane: npt.NDArray[np.integer], width_mm: float, 
     for label in np.unique(plane[plane > 0]):
         colour = CLASS_COLOURS[FlareLabel(int(label))]
         axes.contour(x, y, padded == label, levels=[0.5], colors=[colour], linewidths=_OUTLINE_PT)
-
-
-def _draw_scale_bar(axes: Axes, width_mm: float, height_mm: float) -> None:
-    if width_mm < 2 * _SCALE_BAR_MM:
-        return
-    x, y = 0.04 * width_mm, 0.04 * height_mm
-    axes.plot([x, x + _SCALE_BAR_MM], [y, y], linewidth=2.5, solid_capstyle="butt", **_ON_IMAGE)
-    axes.text(x, y + 0.015 * width_mm, f"{_SCALE_BAR_MM // 10} cm", va="bottom", fontsize=9, **_ON_IMAGE)
 
 
 def _draw_legend(

@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -153,3 +154,62 @@ def test_a_prediction_never_replaces_the_file_it_is_made_from_or_compared_with(c
         segment(cases, out)
     assert target.read_bytes() == before
     assert list(out.iterdir()) == [target]
+
+
+def test_an_image_is_not_replaced_by_the_prediction_of_another_case(cases, out):
+    cases[1] |= {"case": "other"}
+    target = out / "a.nii.gz"
+    out.mkdir()
+    shutil.copy(cases[1]["image"], target)
+    cases[1]["image"] = str(target)
+    with pytest.raises(DataListError, match=f"{target} is the image of case 'other'.*--output_dir"):
+        segment(cases, out)
+    assert list(out.iterdir()) == [target]
+
+
+class Engine:
+    """As much of an evaluator as the handler looks at."""
+
+    def __init__(self, items: list[dict]) -> None:
+        self.data_loader = SimpleNamespace(dataset=SimpleNamespace(data=items))
+
+
+def test_every_kind_of_file_of_a_failed_case_is_removed(out):
+    out.mkdir()
+    for name in ("a_x.nii.gz", "a_y.npz", "a.json", "a.nii.gz", "aa_x.nii.gz", "b_x.nii.gz"):
+        (out / name).write_text("of an earlier run")
+    records = CaseRecords(str(out), files=("{case}_x.nii.gz", "{case}_y.npz"))
+    records._begin(Engine([]))
+    records._fail("[1/1]", "a", "why")
+    assert sorted(path.name for path in out.iterdir()) == ["a.nii.gz", "aa_x.nii.gz", "b_x.nii.gz"]
+
+
+def test_no_kind_of_file_replaces_an_image(out):
+    records = CaseRecords(str(out), files=("{case}_x.nii.gz", "{case}_y.nii.gz"))
+    items = [{"case": "a", "image": str(out / "b_y.nii.gz")}, {"case": "b", "image": "elsewhere.nii.gz"}]
+    with pytest.raises(DataListError, match=r"b_y\.nii\.gz is the image of case 'a'"):
+        records._begin(Engine(items))
+    records._begin(Engine(items[1:]))
+
+
+def test_a_case_name_with_braces_is_taken_as_it_is(out):
+    records = CaseRecords(str(out), files=("{case}_x.nii.gz",))
+    assert records._predictions("{0}") == [out / "{0}_x.nii.gz"]
+
+
+def test_what_a_postprocessing_measured_is_in_the_record(cases, out):
+    segment(cases[:1], out)
+    assert "measures" not in json.loads((out / "a.json").read_text())
+    segment(cases[:1], out, measure=lambda item: item | {"measures": {"mae_hu": 12.5}})
+    assert json.loads((out / "a.json").read_text())["measures"] == {"mae_hu": 12.5}
+    assert summary(out)["done"][0]["measures"] == {"mae_hu": 12.5}
+
+
+def test_the_log_says_what_was_done(out, caplog):
+    records = CaseRecords(str(out), verb="reconstructed")
+    records._begin(Engine([]))
+    records._fail("[1/1]", "a", "why")
+    with caplog.at_level(logging.INFO):
+        records._summarise()
+    assert f"0 of 1 cases reconstructed into {out}" in caplog.messages
+    assert "not reconstructed: a: why" in caplog.messages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,13 @@ def write_scan(path: Path, affine: np.ndarray, seed: int = 0, hu: float = 0.0) -
     return path
 
 
-def segment(cases: Sequence[dict[str, Any]], output_dir: Path, num_workers: int = 0) -> CaseRecords:
-    """Segment cases as ``inference.json`` does and return the records."""
+def segment(
+    cases: Sequence[dict[str, Any]],
+    output_dir: Path,
+    num_workers: int = 0,
+    measure: Callable[[dict[Any, Any]], dict[Any, Any]] = dict,
+) -> CaseRecords:
+    """Segment cases as ``inference.json`` does, with one more step at the end, and return the records."""
     preprocessing = Compose(
         [
             LoadImaged("image", reader=CTReader(), ensure_channel_first=True, image_only=True),
@@ -66,7 +71,7 @@ def segment(cases: Sequence[dict[str, Any]], output_dir: Path, num_workers: int 
         network=BrightIsLiver(),
         iteration_update=CaseIteration(),
         inferer=SlidingWindowLabelInferer((8, 8, 8), sw_batch_size=2),
-        postprocessing=Compose([RestoreLabelsd("pred", ref_key="image"), SaveLabelsd("pred", output_dir)]),
+        postprocessing=Compose([RestoreLabelsd("pred", ref_key="image"), SaveLabelsd("pred", output_dir), measure]),
         val_handlers=[records],
     )
     evaluator.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ __all__ = ["CaseRecords"]
 class CaseRecords:
     """Record time and memory of every case, and which cases failed and why.
 
-    Writes ``<case>.json`` beside each prediction (seconds per stage, peak memory, grid)
-    and ``cases.json`` at the end. A run with failed cases ends with exit code 1 if
-    :meth:`exit_if_failed` is the last step of the bundle's ``finalize``.
+    Writes ``<case>.json`` beside each prediction (seconds per stage, peak memory, grid, and
+    the ``measures`` that a postprocessing may have taken) and ``cases.json`` at the end. A
+    run with failed cases ends with exit code 1 if :meth:`exit_if_failed` is the last step of
+    the bundle's ``finalize``.
 
     A case that failed has no prediction: one that an earlier run left in the folder is
     removed with its record, so that it is not taken for this run's, by a scorer or a reader.
@@ -35,10 +36,20 @@ class CaseRecords:
     Args:
         output_dir: Folder of the predictions.
         device: Where the network runs.
+        files: What is written for a case, apart from its record; ``{case}`` stands for its name.
+        verb: What the run did with its cases, for the log.
     """
 
-    def __init__(self, output_dir: str, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        output_dir: str,
+        device: torch.device | str = "cpu",
+        files: Sequence[str] = ("{case}.nii.gz",),
+        verb: str = "segmented",
+    ) -> None:
         self.output_dir = Path(output_dir)
+        self.files = tuple(files)
+        self.verb = verb
         self.monitor = ResourceMonitor(device)
         self.logger = logging.getLogger(__name__)
         self.done: list[dict[str, Any]] = []
@@ -57,12 +68,13 @@ class CaseRecords:
 
     def _begin(self, engine: Workflow) -> None:
         self.done, self.failed, self._summarised = [], [], True
-        data_set = getattr(engine.data_loader, "dataset", None)
-        for item in getattr(data_set, "data", ()):
-            _check_apart(item, self._prediction(item["case"]))
+        items = list(getattr(getattr(engine.data_loader, "dataset", None), "data", ()))
+        predictions = {path.resolve(): path for item in items for path in self._predictions(item["case"])}
+        for item in items:
+            _check_apart(item, predictions)
 
-    def _prediction(self, case: str) -> Path:
-        return self.output_dir / f"{case}.nii.gz"
+    def _predictions(self, case: str) -> list[Path]:
+        return [self.output_dir / pattern.replace("{case}", case) for pattern in self.files]
 
     def _start_case(self) -> None:
         self.monitor.start()
@@ -95,6 +107,8 @@ class CaseRecords:
             "seconds": seconds,
             "peak_memory": asdict(memory),
         }
+        if "measures" in result:
+            record["measures"] = result["measures"]
         try:
             write_json(self.output_dir / f"{record['case']}.json", record)
         except OSError as error:
@@ -117,7 +131,7 @@ class CaseRecords:
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
-        for path in (self._prediction(case), self.output_dir / f"{case}.json"):
+        for path in (*self._predictions(case), self.output_dir / f"{case}.json"):
             self._remove(path)
 
     def _remove(self, path: Path) -> None:
@@ -132,9 +146,9 @@ class CaseRecords:
 
     def _summarise(self) -> None:
         total = len(self.done) + len(self.failed)
-        self.logger.info("%d of %d cases segmented into %s", len(self.done), total, self.output_dir)
+        self.logger.info("%d of %d cases %s into %s", len(self.done), total, self.verb, self.output_dir)
         for failure in self.failed:
-            self.logger.error("not segmented: %s: %s", failure["case"], failure["reason"])
+            self.logger.error("not %s: %s: %s", self.verb, failure["case"], failure["reason"])
         try:
             write_json(self.output_dir / "cases.json", {"done": self.done, "failed": self.failed})
         except OSError as error:
@@ -153,16 +167,20 @@ class CaseRecords:
             raise SystemExit(1)
 
 
-def _check_apart(item: Mapping[str, Any], prediction: Path) -> None:
-    """Refuse to write a prediction over a file it is made from or compared with.
+def _check_apart(item: Mapping[str, Any], predictions: Mapping[Path, Path]) -> None:
+    """Refuse to write a prediction over a file that a case is made from or compared with.
+
+    Args:
+        item: A case.
+        predictions: All files that will be written, by their resolved paths.
 
     Raises:
-        DataListError: If the image or the label of the case is that file.
+        DataListError: If the image or the label of the case is one of those.
     """
     for key in ("image", "label"):
         place = item.get(key)
-        if isinstance(place, str | os.PathLike) and Path(place).resolve() == prediction.resolve():
+        if isinstance(place, str | os.PathLike) and (found := predictions.get(Path(place).resolve())):
             raise DataListError(
-                f"{prediction} is the {key} of case {item['case']!r} and would be overwritten by its prediction; "
+                f"{found} is the {key} of case {item['case']!r} and would be overwritten by a prediction; "
                 "choose another --output_dir"
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 from swinx.metrics import Protocol, ScoreSummary, Statistic
 
-__all__ = ["PROTOCOL_NOTES", "format_table", "summary_as_json", "summary_as_markdown"]
+__all__ = ["PROTOCOL_NOTES", "aligned_table", "format_table", "summary_as_json", "summary_as_markdown"]
 
 PROTOCOL_NOTES: dict[Protocol, str] = {
     "flare23": (
@@ -51,7 +51,7 @@ def format_table(summary: ScoreSummary) -> str:
         head.append("left out")
         for line, row in zip(lines, summary.rows, strict=True):
             line.append("" if row.left_out is None else str(row.left_out))
-    return _aligned([head, *lines])
+    return aligned_table([head, *lines])
 
 
 def summary_as_markdown(
@@ -108,7 +108,7 @@ def _interval(statistic: Statistic) -> str:
     return "-" if statistic.cases < 2 else f"{100 * statistic.low:.2f}-{100 * statistic.high:.2f}"
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned_table(rows: list[list[str]]) -> str:
     """Return a Markdown table of ``rows``, the first of them the head; the first column is flush left."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from swinx.inferers.label_windows import SlidingWindowLabelInferer, sliding_window_labels
 from swinx.inferers.masked_reconstruction import MaskedReconstructionInferer, reconstruct_masked
+from swinx.inferers.sampled_features import SampledFeaturesInferer, sampled_features
 
 __all__ = [
     "MaskedReconstructionInferer",
+    "SampledFeaturesInferer",
     "SlidingWindowLabelInferer",
     "reconstruct_masked",
+    "sampled_features",
     "sliding_window_labels",
 ]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from swinx.networks.checkpoint import read_checkpoint, save_weights
 from swinx.networks.convert import convert_reference_weights
 from swinx.networks.decay import decay_groups
+from swinx.networks.probed_encoders import PRETRAINED, ProbedEncoders
+from swinx.networks.random_weights import random_encoder
 from swinx.networks.smit import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import SwinXSeg
 from swinx.networks.weights import LoadReport, MisShaped, load_weights
 
 __all__ = [
+    "PRETRAINED",
     "LoadReport",
     "MisShaped",
+    "ProbedEncoders",
     "SmitNetwork",
     "SmitOutput",
     "SmitPretrainer",
@@ -22,6 +26,7 @@ __all__ = [
     "convert_reference_weights",
     "decay_groups",
     "load_weights",
+    "random_encoder",
     "read_checkpoint",
     "save_weights",
 ]

@@ -13,6 +13,7 @@ from swinx.data.file_kinds import case_name
 from swinx.data.flare import flare_data_list
 from swinx.data.integrity import check_data
 from swinx.data.phantom import Phantom, make_phantom
+from swinx.data.probe_cases import load_probe_cases
 from swinx.data.synthetic import write_synthetic_cohort
 from swinx.data.volume_files import Volume, read_volume
 
@@ -31,6 +32,7 @@ __all__ = [
     "flare_data_list",
     "format_report",
     "load_data_list",
+    "load_probe_cases",
     "make_phantom",
     "read_volume",
     "write_data_list",

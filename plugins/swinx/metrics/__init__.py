@@ -5,6 +5,8 @@ from __future__ import annotations
 from swinx.metrics.comparison import compare_tables, rank_biserial
 from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, score_case
 from swinx.metrics.overlap import dice, dice_per_class
+from swinx.metrics.probe import PROBES, Probe, ProbeScores, VoxelFeatures, require_probe, run_probe
+from swinx.metrics.probe_comparison import PairedDifference, ProbeComparison, Spread, compare_cases, compare_probes
 from swinx.metrics.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, summarise
 from swinx.metrics.surface import surface_dice
@@ -13,14 +15,23 @@ from swinx.metrics.table import SCORE_COLUMNS, score_column, score_table
 __all__ = [
     "ALL_CLASSES",
     "ORGAN_AVERAGE",
+    "PROBES",
     "PROTOCOLS",
     "SCORE_COLUMNS",
     "CaseScores",
+    "PairedDifference",
+    "Probe",
+    "ProbeComparison",
+    "ProbeScores",
     "Protocol",
     "ScoreSummary",
+    "Spread",
     "Statistic",
     "SummaryRow",
+    "VoxelFeatures",
     "agreement",
+    "compare_cases",
+    "compare_probes",
     "compare_tables",
     "dice",
     "dice_per_class",
@@ -29,6 +40,8 @@ __all__ = [
     "mean_entropy",
     "rank_biserial",
     "relative_spread",
+    "require_probe",
+    "run_probe",
     "score_case",
     "score_column",
     "score_table",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinx.handlers.best_model import BestModel
 from swinx.handlers.case_records import CaseRecords
 from swinx.handlers.epoch_seed import EpochSeed
+from swinx.handlers.feature_records import CaseFeatures, FeatureRecords
 from swinx.handlers.gradients import FreezePrototypes, GradientClipping
 from swinx.handlers.history import TrainingHistory
 from swinx.handlers.latest_model import LatestModel
@@ -18,9 +19,11 @@ from swinx.handlers.training_state import TrainingState
 
 __all__ = [
     "BestModel",
+    "CaseFeatures",
     "CaseRecords",
     "CentreUpdate",
     "EpochSeed",
+    "FeatureRecords",
     "FreezePrototypes",
     "GradientClipping",
     "LatestModel",

@@ -7,6 +7,8 @@ from swinx.report.colours import CLASS_COLOURS
 from swinx.report.evaluation import score_cases
 from swinx.report.overlay_folders import OverlayReport, write_overlays
 from swinx.report.overlays import write_overlay
+from swinx.report.probe_files import ProbeReport
+from swinx.report.probes import probe_encoders
 from swinx.report.reconstruction_figure import draw_reconstruction
 from swinx.report.score_text import format_table
 from swinx.report.scores import ScoreReport, read_scores, score_folders
@@ -15,11 +17,13 @@ from swinx.report.triplet_figure import draw_triplets
 __all__ = [
     "CLASS_COLOURS",
     "OverlayReport",
+    "ProbeReport",
     "ScoreReport",
     "draw_reconstruction",
     "draw_triplets",
     "format_table",
     "pair_cases",
+    "probe_encoders",
     "read_scores",
     "score_cases",
     "score_folders",

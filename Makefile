@@ -8,8 +8,8 @@ PIP_ARGS ?=
 # Threads that sleep at barriers instead of spinning: a training step then keeps its pace when the machine has other work.
 export OMP_WAIT_POLICY ?= PASSIVE
 DEMO := work/demo
-BUNDLE := bundles/swinx_seg
-DEMO_CONFIG = "['$(BUNDLE)/configs/$(1).json','$(BUNDLE)/configs/demo.json']"
+BUNDLES := bundles/ssl_smit bundles/swinx_seg
+DEMO_CONFIG = "['bundles/$(1)/configs/$(2).json','bundles/$(1)/configs/demo.json']"
 RUN := $(BIN)/python -m monai.bundle run
 
 define MEAN_OF_FIVE
@@ -26,7 +26,7 @@ export MEAN_OF_FIVE
 .PHONY: help install demo test test-fast lint sync clean
 
 help:
-	@echo "make demo       fetch a real CT, train a small network on it, segment, score, draw: see $(DEMO)"
+	@echo "make demo       fetch a real CT, pretrain and train a small network on it, segment, score, draw: see $(DEMO)"
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"
@@ -42,12 +42,15 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)
 	$(BIN)/swinx data demo --out $(DEMO)/data --cache $(DEMO)/cache
-	$(RUN) training --config_file $(call DEMO_CONFIG,train) --resume False
-	$(RUN) evaluate --config_file $(call DEMO_CONFIG,evaluate) --section testing \
+	$(RUN) training --config_file $(call DEMO_CONFIG,ssl_smit,train) --resume False
+	$(RUN) training --config_file $(call DEMO_CONFIG,swinx_seg,train) --resume False \
+		--pretrained $(DEMO)/models/pretrained.pt
+	$(RUN) evaluate --config_file $(call DEMO_CONFIG,swinx_seg,evaluate) --section testing \
 		--output_dir $(DEMO)/out --scores_dir $(DEMO)
 	@$(BIN)/python -c "$$MEAN_OF_FIVE"
 	@echo
 	@echo "Scores: $(DEMO)/scores.csv   Pictures: $(DEMO)/overlays   Model: $(DEMO)/models/model.pt"
+	@echo "Pretraining: $(DEMO)/pretrain, with pictures in $(DEMO)/pretrain/reconstructions"
 	@echo "All cases come from one patient's anatomy: this shows that the parts work together. It is no clinical model."
 
 test: $(INSTALLED) lint
@@ -62,8 +65,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 sync:
-	for file in plugins/swinx/shared_configs/*; do cp $$file $(BUNDLE)/configs/; done
-	cp LICENSE $(BUNDLE)/LICENSE
+	for bundle in $(BUNDLES); do cp plugins/swinx/shared_configs/* $$bundle/configs/ && cp LICENSE $$bundle/LICENSE; done
 
 clean:
 	rm -rf $(DEMO)

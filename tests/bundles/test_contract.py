@@ -12,6 +12,7 @@ from support.bundles import CONFIGS, ROOT, SMALL
 from swinx.labels import CLASS_NAMES
 
 FOLDER = ROOT / CONFIGS
+BUNDLES = sorted((ROOT / "bundles").iterdir())
 
 
 def content(name: str) -> dict:
@@ -58,12 +59,13 @@ def test_the_paper_s_protocol_is_the_default():
     assert content("inference")["overlap"] == 0.5
 
 
-def test_shared_files_are_copies_of_their_source():
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_shared_files_are_copies_of_their_source(bundle):
     shared = ROOT / "plugins/swinx/shared_configs"
     names = sorted(path.name for path in shared.iterdir())
     assert names
-    assert filecmp.cmpfiles(shared, FOLDER, names, shallow=False)[0] == names, "run `make sync`"
-    assert filecmp.cmp(ROOT / "LICENSE", FOLDER.parent / "LICENSE", shallow=False), "run `make sync`"
+    assert filecmp.cmpfiles(shared, bundle / "configs", names, shallow=False)[0] == names, "run `make sync`"
+    assert filecmp.cmp(ROOT / "LICENSE", bundle / "LICENSE", shallow=False), "run `make sync`"
 
 
 def test_metadata_tell_the_classes_and_the_version():
@@ -76,8 +78,9 @@ def test_metadata_tell_the_classes_and_the_version():
     assert [channels[str(index)] for index in range(15)] == list(CLASS_NAMES)
 
 
-def test_pinned_versions_in_the_metadata_are_those_of_the_tests():
-    metadata = content("metadata")
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_pinned_versions_in_the_metadata_are_those_of_the_tests(bundle):
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     pinned = {}
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         name, _, version = line.partition("==")

@@ -24,7 +24,7 @@ _OVERFLOWS = 5
 
 
 class TrainingHistory:
-    """Write one row per epoch to a CSV file: loss, learning rate, seconds, metrics of training and validation.
+    """Write one row per epoch to a CSV file: loss, rate, seconds, peak GPU memory, metrics of training and validation.
 
     Rows of earlier epochs are kept when a training is resumed; rows from the epoch being
     repeated on are replaced. Attach it after the validation handler. A loss that is not a
@@ -87,6 +87,8 @@ class TrainingHistory:
             "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
             "seconds": round(time.perf_counter() - self.started, 2),
         }
+        if torch.cuda.is_available():
+            row["peak_gpu_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
         row |= _scalars(engine)
         if self.evaluator is not None and self.evaluator.state.epoch == epoch:
             row |= _scalars(self.evaluator)

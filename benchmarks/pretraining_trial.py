@@ -1,0 +1,147 @@
+"""A short pretraining on the synthetic cohort, and what it is worth: reconstruction, health, a probe, cost.
+
+    .venv/bin/python benchmarks/pretraining_trial.py            # a small network, for two CPU cores: about half an hour
+    .venv/bin/python benchmarks/pretraining_trial.py --full     # the paper's network and views, for a GPU
+
+makes phantom scans, pretrains on those without labels by the bundle's own command, reconstructs the validation scans,
+which it never saw, probes the frozen encoder against random ones, and writes
+``benchmarks/results/pretraining_trial_<machine>.json``. A run that was cut off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import monai
+import numpy as np
+import pandas as pd
+import torch
+
+import swinx
+from swinx.data import write_synthetic_cohort
+from swinx.files import write_json
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = "bundles/ssl_smit/configs"
+COHORT = {"labelled": 14, "unlabelled": 48, "validation": 8, "seed": 0}
+SMALL: dict[str, Any] = {
+    "embed_dim": 12,
+    "num_heads": [1, 2, 4, 8],
+    "drop_path_rate": 0.0,
+    "channels_last": True,
+    "roi_size": [64, 64, 64],
+    "pixdim": [2.5, 2.5, 2.5],
+    "antialias": True,
+    "out_dim": 512,
+    "hidden_dim": 256,
+    "bottleneck_dim": 64,
+}
+SMALL_TRAINING: dict[str, Any] = {
+    "region_size": [80, 80, 80],
+    "scans_per_batch": 2,
+    "max_epochs": 50,
+    "warmup_epochs": 3,
+    "learning_rate": 1e-3,
+    "temperature_ramp_epochs": 10,
+    "patch_temperature_delay_epochs": 10,
+    "cache_rate": 1.0,
+    "num_workers": 0,
+}
+FULL_TRAINING: dict[str, Any] = {"max_epochs": 100, "warmup_epochs": 5, "cache_rate": 1.0, "num_workers": 4}
+
+
+def main() -> None:
+    """Run the trial and write the results."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--full", action="store_true", help="the paper's network and views, for a GPU")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--epochs", type=int, help="instead of the setting's own number")
+    options.add_argument("--work", type=Path, default=ROOT / "work" / "pretraining_trial")
+    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    given = options.parse_args()
+    network = {} if given.full else SMALL
+    training = (FULL_TRAINING if given.full else SMALL_TRAINING) | (
+        {"max_epochs": given.epochs} if given.epochs else {}
+    )
+    work = given.work / f"{'full' if given.full else 'small'}_{given.seed}"
+    write_synthetic_cohort(given.work / "cohort", **COHORT)
+    common = network | {"dataset_dir": given.work / "cohort", "checkpoint": work / "model.pt", "seed": given.seed}
+    started = time.monotonic()
+    run("training", "train", common | training | {"output_dir": work / "pretrain"})
+    seconds = time.monotonic() - started
+    run("inference", "inference", common | {"section": "validation", "output_dir": work / "reconstructions"})
+    for probe in ("linear", "knn"):
+        run("evaluate", "evaluate", common | {"probe": probe, "output_dir": work / f"probe_{probe}"})
+    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    content = {
+        "command": " ".join(["benchmarks/pretraining_trial.py", *sys.argv[1:]]),
+        "machine": machine,
+        "threads": torch.get_num_threads(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "versions": {"swinx": swinx.__version__, "torch": torch.__version__, "monai": monai.__version__},
+        "cohort": COHORT,
+        "settings": network | training,
+        "seconds_training": round(seconds, 1),
+        **summary(work),
+    }
+    setting = "full" if given.full else "small"
+    write_json(given.out / f"pretraining_trial_{setting}_seed{given.seed}_{'_'.join(machine.split())}.json", content)
+    print(json.dumps({key: content[key] for key in ("cost", "reconstruction", "health", "probe")}, indent=2))
+
+
+def run(run_id: str, config: str, knobs: dict[str, Any]) -> None:
+    """Run the bundle as a user does."""
+    words = [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
+    files = f"{CONFIGS}/{config}.json"
+    command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *words]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def summary(work: Path) -> dict[str, Any]:
+    """Gather what the runs left."""
+    history = pd.read_csv(work / "pretrain" / "history.csv")
+    steps = pd.read_csv(work / "pretrain" / "steps.csv")
+    cases = json.loads((work / "reconstructions" / "cases.json").read_text(encoding="utf-8"))["done"]
+    error = {name: float(np.mean([case["measures"][name] for case in cases])) for name in cases[0]["measures"]}
+    first, last = history.iloc[0], history.iloc[-1]
+    health = [name for name in history.columns if name not in ("epoch", "seconds", "learning_rate", "train_loss")]
+    return {
+        "cost": {
+            "epochs": int(last["epoch"]),
+            "steps": int(steps["iteration"].max()),
+            "median_seconds_per_epoch": float(history["seconds"].median()),
+            "peak_gpu_mb": peak_gpu_mb(work),
+        },
+        "reconstruction": {"cases": len(cases), **{name: round(value, 4) for name, value in error.items()}},
+        "health": {name: {"first": float(first[name]), "last": float(last[name])} for name in health},
+        "probe": {
+            probe: json.loads((work / f"probe_{probe}" / "probe.json").read_text(encoding="utf-8"))
+            for probe in ("linear", "knn")
+        },
+    }
+
+
+def peak_gpu_mb(work: Path) -> float | None:
+    """Return the highest GPU memory of the training, if it was recorded."""
+    history = pd.read_csv(work / "pretrain" / "history.csv")
+    return float(history["peak_gpu_mb"].max()) if "peak_gpu_mb" in history else None
+
+
+def processor() -> str:
+    """Name the CPU."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

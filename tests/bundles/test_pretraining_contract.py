@@ -1,0 +1,98 @@
+"""The pretraining bundle's configurations agree with each other, with the segmentation's, and with the paper."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from monai.bundle import ConfigWorkflow
+
+from support.bundles import CONFIGS, PRETRAINING, ROOT, SMALL_PRETRAINING
+
+FOLDER = ROOT / PRETRAINING
+PREPROCESSING = ["pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias"]
+ENCODER = ["embed_dim", "depths", "num_heads", "qkv_bias", "use_checkpoint", "published_window_order"]
+HEADS = ["out_dim", "hidden_dim", "bottleneck_dim", "shared_head"]
+
+
+def content(name: str, folder=FOLDER) -> dict:
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def test_the_papers_protocol_is_the_default():
+    train = content("train")
+    assert train["roi_size"] == [96, 96, 96]
+    assert train["region_size"] == [128, 128, 128]
+    assert (train["block_size"], train["mask_ratio"]) == (16, 0.7)
+    assert (train["max_epochs"], train["warmup_epochs"]) == (500, 20)
+    assert train["base_learning_rate"] / train["base_batch_size"] == pytest.approx(1e-4)
+    assert [train[f"{term}_weight"] for term in ("masked_prediction", "patch", "image")] == [1.0, 0.1, 0.1]
+    assert [train[knob] for knob in HEADS] == [8192, 2048, 256, False]
+    assert (train["teacher_momentum"], train["max_gradient_norm"]) == (0.996, 3.0)
+    assert train["student_temperature"] == 0.1
+    assert (train["teacher_temperature"], train["final_teacher_temperature"]) == (0.04, 0.07)
+    assert (train["temperature_ramp_epochs"], train["patch_temperature_delay_epochs"]) == (30, 30)
+    assert (train["centre_momentum"], train["image_temperature_delay_epochs"]) == (0.9, 0)
+
+
+@pytest.mark.parametrize("config", ["inference", "evaluate"])
+def test_what_the_configurations_repeat_agrees(config):
+    train, other = content("train"), content(config)
+    for knob in [*PREPROCESSING, *ENCODER, *HEADS, "drop_path_rate", "roi_size", "bundle_root", "device", "checkpoint"]:
+        assert train[knob] == other[knob], knob
+    assert train["network_def"]["student"] == other["network_def"]
+    prepare = next(t for t in other["preprocessing"]["transforms"] if t["_target_"].endswith("CTPreprocessingd"))
+    train_prepare = train["train"]["deterministic_transforms"][-1]
+    assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
+
+
+def test_the_encoder_and_its_input_are_those_of_the_segmentation():
+    train, segmentation = content("train"), content("train", ROOT / CONFIGS)
+    for knob in [*PREPROCESSING, *ENCODER, "roi_size"]:
+        assert train[knob] == segmentation[knob], knob
+    encoder, network = train["network_def"]["student"]["encoder"], segmentation["network_def"]
+    for name in encoder.keys() & network.keys() - {"_target_"}:
+        assert encoder[name] == network[name], name
+
+
+def test_the_demo_s_encoder_is_that_of_the_segmentation_s_demo():
+    mine, other = content("demo"), content("demo", ROOT / CONFIGS)
+    for knob in ("embed_dim", "num_heads", "pixdim", "antialias", "roi_size"):
+        assert mine[knob] == other[knob], knob
+
+
+def test_health_is_measured_before_the_teacher_moves_and_judged_before_anything_is_saved():
+    order = [handler["_target_"].rpartition(".")[2] for handler in content("train")["train"]["handlers"]]
+    for earlier, later in (
+        ("GradientClipping", "FreezePrototypes"),
+        ("GradientClipping", "PretrainingHealth"),
+        ("PretrainingHealth", "TeacherUpdate"),
+        ("PretrainingHealth", "CentreUpdate"),
+        ("TeacherUpdate", "StepLog"),
+        ("StepLog", "LrScheduleHandler"),
+        ("PretrainingHealth", "TrainingHistory"),
+        ("TrainingHistory", "CollapseDetector"),
+        ("CollapseDetector", "LatestModel"),
+        ("LatestModel", "TrainingState"),
+        ("TrainingState", "TimeLimit"),
+    ):
+        assert order.index(earlier) < order.index(later), (earlier, later)
+
+
+def test_monai_misses_no_property_of_the_training(cohort, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    workflow = ConfigWorkflow(
+        config_file=str(FOLDER / "train.json"),
+        workflow_type="train",
+        dataset_dir=str(cohort / "images"),
+        output_dir=str(tmp_path),
+        **SMALL_PRETRAINING,
+    )
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+def test_metadata_tell_the_version_and_its_changes():
+    metadata = content("metadata")
+    assert metadata["version"] in metadata["changelog"]
+    assert metadata["network_data_format"]["outputs"]["pred"]["num_channels"] == 1

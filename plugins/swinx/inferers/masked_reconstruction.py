@@ -37,6 +37,9 @@ def reconstruct_masked(
     output everywhere, but only that of hidden blocks was ever trained. The network runs twice per window:
     masked for the reconstruction, and unmasked for the tokens.
 
+    Note:
+        Windows padded at the far end are less like those of the pretraining; the error tends to be higher there.
+
     Args:
         inputs: One scan in [0, 1], ``(1, 1, X, Y, Z)``.
         network: A student with reconstruction.

@@ -26,7 +26,7 @@ _EDGE_IN = 0.5
 _TITLE_IN = 1.35
 _BAR_IN = 0.95
 _GAP_IN = 0.08
-_NOTE = "Reconstruction and difference show the network's output where it was hidden, elsewhere the scan."
+_NOTE = "Reconstruction and difference: the network's output in hidden blocks, the scan itself elsewhere."
 
 
 def draw_reconstruction(

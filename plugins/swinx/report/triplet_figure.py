@@ -17,8 +17,12 @@ __all__ = ["draw_triplets"]
 
 _PANEL_IN = 2.6
 _EDGE_IN = 0.5
-_TITLE_IN = 0.9
+_TITLE_IN = 0.95
 _GAP_IN = 0.08
+_NOTE = (
+    "Reconstruction: the network's output in hidden blocks (blue), the view itself elsewhere. "
+    "Error: of all hidden voxels."
+)
 
 
 def draw_triplets(
@@ -55,6 +59,7 @@ def draw_triplets(
     width_in = _EDGE_IN + 3 * (_PANEL_IN + _GAP_IN)
     height_in = _TITLE_IN + len(scans) * (row_in + _GAP_IN)
     figure = new_figure(width_in, height_in, title, _EDGE_IN)
+    figure.text(_EDGE_IN / width_in, 1 - 0.51 / height_in, _NOTE, fontsize=9, va="center", color="0.35")
     for row, (scan, output, cover) in enumerate(zip(scans, outputs, covers, strict=True)):
         middle = scan.shape[axial.axis] // 2
         planes = (cut(scan, axial, middle), cut(output, axial, middle), cut(cover, axial, middle))

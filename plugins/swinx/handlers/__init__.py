@@ -9,6 +9,7 @@ from swinx.handlers.feature_records import CaseFeatures, FeatureRecords
 from swinx.handlers.gradients import FreezePrototypes, GradientClipping
 from swinx.handlers.history import TrainingHistory
 from swinx.handlers.latest_model import LatestModel
+from swinx.handlers.pretraining_health import PretrainingHealth
 from swinx.handlers.reconstruction_pictures import ReconstructionPictures
 from swinx.handlers.resources import PeakMemory, ResourceMonitor
 from swinx.handlers.run_log import require_writable, start_log
@@ -28,6 +29,7 @@ __all__ = [
     "GradientClipping",
     "LatestModel",
     "PeakMemory",
+    "PretrainingHealth",
     "ReconstructionPictures",
     "ResourceMonitor",
     "StepLog",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from os import PathLike, fspath
 
-__all__ = ["CaseError", "DataListError", "WeightsError", "find_case_error", "reason_of"]
+__all__ = ["CaseError", "DataListError", "TrainingError", "WeightsError", "find_case_error", "reason_of"]
 
 
 class CaseError(ValueError):
@@ -28,6 +28,10 @@ class CaseError(ValueError):
 
 class DataListError(ValueError):
     """A data list, or the folder given in its place, cannot be used as a whole."""
+
+
+class TrainingError(RuntimeError):
+    """A training cannot usefully go on."""
 
 
 class WeightsError(ValueError):
@@ -88,7 +92,7 @@ def reason_of(error: BaseException) -> str:
     """
     chain = _chain(error)
     for current in chain:
-        if isinstance(current, CaseError | DataListError | WeightsError):
+        if isinstance(current, CaseError | DataListError | TrainingError | WeightsError):
             return str(current)
     if fault := find_case_error(error):
         return str(fault)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.handlers.best_model import BestModel
 from swinx.handlers.case_records import CaseRecords
+from swinx.handlers.collapse import CollapseDetector
 from swinx.handlers.epoch_seed import EpochSeed
 from swinx.handlers.feature_records import CaseFeatures, FeatureRecords
 from swinx.handlers.gradients import FreezePrototypes, GradientClipping
@@ -23,6 +24,7 @@ __all__ = [
     "CaseFeatures",
     "CaseRecords",
     "CentreUpdate",
+    "CollapseDetector",
     "EpochSeed",
     "FeatureRecords",
     "FreezePrototypes",

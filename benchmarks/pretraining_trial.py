@@ -47,9 +47,10 @@ SMALL: dict[str, Any] = {
 SMALL_TRAINING: dict[str, Any] = {
     "region_size": [80, 80, 80],
     "scans_per_batch": 2,
-    "max_epochs": 50,
+    "max_epochs": 30,
     "warmup_epochs": 3,
     "learning_rate": 1e-3,
+    "teacher_momentum": 0.99,
     "temperature_ramp_epochs": 10,
     "patch_temperature_delay_epochs": 10,
     "cache_rate": 1.0,

@@ -45,8 +45,8 @@ class SmitNetwork(nn.Module):
 
     Note:
         The reconstruction starts at zero. From random weights, what differs between views is at first noise in the
-        reconstruction, and the encoder learns to suppress it: with the small demo network the tokens of different
-        scans became 20 times more alike within 100 steps, and the error stayed at that of a constant.
+        reconstruction, and the encoder learns to suppress it: tokens of different scans grow alike, and the error
+        stays at that of a constant.
 
     Args:
         encoder: The encoder to pretrain, exactly as it will be fine-tuned.

@@ -37,9 +37,12 @@ HEALTHY = {
     "image_token_spread": 0.2,
 }
 ONE_PROTOTYPE = HEALTHY | {"patch_entropy_of_mean": 0.05 * math.log(K)}
-ALIKE = HEALTHY | {"image_information": 0.0003, "image_mean_entropy": 4.15}
+ALIKE = HEALTHY | {"patch_information": 0.0003, "patch_mean_entropy": 4.15, "image_information": 0.0001}
+ALIKE_PATCHES_OF_ONE_SCAN = ALIKE | {"image_information": math.nan}
+IMAGES_ALIKE = HEALTHY | {"image_information": 0.0003}
+PATCHES_ALIKE = ALIKE | {"image_information": 0.4}
 SAME_TOKEN = HEALTHY | {"image_token_spread": 0.005}
-UNKNOWN = HEALTHY | {"image_information": math.nan}
+UNKNOWN = HEALTHY | {"patch_information": math.nan, "image_information": math.nan}
 
 
 def epochs_run(*metrics: dict[str, float], **settings: Any) -> int:
@@ -61,7 +64,8 @@ def epochs_run(*metrics: dict[str, float], **settings: Any) -> int:
     ("bad", "reason"),
     [
         (ONE_PROTOTYPE, r"patch_entropy_of_mean 0\.21 .* below 0\.42: nearly all patches .* same few"),
-        (ALIKE, r"image_information 0\.0003 .* below 0\.02: .* all scans .* entropy 4\.15 \(uniform: 4\.16\)"),
+        (ALIKE, r"patch_information 0\.0003 .* below 0\.02: .* all patches .* entropy 4\.15 \(uniform: 4\.16\)"),
+        (ALIKE_PATCHES_OF_ONE_SCAN, r"patch_information 0\.0003 .* below 0\.02: .* all patches"),
         (SAME_TOKEN, r"image_token_spread 0\.005 .* below 0\.01: all scans have nearly the same image token"),
     ],
 )
@@ -88,6 +92,8 @@ def test_the_message_says_what_to_do_and_which_states_to_distrust():
         pytest.param([ALIKE, HEALTHY, ALIKE, HEALTHY], id="not-in-a-row"),
         pytest.param([ALIKE, SAME_TOKEN, ALIKE, SAME_TOKEN], id="not-the-same-sign"),
         pytest.param([UNKNOWN] * 4, id="not-measured"),
+        pytest.param([IMAGES_ALIKE] * 4, id="images-alone-are-told-apart-late"),
+        pytest.param([PATCHES_ALIKE] * 4, id="images-are-told-apart"),
         pytest.param([ALIKE, UNKNOWN, ALIKE], id="not-measured-in-between"),
     ],
 )
@@ -109,7 +115,7 @@ def test_without_patience_nothing_is_stopped():
 def test_a_suspicious_epoch_is_logged_before_the_run_is_stopped(caplog):
     with caplog.at_level(logging.WARNING):
         epochs_run(HEALTHY, ALIKE, HEALTHY)
-    assert "suspicious epoch, 1 of 2 in a row: image_information 0.0003 in epoch 2" in caplog.text
+    assert "suspicious epoch, 1 of 2 in a row: patch_information 0.0003 in epoch 2" in caplog.text
 
 
 def test_another_process_that_stops_stops_this_one(monkeypatch):

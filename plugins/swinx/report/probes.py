@@ -31,6 +31,11 @@ def probe_encoders(
 
     The classes are those found in both sections. All encoders are probed on the same voxels.
 
+    Note:
+        Where the cases to fit on are partly annotated, a class goes along with the scanner and the contrast phase of
+        those who annotated it, and a classifier can learn these instead. It is the same for all encoders; figures
+        of absolute worth need cases to fit on in which every organ is annotated.
+
     Args:
         records: What the evaluation run has collected.
         output_dir: Folder for ``probe.json``, ``probe.csv``, ``probe.md`` and ``probe.png``; those of an earlier run

@@ -9,6 +9,7 @@ import torch
 from monai.data import MetaTensor
 from monai.engines import Trainer
 from monai.engines.utils import IterationEvents
+from monai.inferers import Inferer, SimpleInferer
 from monai.utils import CommonKeys
 from torch import Tensor
 from torch.optim import Optimizer
@@ -65,6 +66,7 @@ class SmitTrainer(Trainer):
         epoch_length: Steps of an epoch, by default all batches.
         non_blocking: Copy batches asynchronously if possible.
         prepare_batch: How to make views and masks of a batch.
+        inferer: How to call the network with views and masks.
         train_handlers: Handlers.
         amp: Mixed precision.
         amp_kwargs: More arguments of ``torch.autocast``.
@@ -84,6 +86,7 @@ class SmitTrainer(Trainer):
         epoch_length: int | None = None,
         non_blocking: bool = False,
         prepare_batch: Callable[..., tuple[Tensor, Tensor]] = prepare_views,
+        inferer: Inferer | None = None,
         train_handlers: Sequence[Any] | None = None,
         amp: bool = False,
         amp_kwargs: dict[str, Any] | None = None,
@@ -103,6 +106,7 @@ class SmitTrainer(Trainer):
         )
         self.network = network
         self.optimizer = optimizer
+        self.inferer = SimpleInferer() if inferer is None else inferer
         self.loss_function = loss_function.to(self.state.device)
 
     def _iteration(  # type: ignore[override]
@@ -115,7 +119,7 @@ class SmitTrainer(Trainer):
         engine.network.train()
         engine.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(engine.state.device.type, enabled=engine.amp, **engine.amp_kwargs):
-            student, teacher = engine.network(views, mask)
+            student, teacher = engine.inferer(views, engine.network, mask)
             engine.fire_event(IterationEvents.FORWARD_COMPLETED)
             terms = engine.loss_function(student, teacher, views, mask, temperatures)
         output |= {

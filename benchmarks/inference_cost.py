@@ -12,24 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
-import sys
 import tempfile
-from datetime import datetime, timezone
 from pathlib import Path
 
-import monai
 import numpy as np
 import torch
+from bundle_trial import ROOT, run_bundle, write_record
 
-import swinx
 from swinx.data import make_phantom
-from swinx.files import write_json
 from swinx.networks import SwinXSeg, save_weights
 from swinx.nifti import write_nifti
 
-ROOT = Path(__file__).parents[1]
 CONFIGS = "bundles/swinx_seg/configs"
 SPACING_MM = (0.75, 0.75, 2.5)
 
@@ -44,19 +37,8 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         records = measure(Path(folder), given.slices, given.small, given.seed)
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
-    write_json(
-        given.out / f"inference_cost_{'_'.join(machine.split())}{'_small' if given.small else ''}.json",
-        {
-            "command": " ".join(["benchmarks/inference_cost.py", *sys.argv[1:]]),
-            "machine": machine,
-            "threads": torch.get_num_threads(),
-            "date": datetime.now(timezone.utc).date().isoformat(),
-            "versions": {"swinx": swinx.__version__, "torch": torch.__version__, "monai": monai.__version__},
-            "seed": given.seed,
-            "cases": records,
-        },
-    )
+    name = "inference_cost_small" if given.small else "inference_cost"
+    write_record(given.out, name, {"seed": given.seed, "cases": records})
     for record in records:
         memory = record["peak_memory"]
         print(record["shape"], record["seconds"], {k: v for k, v in memory.items() if v is not None})
@@ -72,20 +54,8 @@ def measure(folder: Path, slices: list[int], small: bool, seed: int) -> list[dic
     save_weights(network, folder / "model.pt")
     files = [f"{CONFIGS}/inference.json"] + ([f"{CONFIGS}/demo.json"] if small else [])
     knobs = {"dataset_dir": folder / "scans", "output_dir": folder / "out", "checkpoint": folder / "model.pt"}
-    words = [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "monai.bundle", "run", "inference", "--config_file", str(files), *words]
-    subprocess.run(command, cwd=ROOT, check=True)
+    run_bundle("inference", files, knobs)
     return json.loads((folder / "out" / "cases.json").read_text(encoding="utf-8"))["done"]
-
-
-def processor() -> str:
-    """Name the CPU."""
-    for line in (
-        Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    ):
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -5,31 +5,22 @@
 
 makes phantom scans, pretrains on those without labels by the bundle's own command, reconstructs the validation scans,
 which it never saw, probes the frozen encoder against random ones, and writes
-``benchmarks/results/pretraining_trial_<machine>.json``. A run that was cut off goes on where it was.
+``benchmarks/results/pretraining_trial_<setting>_seed<n>_<machine>.json``. A run that was cut off goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
-import sys
-import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import monai
 import numpy as np
 import pandas as pd
-import torch
+from bundle_trial import ROOT, run_bundle, write_record
 
-import swinx
 from swinx.data import write_synthetic_cohort
-from swinx.files import write_json
 
-ROOT = Path(__file__).parents[1]
 CONFIGS = "bundles/ssl_smit/configs"
 COHORT = {"labelled": 14, "unlabelled": 48, "validation": 8, "seed": 0}
 SMALL: dict[str, Any] = {
@@ -75,35 +66,24 @@ def main() -> None:
     work = given.work / f"{'full' if given.full else 'small'}_{given.seed}"
     write_synthetic_cohort(given.work / "cohort", **COHORT)
     common = network | {"dataset_dir": given.work / "cohort", "checkpoint": work / "model.pt", "seed": given.seed}
-    started = time.monotonic()
-    run("training", "train", common | training | {"output_dir": work / "pretrain"})
-    seconds = time.monotonic() - started
-    run("inference", "inference", common | {"section": "validation", "output_dir": work / "reconstructions"})
+    run_bundle("training", [f"{CONFIGS}/train.json"], common | training | {"output_dir": work / "pretrain"})
+    run_bundle(
+        "inference",
+        [f"{CONFIGS}/inference.json"],
+        common | {"section": "validation", "output_dir": work / "reconstructions"},
+    )
     for probe in ("linear", "knn"):
-        run("evaluate", "evaluate", common | {"probe": probe, "output_dir": work / f"probe_{probe}"})
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+        run_bundle(
+            "evaluate", [f"{CONFIGS}/evaluate.json"], common | {"probe": probe, "output_dir": work / f"probe_{probe}"}
+        )
     content = {
-        "command": " ".join(["benchmarks/pretraining_trial.py", *sys.argv[1:]]),
-        "machine": machine,
-        "threads": torch.get_num_threads(),
-        "date": datetime.now(timezone.utc).date().isoformat(),
-        "versions": {"swinx": swinx.__version__, "torch": torch.__version__, "monai": monai.__version__},
         "cohort": COHORT,
-        "settings": network | training,
-        "seconds_training": round(seconds, 1),
+        "settings": network | training | {"seed": given.seed},
         **summary(work),
     }
     setting = "full" if given.full else "small"
-    write_json(given.out / f"pretraining_trial_{setting}_seed{given.seed}_{'_'.join(machine.split())}.json", content)
+    write_record(given.out, f"pretraining_trial_{setting}_seed{given.seed}", content)
     print(json.dumps({key: content[key] for key in ("cost", "reconstruction", "health", "probe")}, indent=2))
-
-
-def run(run_id: str, config: str, knobs: dict[str, Any]) -> None:
-    """Run the bundle as a user does."""
-    words = [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
-    files = f"{CONFIGS}/{config}.json"
-    command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *words]
-    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def summary(work: Path) -> dict[str, Any]:
@@ -118,6 +98,7 @@ def summary(work: Path) -> dict[str, Any]:
         "cost": {
             "epochs": int(last["epoch"]),
             "steps": int(steps["iteration"].max()),
+            "seconds_training": round(float(history["seconds"].sum()), 1),
             "median_seconds_per_epoch": float(history["seconds"].median()),
             "peak_gpu_mb": peak_gpu_mb(work),
         },
@@ -134,14 +115,6 @@ def peak_gpu_mb(work: Path) -> float | None:
     """Return the highest GPU memory of the training, if it was recorded."""
     history = pd.read_csv(work / "pretrain" / "history.csv")
     return float(history["peak_gpu_mb"].max()) if "peak_gpu_mb" in history else None
-
-
-def processor() -> str:
-    """Name the CPU."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

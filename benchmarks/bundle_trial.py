@@ -1,0 +1,74 @@
+"""What the benchmarks share: a bundle run as a user runs it, and a record that says how it came about."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import monai
+import torch
+
+import swinx
+from swinx.files import write_json
+
+__all__ = ["ROOT", "machine_name", "run_bundle", "write_record"]
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_bundle(run_id: str, config_files: Sequence[str], knobs: Mapping[str, Any]) -> None:
+    """Run a bundle from the root of the repository, as a user does.
+
+    Args:
+        run_id: ``training``, ``evaluate``, ``inference``.
+        config_files: Configuration files, relative to the root.
+        knobs: Values for the command line.
+
+    Raises:
+        subprocess.CalledProcessError: If the run fails.
+    """
+    files = config_files[0] if len(config_files) == 1 else str(list(config_files))
+    words = [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *words]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def write_record(out_dir: Path, name: str, content: Mapping[str, Any]) -> Path:
+    """Write ``<name>_<machine>.json``: command, machine, date and versions, then ``content``.
+
+    Args:
+        out_dir: Folder for the record, made if missing.
+        name: Beginning of the file's name.
+        content: What was measured, and its settings.
+    """
+    machine = machine_name()
+    path = out_dir / f"{name}_{'_'.join(machine.split())}.json"
+    record = {
+        "command": " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "machine": machine,
+        "threads": torch.get_num_threads(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "versions": {
+            "swinx": swinx.__version__,
+            "torch": torch.__version__,
+            "monai": monai.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    write_json(path, record | dict(content))
+    return path
+
+
+def machine_name() -> str:
+    """Name the GPU, or else the CPU."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

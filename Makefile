@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # More options for pip, for instance the index of PyTorch builds without CUDA.
 PIP_ARGS ?=
+# nnU-Net without its dependencies. The extra `dev` lists them, but for timm: only transformer networks use it, and it
+# brings torchvision, whose wheel on PyPI cannot be imported beside a build of torch without CUDA.
+NNUNET := nnunetv2 dynamic-network-architectures
 # Threads that sleep at barriers instead of spinning: a training step then keeps its pace when the machine has other work.
 export OMP_WAIT_POLICY ?= PASSIVE
 DEMO := work/demo
@@ -38,6 +41,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt --no-deps $(NNUNET)
 	touch $@
 
 demo: $(INSTALLED)

@@ -23,6 +23,7 @@ BELOW = {
     "inferers": LEAVES | {"ops", "networks", "transforms", "metrics"},
     "engines": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
     "handlers": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
+    "interop": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "inferers"},
     "report": LEAVES
     | {"ops", "networks", "losses", "transforms", "metrics", "data", "inferers", "engines", "handlers"},
 }
@@ -31,8 +32,13 @@ MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__in
 
 def imported(path: Path) -> set[str]:
     """Full names of all modules that a file imports, anywhere in it."""
+    return imported_by(path.read_text())
+
+
+def imported_by(source: str) -> set[str]:
+    """Full names of all modules that a piece of code imports."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -67,6 +73,18 @@ def test_a_module_says_what_is_public(path):
 def test_pure_functions_know_no_engine():
     for path in (SOURCE / "ops").glob("*.py"):
         assert not {name for name in imported(path) if name.startswith(("monai.engines", "monai.handlers", "ignite"))}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nnunet_is_imported_by_its_own_modules_alone_and_only_when_it_is_needed(path):
+    theirs = {"nnunetv2", "batchgenerators", "batchgeneratorsv2", "acvl_utils", "dynamic_network_architectures"}
+    if not any(name.split(".")[0] in theirs for name in imported(path)):
+        return
+    assert (room(path), path.name.startswith("nnunet")) == ("interop", True)
+    at_import = ast.parse(path.read_text())
+    for function in [node for node in ast.walk(at_import) if isinstance(node, ast.FunctionDef)]:
+        function.body = [ast.Pass()]
+    assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
 
 
 def test_the_package_never_opens_the_bundles():

@@ -7,7 +7,7 @@ import pickle
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from swinx.errors import CaseError, DataListError, TrainingError, WeightsError, find_case_error, reason_of
+from swinx.errors import CaseError, DataListError, TeacherError, TrainingError, WeightsError, find_case_error, reason_of
 
 
 def raised(outer, inner):
@@ -49,7 +49,13 @@ def test_a_cycle_of_causes_ends():
 
 @pytest.mark.parametrize(
     "fault",
-    [CaseError("a.nii", "empty"), DataListError("b.json: empty"), WeightsError("c.pt"), TrainingError("collapsed")],
+    [
+        CaseError("a.nii", "empty"),
+        DataListError("b.json: empty"),
+        WeightsError("c.pt"),
+        TrainingError("collapsed"),
+        TeacherError("model: no plans.json"),
+    ],
 )
 def test_the_reason_is_the_error_written_for_users_however_deep(fault):
     assert reason_of(raised(RuntimeError("a"), raised(OSError("b"), raised(KeyError("c"), fault)))) == str(fault)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from os import PathLike, fspath
 
-__all__ = ["CaseError", "DataListError", "TrainingError", "WeightsError", "find_case_error", "reason_of"]
+__all__ = [
+    "CaseError",
+    "DataListError",
+    "TeacherError",
+    "TrainingError",
+    "WeightsError",
+    "find_case_error",
+    "reason_of",
+]
 
 
 class CaseError(ValueError):
@@ -28,6 +36,10 @@ class CaseError(ValueError):
 
 class DataListError(ValueError):
     """A data list, or the folder given in its place, cannot be used as a whole."""
+
+
+class TeacherError(ValueError):
+    """A model, or a folder of predictions, cannot serve as a teacher."""
 
 
 class TrainingError(RuntimeError):
@@ -92,7 +104,7 @@ def reason_of(error: BaseException) -> str:
     """
     chain = _chain(error)
     for current in chain:
-        if isinstance(current, CaseError | DataListError | TrainingError | WeightsError):
+        if isinstance(current, CaseError | DataListError | TeacherError | TrainingError | WeightsError):
             return str(current)
     if fault := find_case_error(error):
         return str(fault)

@@ -17,6 +17,7 @@ from swinx.data.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.itk_geometry import affine_from_itk, array_from_itk, sitk
 from swinx.errors import CaseError
+from swinx.labels import NUM_CLASSES
 from swinx.ops.grids import check_affine, check_spacing, voxel_sizes_mm
 from swinx.ops.volume_checks import find_image_faults, find_label_faults, find_shape_faults
 
@@ -46,7 +47,12 @@ class Volume:
     notes: tuple[str, ...] = ()
 
 
-def read_volume(path: str | os.PathLike[str], kind: VolumeKind = "image", allow_empty: bool = False) -> Volume:
+def read_volume(
+    path: str | os.PathLike[str],
+    kind: VolumeKind = "image",
+    allow_empty: bool = False,
+    num_classes: int = NUM_CLASSES,
+) -> Volume:
     """Read and check one volume.
 
     Args:
@@ -54,6 +60,7 @@ def read_volume(path: str | os.PathLike[str], kind: VolumeKind = "image", allow_
             series, or one slice of a series. Of several series in a folder the longest is read.
         kind: ``"label"`` also checks the class ids.
         allow_empty: Accept a label map that is background everywhere.
+        num_classes: A label map may hold the ids 0..``num_classes`` - 1; raise it for maps of other tools.
 
     Returns:
         A volume without faults.
@@ -72,7 +79,7 @@ def read_volume(path: str | os.PathLike[str], kind: VolumeKind = "image", allow_
         raise CaseError(path, f"damaged, or not a {_format_name(place)}: {_one_line(error)}") from error
     faults = check_affine(volume.affine, volume.array.shape)
     if kind == "label":
-        faults += find_label_faults(volume.array, allow_empty=allow_empty)
+        faults += find_label_faults(volume.array, num_classes, allow_empty)
     else:
         faults += find_image_faults(volume.array)
     _refuse(place, faults)

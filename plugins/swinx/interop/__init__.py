@@ -1,0 +1,19 @@
+"""Other people's models and predictions, behind one interface."""
+
+from __future__ import annotations
+
+from swinx.interop.bundle import BundleTeacher
+from swinx.interop.nnunet import NnUNetTeacher
+from swinx.interop.nnunet_training import train_nnunet
+from swinx.interop.prediction_folder import PredictionFolderTeacher
+from swinx.interop.teacher import Prediction, Teacher, TeacherNetwork
+
+__all__ = [
+    "BundleTeacher",
+    "NnUNetTeacher",
+    "Prediction",
+    "PredictionFolderTeacher",
+    "Teacher",
+    "TeacherNetwork",
+    "train_nnunet",
+]

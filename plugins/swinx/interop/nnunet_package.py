@@ -1,0 +1,42 @@
+"""The optional package nnunetv2, and its checkpoints read without running code in them."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from swinx.errors import TeacherError
+
+__all__ = ["NNUNET_VERSION", "nnunet_scalars", "require_nnunet"]
+
+NNUNET_VERSION = "2.8.1"
+"""The release whose files and functions are known here."""
+
+
+def require_nnunet() -> None:
+    """Make sure that nnU-Net can be imported.
+
+    Raises:
+        TeacherError: If it is not installed, or is another release than :data:`NNUNET_VERSION`.
+    """
+    install = f"pip install 'swinx[nnunet]', or pip install nnunetv2=={NNUNET_VERSION}"
+    try:
+        found = version("nnunetv2")
+    except PackageNotFoundError as error:
+        raise TeacherError(f"nnU-Net is not installed: {install}") from error
+    if found != NNUNET_VERSION:
+        raise TeacherError(f"nnunetv2 {found} is installed, {NNUNET_VERSION} is needed: {install}")
+
+
+def nnunet_scalars() -> list[Any]:
+    """Return what ``torch.serialization.safe_globals`` must allow for the training log in nnU-Net's checkpoints.
+
+    nnU-Net itself reads its checkpoints with ``weights_only=False``, which runs whatever code a file brings. Apart
+    from tensors and plain Python values they hold nothing but numpy scalars, whose constructor runs no code.
+    """
+    scalar: Any = np.float64(0).__reduce__()[0]
+    numbers = (np.bool_, np.int32, np.int64, np.float16, np.float32, np.float64)
+    in_numpy_1 = (scalar, "numpy.core.multiarray.scalar")
+    return [scalar, in_numpy_1, np.dtype, *[type(np.dtype(number)) for number in numbers]]

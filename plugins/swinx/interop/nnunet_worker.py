@@ -1,0 +1,111 @@
+"""One step of an nnU-Net training, as a process of its own: ``python -m swinx.interop.nnunet_worker job.json``.
+
+nnU-Net takes its folders from the environment and starts processes that import the main module anew; both call for a
+program that does nothing else. :func:`swinx.interop.train_nnunet` writes the jobs and starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from swinx.files import write_json
+from swinx.interop.nnunet_package import nnunet_scalars
+
+__all__ = ["main", "plan", "train", "validate"]
+
+
+def plan(job: dict[str, Any]) -> None:
+    """Measure the data set, plan the network for it and preprocess the cases."""
+    from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints, plan_experiments, preprocess
+
+    dataset_id, processes = job["dataset_id"], max(1, job["num_processes"])
+    extract_fingerprints(
+        [dataset_id], num_processes=processes, check_dataset_integrity=True, clean=True, show_progress_bar=False
+    )
+    name = plan_experiments(
+        [dataset_id], job["planner"], job["gpu_memory_gb"], overwrite_target_spacing=job["spacing_mm"]
+    )
+    if name != job["plans"]:
+        raise SystemExit(f"planner {job['planner']} names its plans {name}; expected {job['plans']}")
+    _narrow(Path(job["preprocessed"]) / f"{name}.json", job["configuration"], job["feature_divisor"])
+    preprocess([dataset_id], name, (job["configuration"],), (processes,), show_progress_bar=False)
+
+
+def train(job: dict[str, Any]) -> None:
+    """Train one fold, from its last checkpoint if there is one."""
+    from nnunetv2.run.run_training import maybe_load_checkpoint
+
+    random.seed(job["seed"])
+    np.random.seed(job["seed"])  # noqa: NPY002 - nnU-Net draws from the global generators
+    torch.manual_seed(job["seed"])
+    trainer = _build_trainer(job)
+    if job["epochs"] is not None:
+        trainer.num_epochs = job["epochs"]
+    if job["iterations"] is not None:
+        trainer.num_iterations_per_epoch = job["iterations"]
+        trainer.num_val_iterations_per_epoch = max(1, job["iterations"] // 5)
+    _set_damaged_aside(Path(trainer.output_folder))
+    maybe_load_checkpoint(trainer, continue_training=True, validation_only=False)
+    trainer.run_training()
+
+
+def validate(job: dict[str, Any]) -> None:
+    """Segment the validation cases of a trained fold; scores go to ``validation/summary.json`` beside it."""
+    from nnunetv2.run.run_training import maybe_load_checkpoint
+
+    trainer = _build_trainer(job)
+    maybe_load_checkpoint(trainer, continue_training=False, validation_only=True)
+    trainer.perform_actual_validation()
+
+
+def main(arguments: list[str]) -> None:
+    """Do the job in the JSON file that is the only argument."""
+    job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    # The environment makes torch refuse pickled code; what nnU-Net's checkpoints hold besides tensors is harmless.
+    torch.serialization.add_safe_globals(nnunet_scalars())
+    {"plan": plan, "train": train, "validate": validate}[job["step"]](job)
+
+
+def _build_trainer(job: dict[str, Any]) -> Any:
+    from nnunetv2.run.run_training import get_trainer_from_args
+
+    return get_trainer_from_args(
+        str(job["dataset_id"]),
+        job["configuration"],
+        job["fold"],
+        job["trainer"],
+        job["plans"],
+        continue_training=job["step"] == "train",
+        device=torch.device(job["device"]),
+    )
+
+
+def _narrow(plans: Path, configuration: str, divisor: int) -> None:
+    """Divide the number of features of every stage of the planned network."""
+    if divisor == 1:
+        return
+    content = json.loads(plans.read_text(encoding="utf-8"))
+    network = content["configurations"][configuration]["architecture"]["arch_kwargs"]
+    network["features_per_stage"] = [max(1, count // divisor) for count in network["features_per_stage"]]
+    write_json(plans, content)
+
+
+def _set_damaged_aside(folder: Path) -> None:
+    """Rename checkpoints that a killed run left half written, which nnU-Net would stumble over."""
+    for path in folder.glob("checkpoint_*.pth"):
+        try:
+            torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # truncated bytes raise almost anything
+            print(f"{path} is damaged ({error}); going on from an earlier one")
+            path.replace(path.with_suffix(".damaged"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

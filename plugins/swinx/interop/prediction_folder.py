@@ -1,0 +1,113 @@
+"""Predictions that were made elsewhere."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+
+from swinx.data import case_name, read_volume
+from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
+from swinx.errors import CaseError, TeacherError
+from swinx.interop.class_maps import ClassMap, known_class_map, read_class_map
+from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
+from swinx.ops.grids import compare_grids
+from swinx.ops.label_transfer import overhang_voxels, transfer_labels
+from swinx.ops.relabelling import relabel, unknown_ids
+
+__all__ = ["MAX_OVERHANG_VOXELS", "PredictionFolderTeacher"]
+
+MAX_OVERHANG_VOXELS = 1.0
+"""A scan may reach beyond its prediction by this many of the prediction's voxels: what rounding of sizes causes."""
+
+_MAX_FOREIGN_ID = 65535
+
+
+class PredictionFolderTeacher:
+    """A folder with one predicted label map for each case, ``<case>.nii.gz`` or another kind of volume.
+
+    A prediction on another grid than its scan is carried over to the nearest voxel by world coordinates, and a note
+    says so. If the scan reaches beyond the prediction by more than :data:`MAX_OVERHANG_VOXELS`, nobody knows what is
+    there, and the case is refused: calling it background would be a guess.
+
+    Args:
+        folder: Folder of the files; subfolders are not searched.
+        label_map: ``"flare"``; ``"totalsegmentator"`` (version 2; its other classes are background); or a dictionary
+            from the ids in the files to FLARE ids or names, with 0 for background.
+        name: What reports call it; by default the name of the folder.
+
+    Raises:
+        TeacherError: If the folder is missing, has no volumes or two for one case, or the label map is unusable.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], label_map: str | ClassMap = "flare", name: str | None = None
+    ) -> None:
+        self.folder = Path(folder).expanduser()
+        self._files = _find_predictions(self.folder)
+        source = str(self.folder)
+        if isinstance(label_map, str):
+            self._ids, self._map_name = known_class_map(label_map, source), label_map
+        else:
+            self._ids, self._map_name = read_class_map(label_map, source), "given"
+        self.name = name or self.folder.resolve().name
+        self.classes = tuple(sorted(set(self._ids.values()) - {0}))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all files and the label map; computed once, at the first call."""
+        return fingerprint_of(self.folder, self._files.values(), {"ids": sorted(self._ids.items())})
+
+    def predict(self, case: str, image: MetaTensor) -> Prediction:
+        """Return what was predicted for ``case``, on the grid of ``image``.
+
+        Args:
+            case: Name of the case.
+            image: The scan ``(1, X, Y, Z)``; only its grid is used.
+
+        Raises:
+            CaseError: If there is no prediction, it cannot be read, holds ids that the label map does not know, or
+                does not cover the scan.
+        """
+        scan = check_scan(case, image)
+        if case not in self._files:
+            raise CaseError(case, f"no prediction {case}.nii.gz (or {', '.join(VOLUME_SUFFIXES[1:])}) in {self.folder}")
+        path = self._files[case]
+        volume = read_volume(path, "label", allow_empty=True, num_classes=_MAX_FOREIGN_ID + 1)
+        if strange := unknown_ids(volume.array, self._ids):
+            raise CaseError(
+                path, f"label ids {strange} are not in the label map {self._map_name!r}; give a label map that has them"
+            )
+        labels = torch.from_numpy(np.ascontiguousarray(relabel(volume.array, self._ids)))
+        affine, shape = scan.affine.cpu().numpy().astype(np.float64), tuple(scan.shape[1:])
+        apart, notes = compare_grids(affine, shape, volume.affine, volume.array.shape)
+        if apart:
+            overhang = overhang_voxels(volume.affine, volume.array.shape, affine, shape)
+            if overhang > MAX_OVERHANG_VOXELS:
+                raise CaseError(
+                    path,
+                    f"the scan of case {case} reaches {overhang:.1f} voxels beyond this prediction (shape "
+                    f"{volume.array.shape}; at most {MAX_OVERHANG_VOXELS:g} allowed); predict the whole scan",
+                )
+            labels = transfer_labels(labels, volume.affine, affine, shape)
+            notes = [f"carried to the nearest voxel from another grid: {'; '.join(apart)}"]
+        return Prediction(labels[None], [*volume.notes, *notes])
+
+
+def _find_predictions(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise TeacherError(f"{folder}: no such folder; give the folder that holds the predictions")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or volume_suffix(path) not in VOLUME_SUFFIXES:
+            continue
+        first = found.setdefault(case_name(path), path)
+        if first != path:
+            raise TeacherError(f"{first} and {path} are both predictions of case {case_name(path)!r}; remove one")
+    if not found:
+        raise TeacherError(f"{folder}: holds no predictions; looked for {', '.join(VOLUME_SUFFIXES)} files")
+    return found

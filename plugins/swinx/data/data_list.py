@@ -7,7 +7,9 @@
  "validation": [], "unlabeled": [], "testing": []}
 ```
 
-Paths are relative to the folder of the list. ``annotated`` are the class ids whose annotation is complete
+Paths are relative to the folder of the list, and lie in it or in one of the folders under ``roots`` (relative to the
+data directory, too), such as that of the scans where the list stands with refined labels. ``annotated`` are the class
+ids whose annotation is complete
 in the case; without it nobody recorded them.
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,11 +107,12 @@ def scan_data_list(
     if not isinstance(entries, list):
         raise DataListError(f"{path}: section {section!r} is a {type(entries).__name__}, not a list of entries")
     base = absolute_path(Path(path).parent if base_dir is None else base_dir)
+    roots = [base, *_roots(content, base, path)]
     items: list[dict[str, Any]] = []
     faults: list[EntryFault] = []
     first_with: dict[str, int] = {}
     for number, entry in enumerate(entries):
-        item, reasons = _check_entry(entry, base, need_label, must_exist)
+        item, reasons = _check_entry(entry, roots, need_label, must_exist)
         case = str(item.get("case", f"{section}[{number}]"))
         if "case" in item and first_with.setdefault(case, number) != number:
             reasons.append((os.fspath(path), f"case {case!r} is already entry {first_with[case]}"))
@@ -137,6 +140,7 @@ def write_data_list(
     name: str = "",
     description: str = "",
     extra: Mapping[str, Any] | None = None,
+    roots: Sequence[str | os.PathLike[str]] = (),
 ) -> None:
     """Write a data list, whole or not at all.
 
@@ -147,10 +151,11 @@ def write_data_list(
         name: Name of the data set.
         description: One sentence on its origin.
         extra: Further keys of the list, such as how it was made.
+        roots: Further folders in which files may lie, such as that of the scans.
 
     Raises:
         DataListError: If a section has another name than those in :data:`SECTIONS`, or a file lies outside
-            ``base_dir``.
+            ``base_dir`` and ``roots``.
     """
     if unknown := [section for section in sections if section not in SECTIONS]:
         raise DataListError(f"{path}: unknown sections {unknown}; a data list has {', '.join(SECTIONS)}")
@@ -158,8 +163,11 @@ def write_data_list(
     content: dict[str, Any] = {"name": name, "description": description}
     content["labels"] = {str(index): class_name for index, class_name in enumerate(CLASS_NAMES)}
     content.update(extra or {})
+    places = [base, *(absolute_path(root) for root in roots)]
+    if roots:
+        content["roots"] = [Path(os.path.relpath(place, base)).as_posix() for place in places[1:]]
     for section, entries in sections.items():
-        content[section] = [_relative(entry, base, path) for entry in entries]
+        content[section] = [_relative(entry, places, path) for entry in entries]
     write_json(path, content)
 
 
@@ -175,8 +183,15 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
+def _roots(content: Mapping[str, Any], base: Path, path: str | os.PathLike[str]) -> list[Path]:
+    given = content.get("roots", [])
+    if not isinstance(given, list) or not all(isinstance(root, str) and root for root in given):
+        raise DataListError(f"{path}: roots is {given!r}; give a list of folders")
+    return [absolute_path(base / Path(root).expanduser()) for root in given]
+
+
 def _check_entry(
-    entry: Any, base: Path, need_label: bool, must_exist: bool
+    entry: Any, roots: Sequence[Path], need_label: bool, must_exist: bool
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return the item made of ``entry`` and its faults as pairs of file and reason."""
     if not isinstance(entry, dict):
@@ -188,7 +203,7 @@ def _check_entry(
             if key == "image" or need_label:
                 reasons.append(("", f"key {key!r} is missing; the entry has {', '.join(map(repr, entry)) or 'none'}"))
             continue
-        item[key], found = _check_path(key, entry[key], base, must_exist)
+        item[key], found = _check_path(key, entry[key], roots, must_exist)
         reasons += found
     if "case" not in item and isinstance(item.get("image"), str):
         item["case"] = case_name(item["image"])
@@ -199,12 +214,13 @@ def _check_entry(
     return item, reasons
 
 
-def _check_path(key: str, value: Any, base: Path, must_exist: bool) -> tuple[str | None, list[tuple[str, str]]]:
+def _check_path(key: str, value: Any, roots: Sequence[Path], must_exist: bool) -> tuple[str | None, list[tuple[str, str]]]:
     if not isinstance(value, str) or not value:
         return None, [("", f"{key} is {value!r}, not a path")]
-    place = absolute_path(base / Path(value).expanduser())
-    if not place.is_relative_to(base):
-        return str(place), [(str(place), f"{key} {value!r} is outside the data directory {base}")]
+    place = absolute_path(roots[0] / Path(value).expanduser())
+    if not any(place.is_relative_to(root) for root in roots):
+        allowed = " and ".join(str(root) for root in roots)
+        return str(place), [(str(place), f"{key} {value!r} is outside the data directory {allowed}")]
     if must_exist and not place.exists():
         return str(place), [(str(place), f"{key} {place} does not exist")]
     return str(place), []
@@ -222,12 +238,14 @@ def _annotated_fault(annotated: Any) -> str | None:
     return None
 
 
-def _relative(entry: Mapping[str, Any], base: Path, path: str | os.PathLike[str]) -> dict[str, Any]:
+def _relative(
+    entry: Mapping[str, Any], places: Sequence[Path], path: str | os.PathLike[str]
+) -> dict[str, Any]:
     written = dict(entry)
     for key in _FILE_KEYS:
         if key in written:
-            place = absolute_path(base / written[key])
-            if not place.is_relative_to(base):
-                raise DataListError(f"{path}: {key} {place} is outside the data directory {base}")
-            written[key] = place.relative_to(base).as_posix()
+            file = absolute_path(places[0] / written[key])
+            if not any(file.is_relative_to(place) for place in places):
+                raise DataListError(f"{path}: {key} {file} is outside the data directory {places[0]}")
+            written[key] = Path(os.path.relpath(file, places[0])).as_posix()
     return written

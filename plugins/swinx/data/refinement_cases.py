@@ -1,0 +1,150 @@
+"""The cases whose labels are to be refined, and which of them are done already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm.contrib.concurrent import thread_map
+
+from swinx.data.annotated_manifest import load_annotated_manifest, look_up_annotated
+from swinx.data.data_list import data_list_sections, load_data_list
+from swinx.data.volume_files import read_volume
+from swinx.errors import CaseError, DataListError
+from swinx.ops.volume_checks import label_values
+
+__all__ = ["file_sha256", "is_refined", "load_refinement_cases", "pending_cases", "record_path"]
+
+_SECTIONS = ("training", "unlabeled")
+_CHUNK = 1 << 20
+
+
+def load_refinement_cases(
+    data_list: str | os.PathLike[str],
+    sections: Sequence[str] = _SECTIONS,
+    base_dir: str | os.PathLike[str] | None = None,
+    annotated: str | os.PathLike[str] | None = None,
+    workers: int = 2,
+) -> list[dict[str, Any]]:
+    """List the cases of a data list with what is annotated in each, and how that is known.
+
+    Args:
+        data_list: The JSON file.
+        sections: Sections to take, if the list has them.
+        base_dir: Data directory that paths are relative to; by default the folder of the list.
+        annotated: A manifest (CSV or JSON, see :mod:`swinx.data.annotated_manifest`) that outranks the list; or
+            ``"inferred"``, to take the classes that occur in each label instead of those in the list.
+        workers: Labels read at a time, where classes are inferred.
+
+    Returns:
+        Items ``{"case", "section", "image", "annotated", "annotated_source"}``, with ``"label"`` where there is one.
+        The source is ``"manifest"``, ``"data list"``, ``"inferred"``, or ``"no label"``. A label that cannot be
+        read leaves ``annotated`` empty: the reader of the case will report it.
+
+    Raises:
+        DataListError: If the list or the manifest cannot be used, a case is in two sections, or there is none.
+    """
+    infer = annotated is not None and os.fspath(annotated) == "inferred"
+    manifest = load_annotated_manifest(annotated) if annotated is not None and not infer else {}
+    present = data_list_sections(data_list)
+    items: list[dict[str, Any]] = []
+    for section in sections:
+        if section in present:
+            found = _entries(data_list, section, base_dir)
+            items += [{**item, "section": section} for item in found]
+    names = [item["case"] for item in items]
+    if not items:
+        raise DataListError(f"{data_list}: no cases in {', '.join(sections)}; it has {', '.join(present) or 'nothing'}")
+    if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
+        raise DataListError(f"{data_list}: case {twice[0]!r} is in two of the sections {', '.join(sections)}")
+    look = partial(_with_annotated, manifest=manifest, infer=infer)
+    return list(thread_map(look, items, max_workers=workers, desc="annotated classes", unit="case", leave=False))
+
+
+def pending_cases(
+    items: Sequence[dict[str, Any]], output_dir: str | os.PathLike[str], settings: str, rank: int = 0, world: int = 1
+) -> list[dict[str, Any]]:
+    """Return those of this process's cases that are not refined yet.
+
+    Cases are dealt to processes in list order, before looking at what is done, so that processes which look at
+    different times still share no case.
+
+    Args:
+        items: All cases.
+        output_dir: Folder of the refined labels.
+        settings: Fingerprint of teacher, policy and filters.
+        rank: Number of this process.
+        world: Number of processes.
+    """
+    return [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
+
+
+def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], settings: str) -> bool:
+    """Say whether a case was refined from the files as they are, with these settings, and all of it is there.
+
+    Labels and results are compared by their hashes. A scan counts as unchanged if it has its former size and is not
+    newer than the record of the case, since hashing all scans would take as long as reading them.
+    """
+    record_file = record_path(output_dir, item["case"])
+    try:
+        record = json.loads(record_file.read_text(encoding="utf-8"))
+        if record["settings"] != settings or record["annotated"] != list(item["annotated"]):
+            return False
+        scan = Path(item["image"]).stat()
+        if scan.st_size != record["image"]["bytes"] or scan.st_mtime > record_file.stat().st_mtime:
+            return False
+        label = item.get("label")
+        if (record["label"] or {}).get("sha256") != (file_sha256(label) if label else None):
+            return False
+        return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["outputs"].items())
+    except (OSError, ValueError, KeyError, TypeError):  # what is missing or damaged is done again
+        return False
+
+
+def record_path(output_dir: str | os.PathLike[str], case: str) -> Path:
+    """Return where the record of a case stands."""
+    return Path(output_dir) / "records" / f"{case}.json"
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while part := stream.read(_CHUNK):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _entries(
+    data_list: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None
+) -> list[dict[str, Any]]:
+    try:
+        return load_data_list(data_list, section, base_dir, must_exist=False)
+    except DataListError as error:
+        if str(error).endswith("is empty"):
+            return []
+        raise
+
+
+def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]], infer: bool) -> dict[str, Any]:
+    known = {key: item[key] for key in ("case", "section", "image", "label") if key in item}
+    if "label" not in item:
+        return {**known, "annotated": [], "annotated_source": "no label"}
+    if (listed := look_up_annotated(manifest, item["case"])) is not None:
+        return {**known, "annotated": listed, "annotated_source": "manifest"}
+    if "annotated" in item and not infer:
+        return {**known, "annotated": sorted(set(item["annotated"])), "annotated_source": "data list"}
+    try:
+        values = label_values(read_volume(item["label"], kind="label", allow_empty=True).array)
+    except CaseError:
+        values = []
+    return {**known, "annotated": [int(value) for value in values if value], "annotated_source": "inferred"}

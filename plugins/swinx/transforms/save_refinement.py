@@ -1,0 +1,84 @@
+"""A refined label and where each voxel of it came from, as two NIfTI files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from numpy.typing import NDArray
+
+from swinx.errors import CaseError
+from swinx.nifti import write_nifti
+
+__all__ = ["SaveRefinementd"]
+
+
+class SaveRefinementd(MapTransform):
+    """Write ``<case>.nii.gz`` and ``<case>_source.nii.gz``: uint8, on the grid of the scan.
+
+    Each appears whole or not at all.
+
+    Args:
+        keys: The refined label, ``(1, X, Y, Z)``, whole values 0..255.
+        output_dir: Folder of the files; made when the first one is written.
+        source_key: The provenance map, same shape.
+        ref_key: The scan, a ``MetaTensor`` ``(1, X, Y, Z)`` whose affine the files get.
+        case_key: Item that holds the case name.
+        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+
+    Raises:
+        ValueError: If there is more than one key, since each would replace the files of the one before.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike[str],
+        source_key: str = "source",
+        ref_key: str = "image",
+        case_key: str = "case",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        if len(self.keys) != 1:
+            raise ValueError(f"one refined label makes one pair of files per case; got the keys {self.keys}")
+        self.output_dir = Path(output_dir)
+        self.source_key = source_key
+        self.ref_key = ref_key
+        self.case_key = case_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Write the files and return a shallow copy of ``data`` with their names as ``saved``.
+
+        Raises:
+            CaseError: If a file cannot be written.
+            ValueError: If a map has another shape than the scan, or values outside 0..255.
+        """
+        out = dict(data)
+        case, scan = str(out[self.case_key]), out[self.ref_key]
+        affine = scan.affine.cpu().numpy().astype(np.float64)
+        for key in self.key_iterator(out):
+            out["saved"] = [f"{case}.nii.gz", f"{case}_source.nii.gz"]
+            for name, value in zip(out["saved"], (out[key], out[self.source_key]), strict=True):
+                volume = _as_uint8(value, tuple(scan.shape), name)
+                try:
+                    write_nifti(self.output_dir / name, volume, affine)
+                except OSError as error:
+                    raise CaseError(self.output_dir / name, f"the refined label cannot be written: {error}") from error
+        return out
+
+
+def _as_uint8(value: Any, shape: tuple[int, ...], name: str) -> NDArray[np.uint8]:
+    labels = torch.as_tensor(value).cpu().numpy()
+    if labels.shape != shape:
+        raise ValueError(f"{name}: a map {labels.shape} is not on the grid of the scan {shape}")
+    narrow: NDArray[np.uint8] = labels[0].astype(np.uint8)
+    if labels.dtype != np.uint8 and not np.array_equal(narrow, labels[0]):
+        raise ValueError(f"{name} holds {labels.min()} to {labels.max()}; a label map holds whole values 0..255")
+    return narrow

@@ -14,6 +14,7 @@ from swinx.data.flare import flare_data_list
 from swinx.data.integrity import check_data
 from swinx.data.phantom import Phantom, make_phantom
 from swinx.data.probe_cases import load_probe_cases
+from swinx.data.refinement_cases import file_sha256, is_refined, load_refinement_cases, pending_cases
 from swinx.data.synthetic import write_synthetic_cohort
 from swinx.data.volume_files import Volume, read_volume
 
@@ -28,12 +29,16 @@ __all__ = [
     "check_data",
     "collate_case",
     "fetch_demo_ct",
+    "file_sha256",
     "find_cases",
     "flare_data_list",
     "format_report",
+    "is_refined",
     "load_data_list",
     "load_probe_cases",
+    "load_refinement_cases",
     "make_phantom",
+    "pending_cases",
     "read_volume",
     "write_data_list",
     "write_demo_cohort",

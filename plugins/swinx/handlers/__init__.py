@@ -12,6 +12,7 @@ from swinx.handlers.history import TrainingHistory
 from swinx.handlers.latest_model import LatestModel
 from swinx.handlers.pretraining_health import PretrainingHealth
 from swinx.handlers.reconstruction_pictures import ReconstructionPictures
+from swinx.handlers.refinement_records import RefinementRecords
 from swinx.handlers.resources import PeakMemory, ResourceMonitor
 from swinx.handlers.run_log import require_writable, start_log
 from swinx.handlers.step_log import StepLog
@@ -33,6 +34,7 @@ __all__ = [
     "PeakMemory",
     "PretrainingHealth",
     "ReconstructionPictures",
+    "RefinementRecords",
     "ResourceMonitor",
     "StepLog",
     "TeacherTemperature",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from swinx.transforms.block_mask import RandBlockMaskd
 from swinx.transforms.ct_preprocessing import CTPreprocessingd
 from swinx.transforms.mirroring import RandLeftRightFlipd
+from swinx.transforms.refine_labels import RefineLabelsd
 from swinx.transforms.restore_labels import RestoreLabelsd
 from swinx.transforms.sample_voxels import SampleVoxelsd
 from swinx.transforms.save_labels import SaveLabelsd
 from swinx.transforms.save_reconstruction import SaveReconstructiond
+from swinx.transforms.save_refinement import SaveRefinementd
 from swinx.transforms.two_views import RandTwoViewsd
 
 __all__ = [
@@ -16,8 +18,10 @@ __all__ = [
     "RandBlockMaskd",
     "RandLeftRightFlipd",
     "RandTwoViewsd",
+    "RefineLabelsd",
     "RestoreLabelsd",
     "SampleVoxelsd",
     "SaveLabelsd",
     "SaveReconstructiond",
+    "SaveRefinementd",
 ]

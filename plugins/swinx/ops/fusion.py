@@ -1,0 +1,139 @@
+"""Fuse a partial truth with pseudo labels: what a voxel becomes, where that came from, and what must never happen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swinx.labels import NUM_CLASSES, UNKNOWN, class_name
+
+__all__ = ["Fusion", "Source", "check_fusion", "drop_classes", "fill_background", "provenance", "restrict_classes"]
+
+LabelMap = NDArray[np.uint8]
+
+
+class Source(IntEnum):
+    """Where the label of a voxel came from, as stored in a provenance map."""
+
+    BACKGROUND = 0
+    DRAWN = 1
+    PSEUDO = 2
+    UNKNOWN = 255
+
+
+class Fusion(NamedTuple):
+    """A refined label.
+
+    Attributes:
+        label: Class ids 0..14, 255 where nobody knows; uint8 ``(X, Y, Z)``.
+        source: :class:`Source` of each voxel; same shape.
+        known: Class ids, ascending, whose voxels are complete in ``label``, whoever labelled them.
+    """
+
+    label: LabelMap
+    source: LabelMap
+    known: tuple[int, ...]
+
+
+def restrict_classes(labels: LabelMap, classes: Collection[int]) -> LabelMap:
+    """Return a label map in which all other classes are background; 255 stays.
+
+    Args:
+        labels: uint8, any shape.
+        classes: Class ids to keep.
+
+    Examples:
+        >>> restrict_classes(np.array([0, 1, 2, 14], dtype=np.uint8), {1, 14}).tolist()
+        [0, 1, 0, 14]
+    """
+    table = np.zeros(256, dtype=np.uint8)
+    kept = [*map(int, classes), UNKNOWN]
+    table[kept] = kept
+    return np.asarray(table[labels], dtype=np.uint8)
+
+
+def fill_background(truth: LabelMap, pseudo: LabelMap) -> LabelMap:
+    """Return the truth, and the pseudo label where the truth is background.
+
+    Raises:
+        ValueError: If the maps differ in shape or are not uint8.
+
+    Examples:
+        >>> truth, pseudo = np.array([0, 1, 0], dtype=np.uint8), np.array([2, 2, 0], dtype=np.uint8)
+        >>> fill_background(truth, pseudo).tolist()
+        [2, 1, 0]
+    """
+    if truth.shape != pseudo.shape or truth.dtype != np.uint8 or pseudo.dtype != np.uint8:
+        raise ValueError(
+            f"truth {truth.dtype} {truth.shape} and pseudo {pseudo.dtype} {pseudo.shape} must be uint8 of one shape"
+        )
+    return np.where(truth == 0, pseudo, truth)
+
+
+def provenance(label: LabelMap, truth: LabelMap) -> LabelMap:
+    """Return the :class:`Source` of each voxel of a label that was made from a truth.
+
+    A voxel counts as drawn if the truth had its class there.
+
+    Examples:
+        >>> label, truth = np.array([0, 1, 2, 255], dtype=np.uint8), np.array([0, 1, 0, 0], dtype=np.uint8)
+        >>> provenance(label, truth).tolist()
+        [0, 1, 2, 255]
+    """
+    source = np.full(label.shape, Source.PSEUDO, dtype=np.uint8)
+    source[label == truth] = Source.DRAWN
+    source[label == 0] = Source.BACKGROUND
+    source[label == UNKNOWN] = Source.UNKNOWN
+    return source
+
+
+def drop_classes(fusion: Fusion, classes: Collection[int]) -> Fusion:
+    """Take a teacher's word for some classes back: their pseudo voxels become unknown, and the classes are not known.
+
+    Drawn voxels stay, and so does a class that was drawn only.
+
+    Args:
+        fusion: The refined label.
+        classes: Class ids to drop.
+    """
+    hit = np.isin(fusion.label, list(classes)) & (fusion.source == Source.PSEUDO)
+    label, source = fusion.label.copy(), fusion.source.copy()
+    label[hit], source[hit] = UNKNOWN, Source.UNKNOWN
+    return Fusion(label, source, tuple(value for value in fusion.known if value not in set(classes)))
+
+
+def check_fusion(fusion: Fusion, truth: LabelMap, annotated: Collection[int], protected: Collection[int]) -> None:
+    """Check a refined label against what refinement must never do.
+
+    No drawn voxel of a protected class changes; no protected class that was annotated gains a voxel; label and
+    provenance are uint8 on the grid of the truth and tell the same.
+
+    Args:
+        fusion: The refined label.
+        truth: The partial truth.
+        annotated: Class ids annotated in the case.
+        protected: Class ids that the policy leaves to the annotators.
+
+    Raises:
+        ValueError: If one does not hold; the message names class and number of voxels. It is a fault of the policy.
+    """
+    label, source, _ = fusion
+    for name, volume in (("label", label), ("provenance", source)):
+        if volume.shape != truth.shape or volume.dtype != np.uint8:
+            raise ValueError(f"refined {name} {volume.dtype} {volume.shape} for a truth uint8 {truth.shape}")
+    counts = np.zeros((NUM_CLASSES + 1, NUM_CLASSES + 1), dtype=np.int64)
+    rows, columns = (np.minimum(volume, NUM_CLASSES).ravel().astype(np.int64) for volume in (truth, label))
+    counts += np.bincount(rows * (NUM_CLASSES + 1) + columns, minlength=counts.size).reshape(counts.shape)
+    for value in sorted(set(protected)):
+        lost = int(counts[value].sum() - counts[value, value])
+        gained = int(counts[:, value].sum() - counts[value, value])
+        if lost:
+            raise ValueError(f"the policy changed {lost} drawn voxels of {class_name(value)}")
+        if gained and value in set(annotated):
+            raise ValueError(f"the policy added {gained} voxels to {class_name(value)}, which was annotated")
+    if not np.array_equal(source == Source.UNKNOWN, label == UNKNOWN) or not np.array_equal(source == 0, label == 0):
+        raise ValueError("the provenance does not tell the same voxels unknown, or background, as the label")

@@ -1,0 +1,76 @@
+"""Label maps in numbers: volumes, conflicts of two maps, disagreement of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from swinx.labels import UNKNOWN
+from swinx.ops.components import voxel_volume_mm3
+
+__all__ = ["conflicts_ml", "disagreement", "volumes_ml"]
+
+
+def volumes_ml(labels: NDArray[np.uint8], affine: ArrayLike) -> dict[int, float]:
+    """Return the volume in ml of every class that occurs, 255 among them; background is left out.
+
+    Args:
+        labels: ``(X, Y, Z)``.
+        affine: ``(4, 4)``, voxel index to mm.
+
+    Examples:
+        >>> volumes_ml(np.array([[[0, 1, 1, 255]]], dtype=np.uint8), np.diag([10.0, 10.0, 10.0, 1.0]))
+        {1: 2.0, 255: 1.0}
+    """
+    counts = np.bincount(labels.ravel(), minlength=256) * (voxel_volume_mm3(affine) / 1000)
+    return {int(value): round(float(counts[value]), 4) for value in np.flatnonzero(counts) if value}
+
+
+def conflicts_ml(
+    truth: NDArray[np.uint8], pseudo: NDArray[np.uint8], affine: ArrayLike
+) -> dict[int, dict[int, float]]:
+    """Return how truth and pseudo label meet, in ml: drawn class -> pseudo class -> volume.
+
+    Pairs of two backgrounds, and pairs that do not occur, are left out.
+    """
+    pairs = truth.ravel().astype(np.int64) * 256 + pseudo.ravel()
+    counts = np.bincount(pairs, minlength=256 * 256).reshape(256, 256) * (voxel_volume_mm3(affine) / 1000)
+    counts[0, 0] = 0
+    table: dict[int, dict[int, float]] = {}
+    for drawn, claimed in np.argwhere(counts):
+        table.setdefault(int(drawn), {})[int(claimed)] = round(float(counts[drawn, claimed]), 4)
+    return table
+
+
+def disagreement(maps: Sequence[NDArray[np.uint8]], value: int | None = None) -> float:
+    r"""Return how much label maps of one scan, in their order, differ from each other.
+
+    .. math:: u = \frac{1}{n-1} \sum_{i=1}^{n-1} \frac{|L_i \neq L_{i+1}|}{|L_{i+1} > 0|}
+
+    Where :math:`L_{i+1}` is empty the denominator is the foreground of :math:`L_i`, so that an empty map is
+    in full disagreement (1) with one that is not, and in none with another empty one. Voxels that are 255 in either
+    map do not count.
+
+    Args:
+        maps: Two or more maps of one shape: of rounds, folds or teachers.
+        value: One class id, to compare that class alone; by default all classes.
+
+    Raises:
+        ValueError: If there are fewer than two maps.
+
+    Reference:
+        The selection of pseudo labels by the winner of FLARE-22: Huang et al., "Revisiting nnU-Net for Iterative
+        Pseudo Labeling and Efficient Sliding Window Inference", 2022, with three rounds.
+    """
+    if len(maps) < 2:
+        raise ValueError(f"{len(maps)} label map(s) cannot disagree; give two or more")
+    shares = []
+    for first, second in pairwise(maps):
+        sure = (first != UNKNOWN) & (second != UNKNOWN)
+        one, other = ((m[sure] == value if value is not None else m[sure]) for m in (first, second))
+        foreground = int(np.count_nonzero(other)) or int(np.count_nonzero(one))
+        shares.append(float(np.count_nonzero(one != other)) / foreground if foreground else 0.0)
+    return float(np.mean(shares))

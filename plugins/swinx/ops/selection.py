@@ -1,0 +1,202 @@
+"""Which refined cases to train on, and which of their classes to believe.
+
+A rule is called with the reports of all cases (case name -> report of :class:`swinx.transforms.RefineLabelsd`), since
+some rules compare cases, and returns a :class:`Verdict` for those that it objects to. A report has ``before_ml`` and
+``after_ml`` (class id as text -> ml), ``annotated``, ``pseudo`` and ``known`` (class ids), ``disagreement`` and
+``confidence`` (numbers, or None).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+
+from swinx.labels import FlareLabel, class_name
+
+__all__ = [
+    "PLAUSIBLE_ML",
+    "HasDrawnTumor",
+    "LowDisagreement",
+    "MinimumConfidence",
+    "PlausibleVolume",
+    "SelectionRule",
+    "Verdict",
+    "select_cases",
+]
+
+Reports = Mapping[str, Mapping[str, Any]]
+
+PLAUSIBLE_ML: Mapping[int, tuple[float, float]] = MappingProxyType(
+    {
+        FlareLabel.LIVER: (300.0, 5000.0),
+        FlareLabel.RIGHT_KIDNEY: (20.0, 800.0),
+        FlareLabel.SPLEEN: (20.0, 2500.0),
+        FlareLabel.PANCREAS: (8.0, 300.0),
+        FlareLabel.AORTA: (10.0, 800.0),
+        FlareLabel.INFERIOR_VENA_CAVA: (5.0, 300.0),
+        FlareLabel.RIGHT_ADRENAL_GLAND: (0.3, 40.0),
+        FlareLabel.LEFT_ADRENAL_GLAND: (0.3, 40.0),
+        FlareLabel.GALLBLADDER: (0.5, 300.0),
+        FlareLabel.ESOPHAGUS: (0.5, 200.0),
+        FlareLabel.STOMACH: (15.0, 2500.0),
+        FlareLabel.DUODENUM: (8.0, 300.0),
+        FlareLabel.LEFT_KIDNEY: (20.0, 800.0),
+    }
+)
+"""Wide bounds, a rule of thumb for adults and not from a study: outside them a segmentation has almost surely failed."""
+
+
+class Verdict(NamedTuple):
+    """What a rule says against a case.
+
+    Attributes:
+        drop_case: Do not train on it at all.
+        drop_classes: Class ids whose pseudo labels are not to be believed.
+        reason: Why, with the numbers.
+    """
+
+    drop_case: bool
+    drop_classes: tuple[int, ...]
+    reason: str
+
+
+class SelectionRule(Protocol):
+    """What every rule offers; see the module."""
+
+    def __call__(self, reports: Reports) -> Mapping[str, Verdict]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class HasDrawnTumor:
+    """Keep cases with a drawn tumour: the 735 that the paper fine-tunes on."""
+
+    def __call__(self, reports: Reports) -> dict[str, Verdict]:
+        """Object to cases without one."""
+        key = str(int(FlareLabel.TUMOR))
+        return {
+            case: Verdict(True, (), "no tumour was drawn") for case, r in reports.items() if not r["before_ml"].get(key)
+        }
+
+
+@dataclass(frozen=True)
+class LowDisagreement:
+    """Keep the cases on which rounds, folds or teachers disagree least.
+
+    Args:
+        quantile: Share of the cases to keep; the winner of FLARE-22 kept 1,924 of 2,000.
+
+    Raises:
+        ValueError: If the share is not above 0 and at most 1.
+    """
+
+    quantile: float = 0.962
+
+    def __post_init__(self) -> None:
+        if not 0 < self.quantile <= 1:
+            raise ValueError(f"quantile must be above 0 and at most 1, not {self.quantile}")
+
+    def __call__(self, reports: Reports) -> dict[str, Verdict]:
+        """Object to the cases above the quantile.
+
+        Raises:
+            ValueError: If a case has no disagreement: there was one pseudo label only.
+        """
+        scores = {case: report["disagreement"] for case, report in reports.items()}
+        if missing := [case for case, score in scores.items() if score is None]:
+            raise ValueError(
+                f"{len(missing)} cases have no disagreement, the first is {missing[0]}: it takes two or more pseudo "
+                "labels a case (per_fold, several teachers, or earlier rounds)"
+            )
+        limit = float(np.quantile(list(scores.values()), self.quantile)) if scores else 0.0
+        return {
+            case: Verdict(True, (), f"disagreement {score:.4g} is above {limit:.4g}, the {self.quantile:g} quantile")
+            for case, score in scores.items()
+            if score > limit
+        }
+
+
+@dataclass(frozen=True)
+class MinimumConfidence:
+    """Keep cases of whose foreground the teacher is sure.
+
+    Args:
+        minimum: Least mean probability of the winning class, in [0, 1].
+    """
+
+    minimum: float = 0.8
+
+    def __call__(self, reports: Reports) -> dict[str, Verdict]:
+        """Object to the cases below it; of a case without foreground nothing is known, and it is kept.
+
+        Raises:
+            ValueError: If the teacher gave no confidences.
+        """
+        if reports and all(report.get("confidence") is None for report in reports.values()):
+            raise ValueError("no case has a confidence: give the teacher confidence=True, if it can tell")
+        return {
+            case: Verdict(True, (), f"the teacher's confidence {value:.3f} is below {self.minimum:g}")
+            for case, report in reports.items()
+            if (value := report.get("confidence")) is not None and value < self.minimum
+        }
+
+
+@dataclass(frozen=True)
+class PlausibleVolume:
+    """Believe pseudo organs of plausible volume only.
+
+    A class that does not occur is not judged, since a scan need not show it; nor is one that was annotated.
+
+    Args:
+        by: ``"class"`` to drop the class, ``"case"`` to drop the case.
+        ranges_ml: Least and largest volume by class id (a number, or its text, as in JSON).
+
+    Raises:
+        ValueError: If ``by`` is another word.
+    """
+
+    by: Literal["class", "case"] = "class"
+    ranges_ml: Mapping[Any, Sequence[float]] = field(default_factory=lambda: PLAUSIBLE_ML)
+
+    def __post_init__(self) -> None:
+        if self.by not in ("class", "case"):
+            raise ValueError(f"by must be 'class' or 'case', not {self.by!r}")
+
+    def __call__(self, reports: Reports) -> dict[str, Verdict]:
+        """Object to classes, or cases, outside the ranges."""
+        ranges = {int(key): (float(low), float(high)) for key, (low, high) in self.ranges_ml.items()}
+        verdicts = {}
+        for case, report in reports.items():
+            volumes = {value: report["after_ml"].get(str(value), 0.0) for value in report["pseudo"]}
+            bad = {
+                value: ml
+                for value, ml in volumes.items()
+                if ml and value in ranges and not ranges[value][0] <= ml <= ranges[value][1]
+            }
+            if bad:
+                words = [f"{class_name(v)} {ml:.1f} ml, not {ranges[v][0]:g}..{ranges[v][1]:g}" for v, ml in bad.items()]
+                verdicts[case] = Verdict(self.by == "case", tuple(sorted(bad)), "; ".join(words))
+        return verdicts
+
+
+def select_cases(reports: Reports, rules: Sequence[SelectionRule]) -> dict[str, Verdict]:
+    """Apply rules together: a case is kept if no rule drops it, a class if no rule drops it.
+
+    Args:
+        reports: By case name.
+        rules: Any number; each sees all cases.
+
+    Returns:
+        A verdict for every case, in the order of ``reports``; the reason of a case that nothing was said against
+        is empty.
+    """
+    verdicts = [rule(reports) for rule in rules]
+    joined = {}
+    for case in reports:
+        said = [verdict[case] for verdict in verdicts if case in verdict]
+        dropped = tuple(sorted({value for verdict in said for value in verdict.drop_classes}))
+        joined[case] = Verdict(any(v.drop_case for v in said), dropped, "; ".join(v.reason for v in said))
+    return joined

@@ -8,7 +8,8 @@
 ```
 
 Paths are relative to the folder of the list. ``annotated`` are the class ids whose annotation is complete
-in the case; without it nobody recorded them.
+in the case; without it nobody recorded them. ``pseudo``, if there is one, are the class ids whose labels a
+network made.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ SECTIONS = ("training", "validation", "unlabeled", "testing")
 
 _SHOWN = 10
 _FILE_KEYS = ("image", "label")
+_CLASS_KEYS = ("annotated", "pseudo")
 
 
 @dataclass(frozen=True)
@@ -194,8 +196,9 @@ def _check_entry(
         item["case"] = case_name(item["image"])
     if "case" in item and not _is_plain_name(item["case"]):
         reasons.append(("", f"case {item['case']!r} cannot name an output file"))
-    if "annotated" in entry and (reason := _annotated_fault(entry["annotated"])):
-        reasons.append(("", reason))
+    for key in _CLASS_KEYS:
+        if key in entry and (reason := _class_ids_fault(key, entry[key])):
+            reasons.append(("", reason))
     return item, reasons
 
 
@@ -214,11 +217,11 @@ def _is_plain_name(case: Any) -> bool:
     return isinstance(case, str) and case not in ("", ".", "..") and not set(case) & set("/\\\0")
 
 
-def _annotated_fault(annotated: Any) -> str | None:
-    ids = annotated if isinstance(annotated, list) else [annotated]
-    bad = [value for value in ids if type(value) is not int or not 1 <= value < NUM_CLASSES]
-    if bad or not isinstance(annotated, list):
-        return f"annotated is {annotated!r}; give a list of class ids in 1..{NUM_CLASSES - 1}"
+def _class_ids_fault(key: str, value: Any) -> str | None:
+    ids = value if isinstance(value, list) else [value]
+    bad = [number for number in ids if type(number) is not int or not 1 <= number < NUM_CLASSES]
+    if bad or not isinstance(value, list):
+        return f"{key} is {value!r}; give a list of class ids in 1..{NUM_CLASSES - 1}"
     return None
 
 

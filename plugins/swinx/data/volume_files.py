@@ -46,14 +46,17 @@ class Volume:
     notes: tuple[str, ...] = ()
 
 
-def read_volume(path: str | os.PathLike[str], kind: VolumeKind = "image", allow_empty: bool = False) -> Volume:
+def read_volume(
+    path: str | os.PathLike[str], kind: VolumeKind = "image", allow_empty: bool = False, allow_unknown: bool = False
+) -> Volume:
     """Read and check one volume.
 
     Args:
         path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha`` or ``.mhd`` file, a folder with one DICOM
             series, or one slice of a series. Of several series in a folder the longest is read.
         kind: ``"label"`` also checks the class ids.
-        allow_empty: Accept a label map that is background everywhere.
+        allow_empty: Accept a label map without a voxel of any class.
+        allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
 
     Returns:
         A volume without faults.
@@ -72,7 +75,7 @@ def read_volume(path: str | os.PathLike[str], kind: VolumeKind = "image", allow_
         raise CaseError(path, f"damaged, or not a {_format_name(place)}: {_one_line(error)}") from error
     faults = check_affine(volume.affine, volume.array.shape)
     if kind == "label":
-        faults += find_label_faults(volume.array, allow_empty=allow_empty)
+        faults += find_label_faults(volume.array, allow_empty=allow_empty, allow_unknown=allow_unknown)
     else:
         faults += find_image_faults(volume.array)
     _refuse(place, faults)

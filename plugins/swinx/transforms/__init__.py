@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from swinx.transforms.annotated_classes import AnnotatedClassesd
 from swinx.transforms.block_mask import RandBlockMaskd
+from swinx.transforms.crop_known import RandCropByKnownLabeld
 from swinx.transforms.ct_preprocessing import CTPreprocessingd
+from swinx.transforms.mask_unannotated import MaskUnannotatedd
 from swinx.transforms.mirroring import RandLeftRightFlipd
 from swinx.transforms.restore_labels import RestoreLabelsd
 from swinx.transforms.sample_voxels import SampleVoxelsd
@@ -12,8 +15,11 @@ from swinx.transforms.save_reconstruction import SaveReconstructiond
 from swinx.transforms.two_views import RandTwoViewsd
 
 __all__ = [
+    "AnnotatedClassesd",
     "CTPreprocessingd",
+    "MaskUnannotatedd",
     "RandBlockMaskd",
+    "RandCropByKnownLabeld",
     "RandLeftRightFlipd",
     "RandTwoViewsd",
     "RestoreLabelsd",

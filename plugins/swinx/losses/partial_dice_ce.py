@@ -74,7 +74,7 @@ class PartialDiceCELoss(nn.Module):
 
         Raises:
             ValueError: If shapes do not fit together. On a CPU also if a label is neither in 0..K - 1 nor unknown;
-                a GPU, which would have to be waited for, reports an index out of bounds.
+                on a GPU such an index ends the process with an assertion of CUDA.
         """
         scores = _plain(logits)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))

@@ -18,6 +18,8 @@ def merge_unannotated_logits(logits: Tensor, class_weights: Tensor) -> Tensor:
     with the unannotated classes :math:`U` of the case; the logits of the others stay as they are. Where all classes
     are annotated the result equals ``logits``, bit by bit, and so does the gradient.
 
+    The time goes with the number of classes that are unannotated in any case; to know them, a GPU is waited for.
+
     Reference:
         Shi et al., "Marginal loss and exclusion loss for partially supervised multi-organ segmentation", Medical
         Image Analysis 70 (2021), https://arxiv.org/abs/2007.03868.
@@ -27,17 +29,22 @@ def merge_unannotated_logits(logits: Tensor, class_weights: Tensor) -> Tensor:
         class_weights: ``(B, K)``; 0 marks an unannotated class. Background is never merged.
 
     Returns:
-        A new tensor of the same shape, dtype and device; minus infinity for unannotated classes.
+        A tensor of the same shape, dtype and device, minus infinity for unannotated classes; ``logits`` itself if
+        there are none.
 
     Examples:
         >>> logits = torch.tensor([[0.1, 0.2, 0.7]]).log()
         >>> merge_unannotated_logits(logits, torch.tensor([[1.0, 0.0, 1.0]])).exp()
         tensor([[0.3000, 0.0000, 0.7000]])
     """
-    hidden = (class_weights[:, 1:] == 0).reshape(len(logits), -1, *[1] * (logits.ndim - 2))
-    pooled = torch.cat([logits[:, :1], logits[:, 1:].masked_fill(~hidden, -torch.inf)], dim=1)
-    background = pooled.logsumexp(dim=1, keepdim=True)
-    return torch.cat([background, logits[:, 1:].masked_fill(hidden, -torch.inf)], dim=1)
+    hidden = class_weights[:, 1:] == 0
+    ids = 1 + hidden.any(dim=0).nonzero().flatten()
+    if not len(ids):
+        return logits
+    spread = (len(logits), -1, *[1] * (logits.ndim - 2))
+    pooled = logits[:, ids].masked_fill(~hidden[:, ids - 1].view(spread), -torch.inf)
+    background = torch.cat([logits[:, :1], pooled], dim=1).logsumexp(dim=1, keepdim=True)
+    return torch.cat([background, logits[:, 1:].masked_fill(hidden.view(spread), -torch.inf)], dim=1)
 
 
 def merge_unannotated_labels(label: Tensor, class_weights: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ __all__ = [
     "NUM_CLASSES",
     "ORGANS",
     "TOTALSEGMENTATOR_TO_FLARE",
+    "UNKNOWN",
     "FlareLabel",
     "class_name",
 ]
@@ -57,6 +58,9 @@ def class_name(label: int) -> str:
 
 NUM_CLASSES = len(FlareLabel)
 """Background, 13 organs and tumour."""
+
+UNKNOWN = 255
+"""Value of voxels in a label map whose class nobody knows; they count for nothing."""
 
 CLASS_NAMES: tuple[str, ...] = tuple(class_name(label) for label in FlareLabel)
 """Names in class order; the index is the class id."""

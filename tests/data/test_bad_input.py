@@ -106,7 +106,7 @@ BAD_IMAGES = {
 
 BAD_LABELS = {
     "id-15": (lambda path: save(path, drawn(1, 15)), "ids outside 0..14: 15"),
-    "id-255": (lambda path: save(path, drawn(255)), "ids outside 0..14: 255"),
+    "id-254": (lambda path: save(path, drawn(254)), "ids outside 0..14: 254"),
     "negative-id": (lambda path: save(path, drawn(-1, 3, dtype=np.int16)), "ids outside 0..14: -1"),
     "huge-id": (lambda path: save(path, drawn(2**24 + 1, dtype=np.int32)), "16777217"),
     "fraction": (lambda path: save(path, drawn(0.5, dtype=np.float32)), "not integers: 0.5"),

@@ -119,6 +119,18 @@ def test_a_drawn_class_that_is_not_listed_as_annotated_is_a_note(flare):
     assert "classes [14] are drawn but not listed" in report.notes[0].finding
 
 
+def test_unknown_voxels_are_a_note_and_no_class_that_is_missing_from_the_list(flare):
+    label = drawn(1, 14)
+    label[-1] = 255
+    save(flare / "labelsTr2200/a.nii.gz", label)
+    entry = {"image": "imagesTr2200/a_0000.nii.gz", "label": "labelsTr2200/a.nii.gz", "annotated": [1], "pseudo": [14]}
+    (flare / "list.json").write_text(json.dumps({"training": [entry]}))
+    report = check_data(flare / "list.json")
+    assert report.ok
+    (note,) = report.notes
+    assert f"{100 / len(label):.3g} % of the voxels are 255" in note.finding
+
+
 def test_a_scan_in_training_and_validation_is_a_note(flare):
     entry = {"image": "imagesTr2200/a_0000.nii.gz", "label": "labelsTr2200/a.nii.gz"}
     (flare / "list.json").write_text(json.dumps({"training": [entry], "validation": [entry]}))

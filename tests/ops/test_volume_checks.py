@@ -101,6 +101,26 @@ def test_an_empty_label_is_refused_unless_allowed():
     assert find_label_faults(empty, allow_empty=True) == []
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_unknown_voxels_are_refused_unless_allowed(dtype):
+    partial = label(dtype)
+    partial[0, 0, 0] = 255
+    assert find_label_faults(partial) == ["label ids outside 0..14: 255"]
+    assert find_label_faults(partial, allow_unknown=True) == []
+
+
+def test_a_label_of_unknown_voxels_and_background_is_empty():
+    nothing = np.zeros((4, 4, 4), np.uint8)
+    nothing[1] = 255
+    assert find_label_faults(nothing, allow_unknown=True) == ["empty label: every voxel is background or unknown"]
+
+
+def test_other_ids_are_refused_where_unknown_voxels_are_allowed():
+    strange = label(np.int16)
+    strange[0, 0, :3] = 254, 255, 256
+    assert find_label_faults(strange, allow_unknown=True) == ["label ids outside 0..14: 254, 256"]
+
+
 def test_ten_of_many_ids_are_shown():
     strange = np.arange(15, 15 + 64).reshape(4, 4, 4)
     assert find_label_faults(strange)[0].endswith("24 and 54 more")

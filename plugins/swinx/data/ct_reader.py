@@ -37,15 +37,17 @@ class CTReader(ImageReader):
 
     Args:
         kind: ``"image"``, or ``"label"`` to have class ids checked too.
-        allow_empty: Accept a label map that is background everywhere.
+        allow_empty: Accept a label map without a voxel of any class.
+        allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
     """
 
-    def __init__(self, kind: VolumeKind = "image", allow_empty: bool = False) -> None:
+    def __init__(self, kind: VolumeKind = "image", allow_empty: bool = False, allow_unknown: bool = False) -> None:
         super().__init__()
         if kind not in ("image", "label"):
             raise ValueError(f"kind is 'image' or 'label', not {kind!r}")
         self.kind: VolumeKind = kind
         self.allow_empty = allow_empty
+        self.allow_unknown = allow_unknown
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Say whether every name has a known extension or none, as DICOM folders have."""
@@ -69,7 +71,7 @@ class CTReader(ImageReader):
         path, *others = img
         if others:
             raise CaseError(path, f"{len(img)} files given as one case; give one volume per case")
-        volume = read_volume(path, self.kind, self.allow_empty)
+        volume = read_volume(path, self.kind, self.allow_empty, self.allow_unknown)
         for note in volume.notes:
             _warn_once(path, note)
         return self._lay_out(volume.array), {

@@ -9,8 +9,8 @@
 
 Paths are relative to the folder of the list, and lie in it or in one of the folders under ``roots`` (relative to the
 data directory, too), such as that of the scans where the list stands with refined labels. ``annotated`` are the class
-ids whose annotation is complete
-in the case; without it nobody recorded them.
+ids whose annotation is complete in the case; without it nobody recorded them. ``pseudo``, if there is one, are the
+class ids whose labels a network made.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ SECTIONS = ("training", "validation", "unlabeled", "testing")
 
 _SHOWN = 10
 _FILE_KEYS = ("image", "label")
+_CLASS_KEYS = ("annotated", "pseudo")
 
 
 @dataclass(frozen=True)
@@ -209,12 +210,15 @@ def _check_entry(
         item["case"] = case_name(item["image"])
     if "case" in item and not _is_plain_name(item["case"]):
         reasons.append(("", f"case {item['case']!r} cannot name an output file"))
-    if "annotated" in entry and (reason := _annotated_fault(entry["annotated"])):
-        reasons.append(("", reason))
+    for key in _CLASS_KEYS:
+        if key in entry and (reason := _class_ids_fault(key, entry[key])):
+            reasons.append(("", reason))
     return item, reasons
 
 
-def _check_path(key: str, value: Any, roots: Sequence[Path], must_exist: bool) -> tuple[str | None, list[tuple[str, str]]]:
+def _check_path(
+    key: str, value: Any, roots: Sequence[Path], must_exist: bool
+) -> tuple[str | None, list[tuple[str, str]]]:
     if not isinstance(value, str) or not value:
         return None, [("", f"{key} is {value!r}, not a path")]
     place = absolute_path(roots[0] / Path(value).expanduser())
@@ -230,17 +234,15 @@ def _is_plain_name(case: Any) -> bool:
     return isinstance(case, str) and case not in ("", ".", "..") and not set(case) & set("/\\\0")
 
 
-def _annotated_fault(annotated: Any) -> str | None:
-    ids = annotated if isinstance(annotated, list) else [annotated]
-    bad = [value for value in ids if type(value) is not int or not 1 <= value < NUM_CLASSES]
-    if bad or not isinstance(annotated, list):
-        return f"annotated is {annotated!r}; give a list of class ids in 1..{NUM_CLASSES - 1}"
+def _class_ids_fault(key: str, value: Any) -> str | None:
+    ids = value if isinstance(value, list) else [value]
+    bad = [number for number in ids if type(number) is not int or not 1 <= number < NUM_CLASSES]
+    if bad or not isinstance(value, list):
+        return f"{key} is {value!r}; give a list of class ids in 1..{NUM_CLASSES - 1}"
     return None
 
 
-def _relative(
-    entry: Mapping[str, Any], places: Sequence[Path], path: str | os.PathLike[str]
-) -> dict[str, Any]:
+def _relative(entry: Mapping[str, Any], places: Sequence[Path], path: str | os.PathLike[str]) -> dict[str, Any]:
     written = dict(entry)
     for key in _FILE_KEYS:
         if key in written:

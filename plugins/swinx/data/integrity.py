@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.case_files import name_scans
@@ -17,6 +18,7 @@ from swinx.data.data_list import data_list_sections, scan_data_list
 from swinx.data.flare import flare_sections, is_flare_layout
 from swinx.data.volume_files import Volume, VolumeKind, read_volume
 from swinx.errors import CaseError, DataListError
+from swinx.labels import UNKNOWN
 from swinx.ops.grids import compare_grids
 from swinx.ops.volume_checks import find_image_notes, label_values
 
@@ -111,7 +113,7 @@ def _check_case(item: dict[str, Any]) -> list[Finding]:
         findings += [Finding("note", item["case"], item["image"], note) for note in find_image_notes(image.array)]
     label = _read(item, "label", findings) if "label" in item else None
     if label is not None:
-        findings += _check_annotated(item, label)
+        findings += _check_values(item, label)
     if image is not None and label is not None:
         faults, notes = compare_grids(image.affine, image.array.shape, label.affine, label.array.shape)
         findings += [Finding("fault", item["case"], item["label"], text) for text in faults]
@@ -121,7 +123,7 @@ def _check_case(item: dict[str, Any]) -> list[Finding]:
 
 def _read(item: dict[str, Any], kind: VolumeKind, findings: list[Finding]) -> Volume | None:
     try:
-        volume = read_volume(item[kind], kind)
+        volume = read_volume(item[kind], kind, allow_unknown=True)
     except CaseError as error:
         findings.append(Finding("fault", item["case"], error.path, error.reason))
         return None
@@ -142,11 +144,13 @@ def _archive_fault(path: Path) -> str | None:
     return None
 
 
-def _check_annotated(item: dict[str, Any], label: Volume) -> list[Finding]:
-    if "annotated" not in item:
-        return []
-    drawn = {int(value) for value in label_values(label.array)} - {0}
-    if unlisted := sorted(drawn - set(item["annotated"])):
-        text = f"classes {unlisted} are drawn but not listed as annotated"
-        return [Finding("note", item["case"], item["label"], text)]
-    return []
+def _check_values(item: dict[str, Any], label: Volume) -> list[Finding]:
+    texts = []
+    found = {int(value) for value in label_values(label.array)}
+    if UNKNOWN in found:
+        share = 100 * np.count_nonzero(label.array == UNKNOWN) / label.array.size
+        texts.append(f"{share:.3g} % of the voxels are {UNKNOWN}, unknown; the training ignores them")
+    drawn = found - {0, UNKNOWN}
+    if "annotated" in item and (unlisted := sorted(drawn - {*item["annotated"], *item.get("pseudo", [])})):
+        texts.append(f"classes {unlisted} are drawn but not listed as annotated")
+    return [Finding("note", item["case"], item["label"], text) for text in texts]

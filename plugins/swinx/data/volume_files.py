@@ -51,6 +51,7 @@ def read_volume(
     path: str | os.PathLike[str],
     kind: VolumeKind = "image",
     allow_empty: bool = False,
+    allow_unknown: bool = False,
     num_classes: int = NUM_CLASSES,
 ) -> Volume:
     """Read and check one volume.
@@ -59,7 +60,8 @@ def read_volume(
         path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha`` or ``.mhd`` file, a folder with one DICOM
             series, or one slice of a series. Of several series in a folder the longest is read.
         kind: ``"label"`` also checks the class ids.
-        allow_empty: Accept a label map that is background everywhere.
+        allow_empty: Accept a label map without a voxel of any class.
+        allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
         num_classes: A label map may hold the ids 0..``num_classes`` - 1; raise it for maps of other tools.
 
     Returns:
@@ -79,7 +81,7 @@ def read_volume(
         raise CaseError(path, f"damaged, or not a {_format_name(place)}: {_one_line(error)}") from error
     faults = check_affine(volume.affine, volume.array.shape)
     if kind == "label":
-        faults += find_label_faults(volume.array, num_classes, allow_empty)
+        faults += find_label_faults(volume.array, num_classes, allow_empty, allow_unknown)
     else:
         faults += find_image_faults(volume.array)
     _refuse(place, faults)

@@ -199,9 +199,7 @@ class Agreement:
         return Fusion(label, provenance(label, truth), _known(annotated, taken))
 
 
-def _claims(
-    pseudo: LabelMap, annotated: Collection[int], pseudo_classes: Collection[int]
-) -> tuple[set[int], LabelMap]:
+def _claims(pseudo: LabelMap, annotated: Collection[int], pseudo_classes: Collection[int]) -> tuple[set[int], LabelMap]:
     """Return the classes left to the teacher, and its label map of these alone."""
     taken = set(map(int, pseudo_classes)) - set(map(int, annotated))
     return taken, restrict_classes(pseudo, taken)

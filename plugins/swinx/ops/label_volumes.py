@@ -29,9 +29,7 @@ def volumes_ml(labels: NDArray[np.uint8], affine: ArrayLike) -> dict[int, float]
     return {int(value): round(float(counts[value]), 4) for value in np.flatnonzero(counts) if value}
 
 
-def conflicts_ml(
-    truth: NDArray[np.uint8], pseudo: NDArray[np.uint8], affine: ArrayLike
-) -> dict[int, dict[int, float]]:
+def conflicts_ml(truth: NDArray[np.uint8], pseudo: NDArray[np.uint8], affine: ArrayLike) -> dict[int, dict[int, float]]:
     """Return how truth and pseudo label meet, in ml: drawn class -> pseudo class -> volume.
 
     Pairs of two backgrounds, and pairs that do not occur, are left out.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["left_right_axis", "swap_labels"]
+__all__ = ["left_right_axis", "swap_entries", "swap_labels"]
 
 
 def swap_labels(labels: Tensor, pairs: Iterable[tuple[int, int]]) -> Tensor:
@@ -31,6 +31,27 @@ def swap_labels(labels: Tensor, pairs: Iterable[tuple[int, int]]) -> Tensor:
     for first, second in pairs:
         result[labels == int(first)] = int(second)
         result[labels == int(second)] = int(first)
+    return result
+
+
+def swap_entries(values: Tensor, pairs: Iterable[tuple[int, int]]) -> Tensor:
+    """Exchange the entries of each pair of classes, where :func:`swap_labels` exchanges the classes of voxels.
+
+    Args:
+        values: One value per class, ``(..., K)``.
+        pairs: Pairs of class ids below ``K``, each id in at most one pair.
+
+    Returns:
+        A new tensor with the shape, dtype and device of ``values``.
+
+    Examples:
+        >>> import torch
+        >>> swap_entries(torch.tensor([1.0, 0.5, 0.0]), [(1, 2)]).tolist()
+        [1.0, 0.0, 0.5]
+    """
+    result = values.clone()
+    for first, second in pairs:
+        result[..., int(first)], result[..., int(second)] = values[..., int(second)], values[..., int(first)]
     return result
 
 

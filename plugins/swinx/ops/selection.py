@@ -47,7 +47,7 @@ PLAUSIBLE_ML: Mapping[int, tuple[float, float]] = MappingProxyType(
         FlareLabel.LEFT_KIDNEY: (20.0, 800.0),
     }
 )
-"""Wide bounds, a rule of thumb for adults and not from a study: outside them a segmentation has almost surely failed."""
+"""Wide bounds, a rule of thumb for adults and not from a study: outside, a segmentation has almost surely failed."""
 
 
 class Verdict(NamedTuple):
@@ -177,7 +177,9 @@ class PlausibleVolume:
                 if ml and value in ranges and not ranges[value][0] <= ml <= ranges[value][1]
             }
             if bad:
-                words = [f"{class_name(v)} {ml:.1f} ml, not {ranges[v][0]:g}..{ranges[v][1]:g}" for v, ml in bad.items()]
+                words = [
+                    f"{class_name(v)} {ml:.1f} ml, not {ranges[v][0]:g}..{ranges[v][1]:g}" for v, ml in bad.items()
+                ]
                 verdicts[case] = Verdict(self.by == "case", tuple(sorted(bad)), "; ".join(words))
         return verdicts
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swinx.labels import NUM_CLASSES
+from swinx.labels import NUM_CLASSES, UNKNOWN
 from swinx.ops.grids import check_affine
 
 __all__ = ["find_image_faults", "find_image_notes", "find_label_faults", "find_shape_faults", "label_values"]
@@ -85,13 +85,16 @@ def find_image_notes(array: NDArray[Any]) -> list[str]:
     return []
 
 
-def find_label_faults(array: NDArray[Any], num_classes: int = NUM_CLASSES, allow_empty: bool = False) -> list[str]:
+def find_label_faults(
+    array: NDArray[Any], num_classes: int = NUM_CLASSES, allow_empty: bool = False, allow_unknown: bool = False
+) -> list[str]:
     """Return why a label map cannot be used; an empty list if it can.
 
     Args:
         array: Class ids, any shape and dtype.
         num_classes: Ids 0..``num_classes`` - 1 are allowed.
-        allow_empty: Accept a map that is background everywhere.
+        allow_empty: Accept a map without a voxel of any class.
+        allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN`; they are of no class.
 
     Returns:
         One sentence per fault: not 3D, RGB or complex, no voxels, single slice, NaN or infinite,
@@ -106,10 +109,12 @@ def find_label_faults(array: NDArray[Any], num_classes: int = NUM_CLASSES, allow
     whole = values == np.floor(values)
     if not whole.all():
         faults.append(f"label values that are not integers: {_first(values[~whole])}")
+    if allow_unknown:
+        whole, values = whole[values != UNKNOWN], values[values != UNKNOWN]
     if (strange := values[whole & ((values < 0) | (values >= num_classes))]).size:
         faults.append(f"label ids outside 0..{num_classes - 1}: {_first(strange)}")
     if not faults and not allow_empty and not values.any():
-        faults.append("empty label: every voxel is background")
+        faults.append(f"empty label: every voxel is background{' or unknown' if allow_unknown else ''}")
     return faults
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from swinx.transforms.annotated_classes import AnnotatedClassesd
 from swinx.transforms.block_mask import RandBlockMaskd
+from swinx.transforms.crop_known import RandCropByKnownLabeld
 from swinx.transforms.ct_preprocessing import CTPreprocessingd
+from swinx.transforms.mask_unannotated import MaskUnannotatedd
 from swinx.transforms.mirroring import RandLeftRightFlipd
 from swinx.transforms.refine_labels import RefineLabelsd
 from swinx.transforms.restore_labels import RestoreLabelsd
@@ -14,8 +17,11 @@ from swinx.transforms.save_refinement import SaveRefinementd
 from swinx.transforms.two_views import RandTwoViewsd
 
 __all__ = [
+    "AnnotatedClassesd",
     "CTPreprocessingd",
+    "MaskUnannotatedd",
     "RandBlockMaskd",
+    "RandCropByKnownLabeld",
     "RandLeftRightFlipd",
     "RandTwoViewsd",
     "RefineLabelsd",

@@ -11,7 +11,7 @@ from monai.transforms import Flip, MapTransform, RandomizableTransform
 from monai.utils import ensure_tuple
 
 from swinx.labels import LEFT_RIGHT_PAIRS
-from swinx.ops.mirroring import left_right_axis, swap_labels
+from swinx.ops.mirroring import left_right_axis, swap_entries, swap_labels
 
 __all__ = ["RandLeftRightFlipd"]
 
@@ -23,6 +23,9 @@ class RandLeftRightFlipd(RandomizableTransform, MapTransform):
     become left kidney, so that the network learns sides from position. The paper flips
     without swapping; ``swap_pairs=False`` does the same.
 
+    What is known about a class moves with it: where only the right kidney was annotated, only the left one is in
+    the mirrored scan.
+
     Args:
         keys: Volumes to mirror together, ``(C, X, Y, Z)``.
         label_keys: Those of ``keys`` that hold label maps.
@@ -30,6 +33,8 @@ class RandLeftRightFlipd(RandomizableTransform, MapTransform):
         swap_pairs: Exchange the classes of ``pairs`` in mirrored label maps.
         pairs: Pairs of class ids; by default right and left kidney and adrenal gland.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+        per_class_keys: Items with one value per class, ``(K,)``, such as the class weights of
+            :class:`swinx.transforms.AnnotatedClassesd`; exchanged where the classes are. Other items than ``keys``.
     """
 
     def __init__(
@@ -40,10 +45,12 @@ class RandLeftRightFlipd(RandomizableTransform, MapTransform):
         swap_pairs: bool = True,
         pairs: Sequence[tuple[int, int]] = LEFT_RIGHT_PAIRS,
         allow_missing_keys: bool = False,
+        per_class_keys: KeysCollection = (),
     ) -> None:
         MapTransform.__init__(self, keys, allow_missing_keys)
         RandomizableTransform.__init__(self, prob)
         self.label_keys = set(ensure_tuple(label_keys))
+        self.per_class_keys = tuple(ensure_tuple(per_class_keys))
         self.swap_pairs = swap_pairs
         self.pairs = tuple((int(a), int(b)) for a, b in pairs)
 
@@ -57,4 +64,7 @@ class RandLeftRightFlipd(RandomizableTransform, MapTransform):
             axis = left_right_axis(np.asarray(out[key].affine, dtype=np.float64)) if hasattr(out[key], "affine") else 0
             flipped = Flip(spatial_axis=axis)(out[key])
             out[key] = swap_labels(flipped, self.pairs) if self.swap_pairs and key in self.label_keys else flipped
+        for key in self.per_class_keys if self.swap_pairs else ():
+            if key in out or not self.allow_missing_keys:
+                out[key] = swap_entries(out[key], self.pairs)
         return out

@@ -1,8 +1,8 @@
 """Pretrainings that learn and pretrainings made to collapse, and what the health measures say of each.
 
-    .venv/bin/python benchmarks/collapse_trial.py      # five small runs, for two CPU cores: some minutes
+    .venv/bin/python benchmarks/collapse_trial.py      # six small runs, for two CPU cores: ten minutes
 
-runs the pretraining bundle's own command on small phantoms, twice as it should be and three times broken on purpose,
+runs the pretraining bundle's own command on small phantoms, twice as it should be and four times broken on purpose,
 with the collapse detector switched off, and writes ``benchmarks/results/collapse_trial_seed<n>_<machine>.json``: for
 every quantity that the detector judges, its range over all epochs of the runs that learn, and over the last five
 epochs of the broken ones. The detector's minima are chosen between the two.
@@ -36,15 +36,14 @@ KNOBS: dict[str, Any] = {
     "region_size": [40, 40, 40],
     "pixdim": [5.0, 5.0, 5.0],
     "out_dim": 64,
-    "hidden_dim": 64,
-    "bottleneck_dim": 16,
+    "hidden_dim": 128,
+    "bottleneck_dim": 32,
     "scans_per_batch": 8,
     "max_epochs": 16,
     "warmup_epochs": 1,
-    "learning_rate": 1e-3,
+    "learning_rate": 3e-4,
     "teacher_momentum": 0.99,
-    "temperature_ramp_epochs": 8,
-    "patch_temperature_delay_epochs": 0,
+    "final_teacher_temperature": 0.04,
     "cache_rate": 1.0,
     "num_workers": 0,
     "picture_interval": 0,
@@ -59,7 +58,8 @@ LEARNING: dict[str, dict[str, Any]] = {
 BROKEN: dict[str, dict[str, Any]] = {
     "centres_rest": LEARNING["weights_of_1"] | {"centre_momentum": 1 - 1e-9},
     "teacher_temperature_1": LEARNING["weights_of_1"] | {"teacher_temperature": 1.0, "final_teacher_temperature": 1.0},
-    "rate_50_times": LEARNING["weights_of_1"] | {"learning_rate": 0.05, "max_gradient_norm": 1e9},
+    "rate_3_times": LEARNING["weights_of_1"] | {"learning_rate": 1e-3},
+    "rate_150_times": LEARNING["weights_of_1"] | {"learning_rate": 0.05, "max_gradient_norm": 1e9},
 }
 QUANTITIES = (
     "patch_entropy_of_mean",

@@ -5,7 +5,7 @@
 
 makes phantom scans, pretrains on those without labels by the bundle's own command, reconstructs the validation scans,
 which it never saw, probes the frozen encoder against random ones, and writes
-``benchmarks/results/pretraining_trial_<setting>_seed<n>_<machine>.json``. A run that was cut off goes on where it was.
+``benchmarks/results/pretraining_trial_<setting>_<n>_epochs_seed<n>_<machine>.json``. A run that was cut off goes on.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
     training = (FULL_TRAINING if given.full else SMALL_TRAINING) | (
         {"max_epochs": given.epochs} if given.epochs else {}
     )
-    work = given.work / f"{'full' if given.full else 'small'}_{given.seed}"
+    work = given.work / f"{'full' if given.full else 'small'}_{training['max_epochs']}_{given.seed}"
     write_synthetic_cohort(given.work / "cohort", **COHORT)
     common = network | {"dataset_dir": given.work / "cohort", "checkpoint": work / "model.pt", "seed": given.seed}
     run_bundle("training", [f"{CONFIGS}/train.json"], common | training | {"output_dir": work / "pretrain"})
@@ -81,8 +81,8 @@ def main() -> None:
         "settings": network | training | {"seed": given.seed},
         **summary(work),
     }
-    setting = "full" if given.full else "small"
-    write_record(given.out, f"pretraining_trial_{setting}_seed{given.seed}", content)
+    name = f"pretraining_trial_{'full' if given.full else 'small'}_{training['max_epochs']}_epochs_seed{given.seed}"
+    write_record(given.out, name, content)
     print(json.dumps({key: content[key] for key in ("cost", "reconstruction", "health", "probe")}, indent=2))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mlflow.tracking import MlflowClient
 
 from support.bundles import (
     PRETRAINING,
@@ -68,6 +69,20 @@ def test_it_leaves_model_tables_pictures_and_log(pretrained):
     pictures = sorted(path.name for path in (out / "reconstructions").iterdir())
     assert pictures == ["epoch_0002.png", "epoch_0003.png"]
     assert "Epoch" in (out / "training.log").read_text()
+
+
+def test_the_tracker_has_the_health_of_every_epoch_and_the_loss_of_every_step(cohort, tmp_path):
+    more = {"tracking": "mlflow", "max_epochs": 2, "picture_interval": 0}
+    finished = run_bundle("training", "train", configs=PRETRAINING, **(knobs(tmp_path, cohort) | more))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    (database,) = tmp_path.rglob("*.db")
+    client = MlflowClient(tracking_uri=f"sqlite:///{database}")
+    (run_of_it,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    history = pd.read_csv(tmp_path / "out" / "history.csv")
+    for name in ("patch_information", "image_entropy_of_mean", "patch_centre_norm", "patch_agreement", "rankme"):
+        logged = [metric.value for metric in client.get_metric_history(run_of_it.info.run_id, name)]
+        assert logged == pytest.approx(history[name].tolist()), name
+    assert len(client.get_metric_history(run_of_it.info.run_id, "train_loss")) == 8
 
 
 def test_momentum_and_rate_follow_their_schedules_over_the_whole_run(pretrained):

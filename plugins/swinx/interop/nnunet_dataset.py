@@ -51,7 +51,7 @@ def select_complete_cases(items: Sequence[Case], classes: Sequence[int]) -> tupl
 
 
 def write_nnunet_dataset(folder: Path, items: Sequence[Case], classes: Sequence[int]) -> dict[str, str]:
-    """Write ``imagesTr``, ``labelsTr`` and ``dataset.json``.
+    """Write ``imagesTr``, ``labelsTr`` and ``dataset.json`` in place of former ones.
 
     Images that are ``.nii.gz`` already are hard-linked, or copied where that is not possible; others are converted.
     nnU-Net wants consecutive ids: the classes get 1, 2, ... in ascending order of their FLARE ids, under their FLARE
@@ -71,6 +71,8 @@ def write_nnunet_dataset(folder: Path, items: Sequence[Case], classes: Sequence[
     """
     order = sorted(classes)
     ids = {index: order.index(index) + 1 if index in order else 0 for index in range(NUM_CLASSES)}
+    for name in ("imagesTr", "labelsTr"):
+        shutil.rmtree(folder / name, ignore_errors=True)  # nnU-Net takes every file in them for a case
     left_out = {}
     for item in items:
         try:

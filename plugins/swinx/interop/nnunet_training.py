@@ -25,6 +25,8 @@ __all__ = ["train_nnunet"]
 _logger = logging.getLogger(__name__)
 
 _NAME = "FLARE"
+# Processes that this one starts would import a main module again; with "-c" there is none.
+_PROGRAM = "import sys; from swinx.interop.nnunet_worker import main; main(sys.argv[1])"
 _MIN_CASES = 5  # nnU-Net makes five folds
 _SHOWN_LINES = 15
 _PLANS_OF = {
@@ -188,7 +190,7 @@ def _run(root: Path, name: str, job: dict[str, Any]) -> None:
     _logger.info("nnU-Net: %s; output in %s", name, log)
     with log.open("w", encoding="utf-8") as stream:
         finished = subprocess.run(
-            [sys.executable, "-m", "swinx.interop.nnunet_worker", str(job_file)],
+            [sys.executable, "-c", _PROGRAM, str(job_file)],
             env=_environment(root, job),
             stdin=subprocess.DEVNULL,
             stdout=stream,

@@ -1,14 +1,13 @@
-"""One step of an nnU-Net training, as a process of its own: ``python -m swinx.interop.nnunet_worker job.json``.
+"""One step of an nnU-Net training, in a process of its own, which :func:`swinx.interop.train_nnunet` starts.
 
-nnU-Net takes its folders from the environment and starts processes that import the main module anew; both call for a
-program that does nothing else. :func:`swinx.interop.train_nnunet` writes the jobs and starts it.
+nnU-Net takes its folders from the environment, and starts further processes that import the caller's program anew;
+both call for a program that does nothing else.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,11 @@ def plan(job: dict[str, Any]) -> None:
     )
     if name != job["plans"]:
         raise SystemExit(f"planner {job['planner']} names its plans {name}; expected {job['plans']}")
-    _narrow(Path(job["preprocessed"]) / f"{name}.json", job["configuration"], job["feature_divisor"])
+    plans = Path(job["preprocessed"]) / f"{name}.json"
+    planned = json.loads(plans.read_text(encoding="utf-8"))["configurations"]
+    if job["configuration"] not in planned:
+        raise SystemExit(f"configuration {job['configuration']!r} is not among those planned: {', '.join(planned)}")
+    _narrow(plans, job["configuration"], job["feature_divisor"])
     preprocess([dataset_id], name, (job["configuration"],), (processes,), show_progress_bar=False)
 
 
@@ -65,9 +68,9 @@ def validate(job: dict[str, Any]) -> None:
     trainer.perform_actual_validation()
 
 
-def main(arguments: list[str]) -> None:
-    """Do the job in the JSON file that is the only argument."""
-    job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+def main(job_file: str) -> None:
+    """Do the job that a JSON file describes."""
+    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     # The environment makes torch refuse pickled code; what nnU-Net's checkpoints hold besides tensors is harmless.
     torch.serialization.add_safe_globals(nnunet_scalars())
     {"plan": plan, "train": train, "validate": validate}[job["step"]](job)
@@ -105,7 +108,3 @@ def _set_damaged_aside(folder: Path) -> None:
         except Exception as error:  # truncated bytes raise almost anything
             print(f"{path} is damaged ({error}); going on from an earlier one")
             path.replace(path.with_suffix(".damaged"))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

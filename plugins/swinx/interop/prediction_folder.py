@@ -22,7 +22,7 @@ from swinx.ops.relabelling import relabel, unknown_ids
 __all__ = ["MAX_OVERHANG_VOXELS", "PredictionFolderTeacher"]
 
 MAX_OVERHANG_VOXELS = 1.0
-"""A scan may reach beyond its prediction by this many of the prediction's voxels: what rounding of sizes causes."""
+"""Centres of a scan's voxels may lie this many voxels of the prediction outside it: what rounding of sizes causes."""
 
 _MAX_FOREIGN_ID = 65535
 
@@ -31,8 +31,8 @@ class PredictionFolderTeacher:
     """A folder with one predicted label map for each case, ``<case>.nii.gz`` or another kind of volume.
 
     A prediction on another grid than its scan is carried over to the nearest voxel by world coordinates, and a note
-    says so. If the scan reaches beyond the prediction by more than :data:`MAX_OVERHANG_VOXELS`, nobody knows what is
-    there, and the case is refused: calling it background would be a guess.
+    says so. If voxels of the scan lie farther outside the prediction than :data:`MAX_OVERHANG_VOXELS`, nobody knows
+    what they are, and the case is refused: calling them background would be a guess.
 
     Args:
         folder: Folder of the files; subfolders are not searched.

@@ -19,10 +19,10 @@ __all__ = ["overhang_voxels", "transfer_labels"]
 def overhang_voxels(
     source_affine: ArrayLike, source_shape: Sequence[int], target_affine: ArrayLike, target_shape: Sequence[int]
 ) -> float:
-    """Return how far a target grid reaches beyond a source grid, in voxels of the source.
+    """Return how far the voxels of a target grid lie outside a source grid, in voxels of the source.
 
-    A grid ends at the outer faces of its outermost voxels. Because both grids are boxes, the corner of the target
-    that lies farthest out decides.
+    A voxel counts by its centre; the source ends at the outer faces of its outermost voxels. Because both grids are
+    boxes, the corner of the target that lies farthest out decides.
 
     Args:
         source_affine: Voxel to world matrix of the grid that is read, ``(4, 4)``, mm.
@@ -31,14 +31,14 @@ def overhang_voxels(
         target_shape: Its shape.
 
     Returns:
-        The overhang along the source axis where it is largest; 0 if the source covers the target.
+        The overhang along the source axis where it is largest; 0 if every target voxel lies in a source voxel.
 
     Examples:
         >>> overhang_voxels(np.eye(4), (10, 10, 10), np.eye(4), (10, 10, 14))
-        4.0
+        3.5
     """
     to_source = _to_source(source_affine, target_affine)
-    corners = np.array(list(itertools.product(*[(-0.5, side - 0.5) for side in target_shape])))
+    corners = np.array(list(itertools.product(*[(0, side - 1) for side in target_shape])), dtype=np.float64)
     reached = corners @ to_source[:3, :3].T + to_source[:3, 3]
     below = -0.5 - reached
     above = reached - (np.asarray(source_shape, dtype=np.float64) - 0.5)

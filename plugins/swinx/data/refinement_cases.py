@@ -16,6 +16,7 @@ from swinx.data.annotated_manifest import load_annotated_manifest, look_up_annot
 from swinx.data.data_list import data_list_sections, load_data_list
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
+from swinx.labels import UNKNOWN
 from swinx.ops.volume_checks import label_values
 
 __all__ = ["file_sha256", "is_refined", "load_refinement_cases", "pending_cases", "record_path"]
@@ -144,7 +145,8 @@ def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]], 
     if "annotated" in item and not infer:
         return {**known, "annotated": sorted(set(item["annotated"])), "annotated_source": "data list"}
     try:
-        values = label_values(read_volume(item["label"], kind="label", allow_empty=True).array)
+        volume = read_volume(item["label"], kind="label", allow_empty=True, allow_unknown=True)
     except CaseError:
-        values = []
-    return {**known, "annotated": [int(value) for value in values if value], "annotated_source": "inferred"}
+        return {**known, "annotated": [], "annotated_source": "inferred"}
+    found = [int(value) for value in label_values(volume.array) if value not in (0, UNKNOWN)]
+    return {**known, "annotated": found, "annotated_source": "inferred"}

@@ -54,7 +54,7 @@ class RefinementRecords:
 
     def _begin(self, engine: Workflow) -> None:
         self.done, self.failed = [], []
-        items: Sequence[Mapping[str, Any]] = engine.data_loader.dataset.data
+        items: Sequence[Mapping[str, Any]] = getattr(getattr(engine.data_loader, "dataset", None), "data", ())
         self._items = {item["case"]: item for item in items}
 
     def _end_case(self, engine: Workflow) -> None:

@@ -14,7 +14,15 @@ from swinx.data.flare import flare_data_list
 from swinx.data.integrity import check_data
 from swinx.data.phantom import Phantom, make_phantom
 from swinx.data.probe_cases import load_probe_cases
-from swinx.data.refinement_cases import file_sha256, is_refined, load_refinement_cases, pending_cases
+from swinx.data.refined_list import RefinedData, assemble_refined
+from swinx.data.refinement_cases import (
+    file_sha256,
+    is_refined,
+    load_refinement_cases,
+    pending_cases,
+    refinement_case,
+)
+from swinx.data.refinement_settings import RefinementSettings, refinement_settings
 from swinx.data.synthetic import write_synthetic_cohort
 from swinx.data.volume_files import Volume, read_volume
 
@@ -24,7 +32,10 @@ __all__ = [
     "CheckReport",
     "Finding",
     "Phantom",
+    "RefinedData",
+    "RefinementSettings",
     "Volume",
+    "assemble_refined",
     "case_name",
     "check_data",
     "collate_case",
@@ -40,6 +51,8 @@ __all__ = [
     "make_phantom",
     "pending_cases",
     "read_volume",
+    "refinement_case",
+    "refinement_settings",
     "write_data_list",
     "write_demo_cohort",
     "write_synthetic_cohort",

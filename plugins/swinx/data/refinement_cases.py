@@ -14,15 +14,17 @@ from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.annotated_manifest import load_annotated_manifest, look_up_annotated
 from swinx.data.data_list import data_list_sections, load_data_list
+from swinx.data.file_kinds import absolute_path, case_name
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
-from swinx.labels import UNKNOWN
+from swinx.labels import NUM_CLASSES, UNKNOWN
 from swinx.ops.volume_checks import label_values
 
-__all__ = ["file_sha256", "is_refined", "load_refinement_cases", "pending_cases", "record_path"]
+__all__ = ["file_sha256", "is_refined", "load_refinement_cases", "pending_cases", "record_path", "refinement_case"]
 
 _SECTIONS = ("training", "unlabeled")
 _CHUNK = 1 << 20
+_ENDS = (".nii.gz", "_source.nii.gz", "_selected.nii.gz")
 
 
 def load_refinement_cases(
@@ -63,8 +65,37 @@ def load_refinement_cases(
         raise DataListError(f"{data_list}: no cases in {', '.join(sections)}; it has {', '.join(present) or 'nothing'}")
     if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
         raise DataListError(f"{data_list}: case {twice[0]!r} is in two of the sections {', '.join(sections)}")
+    _check_names(items, data_list)
     look = partial(_with_annotated, manifest=manifest, infer=infer)
     return list(thread_map(look, items, max_workers=workers, desc="annotated classes", unit="case", leave=False))
+
+
+def refinement_case(
+    image: str | os.PathLike[str],
+    label: str | os.PathLike[str] | None = None,
+    annotated: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Return one case as :func:`load_refinement_cases` lists it.
+
+    Args:
+        image: The scan.
+        label: Its partial truth, if there is one.
+        annotated: Class ids annotated in it; by default those that occur in the label.
+
+    Raises:
+        DataListError: If a file is missing, or an id is no class.
+    """
+    for place in (image, *([label] if label is not None else ())):
+        if not Path(place).expanduser().exists():
+            raise DataListError(f"{place}: no such file")
+    ids = None if annotated is None else [int(value) for value in annotated]
+    if ids is not None and not all(1 <= value < NUM_CLASSES for value in ids):
+        raise DataListError(f"annotated is {annotated!r}; give a list of class ids in 1..{NUM_CLASSES - 1}")
+    item: dict[str, Any] = {"case": case_name(image), "section": "given", "image": str(absolute_path(image))}
+    if label is not None:
+        item["label"] = str(absolute_path(label))
+    manifest = {} if ids is None else {item["case"]: sorted(set(ids))}
+    return _with_annotated(item, manifest, infer=ids is None)
 
 
 def pending_cases(
@@ -75,13 +106,23 @@ def pending_cases(
     Cases are dealt to processes in list order, before looking at what is done, so that processes which look at
     different times still share no case.
 
+    Refuses to write over a scan or a label.
+
     Args:
         items: All cases.
         output_dir: Folder of the refined labels.
         settings: Fingerprint of teacher, policy and filters.
         rank: Number of this process.
         world: Number of processes.
+
+    Raises:
+        DataListError: If a refined label would replace the scan or the label of a case.
     """
+    written = {(Path(output_dir) / f"{item['case']}{end}").resolve() for item in items for end in _ENDS}
+    for item in items:
+        for key in ("image", "label"):
+            if key in item and Path(item[key]).resolve() in written:
+                raise DataListError(f"{item[key]} would be overwritten by a refined label; choose another output_dir")
     return [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
 
 
@@ -123,6 +164,15 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
         while part := stream.read(_CHUNK):
             digest.update(part)
     return digest.hexdigest()
+
+
+def _check_names(items: Sequence[Mapping[str, Any]], data_list: str | os.PathLike[str]) -> None:
+    """Refuse two cases whose files would have one name."""
+    names = {item["case"] for item in items}
+    for name in sorted(names):
+        for end in ("_source", "_selected"):
+            if name + end in names:
+                raise DataListError(f"{data_list}: cases {name!r} and {name + end!r} would share a file; rename one")
 
 
 def _entries(

@@ -108,7 +108,21 @@ class RefinementRecords:
         """Return the failed cases of all processes, by name; every process must call it."""
         gathered: Any = idist.all_gather(json.dumps(self.failed))
         texts = [gathered] if isinstance(gathered, str) else gathered
-        return sorted((failure for text in texts for failure in json.loads(text)), key=lambda failure: failure["case"])
+        self.failed = sorted(
+            (failure for text in texts for failure in json.loads(text)), key=lambda failure: failure["case"]
+        )
+        return self.failed
+
+    def exit_if_failed(self) -> None:
+        """End the program with exit code 1 if a case failed.
+
+        Raises:
+            SystemExit: If so; the log names each case and why.
+        """
+        for failure in self.failed:
+            self.logger.error("failed: %s: %s", failure["case"], failure["reason"])
+        if self.failed:
+            raise SystemExit(1)
 
 
 _ENDS = (".nii.gz", "_source.nii.gz")

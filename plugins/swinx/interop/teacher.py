@@ -80,7 +80,7 @@ class TeacherNetwork(nn.Module):
 
     Its inferer is MONAI's ``SimpleInferer``, since a teacher brings its own. To tell it the case names of the data
     list, let ``PrepareBatchExtraInput(extra_keys={"case": "case"})`` be the evaluator's ``prepare_batch``; without
-    that a case is called as its file. Notes are logged, and stand in the metadata of the output under ``"notes"``.
+    that a case is called as its file. Notes are logged; notes and confidence stand in the metadata of the output.
 
     Args:
         teacher: The teacher.
@@ -111,7 +111,10 @@ class TeacherNetwork(nn.Module):
         prediction = self.teacher.predict(name, image)
         for note in prediction.notes:
             _logger.info("%s: %s: %s", self.teacher.name, name, note)
-        meta = {"filename_or_obj": image.meta.get("filename_or_obj", name), "notes": prediction.notes}
+        said = {"notes": prediction.notes, "confidence": prediction.confidence}
+        # One entry per scan of the batch, as collated metadata have it.
+        meta = {key: [value] for key, value in said.items()}
+        meta["filename_or_obj"] = [image.meta.get("filename_or_obj", name)]
         labels = MetaTensor(prediction.labels[None], affine=image.affine[None], meta=meta)
         labels.is_batch = True
         return labels

@@ -94,7 +94,7 @@ class RefineLabelsd(MapTransform):
         self._check_idempotence(case, fusion, filtered, annotated, affine)
         out[key] = MetaTensor(torch.from_numpy(fusion.label)[None], affine=pseudo.affine, meta={"case": case})
         out[self.source_key] = MetaTensor(torch.from_numpy(fusion.source)[None], affine=pseudo.affine)
-        out["notes"] = list(pseudo.meta.get("notes", ()))
+        out["notes"] = list(pseudo.meta.get("notes") or ())
         out[self.report_key] = {
             "annotated": annotated,
             "pseudo": [value for value in fusion.known if value not in annotated],
@@ -104,7 +104,7 @@ class RefineLabelsd(MapTransform):
             "conflicts_ml": {str(drawn): _as_text(row) for drawn, row in conflicts_ml(truth, raw[0], affine).items()},
             "filters": changes,
             "disagreement": round(disagreement(raw), 6) if len(raw) > 1 else None,
-            "confidence": pseudo.meta.get("confidence"),
+            "confidence": _mean(pseudo.meta.get("confidence")),
         }
         return out
 
@@ -160,6 +160,12 @@ def _as_labels(case: str, what: str, volume: NDArray[Any]) -> NDArray[np.uint8]:
     if strange := [int(value) for value in found if value > FlareLabel.TUMOR and value != UNKNOWN]:
         raise CaseError(case, f"{what} holds ids {strange}; class ids are 0..{NUM_CLASSES - 1}, and {UNKNOWN} unknown")
     return labels
+
+
+def _mean(values: Any) -> float | None:
+    """Return the mean of the confidences of several maps; None if there is none, or one without foreground."""
+    numbers = np.atleast_1d(np.asarray([] if values is None else values, dtype=np.float64))
+    return round(float(numbers.mean()), 6) if numbers.size and np.isfinite(numbers).all() else None
 
 
 def _as_text(volumes: Mapping[int, float]) -> dict[str, float]:

@@ -1,0 +1,220 @@
+"""The outcome of a refinement: a table of cases, a data list to train from, a manifest of what it was made of."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from swinx import __version__
+from swinx.data.data_list import data_list_sections, load_data_list, write_data_list
+from swinx.data.file_kinds import absolute_path
+from swinx.data.refinement_cases import is_refined, record_path
+from swinx.data.refinement_settings import RefinementSettings, describe
+from swinx.data.volume_files import read_volume
+from swinx.errors import DataListError
+from swinx.files import write_json, write_whole
+from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
+from swinx.nifti import write_nifti
+from swinx.ops.fusion import Fusion, drop_classes
+from swinx.ops.selection import SelectionRule, Verdict, select_cases
+
+__all__ = ["RefinedData", "assemble_refined"]
+
+_logger = logging.getLogger(__name__)
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class RefinedData:
+    """What :func:`assemble_refined` wrote.
+
+    Attributes:
+        data_list: The data list.
+        refined: Cases with a refined label.
+        selected: Those of them to train on.
+        text: A sentence or two for the terminal.
+    """
+
+    data_list: Path
+    refined: int
+    selected: int
+    text: str
+
+
+def assemble_refined(
+    items: Sequence[Mapping[str, Any]],
+    output_dir: str | os.PathLike[str],
+    source_list: str | os.PathLike[str],
+    settings: RefinementSettings,
+    rules: Sequence[SelectionRule] = (),
+    failures: Sequence[Mapping[str, str]] = (),
+    base_dir: str | os.PathLike[str] | None = None,
+) -> RefinedData:
+    """Select among the refined cases and write ``cases.csv``, ``datalist.json`` and ``manifest.json``.
+
+    The same cases, settings and rules make the same bytes. A selected case of which a rule drops classes gets a label
+    of its own, ``<case>_selected.nii.gz``, in which their pseudo voxels are 255.
+
+    Args:
+        items: All cases, as :func:`swinx.data.load_refinement_cases` lists them.
+        output_dir: Folder of the refined labels and their records.
+        source_list: The data list that the cases came from; its other sections are taken over.
+        settings: Of this refinement; cases with a record of other settings do not count as refined.
+        rules: Selection rules; without any, all refined cases of which something is known are selected.
+        failures: ``{"case", "reason"}`` of the cases that failed.
+        base_dir: Data directory of ``source_list``; by default its folder.
+
+    Raises:
+        ValueError: If a rule cannot judge the cases.
+        OSError: If a file cannot be written.
+    """
+    folder = absolute_path(output_dir)
+    why = {failure["case"]: failure["reason"] for failure in failures}
+    records = {}
+    for item in items:
+        if item["case"] not in why and is_refined(item, folder, settings.fingerprint):
+            records[item["case"]] = json.loads(record_path(folder, item["case"]).read_text(encoding="utf-8"))
+    verdicts = select_cases({case: record["refinement"] for case, record in records.items()}, rules)
+    verdicts = {case: _with_something_known(verdict, records[case]) for case, verdict in verdicts.items()}
+    labels = {case: _selected_label(folder, case, v, records[case]) for case, v in verdicts.items()}
+    training = [
+        _entry(item, folder, labels[item["case"]], records[item["case"]], verdicts[item["case"]].drop_classes)
+        for item in items
+        if item["case"] in records and not verdicts[item["case"]].drop_case
+    ]
+    _write_table(folder / "cases.csv", items, records, verdicts, why)
+    _write_list(folder / "datalist.json", training, items, source_list, base_dir)
+    hashes = {case: {key: record[key] for key in ("image", "label", "outputs")} for case, record in records.items()}
+    write_json(
+        folder / "manifest.json",
+        {
+            "swinx": __version__,
+            "settings": settings.content,
+            "fingerprint": settings.fingerprint,
+            "selection": [describe(rule) for rule in rules],
+            "selected": [entry["case"] for entry in training],
+            "failed": {case: why[case] for case in sorted(why)},
+            "cases": hashes,
+        },
+    )
+    text = (
+        f"{len(records)} of {len(items)} cases refined, {len(training)} selected for training: "
+        f"{folder / 'datalist.json'}"
+    )
+    return RefinedData(folder / "datalist.json", len(records), len(training), text)
+
+
+def _with_something_known(verdict: Verdict, record: Mapping[str, Any]) -> Verdict:
+    if set(record["refinement"]["known"]) - set(verdict.drop_classes):
+        return verdict
+    reasons = [verdict.reason, "no class is known in it"]
+    return Verdict(True, verdict.drop_classes, "; ".join(reason for reason in reasons if reason))
+
+
+def _selected_label(folder: Path, case: str, verdict: Verdict, record: Mapping[str, Any]) -> str:
+    """Return the file to train on; write or remove the case's ``_selected`` label as needed."""
+    name = f"{case}_selected.nii.gz"
+    if verdict.drop_case or not verdict.drop_classes:
+        (folder / name).unlink(missing_ok=True)
+        return f"{case}.nii.gz"
+    label, source = (
+        read_volume(folder / file, "label", allow_empty=True, allow_unknown=True)
+        for file in (f"{case}.nii.gz", f"{case}_source.nii.gz")
+    )
+    known = tuple(record["refinement"]["known"])
+    fusion = Fusion(label.array.astype(np.uint8), source.array.astype(np.uint8), known)
+    fusion = drop_classes(fusion, verdict.drop_classes)
+    write_nifti(folder / name, fusion.label, label.affine)
+    return name
+
+
+def _entry(
+    item: Mapping[str, Any], folder: Path, label: str, record: Mapping[str, Any], dropped: Sequence[int]
+) -> dict[str, Any]:
+    report = record["refinement"]
+    return {
+        "case": item["case"],
+        "image": item["image"],
+        "label": str(folder / label),
+        "annotated": [value for value in report["known"] if value not in dropped],
+        "pseudo": [value for value in report["pseudo"] if value not in dropped],
+        "annotated_source": item["annotated_source"],
+        "source": f"{item['case']}_source.nii.gz",
+        "fold": zlib.crc32(item["case"].encode()) % _FOLDS,
+    }
+
+
+def _write_list(
+    path: Path,
+    training: Sequence[Mapping[str, Any]],
+    items: Sequence[Mapping[str, Any]],
+    source_list: str | os.PathLike[str],
+    base_dir: str | os.PathLike[str] | None,
+) -> None:
+    refined = {item["section"] for item in items} | {"training"}
+    sections: dict[str, list[Mapping[str, Any]]] = {"training": list(training)}
+    for section in data_list_sections(source_list):
+        if section not in refined:
+            try:
+                sections[section] = list(load_data_list(source_list, section, base_dir, must_exist=False))
+            except DataListError as error:
+                _logger.warning("section %s is not taken over: %s", section, error)
+    root = Path(source_list).parent if base_dir is None else base_dir
+    write_data_list(path, sections, name="refined", description="Partial truth and pseudo labels", roots=[root])
+
+
+def _write_table(
+    path: Path,
+    items: Sequence[Mapping[str, Any]],
+    records: Mapping[str, Mapping[str, Any]],
+    verdicts: Mapping[str, Verdict],
+    failures: Mapping[str, str],
+) -> None:
+    rows = []
+    for item in items:
+        case = item["case"]
+        row: dict[str, Any] = {"case": case, "section": item["section"], "refined": case in records}
+        if case in records:
+            row |= _facts(records[case], verdicts[case])
+        else:
+            row |= {"selected": False, "reason": failures.get(case, "not refined yet")}
+        rows.append(row)
+    with write_whole(path) as partial:
+        pd.DataFrame(rows).to_csv(partial, index=False, lineterminator="\n")
+
+
+def _facts(record: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
+    report = record["refinement"]
+    removed = sum(c["removed_ml"] for step in report["filters"] for c in step["classes"].values())
+    facts = {
+        "selected": not verdict.drop_case,
+        "reason": verdict.reason,
+        "annotated_source": record["annotated_source"],
+        **{name: " ".join(map(str, report[name])) for name in ("annotated", "pseudo", "known")},
+        "dropped": " ".join(map(str, verdict.drop_classes)),
+        "disagreement": report["disagreement"],
+        "confidence": report["confidence"],
+        "conflict_ml": round(_conflict_ml(report["conflicts_ml"]), 3),
+        "filtered_ml": round(removed, 3),
+        "unknown_ml": report["after_ml"].get(str(UNKNOWN), 0.0),
+        "notes": "; ".join(record["notes"]),
+    }
+    for value in range(1, NUM_CLASSES):
+        name = CLASS_NAMES[value].replace(" ", "_")
+        facts |= {f"{name}_{when}_ml": report[f"{when}_ml"].get(str(value), 0.0) for when in ("before", "after")}
+    return facts
+
+
+def _conflict_ml(table: Mapping[str, Mapping[str, float]]) -> float:
+    """Return the volume in which a drawn class met another pseudo class."""
+    return sum(ml for drawn, row in table.items() if drawn != "0" for other, ml in row.items() if other != drawn)

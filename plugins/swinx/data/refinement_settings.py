@@ -1,0 +1,73 @@
+"""What decides a refined label, in a form that can be written down and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["RefinementSettings", "describe", "refinement_settings"]
+
+
+class _Teacher(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def classes(self) -> tuple[int, ...]: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class RefinementSettings:
+    """Teacher, policy and filters of a refinement.
+
+    Attributes:
+        content: The same for JSON.
+        fingerprint: SHA-256 of what decides the labels, in hexadecimal; the teacher's name does not.
+    """
+
+    content: Mapping[str, Any]
+    fingerprint: str
+
+
+def refinement_settings(teacher: _Teacher, policy: object, filters: Sequence[object] = ()) -> RefinementSettings:
+    """Describe a refinement.
+
+    Args:
+        teacher: A :class:`swinx.interop.Teacher`.
+        policy: A policy of :mod:`swinx.ops.fusion_policies`.
+        filters: Filters of :mod:`swinx.ops.pseudo_filters`, in their order.
+    """
+    deciding = {
+        "teacher": {"fingerprint": teacher.fingerprint, "classes": list(teacher.classes)},
+        "policy": describe(policy),
+        "filters": [describe(step) for step in filters],
+    }
+    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+    return RefinementSettings({**deciding, "teacher_name": teacher.name}, digest)
+
+
+def describe(thing: object) -> dict[str, Any]:
+    """Return name and settings of a policy, filter or rule, in plain types.
+
+    Examples:
+        >>> from swinx.ops import MinimumComponent
+        >>> describe(MinimumComponent(30.0))
+        {'name': 'MinimumComponent', 'volume_mm3': 30.0}
+    """
+    settings: dict[str, Any] = {"name": type(thing).__name__}
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        settings |= {field.name: _plain(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
+    return settings
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(int(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value

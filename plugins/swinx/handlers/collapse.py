@@ -46,12 +46,13 @@ class CollapseDetector:
         ValueError: If an argument is negative.
 
     Note:
-        The minima lie between what was measured in runs of 16 epochs of 8 steps on 64 phantoms, six of them, four broken
+        The minima lie between what was measured in six runs of 16 epochs of 8 steps on 64 phantoms, four of them broken
         on purpose (``benchmarks/collapse_trial.py``; the table is in ``docs/pretraining.md``). In all epochs of the two
         healthy ones: entropies of the mean from 45 % of the logarithm up, patch information from 0.036 nats up, spread
-        from 0.074 up. In the last five epochs of the broken ones: with centres that rest at 0, an entropy of the mean of
-        at most 1.4 %; with a teacher's temperature of 1 or too high a learning rate, information of at most 0.0042 nats,
-        and with the highest rate a spread of at most 0.001. Neither the loss nor ``rankme_centred`` told them apart.
+        from 0.074 up. In the last five epochs of the broken ones: with centres that rest at 0, an entropy of the mean
+        of at most 1.4 %; with a teacher's temperature of 1 or too high a learning rate, information of at most 0.0042
+        nats, and with the highest rate a spread of at most 0.001. Neither the loss nor ``rankme_centred`` told them
+        apart.
 
         Image information alone says too little: in a run with 2 scans a step that learned (synthetic cohort, 2.5 mm,
         views of 64 voxels, ``embed_dim`` 12), it was 0.002 to 0.008 in epochs 3 to 6, while patch information was 0.06

@@ -1,0 +1,255 @@
+"""The refinement's documented commands: what they leave, and that nothing else can be left."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from support.bundles import ROOT, SMALL, run, run_bundle
+from support.refinement import REFINEMENT, files_of, flawed_teacher, partial_cohort, refine_command
+from swinx.data import load_data_list
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return partial_cohort(tmp_path_factory.mktemp("partial"))
+
+
+@pytest.fixture(scope="module")
+def teacher(partial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return flawed_teacher(partial, tmp_path_factory.mktemp("teacher") / "predictions")
+
+
+@pytest.fixture(scope="module")
+def refined(partial: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("refined")
+    finished = run(refine_command(partial, teacher, output_dir=folder))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert "6 of 6 cases refined, 6 selected" in finished.stdout
+    return folder
+
+
+def voxels(path: Path) -> np.ndarray:
+    return np.asarray(nib.load(path).dataobj)
+
+
+def test_drawn_voxels_stay_and_only_unannotated_classes_are_filled(partial, refined):
+    items = load_data_list(partial / "datalist.json", "training")
+    assert any(len(item["annotated"]) < 14 for item in items)
+    for item in items:
+        truth, label = voxels(item["label"]), voxels(refined / f"{item['case']}.nii.gz")
+        assert np.array_equal(label[truth > 0], truth[truth > 0])
+        added = set(np.unique(label[truth == 0]).tolist()) - {0}
+        assert not added & set(item["annotated"])
+        source = voxels(refined / f"{item['case']}_source.nii.gz")
+        assert np.array_equal(source == 1, truth > 0)
+        assert np.array_equal(source == 2, (truth == 0) & (label > 0))
+
+
+def test_refined_labels_are_nearer_to_the_hidden_truth(partial, refined):
+    wrong = {"before": 0, "after": 0}
+    for item in load_data_list(partial / "datalist.json", "training"):
+        hidden = voxels(partial / "labelsTrFull" / f"{item['case']}.nii.gz")
+        wrong["before"] += int((voxels(item["label"]) != hidden).sum())
+        wrong["after"] += int((voxels(refined / f"{item['case']}.nii.gz") != hidden).sum())
+    assert 0 < wrong["after"] < wrong["before"] / 2
+
+
+def test_files_have_the_grid_of_the_scan(partial, refined):
+    for section in ("training", "unlabeled"):
+        for item in load_data_list(partial / "datalist.json", section):
+            scan = nib.load(item["image"])
+            for end in ("", "_source"):
+                label = nib.load(refined / f"{item['case']}{end}.nii.gz")
+                assert label.shape == scan.shape
+                assert label.get_data_dtype() == np.uint8
+                np.testing.assert_allclose(label.affine, scan.affine, atol=1e-5)
+
+
+def test_table_and_manifest_tell_what_happened(partial, refined):
+    table = pd.read_csv(refined / "cases.csv", index_col="case")
+    assert table["selected"].all()
+    items = load_data_list(partial / "datalist.json", "training")
+    for item in items:
+        row = table.loc[item["case"]]
+        assert [int(value) for value in str(row["annotated"]).split()] == item["annotated"]
+        assert row["spleen_after_ml"] > 0
+    assert (table.loc[[item["case"] for item in items], "filtered_ml"] > 0).any(), "the crumbs of spleen are filtered"
+    manifest = json.loads((refined / "manifest.json").read_text())
+    assert len(manifest["selected"]) == 6
+    assert manifest["settings"]["policy"]["name"] == "FillUnannotated"
+    assert set(manifest["cases"]) == set(table.index)
+
+
+def test_the_segmentation_trains_from_its_data_list_unchanged(refined, tmp_path):
+    finished = run_bundle(
+        "training",
+        "train",
+        dataset_dir=refined,
+        output_dir=tmp_path / "out",
+        checkpoint=tmp_path / "model.pt",
+        max_epochs=1,
+        **SMALL | {"pixdim": [6.0, 6.0, 6.0]},
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert (tmp_path / "model.pt").is_file()
+
+
+def test_two_processes_write_the_files_of_one(partial, teacher, refined, tmp_path):
+    finished = run(refine_command(partial, teacher, processes=2, output_dir=tmp_path / "out"))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert _contents(tmp_path / "out") == _contents(refined)
+
+
+def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(partial, teacher, refined, tmp_path):
+    command = refine_command(partial, teacher, output_dir=tmp_path / "out")
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    moment = random.Random(0)
+    killed_between = 0
+    for _ in range(4):
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        before = len(list((tmp_path / "out").glob("records/*.json")))
+        wanted, deadline = before + moment.randint(0, 1), time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list((tmp_path / "out").glob("**/*.nii.gz"))) > 2 * wanted:
+                break
+            time.sleep(0.002)
+        time.sleep(moment.uniform(0, 0.05))
+        if process.poll() is None:
+            killed_between += 1
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        shown = list((tmp_path / "out").glob("*.nii.gz"))
+        assert all(voxels(path).dtype == np.uint8 for path in shown), "a file is whole as soon as it has its name"
+    assert killed_between, "no run was interrupted before its end"
+    finished = run(command)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert _contents(tmp_path / "out") == _contents(refined)
+
+
+def test_what_is_done_is_not_done_again_and_what_changed_is(partial, teacher, refined, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(refined, out)
+    times = {path.name: path.stat().st_mtime_ns for path in out.glob("*.nii.gz")}
+    (out / "FLARE23_0002.nii.gz").write_bytes(b"damaged")
+    finished = run(refine_command(partial, teacher, output_dir=out))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    changed = {path.name for path in out.glob("*.nii.gz") if path.stat().st_mtime_ns != times[path.name]}
+    assert changed == {"FLARE23_0002.nii.gz", "FLARE23_0002_source.nii.gz"}
+    assert _contents(out) == _contents(refined)
+    finished = run(refine_command(partial, teacher, output_dir=out, pseudo_tumor=False))
+    assert finished.returncode == 0
+    assert not any(path.stat().st_mtime_ns == times[path.name] for path in out.glob("FLARE23_000?.nii.gz"))
+
+
+def test_bad_cases_are_named_and_the_others_go_on(partial, teacher, tmp_path):
+    cohort, predictions, out = tmp_path / "cohort", tmp_path / "predictions", tmp_path / "out"
+    shutil.copytree(partial, cohort)
+    shutil.copytree(teacher, predictions)
+    (predictions / "FLARE23_0001.nii.gz").unlink()
+    (cohort / "imagesTr2200" / "FLARE23_0002_0000.nii.gz").write_bytes(b"no scan")
+    listed = json.loads((cohort / "datalist.json").read_text())
+    listed["training"][2]["annotated"] = [9]
+    (cohort / "datalist.json").write_text(json.dumps(listed))
+    strange = nib.load(predictions / "FLARE23_0004.nii.gz")
+    array = np.asarray(strange.dataobj).copy()
+    array[5, 5, 5] = 77
+    nib.save(nib.Nifti1Image(array, strange.affine), predictions / "FLARE23_0004.nii.gz")
+    finished = run(refine_command(cohort, predictions, output_dir=out))
+    assert finished.returncode == 1
+    table = pd.read_csv(out / "cases.csv", index_col="case")
+    reasons = table["reason"].fillna("")
+    assert "no prediction" in reasons["FLARE23_0001"]
+    assert "FLARE23_0002_0000.nii.gz" in reasons["FLARE23_0002"]
+    assert "not annotated in this case (annotated: [9])" in reasons["FLARE23_0003"]
+    assert "77" in reasons["FLARE23_0004"]
+    assert table["refined"].sum() == 2
+    assert not list(out.glob("FLARE23_000*"))
+    assert len(json.loads((out / "datalist.json").read_text())["training"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"teacher_dir": "NOWHERE"}, "no such folder"),
+        ({"datalist": "NOWHERE"}, "cannot read the data list"),
+        ({"label_map": "mystery"}, "mystery"),
+    ],
+)
+def test_what_stops_the_whole_run_is_said_in_a_sentence(partial, teacher, tmp_path, change, message):
+    change = {key: tmp_path / "nowhere" if value == "NOWHERE" else value for key, value in change.items()}
+    knobs = {"output_dir": tmp_path / "out"} | change
+    folder = knobs.pop("teacher_dir", teacher)
+    finished = run(refine_command(partial, folder, **knobs))
+    assert finished.returncode != 0
+    assert message in finished.stderr.rpartition("stopped: ")[2], finished.stderr[-2000:]
+
+
+def test_two_predictions_of_one_case_are_refused(partial, teacher, tmp_path):
+    predictions = tmp_path / "predictions"
+    shutil.copytree(teacher, predictions)
+    shutil.copy(predictions / "FLARE23_0001.nii.gz", predictions / "FLARE23_0001_0000.nii.gz")
+    finished = run(refine_command(partial, predictions, output_dir=tmp_path / "out"))
+    assert finished.returncode != 0
+    assert "both predictions of case 'FLARE23_0001'" in finished.stderr
+
+
+def test_one_case_by_inference_is_that_case_of_the_whole(partial, teacher, refined, tmp_path):
+    finished = run_bundle(
+        "inference",
+        ["inference", "teacher_folder"],
+        configs=REFINEMENT,
+        image=partial / "imagesTr2200" / "FLARE23_0001_0000.nii.gz",
+        label=partial / "labelsTr2200" / "FLARE23_0001.nii.gz",
+        annotated=load_data_list(partial / "datalist.json", "training")[0]["annotated"],
+        teacher_dir=teacher,
+        output_dir=tmp_path,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    for end in ("", "_source"):
+        name = f"FLARE23_0001{end}.nii.gz"
+        assert (tmp_path / name).read_bytes() == (refined / name).read_bytes()
+
+
+def test_selection_leaves_out_cases_and_classes(partial, teacher, tmp_path):
+    spleen = {"_target_": "swinx.ops.PlausibleVolume", "ranges_ml": {"3": [0, 1]}}
+    rules = [{"_target_": "swinx.ops.HasDrawnTumor"}, spleen]
+    finished = run(refine_command(partial, teacher, output_dir=tmp_path, selection=rules))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    table = pd.read_csv(tmp_path / "cases.csv", index_col="case")
+    assert (table["selected"] == (table["tumor_before_ml"].fillna(0) > 0)).all()
+    assert 0 < table["selected"].sum() < 6
+    assert (table.loc[~table["selected"], "reason"].str.contains("no tumour was drawn")).all()
+    for item in load_data_list(tmp_path / "datalist.json", "training"):
+        label = voxels(item["label"])
+        if 3 not in item["annotated"]:
+            assert item["label"].endswith("_selected.nii.gz")
+            assert (label == 255).any()
+            assert not (label == 3).any()
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """Hashes by name; the data list holds paths relative to its folder, so that it is compared by its cases."""
+    hashes = files_of(folder)
+    listed = json.loads((folder / "datalist.json").read_text())
+    for section in ("training", "validation"):
+        for entry in listed[section]:
+            for key in ("image", "label"):
+                entry[key] = Path(entry[key]).name
+    hashes["datalist.json"] = json.dumps({key: value for key, value in listed.items() if key != "roots"})
+    return hashes

@@ -131,3 +131,21 @@ def test_own_parts_are_named_by_public_dotted_path():
         package, name = target.rsplit(".", 1)
         assert package.count(".") == 1, f"{target} reaches into a module"
         assert name in importlib.import_module(package).__all__
+
+
+def test_training_and_validation_differ_in_what_pseudo_labels_count():
+    """What a network said is no reference to select a model by."""
+    train = content("train")
+    weights = [
+        next(step for step in steps if step["_target_"] == "swinx.transforms.AnnotatedClassesd")
+        for steps in (train["train"]["random_transforms"], train["validate"]["label_transforms"])
+    ]
+    assert weights[0] == weights[1] | {"pseudo_weight": "@pseudo_weight", "enabled": "@partial_labels"}
+    assert weights[1]["pseudo_weight"] == 0
+
+
+def test_a_flip_that_exchanges_labels_exchanges_what_is_known_of_them():
+    steps = content("train")["train"]["random_transforms"]
+    (flip,) = (step for step in steps if step["_target_"] == "swinx.transforms.RandLeftRightFlipd")
+    (made,) = (step for step in steps if step["_target_"] == "swinx.transforms.AnnotatedClassesd")
+    assert flip["per_class_keys"] == made.get("output_key", "class_weights")

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from support.dicom import write_series
 from swinx.data import CTReader, read_volume
+from swinx.errors import CaseError
 
 SHAPE = (9, 8, 6)
 SPACING_MM = (0.7, 0.9, 2.5)
@@ -125,6 +126,16 @@ def test_a_label_keeps_its_integers(tmp_path):
     loaded = load({"label": str(tmp_path / "label.nii.gz")})["label"]
     assert loaded.dtype == torch.uint8
     np.testing.assert_array_equal(loaded, label)
+
+
+def test_a_label_with_unknown_voxels_is_read_where_it_is_allowed(tmp_path):
+    label = np.random.default_rng(0).integers(0, 15, SHAPE).astype(np.uint8)
+    label[2] = 255
+    nib.save(nib.Nifti1Image(label, np.eye(4)), path := tmp_path / "label.nii.gz")
+    load = LoadImaged("label", reader=CTReader(kind="label", allow_unknown=True))
+    np.testing.assert_array_equal(load({"label": str(path)})["label"], label)
+    with pytest.raises(CaseError, match=r"ids outside 0\.\.14: 255"):
+        LoadImaged("label", reader=CTReader(kind="label"))({"label": str(path)})
 
 
 def test_a_header_without_orientation_is_read_and_noted_once(tmp_path, caplog):

@@ -68,6 +68,7 @@ def test_a_relative_list_path_gives_absolute_image_paths(root, monkeypatch):
         pytest.param({**GOOD, "annotated": [1, 15]}, "class ids in 1..14", id="unknown-class"),
         pytest.param({**GOOD, "annotated": ["liver"]}, "class ids in 1..14", id="class-name"),
         pytest.param({**GOOD, "annotated": True}, "class ids in 1..14", id="no-list"),
+        pytest.param({**GOOD, "pseudo": [255]}, r"pseudo is \[255\]", id="unknown-pseudo"),
         pytest.param({**GOOD, "case": "../a"}, "cannot name an output file", id="case-with-folder"),
     ],
 )

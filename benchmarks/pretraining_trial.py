@@ -104,6 +104,7 @@ def summary(work: Path) -> dict[str, Any]:
         },
         "reconstruction": {"cases": len(cases), **{name: round(value, 4) for name, value in error.items()}},
         "health": {name: {"first": float(first[name]), "last": float(last[name])} for name in health},
+        "history": {name: history[name].tolist() for name in history.columns},
         "probe": {
             probe: json.loads((work / f"probe_{probe}" / "probe.json").read_text(encoding="utf-8"))
             for probe in ("linear", "knn")

@@ -10,9 +10,10 @@ import pytest
 import torch
 from ignite.engine import Events
 from monai.data import MetaTensor
+from torch.amp import GradScaler
 
 from support.training import STEPS_PER_EPOCH, cases, start_training
-from swinx.errors import CaseError
+from swinx.errors import CaseError, TrainingError
 from swinx.handlers import TrainingHistory
 
 
@@ -85,7 +86,9 @@ def test_a_file_that_is_no_history_is_named_before_the_first_step(tmp_path, cont
     assert training.history_path.read_text() == content
 
 
-@pytest.mark.parametrize(("scaler", "tolerated"), [(None, 0), (object(), 5)])
+@pytest.mark.parametrize(
+    ("scaler", "tolerated"), [(None, 0), (GradScaler("cpu", enabled=False), 0), (GradScaler("cpu"), 5)]
+)
 def test_losses_may_overflow_a_few_times_in_half_precision_only(tmp_path, scaler, tolerated):
     network = torch.nn.Conv3d(1, 1, 1)
     history = TrainingHistory(str(tmp_path / "history.csv"), torch.optim.SGD(network.parameters(), lr=0.1))
@@ -96,3 +99,17 @@ def test_losses_may_overflow_a_few_times_in_half_precision_only(tmp_path, scaler
         history._collect(engine)
     with pytest.raises(CaseError, match=r"scan.nii.gz: the loss became inf"):
         history._collect(engine)
+
+
+def test_weights_that_the_last_step_of_an_epoch_broke_stop_the_training_before_they_are_saved(tmp_path):
+    """Its loss was still fine: it is from before the step."""
+    training = start_training(tmp_path, max_epochs=4)
+
+    def break_weights(engine):
+        if engine.state.iteration == 2 * STEPS_PER_EPOCH:
+            next(training.network.parameters()).data.fill_(float("nan"))
+
+    training.trainer.add_event_handler(Events.ITERATION_COMPLETED, break_weights)
+    with pytest.raises(TrainingError, match="last step of epoch 2 made weights NaN"):
+        training.run()
+    assert torch.load(training.state_path, weights_only=True)["epoch"] == 1

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import ignite.distributed as idist
 import pandas as pd
 import pytest
 import torch
+from ignite.engine import Events
 from monai.optimizers import WarmupCosineSchedule
+from torch.amp import GradScaler
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR, StepLR
 
 from support.disks import nearly_full_disk
@@ -244,3 +249,52 @@ def test_a_finished_training_says_that_there_is_nothing_left_to_do(tmp_path, cap
     with caplog.at_level("WARNING"):
         start_training(tmp_path, max_epochs=1).run()
     assert "nothing left to do" in caplog.text
+
+
+def test_a_flipped_byte_is_noticed_though_pytorch_reads_the_file(tmp_path):
+    training = start_training(tmp_path, max_epochs=2).run()
+    content = bytearray(training.state_path.read_bytes())
+    with zipfile.ZipFile(training.state_path) as archive:
+        tensors = [entry for entry in archive.infolist() if "/data/" in entry.filename]
+        largest = max(tensors, key=lambda entry: entry.file_size)
+    name_length, extra_length = struct.unpack_from("<HH", content, largest.header_offset + 26)
+    content[largest.header_offset + 30 + name_length + extra_length + largest.file_size // 2] ^= 1
+    training.state_path.write_bytes(content)
+    torch.load(training.state_path, weights_only=True)
+    with pytest.raises(WeightsError, match=r"cannot resume from .*the checksum of .* is wrong; give --resume False"):
+        start_training(tmp_path, max_epochs=3).run()
+
+
+def test_a_state_of_weights_that_are_nan_is_refused(tmp_path):
+    training = start_training(tmp_path, max_epochs=2).run()
+    state = torch.load(training.state_path, weights_only=True)
+    next(iter(state["network"].values())).fill_(float("nan"))
+    torch.save(state, training.state_path)
+    with pytest.raises(WeightsError, match="1 of its tensors hold NaN or infinity"):
+        start_training(tmp_path, max_epochs=3).run()
+
+
+def test_the_gradient_scaler_goes_on_where_it_was(tmp_path):
+    network = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.AdamW(network.parameters())
+    scalers = [GradScaler("cpu", init_scale=8.0, growth_interval=1) for _ in range(2)]
+    for _ in range(3):
+        scalers[0].scale(network(torch.ones(1, 1)).sum()).backward()
+        scalers[0].step(optimizer)
+        scalers[0].update()
+    assert scalers[0].get_scale() == 64.0
+    for scaler, act in zip(scalers, ("save", "load"), strict=True):
+        state = SimpleNamespace(epoch=2, epoch_length=3, max_epochs=4, iteration=6)
+        getattr(TrainingState(str(tmp_path / "state.pt"), network, optimizer), act)(
+            SimpleNamespace(state=state, scaler=scaler)
+        )
+    assert scalers[1].state_dict() == scalers[0].state_dict()
+
+
+def test_epochs_under_suspicion_are_not_saved(tmp_path):
+    training = start_training(tmp_path, max_epochs=4)
+    training.trainer.add_event_handler(
+        Events.EPOCH_STARTED, lambda e: setattr(e.state, "suspicious_epochs", int(e.state.epoch > 2))
+    )
+    training.run()
+    assert torch.load(training.state_path, weights_only=True)["epoch"] == 2

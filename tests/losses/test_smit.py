@@ -201,3 +201,9 @@ def test_blocks_of_32_voxels_are_the_eight_blocks_of_16_that_they_hold():
     hidden[0, 0, :32, 32:], hidden[1, 0, 32:] = 1, 1
     by_hand = (student.reconstruction - views).abs()[hidden == 1].mean()
     torch.testing.assert_close(terms[0].masked_prediction, by_hand)
+
+
+@pytest.mark.parametrize("setting", [{"out_dim": 0}, {"patch_weight": -1.0}, {"image_weight": float("nan")}])
+def test_settings_out_of_range_are_refused(setting):
+    with pytest.raises(ValueError, match="must be 1 or more, and the weights"):
+        SmitLoss(**setting)

@@ -8,35 +8,35 @@ import numpy as np
 import pytest
 import torch
 
-from swinx.losses import ImageTokenDistillationLoss, PatchTokenDistillationLoss, TeacherCentre
+from swinx.handlers import TeacherTemperature
+from swinx.losses import ImageTokenDistillationLoss, PatchTokenDistillationLoss, SmitLoss, TeacherCentre
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "smit_small.npz"
-
-
-def published_temperature(epoch: int, first: int) -> float:
-    """0.04 until epoch ``first``, then linearly to 0.07 in 30 steps."""
-    return float(np.concatenate([np.full(first, 0.04), np.linspace(0.04, 0.07, 30)])[min(epoch, first + 29)])
 
 
 def replay(path: Path) -> None:
     """Run the calls that a file of golden vectors holds, and compare losses and centres."""
     golden = np.load(path)
+    calls = sum(name.endswith("_epoch") for name in golden.files)
+    assert calls > 0, f"{path} holds no calls"
+    weights = SmitLoss().weights[1:]
+    temperatures = TeacherTemperature()
     dim = golden["0_student_cls"].shape[-1]
     image_centre, patch_centre = TeacherCentre(dim, momentum=0.9), TeacherCentre(dim, momentum=0.9)
     image_loss, patch_loss = ImageTokenDistillationLoss(), PatchTokenDistillationLoss()
-    for call in range(sum(name.endswith("_epoch") for name in golden.files)):
+    for call in range(calls):
         student, patches, teacher, teacher_patches, mask = (
             torch.from_numpy(golden[f"{call}_{name}"])
             for name in ("student_cls", "student_patch", "teacher_cls", "teacher_patch", "mask")
         )
-        epoch = int(golden[f"{call}_epoch"])
+        at = temperatures.at(int(golden[f"{call}_epoch"]))
         for centre, name in ((image_centre, "cls"), (patch_centre, "patch")):
             before = golden[f"{call}_center_{name}_before"].ravel()
             np.testing.assert_allclose(centre.centre.numpy().ravel(), before, rtol=1e-5, atol=1e-7)
-        itd = image_loss(student, teacher, image_centre.centre, published_temperature(epoch, 0))
-        mpd = patch_loss(patches, teacher_patches, patch_centre.centre, published_temperature(epoch, 30), mask)
-        np.testing.assert_allclose(0.1 * itd.item(), golden[f"{call}_itd_weighted"], rtol=1e-5)
-        np.testing.assert_allclose(0.1 * mpd.item(), golden[f"{call}_mpd_weighted"], rtol=1e-5)
+        itd = image_loss(student, teacher, image_centre.centre, at.image)
+        mpd = patch_loss(patches, teacher_patches, patch_centre.centre, at.patch, mask)
+        np.testing.assert_allclose(weights[1] * itd.item(), golden[f"{call}_itd_weighted"], rtol=1e-5)
+        np.testing.assert_allclose(weights[0] * mpd.item(), golden[f"{call}_mpd_weighted"], rtol=1e-5)
         image_centre.update(teacher)
         patch_centre.update(teacher_patches)
         for centre, name in ((image_centre, "cls"), (patch_centre, "patch")):
@@ -97,3 +97,22 @@ def test_an_odd_number_of_views_is_refused():
 def test_centre_of_another_size_is_refused():
     with pytest.raises(ValueError, match="do not end in"):
         TeacherCentre(4).update(logits(2, 5))
+
+
+def test_a_centre_survives_a_step_that_overflowed():
+    centre = TeacherCentre(4)
+    centre.update(logits(2, 5, 4))
+    before = centre.centre.clone()
+    overflow = logits(2, 5, 4)
+    overflow[0, 0, 0] = float("inf")
+    centre.update(overflow)
+    assert torch.equal(centre.centre, before)
+    centre.update(logits(2, 5, 4) + 1)
+    assert not torch.equal(centre.centre, before)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.1, float("nan")])
+def test_a_temperature_that_is_none_is_refused(temperature):
+    for kind in (ImageTokenDistillationLoss, PatchTokenDistillationLoss):
+        with pytest.raises(ValueError, match="student_temperature must be above 0"):
+            kind(temperature)

@@ -60,6 +60,19 @@ def test_all_of_the_encoder_is_matched(published, wrap, tmp_path, capsys):
         assert attention.bias is None
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"depths": (2, 2, 2, 2)}, {"num_heads": (4, 4, 4, 8)}, {"depths": (2, 2, 2, 2), "num_heads": (1, 2, 4, 8)}],
+)
+def test_other_depths_or_heads_of_the_same_width_are_refused_though_most_would_match(published, other):
+    """A wider head cuts the same queries differently: no shape of theirs tells."""
+    network = SwinXSeg(**{**PUBLISHED, **other}, decoder_channels=4, published_window_order=True)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items() if "_extra" not in name}
+    with pytest.raises(WeightsError, match=r"encoder of another shape .*check embed_dim, depths, num_heads"):
+        load_weights(network, published, part="encoder")
+    assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in before.items())
+
+
 def test_an_encoder_of_the_segmentation_s_form_is_refused_with_advice(published):
     with pytest.raises(WeightsError, match=r"check embed_dim, depths, num_heads and qkv_bias"):
         load_weights(SwinXSeg(embed_dim=12, num_heads=(4, 4, 4, 4), decoder_channels=4), published, part="encoder")

@@ -31,8 +31,8 @@ class CollapseDetector:
 
     The same sign in ``patience`` epochs in a row stops all processes alike; a number that could not be measured (nan)
     is no sign. A resumed training counts anew. Attach it after ``PretrainingHealth`` and ``TrainingHistory`` (the last
-    epoch is then on record) and before the handlers that save, so that they do not save this epoch; the suspicious
-    epochs before it are saved.
+    epoch is then on record) and before the handlers that save: they skip suspicious epochs, by
+    ``engine.state.suspicious_epochs``, so that what is saved is from before.
 
     Args:
         patience: Suspicious epochs in a row that stop the training; 0 to never stop.
@@ -109,6 +109,7 @@ class CollapseDetector:
             found = idist.all_reduce(int(_is_below(metrics, name, minimum)), op="MAX")
             self._suspicious[name] = self._suspicious[name] + 1 if found else 0
         sign, epochs = self._suspicious.most_common(1)[0]
+        engine.state.suspicious_epochs = epochs
         if epochs:
             finding = f"{sign} {metrics[sign]:.2g} in epoch {engine.state.epoch} is below {minima[sign]:.2g}: "
             self._warn_or_stop(finding + _meaning(sign, metrics, _log_prototypes(engine)), engine.state.epoch, epochs)
@@ -124,7 +125,7 @@ class CollapseDetector:
 
     def _warn_or_stop(self, finding: str, epoch: int, epochs: int) -> None:
         if epochs < self.patience:
-            self.logger.warning("suspicious epoch, %d of %d in a row: %s", epochs, self.patience, finding)
+            self.logger.warning("suspicious epoch, %d of %d in a row, not saved: %s", epochs, self.patience, finding)
             return
         raise TrainingError(
             f"the pretraining has collapsed: {finding}, for {epochs} epochs in a row. Lower learning_rate, see to the "
@@ -142,8 +143,9 @@ def _is_below(metrics: Mapping[str, float], name: str, minimum: float) -> bool:
 
 def _advice_on_states(epoch: int, epochs: int) -> str:
     first = epoch - epochs + 1
-    saved = f"Epoch {epoch} was not saved" + (f", but epochs from {first} on may have been" if epochs > 1 else "")
-    return f"{saved}: a good state is one from before epoch {first}, if there is a copy; else give --resume False."
+    return (
+        f"No epoch from {first} on was saved: the same command goes on from before it, and --resume False begins anew."
+    )
 
 
 def _meaning(sign: str, metrics: Mapping[str, float], log_prototypes: float) -> str:

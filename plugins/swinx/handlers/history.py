@@ -13,7 +13,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx.errors import CaseError
+from swinx.errors import CaseError, TrainingError
 from swinx.files import write_whole
 from swinx.handlers.batch_files import files_of
 
@@ -28,8 +28,9 @@ class TrainingHistory:
 
     Rows of earlier epochs are kept when a training is resumed; rows from the epoch being
     repeated on are replaced. Attach it after the validation handler. A loss that is not a
-    number stops the training, before it can reach a checkpoint, with a ``CaseError``. A file
-    that is no such table stops a resumed training at its start with a ``ValueError``.
+    number stops the training, before it can reach a checkpoint, with a ``CaseError``, weights that are not with a
+    ``TrainingError``. Where a gradient scaler skips steps that overflow, up to five such losses in a row are let pass.
+    A file that is no such table stops a resumed training at its start with a ``ValueError``.
 
     Args:
         path: The CSV file.
@@ -65,17 +66,28 @@ class TrainingHistory:
     def _collect(self, engine: Workflow) -> None:
         loss = float(engine.state.output[0]["loss"])
         self.overflows = 0 if np.isfinite(loss) else self.overflows + 1
-        if self.overflows and getattr(engine, "scaler", None) and self.overflows <= _OVERFLOWS:
+        if self.overflows and _scales(engine) and self.overflows <= _OVERFLOWS:
             return  # half precision overflows now and then; the gradient scaler skips the step
         if self.overflows:
             raise CaseError(
                 files_of(engine.state.batch),
                 f"the loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}; "
-                "check these files, or lower learning_rate",
+                "check these files, or lower learning_rate; right after a resume, the state itself may be bad "
+                "(--resume False begins anew)",
             )
         self.losses.append(loss)
 
+    def _check_weights(self, engine: Workflow) -> None:
+        """Stop before an epoch is saved whose last step, of which no loss tells, has broken the weights."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if not all(bool(parameter.isfinite().all()) for parameter in parameters):
+            raise TrainingError(
+                f"the last step of epoch {engine.state.epoch} made weights NaN or infinite; it is not saved: lower "
+                "learning_rate and go on from the last state"
+            )
+
     def _write(self, engine: Workflow) -> None:
+        self._check_weights(engine)
         mean_loss = float(np.mean(self.losses)) if self.losses else float("nan")
         mean_loss = float(idist.all_reduce(mean_loss)) / idist.get_world_size()
         if idist.get_rank() != 0:
@@ -95,6 +107,12 @@ class TrainingHistory:
         self.rows = pd.concat([self.rows, pd.DataFrame([row])], ignore_index=True)
         with write_whole(self.path) as partial:
             self.rows.to_csv(partial, index=False)
+
+
+def _scales(engine: Workflow) -> bool:
+    """Say whether a gradient scaler skips the steps of an overflow; there is none at work on a CPU."""
+    scaler = getattr(engine, "scaler", None)
+    return scaler is not None and bool(scaler.is_enabled())
 
 
 def _scalars(engine: Workflow) -> dict[str, float]:

@@ -11,6 +11,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from swinx.handlers.model_record import write_model_record
+from swinx.handlers.save_turn import check_interval, is_to_save
 from swinx.networks import save_weights
 
 __all__ = ["LatestModel"]
@@ -25,13 +26,17 @@ class LatestModel:
     Args:
         network: The network itself, not its data-parallel wrapper.
         path: Where the weights go, e.g. ``models/model.pt``.
-        interval: Save every so many epochs; the last one is always saved.
+        interval: Save every so many epochs; the last one is always saved, and the one at which the training is
+            stopped in time.
+
+    Raises:
+        ValueError: If the interval is below 1.
     """
 
     def __init__(self, network: torch.nn.Module, path: str, interval: int = 1) -> None:
         self.network = network
         self.path = Path(path)
-        self.interval = interval
+        self.interval = check_interval(interval)
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -45,7 +50,7 @@ class LatestModel:
             OSError: If the file cannot be written; the message names it, and a former file stays.
         """
         epoch = engine.state.epoch
-        if idist.get_rank() != 0 or (epoch % self.interval and epoch != engine.state.max_epochs):
+        if idist.get_rank() != 0 or not is_to_save(engine, self.interval):
             return
         save_weights(self.network, self.path)
         metrics = {name: value for name, value in engine.state.metrics.items() if isinstance(value, int | float)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,18 @@ def write_model_record(model: Path, **facts: Any) -> None:
 
     Args:
         model: The model file.
-        facts: What JSON can express.
+        facts: What JSON can express; NaN and infinity are written as null.
 
     Raises:
         OSError: If it cannot be written; the message names it.
     """
     versions = {"swinx": __version__, "torch": torch.__version__}
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    write_json(model.with_suffix(".json"), {**facts, **versions, "date": date})
+    write_json(model.with_suffix(".json"), {**_finite(facts), **versions, "date": date})
+
+
+def _finite(value: Any) -> Any:
+    """Return a value in which numbers that JSON does not know, NaN and infinity, are None."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -65,7 +65,8 @@ class ReconstructionPictures:
     def __call__(self, engine: Workflow) -> None:
         """Draw, if it is the epoch's turn."""
         epoch = engine.state.epoch
-        if epoch % self.interval and epoch != engine.state.max_epochs:
+        last = epoch == engine.state.max_epochs or bool(getattr(engine, "should_terminate", False))
+        if epoch % self.interval and not last:
             return
         views, mask = (tensor.to(engine.state.device) for tensor in self._fixed_views())
         training = self.network.training

@@ -59,6 +59,8 @@ def require_writable(path: str) -> None:
         OSError: If the folder cannot be made or written to; the message names the file.
     """
     target = Path(path)
+    if target.is_dir():
+        raise OSError(f"cannot write {target}: it is a folder; give the path of a file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):

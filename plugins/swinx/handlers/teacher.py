@@ -24,9 +24,14 @@ class TeacherUpdate:
         network: The pretrainer itself, not its data-parallel wrapper.
         start: Momentum of the first step.
         end: Momentum towards the end.
+
+    Raises:
+        ValueError: If a momentum is not in [0, 1].
     """
 
     def __init__(self, network: SmitPretrainer, start: float = 0.996, end: float = 1.0) -> None:
+        if not (0 <= start <= 1 and 0 <= end <= 1):
+            raise ValueError(f"the teacher's momentum must be in [0, 1], not {start} to {end}")
         self.network = network
         self.start = start
         self.end = end

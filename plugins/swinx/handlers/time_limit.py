@@ -16,7 +16,8 @@ class TimeLimit:
     """End a training after the epoch whose successor would not finish within the limit.
 
     For queues with a wall-clock limit: the state of the last epoch is complete, so the same
-    command goes on in the next job. Attach it last. Ignite's handler of this name stops in the
+    command goes on in the next job. Attach it before the handlers
+    that save, which then save this epoch. Ignite's handler of this name stops in the
     middle of an epoch, which would then be repeated.
 
     Args:

@@ -18,6 +18,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from swinx.errors import WeightsError
 from swinx.files import write_whole
+from swinx.handlers.save_turn import check_interval, is_to_save
+from swinx.networks.checkpoint import damaged_entry
 
 __all__ = ["TrainingState"]
 
@@ -59,7 +61,8 @@ class TrainingState:
             scans or more processes do not shift it.
         evaluator: The validation engine that knows the best metric.
         resume: Go on from ``path`` if it is there; otherwise start anew and replace it.
-        interval: Save every so many epochs; the last one is always saved.
+        interval: Save every so many epochs; the last one is always saved, and the one at which the training is
+            stopped in time.
         settings: What makes it the same training: names and values (numbers, texts, lists; a
             text that names a file stands for the file's content). A state with other settings is
             refused.
@@ -84,7 +87,7 @@ class TrainingState:
         self.lr_scheduler = lr_scheduler
         self.evaluator = evaluator
         self.resume = resume
-        self.interval = interval
+        self.interval = check_interval(interval)
         self.settings = {name: _fingerprint(value) for name, value in (settings or {}).items()}
         self.modules = dict(modules or {})
         self.logger = logging.getLogger(__name__)
@@ -153,7 +156,7 @@ class TrainingState:
             OSError: If the file cannot be written; the message names it, and a former file stays.
         """
         epoch = engine.state.epoch
-        if idist.get_rank() != 0 or (epoch % self.interval and epoch != engine.state.max_epochs):
+        if idist.get_rank() != 0 or not is_to_save(engine, self.interval):
             return
         scaler = getattr(engine, "scaler", None)
         best = self.evaluator.state if self.evaluator is not None else None
@@ -187,9 +190,14 @@ def _read(path: Path) -> Mapping[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling broken or foreign bytes raises almost anything
         raise WeightsError("it is truncated, damaged or no state of a training") from error
+    if entry := damaged_entry(path):
+        raise WeightsError(f"it is damaged: the checksum of {entry} is wrong")
     missing = _KEYS - set(state) if isinstance(state, Mapping) else _KEYS
     if missing:
         raise WeightsError(f"it is no state of a training, {', '.join(sorted(missing))} missing")
+    diverged = [name for name, tensor in state["network"].items() if not bool(torch.isfinite(tensor).all())]
+    if diverged:
+        raise WeightsError(f"{len(diverged)} of its tensors hold NaN or infinity, {diverged[0]} first")
     return cast(Mapping[str, Any], state)
 
 

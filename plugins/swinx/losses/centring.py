@@ -38,7 +38,9 @@ class TeacherCentre(nn.Module):
 
     @torch.no_grad()
     def update(self, logits: Tensor) -> None:
-        """Move towards the mean of the logits of all processes.
+        """Move towards the mean of the logits of all processes; stay, if that is not finite.
+
+        A step that overflows in half precision is skipped by the gradient scaler; it must not spoil the centre either.
 
         Args:
             logits: Teacher's logits of this process, ``(..., K)``; every process must bring as many.
@@ -52,4 +54,5 @@ class TeacherCentre(nn.Module):
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(mean)
             mean = mean / torch.distributed.get_world_size()
-        self.centre.mul_(self.momentum).add_(mean.view_as(self.centre), alpha=1 - self.momentum)
+        moved = self.momentum * self.centre + (1 - self.momentum) * mean.view_as(self.centre)
+        self.centre.copy_(torch.where(mean.isfinite().all(), moved, self.centre))

@@ -59,6 +59,9 @@ class SmitLoss(nn.Module):
         student_temperature: Paper symbol tau_s.
         centre_momentum: Share of the old centres kept by an update.
 
+    Raises:
+        ValueError: If a setting is out of range.
+
     Reference:
         SMIT, https://arxiv.org/abs/2205.10342, eq. 1 to 3.
     """
@@ -73,6 +76,11 @@ class SmitLoss(nn.Module):
         centre_momentum: float = 0.9,
     ) -> None:
         super().__init__()
+        if out_dim < 1 or not all(weight >= 0 for weight in (masked_prediction_weight, patch_weight, image_weight)):
+            raise ValueError(
+                f"out_dim {out_dim} must be 1 or more, and the weights {masked_prediction_weight}, {patch_weight} and "
+                f"{image_weight} numbers from 0 up"
+            )
         self.weights = (masked_prediction_weight, patch_weight, image_weight)
         self.masked_prediction = MaskedPredictionLoss()
         self.patch_distillation = PatchTokenDistillationLoss(student_temperature)

@@ -22,6 +22,12 @@ def teacher_targets(logits: Tensor, centre: Tensor, temperature: float) -> Tenso
     return softmax((logits.detach() - centre) / temperature, dim=-1)
 
 
+def _positive(temperature: float) -> float:
+    if not temperature > 0:
+        raise ValueError(f"student_temperature must be above 0, not {temperature}")
+    return temperature
+
+
 def _cross_entropy(targets: Tensor, student_logits: Tensor, temperature: float) -> Tensor:
     return -(targets * log_softmax(student_logits / temperature, dim=-1)).sum(dim=-1)
 
@@ -32,7 +38,10 @@ class PatchTokenDistillationLoss(nn.Module):
     The mean is taken over the hidden tokens of each view, then over the views.
 
     Args:
-        student_temperature: Paper symbol tau_s.
+        student_temperature: Paper symbol tau_s, above 0.
+
+    Raises:
+        ValueError: If the temperature is not above 0.
 
     Reference:
         SMIT, https://arxiv.org/abs/2205.10342, eq. 2; iBOT, https://arxiv.org/abs/2111.07832, eq. 3.
@@ -40,7 +49,7 @@ class PatchTokenDistillationLoss(nn.Module):
 
     def __init__(self, student_temperature: float = 0.1) -> None:
         super().__init__()
-        self.student_temperature = student_temperature
+        self.student_temperature = _positive(student_temperature)
 
     def forward(
         self, student: Tensor, teacher: Tensor, centre: Tensor, teacher_temperature: float, mask: Tensor
@@ -73,7 +82,10 @@ class ImageTokenDistillationLoss(nn.Module):
     """Image token distillation (ITD): cross-entropy between the image tokens of the two views of a scan.
 
     Args:
-        student_temperature: Paper symbol tau_s.
+        student_temperature: Paper symbol tau_s, above 0.
+
+    Raises:
+        ValueError: If the temperature is not above 0.
 
     Reference:
         SMIT, https://arxiv.org/abs/2205.10342, eq. 3; DINO, https://arxiv.org/abs/2104.14294, eq. 3.
@@ -81,7 +93,7 @@ class ImageTokenDistillationLoss(nn.Module):
 
     def __init__(self, student_temperature: float = 0.1) -> None:
         super().__init__()
-        self.student_temperature = student_temperature
+        self.student_temperature = _positive(student_temperature)
 
     def forward(self, student: Tensor, teacher: Tensor, centre: Tensor, teacher_temperature: float) -> Tensor:
         """Return a scalar.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from swinx.errors import WeightsError
 from swinx.files import write_whole
 
-__all__ = ["bare_network", "find_tensors", "read_checkpoint", "save_weights"]
+__all__ = ["bare_network", "damaged_entry", "find_tensors", "read_checkpoint", "save_weights"]
 
 _STATE_KEYS = ("model", "state_dict", "model_state_dict", "network", "net", "student", "teacher")
 """Keys under which training programs keep a state dictionary, in order of preference."""
@@ -60,12 +60,25 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling broken or foreign bytes raises almost anything
         raise WeightsError(f"{file}: {_why_unreadable(file, error)}") from error
+    if entry := damaged_entry(file):
+        raise WeightsError(f"{file}: is damaged, the checksum of {entry} is wrong; copy or download it again")
     if not isinstance(checkpoint, Mapping):
         raise WeightsError(f"{file}: holds a {type(checkpoint).__name__}, not tensors by name")
     try:
         return find_tensors(checkpoint)
     except WeightsError as error:
         raise WeightsError(f"{file}: {error}") from error
+
+
+def damaged_entry(path: str | os.PathLike[str]) -> str | None:
+    """Return the name of the first part of a checkpoint file whose checksum is wrong, which PyTorch does not check.
+
+    None if all are right, or the file is of the old kind without checksums.
+    """
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:

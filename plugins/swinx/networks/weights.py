@@ -21,6 +21,7 @@ __all__ = ["LoadReport", "MisShaped", "load_weights"]
 
 _RECORD = "_extra_state"
 _SHOWN = 5
+_STAGES = ("stages.", "mergings.", "norms.")
 
 
 class MisShaped(NamedTuple):
@@ -44,7 +45,8 @@ class LoadReport:
         unexpected: Names of the checkpoint that the network, or its encoder, lacks.
         mis_shaped: Names whose shapes differ.
         encoder_fraction: Matched share of the encoder's parameters, by element, 0 to 1.
-        total_fraction: Matched share of all the network's parameters, by element, 0 to 1.
+        total_fraction: Matched share of all parameters of what was to be loaded (the network, or its encoder), by
+            element, 0 to 1.
     """
 
     source: str
@@ -59,9 +61,10 @@ class LoadReport:
 
     def __str__(self) -> str:
         """Return a few lines for people."""
+        whole = f", {self.total_fraction:.1%} of the network's" if self.part == "all" else ""
         lines = [
-            f"{self.source}: {self.encoder_fraction:.1%} of the encoder's parameters matched, "
-            f"{self.total_fraction:.1%} of the network's; {len(self.matched)} tensors, {self.window_order} window order"
+            f"{self.source}: {self.encoder_fraction:.1%} of the encoder's parameters matched"
+            f"{whole}; {len(self.matched)} tensors, {self.window_order} window order"
         ]
         shapes = [f"{name} {want} in the network, {found} in the file" for name, want, found in self.mis_shaped]
         for title, names in (("mis-shaped", shapes), ("missing", self.missing), ("unexpected", self.unexpected)):
@@ -186,6 +189,13 @@ def _matched_share(sizes: Mapping[str, int], found: Mapping[str, Tensor]) -> flo
 
 def _refuse_misfit(report: LoadReport, min_matched: float) -> None:
     if report.part == "encoder":
+        other = [item.name for item in report.mis_shaped if not item.name.startswith("patch_embed.")]
+        other += [name for name in report.unexpected if name.startswith(_STAGES)]
+        if other:
+            raise WeightsError(
+                f"{report}\nthis is an encoder of another shape ({other[0]}): check embed_dim, depths, num_heads and "
+                "qkv_bias; nothing was loaded"
+            )
         if report.encoder_fraction < min_matched:
             raise WeightsError(
                 f"{report}\nat least {min_matched:.0%} of the encoder must match: check embed_dim, depths, num_heads "

@@ -52,6 +52,26 @@ class DataCommands:
         if left_out:
             raise SystemExit(1)
 
+    def annotated(self, source: str, section: str = "training", manifest: str | None = None) -> None:
+        """Print which classes are annotated in which cases, and how that is known.
+
+        Args:
+            source: A data list, or a folder with a datalist.json.
+            section: Section of the list.
+            manifest: CSV or JSON manifest that outranks the list, or "inferred" from presence.
+        """
+        _check_paths(source, manifest)
+        from swinx.data import load_data_list, load_refinement_cases
+        from swinx.report import annotated_table
+
+        place = Path(source) / "datalist.json" if Path(source).is_dir() else Path(source)
+        items = (
+            load_data_list(place, section, must_exist=False)
+            if manifest is None
+            else load_refinement_cases(place, [section], annotated=manifest)
+        )
+        _say(annotated_table(items))
+
     def check(self, source: str, out: str | None = None, workers: int = 2) -> None:
         """Find every unusable case of a folder or data list; the exit code is 1 if there is one.
 

@@ -106,14 +106,15 @@ def test_network_fits_the_metadata(monkeypatch):
 
 
 def test_handlers_are_literal_and_never_sliced():
-    for path in FOLDER.glob("*.json"):
+    for path in (ROOT / "bundles").glob("*/configs/*.json"):
         assert "#" not in path.read_text(), f"{path.name} picks list items by position"
     train = content("train")
     for handlers in (train["train"]["handlers"], train["validate"]["handlers"]):
         assert all("_target_" in handler for handler in handlers)
 
 
-def test_own_parts_are_named_by_public_dotted_path():
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_own_parts_are_named_by_public_dotted_path(bundle):
     import importlib
 
     def targets(node):
@@ -125,7 +126,8 @@ def test_own_parts_are_named_by_public_dotted_path():
             for value in node:
                 yield from targets(value)
 
-    own = {t for path in FOLDER.glob("*.json") for t in targets(json.loads(path.read_text())) if t.startswith("swinx")}
+    contents = [json.loads(path.read_text()) for path in (bundle / "configs").glob("*.json")]
+    own = {target for content in contents for target in targets(content) if target.startswith("swinx")}
     assert own
     for target in own:
         package, name = target.rsplit(".", 1)

@@ -72,9 +72,10 @@ def test_health_is_measured_before_the_teacher_moves_and_judged_before_anything_
         ("StepLog", "LrScheduleHandler"),
         ("PretrainingHealth", "TrainingHistory"),
         ("TrainingHistory", "CollapseDetector"),
-        ("CollapseDetector", "LatestModel"),
+        ("CollapseDetector", "TimeLimit"),
+        ("TimeLimit", "ReconstructionPictures"),
+        ("TimeLimit", "LatestModel"),
         ("LatestModel", "TrainingState"),
-        ("TrainingState", "TimeLimit"),
     ):
         assert order.index(earlier) < order.index(later), (earlier, later)
 

@@ -214,7 +214,7 @@ def test_one_case_by_inference_is_that_case_of_the_whole(partial, teacher, refin
         "inference",
         ["inference", "teacher_folder"],
         configs=REFINEMENT,
-        image=partial / "imagesTr2200" / "FLARE23_0001_0000.nii.gz",
+        dataset_dir=partial / "imagesTr2200" / "FLARE23_0001_0000.nii.gz",
         label=partial / "labelsTr2200" / "FLARE23_0001.nii.gz",
         annotated=load_data_list(partial / "datalist.json", "training")[0]["annotated"],
         teacher_dir=teacher,

@@ -151,3 +151,27 @@ def test_a_list_that_could_not_be_read_back_is_not_written(root, sections, fault
     with pytest.raises(DataListError, match=fault):
         write_data_list(root / "new.json", sections)
     assert not (root / "new.json").exists()
+
+
+def test_files_may_lie_in_the_folders_that_the_list_names(tmp_path):
+    scans, out = tmp_path / "scans", tmp_path / "work" / "refined"
+    for file in (scans / "a_0000.nii.gz", out / "a.nii.gz"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    entry = {"case": "a", "image": str(scans / "a_0000.nii.gz"), "label": str(out / "a.nii.gz")}
+    write_data_list(out / "datalist.json", {"training": [entry]}, roots=[scans])
+    written = json.loads((out / "datalist.json").read_text())
+    assert written["roots"] == ["../../scans"]
+    assert written["training"][0]["image"] == "../../scans/a_0000.nii.gz"
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    scans.rename(moved / "scans")
+    (tmp_path / "work").rename(moved / "work")
+    (item,) = load_data_list(moved / "work" / "refined" / "datalist.json", "training")
+    assert item["image"] == str(moved / "scans" / "a_0000.nii.gz")
+    with pytest.raises(DataListError, match="outside the data directory"):
+        write_data_list(out / "other.json", {"training": [entry]})
+    written["roots"] = "everywhere"
+    (tmp_path / "bad.json").write_text(json.dumps(written))
+    with pytest.raises(DataListError, match="roots is 'everywhere'; give a list of folders"):
+        load_data_list(tmp_path / "bad.json", "training")

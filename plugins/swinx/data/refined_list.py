@@ -115,9 +115,14 @@ def assemble_refined(
 
 
 def _with_something_known(verdict: Verdict, record: Mapping[str, Any]) -> Verdict:
-    if set(record["refinement"]["known"]) - set(verdict.drop_classes):
+    report = record["refinement"]
+    if not any(int(value) < NUM_CLASSES for value in report["after_ml"]):
+        missing = "its refined label is empty"
+    elif not set(report["known"]) - set(verdict.drop_classes):
+        missing = "no class is known in it"
+    else:
         return verdict
-    reasons = [verdict.reason, "no class is known in it"]
+    reasons = [verdict.reason, missing]
     return Verdict(True, verdict.drop_classes, "; ".join(reason for reason in reasons if reason))
 
 

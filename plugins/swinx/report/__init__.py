@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.report.annotated_table import annotated_table
 from swinx.report.case_pairs import pair_cases
 from swinx.report.colours import CLASS_COLOURS
 from swinx.report.evaluation import score_cases
@@ -19,6 +20,7 @@ __all__ = [
     "OverlayReport",
     "ProbeReport",
     "ScoreReport",
+    "annotated_table",
     "draw_reconstruction",
     "draw_triplets",
     "format_table",

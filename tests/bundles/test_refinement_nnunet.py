@@ -1,0 +1,51 @@
+"""A real nnU-Net, trained by the bundle on the complete cases, labels the others."""
+
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from support.bundles import run, run_bundle
+from support.refinement import REFINEMENT, partial_cohort, refine_command
+from swinx.data import load_data_list
+
+pytestmark = [pytest.mark.slow, pytest.mark.nnunet]
+
+TINY = {
+    "epochs": 1,
+    "iterations": 2,
+    "feature_divisor": 8,
+    "folds": ["all"],
+    "num_processes": 1,
+    "spacing_mm": [6.0, 6.0, 6.0],
+    "classes": [1, 3, 13],
+}
+
+
+def test_train_then_refine(tmp_path):
+    cohort = partial_cohort(tmp_path / "cohort", labelled=7, unlabelled=1, validation=0)
+    listed = json.loads((cohort / "datalist.json").read_text())
+    items = load_data_list(cohort / "datalist.json", "training")
+    complete = [item["case"] for item in items if {1, 3, 13} <= set(item["annotated"])]
+    assert 0 < len(complete) < len(items)
+    work = tmp_path / "nnunet"
+    trained = run_bundle("training", "train", configs=REFINEMENT, dataset_dir=cohort, output_dir=work, **TINY)
+    assert trained.returncode == 0, trained.stderr[-3000:]
+    (model,) = (work / "results").glob("*/*")
+    assert str(model) in trained.stdout
+    command = refine_command(cohort, model, output_dir=tmp_path / "out", folds=["all"])
+    command[command.index("--config_file") + 1] = f"{REFINEMENT}/refine.json"
+    finished = run(command, timeout=600)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    table = pd.read_csv(tmp_path / "out" / "cases.csv", index_col="case")
+    assert table["refined"].all()
+    assert len(table) == len(listed["training"]) + 1
+    for item in load_data_list(tmp_path / "out" / "datalist.json", "training"):
+        drawn = next((set(i["annotated"]) for i in items if i["case"] == item["case"]), set())
+        assert set(item["annotated"]) == drawn | {1, 3, 13}, "of other classes the teacher says nothing"
+        label = np.asarray(nib.load(item["label"]).dataobj)
+        assert set(np.unique(label).tolist()) <= {0, *item["annotated"]}

@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from support.disks import nearly_full_disk
-from swinx.files import write_json, write_whole
+from swinx.files import remove_partials, write_json, write_whole
 
 
 @pytest.fixture
@@ -90,3 +90,10 @@ def test_what_json_cannot_express_leaves_no_file(tmp_path):
 def test_json_reads_back(tmp_path):
     write_json(tmp_path / "a.json", {"ä": [1, 2.5, None]})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ä": [1, 2.5, None]}
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    for name in (".a.nii.gz.x1y2.nii.gz", ".a.nii.gz.q", ".ab.nii.gz.x1", "a.nii.gz", "b.nii.gz", ".hidden"):
+        (tmp_path / name).touch()
+    remove_partials(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", tmp_path / "nowhere" / "c.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".ab.nii.gz.x1", ".hidden", "a.nii.gz", "b.nii.gz"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import tempfile
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["write_json", "write_whole"]
+__all__ = ["remove_partials", "write_json", "write_whole"]
 
 
 @contextmanager
@@ -68,6 +69,22 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """
     with write_whole(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def remove_partials(*paths: str | os.PathLike[str]) -> None:
+    """Remove what :func:`write_whole` could not remove of files because its process was killed.
+
+    Call it only where no other process may be writing the same files.
+
+    Args:
+        paths: The files that were to appear.
+
+    Raises:
+        OSError: If a leftover cannot be removed.
+    """
+    for path in map(Path, paths):
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
+            leftover.unlink(missing_ok=True)
 
 
 def _is_about(error: OSError, partial: Path) -> bool:

@@ -32,10 +32,12 @@ def unknown(cohort, tmp_path_factory):
 
 
 def write_list(folder, name, **lists):
-    """Write the cohort's list with the given ``annotated`` and ``pseudo`` in every entry, and return its path."""
+    """Write the cohort's list with ``annotated`` and ``pseudo`` in all entries but the first; return its path."""
     content = json.loads((folder / "datalist.json").read_text())
     for section in ("training", "validation"):
         content[section] = [{key: x[key] for key in ("image", "label")} | lists for x in content[section]]
+        if lists:  # a class that is annotated nowhere would be taken as absent
+            content[section][0] = {key: content[section][0][key] for key in ("image", "label")} | {"annotated": ALL}
     (folder / f"{name}.json").write_text(json.dumps(content))
     return folder / f"{name}.json"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.data.absent_classes import take_as_absent
 from swinx.data.case_dataset import CaseDataset, collate_case
 from swinx.data.case_files import find_cases
 from swinx.data.check_report import CheckReport, Finding, format_report
@@ -53,6 +54,7 @@ __all__ = [
     "read_volume",
     "refinement_case",
     "refinement_settings",
+    "take_as_absent",
     "write_data_list",
     "write_demo_cohort",
     "write_synthetic_cohort",

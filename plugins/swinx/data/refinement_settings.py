@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
+
+from swinx.errors import DataListError
 
 __all__ = ["RefinementSettings", "describe", "refinement_settings"]
 
@@ -34,19 +38,30 @@ class RefinementSettings:
     fingerprint: str
 
 
-def refinement_settings(teacher: _Teacher, policy: object, filters: Sequence[object] = ()) -> RefinementSettings:
+def refinement_settings(
+    teacher: _Teacher,
+    policy: object,
+    filters: Sequence[object] = (),
+    previous: Sequence[str | os.PathLike[str]] = (),
+) -> RefinementSettings:
     """Describe a refinement.
 
     Args:
         teacher: A :class:`swinx.interop.Teacher`.
         policy: A policy of :mod:`swinx.ops.fusion_policies`.
         filters: Filters of :mod:`swinx.ops.pseudo_filters`, in their order.
+        previous: Folders of finished refinements that this one is compared with.
+
+    Raises:
+        DataListError: If one of them has no ``manifest.json``.
     """
-    deciding = {
+    deciding: dict[str, Any] = {
         "teacher": {"fingerprint": teacher.fingerprint, "classes": list(teacher.classes)},
         "policy": describe(policy),
         "filters": [describe(step) for step in filters],
     }
+    if previous:
+        deciding["previous"] = [_fingerprint(Path(folder) / "manifest.json") for folder in previous]
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
     return RefinementSettings({**deciding, "teacher_name": teacher.name}, digest)
 
@@ -63,6 +78,15 @@ def describe(thing: object) -> dict[str, Any]:
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         settings |= {field.name: _plain(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
     return settings
+
+
+def _fingerprint(manifest: Path) -> str:
+    try:
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["fingerprint"])
+    except FileNotFoundError as error:
+        raise DataListError(f"{manifest}: no such file; finish this earlier refinement first") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataListError(f"{manifest}: not the manifest of a refinement: {error}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ from swinx.interop.bundle import BundleTeacher
 from swinx.interop.nnunet import NnUNetTeacher
 from swinx.interop.nnunet_training import train_nnunet
 from swinx.interop.prediction_folder import PredictionFolderTeacher
+from swinx.interop.self_training import run_rounds
 from swinx.interop.teacher import Prediction, Teacher, TeacherNetwork
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "PredictionFolderTeacher",
     "Teacher",
     "TeacherNetwork",
+    "run_rounds",
     "train_nnunet",
 ]

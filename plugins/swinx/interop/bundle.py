@@ -54,7 +54,7 @@ class BundleTeacher:
         config: str = "inference.json",
         overrides: Mapping[str, Any] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        label_map: ClassMap | None = None,
+        label_map: ClassMap | str | None = None,
         device: str | torch.device | None = None,
         name: str | None = None,
     ) -> None:

@@ -43,14 +43,14 @@ def flare_id(name: str) -> int | None:
     return _BY_WORDS.get(_words(name))
 
 
-def map_classes(names: Mapping[int, str], class_map: ClassMap | None, source: str) -> dict[int, int]:
+def map_classes(names: Mapping[int, str], class_map: ClassMap | str | None, source: str) -> dict[int, int]:
     """Return the FLARE id of each class that a model says it has.
 
     Args:
         names: The model's classes by id, without or with background 0.
-        class_map: The user's word on ids or names, which then must cover all classes. By default the names decide;
-            a class that is called by its number (``{3: "3"}``) has FLARE's meaning of that number.
-        source: File that states the names, for messages.
+        class_map: The user's word on ids or names, which then must cover all classes; or the name of a map, see
+            :func:`known_class_map`. By default the names decide; a class that is called by its number (``{3: "3"}``)
+            has FLARE's meaning of that number.
 
     Returns:
         FLARE id 0..14 for each id, background included.
@@ -62,6 +62,8 @@ def map_classes(names: Mapping[int, str], class_map: ClassMap | None, source: st
     if class_map is None:
         ids = {old: _by_name(old, name, source) for old, name in names.items()}
     else:
+        if isinstance(class_map, str):
+            class_map = {old: new for old, new in known_class_map(class_map, source).items() if old in names}
         by_id = _by_given_id(names, class_map, source)
         ids = {old: _value(value, source) for old, value in by_id.items()}
         if lost := {old: name for old, name in names.items() if old and old not in ids}:
@@ -69,12 +71,14 @@ def map_classes(names: Mapping[int, str], class_map: ClassMap | None, source: st
     return _complete(ids, source)
 
 
-def read_class_map(class_map: ClassMap, source: str) -> dict[int, int]:
-    """Return a user's map from foreign ids to FLARE ids with background added.
+def read_class_map(class_map: ClassMap | str, source: str) -> dict[int, int]:
+    """Return a user's map from foreign ids to FLARE ids with background added, or the map of that name.
 
     Raises:
         TeacherError: If an id is not a whole number from 0 on, or a value is no FLARE class.
     """
+    if isinstance(class_map, str):
+        return known_class_map(class_map, source)
     ids = {}
     for key, value in class_map.items():
         if not str(key).isdecimal():

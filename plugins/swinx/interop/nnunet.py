@@ -17,7 +17,7 @@ from swinx.errors import TeacherError, WeightsError
 from swinx.interop.class_maps import ClassMap, map_classes
 from swinx.interop.nnunet_geometry import from_nnunet, spacing_of, to_nnunet
 from swinx.interop.nnunet_model import READERS, NnUNetModel, read_nnunet_model
-from swinx.interop.nnunet_package import NNUNET_VERSION, require_nnunet
+from swinx.interop.nnunet_package import NNUNET_VERSION, find_trainer, require_nnunet
 from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
 from swinx.ops.relabelling import relabel
 
@@ -55,7 +55,7 @@ class NnUNetTeacher:
         model_folder: str | os.PathLike[str],
         folds: Sequence[int | str] = (0,),
         checkpoint_name: str = "checkpoint_final.pth",
-        label_map: ClassMap | None = None,
+        label_map: ClassMap | str | None = None,
         device: str | torch.device | None = None,
         per_fold: bool = False,
         use_mirroring: bool = False,
@@ -77,6 +77,7 @@ class NnUNetTeacher:
             "nnunetv2": NNUNET_VERSION,
             "ids": sorted(self._ids.items()),
             "per_fold": per_fold,
+            "confidence": confidence,
             "mirroring": use_mirroring,
             "tile_step_size": tile_step_size,
         }
@@ -123,14 +124,13 @@ class NnUNetTeacher:
 def _build_predictor(model: NnUNetModel, device: torch.device, use_mirroring: bool, tile_step_size: float) -> Any:
     """Do what ``initialize_from_trained_model_folder`` does, with checkpoints that were read safely."""
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
     from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
     plans = PlansManager(model.plans)
     configuration = plans.get_configuration(model.configuration)
     try:
-        trainer = recursive_find_trainer_class_by_name(model.trainer)
+        trainer = find_trainer(model.trainer)
     except Exception as error:  # it imports every trainer on the way, and those import what they need
         raise TeacherError(
             f"{model.folder}: its trainer {model.trainer!r} is not in nnunetv2 {NNUNET_VERSION} ({error}); set "

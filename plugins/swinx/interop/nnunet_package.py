@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from swinx.errors import TeacherError
 
-__all__ = ["NNUNET_VERSION", "nnunet_scalars", "require_nnunet"]
+__all__ = ["NNUNET_VERSION", "find_trainer", "nnunet_scalars", "require_nnunet"]
 
 NNUNET_VERSION = "2.8.1"
 """The release whose files and functions are known here."""
@@ -28,6 +29,34 @@ def require_nnunet() -> None:
         raise TeacherError(f"nnU-Net is not installed: {install}") from error
     if found != NNUNET_VERSION:
         raise TeacherError(f"nnunetv2 {found} is installed, {NNUNET_VERSION} is needed: {install}")
+
+
+def find_trainer(name: str) -> type[Any]:
+    """Return a trainer class of nnU-Net by its name, or one in the folders that ``nnUNet_extTrainer`` names.
+
+    nnU-Net's own search imports every trainer on its way, and that of a transformer network, which comes before the
+    variants of the plain trainer, cannot be imported without timm. If that ends the search, it goes on in the
+    variants.
+
+    Raises:
+        RuntimeError: If there is no such class.
+        ImportError: If the way to it leads over a package that is not installed.
+    """
+    import nnunetv2
+    from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+    try:
+        found: type[Any] = recursive_find_trainer_class_by_name(name)
+    except ModuleNotFoundError as error:
+        root = Path(nnunetv2.__path__[0])
+        variants = str(root / "training" / "nnUNetTrainer" / "variants")
+        module = "nnunetv2.training.nnUNetTrainer.variants"
+        variant: type[Any] | None = recursive_find_python_class(variants, name, module, str(root))
+        if variant is None:
+            raise ImportError(f"no variant of nnU-Net's trainer has this name, and {error}") from error
+        return variant
+    return found
 
 
 def nnunet_scalars() -> list[Any]:

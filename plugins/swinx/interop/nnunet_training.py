@@ -48,6 +48,8 @@ def train_nnunet(
     epochs: int | None = None,
     iterations: int | None = None,
     trainer: str = "nnUNetTrainer",
+    optimizer: str = "SGD",
+    learning_rate: float | None = None,
     planner: str = "ExperimentPlanner",
     gpu_memory_gb: float | None = None,
     spacing_mm: Sequence[float] | None = None,
@@ -76,6 +78,9 @@ def train_nnunet(
         epochs: nnU-Net's 1000 by default.
         iterations: Training steps per epoch; nnU-Net's 250 by default. Validation takes a fifth of it.
         trainer: nnU-Net's trainer class.
+        optimizer: ``"SGD"``, nnU-Net's with momentum 0.99, which needs thousands of steps; or ``"AdamW"``, for
+            trainings of minutes.
+        learning_rate: The first of nnU-Net's polynomial schedule; the trainer's own by default, 0.01 for SGD.
         planner: ``"ExperimentPlanner"`` or ``"nnUNetPlannerResEncM"`` (``L``, ``XL``).
         gpu_memory_gb: Memory to plan for; the planner's own by default.
         spacing_mm: Voxel size to train at, in nnU-Net's order (z, y, x); the planner's choice by default.
@@ -95,7 +100,7 @@ def train_nnunet(
         ValueError: If a setting is out of range.
     """
     wanted = sorted(set(range(1, NUM_CLASSES) if classes is None else map(int, classes)))
-    _check(wanted, dataset_id, folds, planner, feature_divisor)
+    _check(wanted, dataset_id, folds, planner, optimizer, feature_divisor)
     require_nnunet()
     root = Path(work_dir).expanduser().absolute()
     dataset = f"Dataset{dataset_id:03d}_{_NAME}"
@@ -110,6 +115,8 @@ def train_nnunet(
         "feature_divisor": feature_divisor,
         "epochs": epochs,
         "iterations": iterations,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
         "seed": seed,
     }
     complete, left_out = select_complete_cases(items, wanted)
@@ -142,7 +149,14 @@ def train_nnunet(
     return root / "results" / dataset / f"{trainer}__{job['plans']}__{configuration}"
 
 
-def _check(classes: Sequence[int], dataset_id: int, folds: Sequence[int | str], planner: str, divisor: int) -> None:
+def _check(
+    classes: Sequence[int],
+    dataset_id: int,
+    folds: Sequence[int | str],
+    planner: str,
+    optimizer: str,
+    divisor: int,
+) -> None:
     if not classes or classes[0] < 1 or classes[-1] >= NUM_CLASSES:
         raise ValueError(f"classes {classes} must be one or more FLARE ids in 1..{NUM_CLASSES - 1}")
     if not 1 <= dataset_id <= 999:
@@ -151,6 +165,8 @@ def _check(classes: Sequence[int], dataset_id: int, folds: Sequence[int | str], 
         raise ValueError(f"folds {tuple(folds)} must be one or more of 0..4, or 'all'")
     if planner not in _PLANS_OF:
         raise ValueError(f"planner {planner!r} must be one of {', '.join(_PLANS_OF)}")
+    if optimizer not in ("SGD", "AdamW"):
+        raise ValueError(f"optimizer must be 'SGD' or 'AdamW', not {optimizer!r}")
     if divisor < 1:
         raise ValueError(f"feature_divisor must be 1 or more, not {divisor}")
 

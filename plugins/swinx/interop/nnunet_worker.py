@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from swinx.files import write_json
-from swinx.interop.nnunet_package import nnunet_scalars
+from swinx.interop.nnunet_package import find_trainer, nnunet_scalars
 
 __all__ = ["main", "plan", "train", "validate"]
 
@@ -54,6 +55,10 @@ def train(job: dict[str, Any]) -> None:
     if job["iterations"] is not None:
         trainer.num_iterations_per_epoch = job["iterations"]
         trainer.num_val_iterations_per_epoch = max(1, job["iterations"] // 5)
+    if job["learning_rate"] is not None:
+        trainer.initial_lr = job["learning_rate"]
+    if job["optimizer"] == "AdamW":
+        trainer.configure_optimizers = partial(_adamw, trainer)
     _set_damaged_aside(Path(trainer.output_folder))
     maybe_load_checkpoint(trainer, continue_training=True, validation_only=False)
     trainer.run_training()
@@ -77,17 +82,23 @@ def main(job_file: str) -> None:
 
 
 def _build_trainer(job: dict[str, Any]) -> Any:
-    from nnunetv2.run.run_training import get_trainer_from_args
-
-    return get_trainer_from_args(
-        str(job["dataset_id"]),
-        job["configuration"],
-        job["fold"],
-        job["trainer"],
-        job["plans"],
-        continue_training=job["step"] == "train",
+    folder = Path(job["preprocessed"])
+    plans, dataset = (json.loads((folder / f"{name}.json").read_text("utf-8")) for name in (job["plans"], "dataset"))
+    return find_trainer(job["trainer"])(
+        plans=plans | {"continue_training": job["step"] == "train"},
+        configuration=job["configuration"],
+        fold=job["fold"],
+        dataset_json=dataset,
         device=torch.device(job["device"]),
     )
+
+
+def _adamw(trainer: Any) -> tuple[torch.optim.Optimizer, Any]:
+    """Return AdamW and nnU-Net's own schedule, as ``configure_optimizers`` of a trainer does."""
+    from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+
+    optimizer = torch.optim.AdamW(trainer.network.parameters(), lr=trainer.initial_lr, weight_decay=1e-5)
+    return optimizer, PolyLRScheduler(optimizer, trainer.initial_lr, trainer.num_epochs)
 
 
 def _narrow(plans: Path, configuration: str, divisor: int) -> None:

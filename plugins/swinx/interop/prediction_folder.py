@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from swinx.data import case_name, read_volume
 from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
 from swinx.errors import CaseError, TeacherError
-from swinx.interop.class_maps import ClassMap, known_class_map, read_class_map
+from swinx.interop.class_maps import ClassMap, read_class_map
 from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
 from swinx.ops.grids import compare_grids
 from swinx.ops.label_transfer import overhang_voxels, transfer_labels
@@ -50,10 +50,8 @@ class PredictionFolderTeacher:
         self.folder = Path(folder).expanduser()
         self._files = _find_predictions(self.folder)
         source = str(self.folder)
-        if isinstance(label_map, str):
-            self._ids, self._map_name = known_class_map(label_map, source), label_map
-        else:
-            self._ids, self._map_name = read_class_map(label_map, source), "given"
+        self._ids = read_class_map(label_map, source)
+        self._map_name = label_map if isinstance(label_map, str) else "given"
         self.name = name or self.folder.resolve().name
         self.classes = tuple(sorted(set(self._ids.values()) - {0}))
 

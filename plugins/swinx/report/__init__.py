@@ -11,6 +11,7 @@ from swinx.report.overlays import write_overlay
 from swinx.report.probe_files import ProbeReport
 from swinx.report.probes import probe_encoders
 from swinx.report.reconstruction_figure import draw_reconstruction
+from swinx.report.refinement_gain import RefinementGain, refinement_gain
 from swinx.report.score_text import format_table
 from swinx.report.scores import ScoreReport, read_scores, score_folders
 from swinx.report.triplet_figure import draw_triplets
@@ -19,6 +20,7 @@ __all__ = [
     "CLASS_COLOURS",
     "OverlayReport",
     "ProbeReport",
+    "RefinementGain",
     "ScoreReport",
     "annotated_table",
     "draw_reconstruction",
@@ -27,6 +29,7 @@ __all__ = [
     "pair_cases",
     "probe_encoders",
     "read_scores",
+    "refinement_gain",
     "score_cases",
     "score_folders",
     "write_overlay",

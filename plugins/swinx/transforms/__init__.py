@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.transforms.annotated_classes import AnnotatedClassesd
 from swinx.transforms.block_mask import RandBlockMaskd
+from swinx.transforms.compare_rounds import CompareRoundsd
 from swinx.transforms.crop_known import RandCropByKnownLabeld
 from swinx.transforms.ct_preprocessing import CTPreprocessingd
 from swinx.transforms.mask_unannotated import MaskUnannotatedd
@@ -19,6 +20,7 @@ from swinx.transforms.two_views import RandTwoViewsd
 __all__ = [
     "AnnotatedClassesd",
     "CTPreprocessingd",
+    "CompareRoundsd",
     "MaskUnannotatedd",
     "RandBlockMaskd",
     "RandCropByKnownLabeld",

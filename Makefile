@@ -29,7 +29,7 @@ export MEAN_OF_FIVE
 .PHONY: help install demo test test-fast lint sync clean
 
 help:
-	@echo "make demo       fetch a real CT, pretrain and train a small network on it, segment, score, draw: see $(DEMO)"
+	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"
@@ -47,14 +47,23 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/swinx data demo --out $(DEMO)/data --cache $(DEMO)/cache
 	$(RUN) training --config_file $(call DEMO_CONFIG,ssl_smit,train) --resume False
+	rm -rf $(DEMO)/teacher
+	$(RUN) training --config_file $(call DEMO_CONFIG,pseudolabel,train) --output_dir $(DEMO)/teacher
+	$(RUN) refine --config_file $(call DEMO_CONFIG,pseudolabel,refine)
 	$(RUN) training --config_file $(call DEMO_CONFIG,swinx_seg,train) --resume False \
-		--pretrained $(DEMO)/models/pretrained.pt
+		--dataset_dir $(DEMO)/refined --pretrained $(DEMO)/models/pretrained.pt
 	$(RUN) evaluate --config_file $(call DEMO_CONFIG,swinx_seg,evaluate) --section testing \
 		--output_dir $(DEMO)/out --scores_dir $(DEMO)
+	@echo
+	@echo "Labels for the training, before and after refinement, against the complete truth that was kept from both:"
+	@$(BIN)/swinx data refined --truth $(DEMO)/data/labelsTrFull --before $(DEMO)/data --after $(DEMO)/refined \
+		--out $(DEMO)/refinement.csv
+	@echo
 	@$(BIN)/python -c "$$MEAN_OF_FIVE"
 	@echo
 	@echo "Scores: $(DEMO)/scores.csv   Pictures: $(DEMO)/overlays   Model: $(DEMO)/models/model.pt"
 	@echo "Pretraining: $(DEMO)/pretrain, with pictures in $(DEMO)/pretrain/reconstructions"
+	@echo "Refined labels: $(DEMO)/refined, by the teacher in $(DEMO)/teacher"
 	@echo "All cases come from one patient's anatomy: this shows that the parts work together. It is no clinical model."
 
 test: $(INSTALLED) lint

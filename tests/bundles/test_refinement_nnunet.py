@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from support.bundles import run, run_bundle
 from support.refinement import REFINEMENT, partial_cohort, refine_command
@@ -23,6 +24,9 @@ TINY = {
     "num_processes": 1,
     "spacing_mm": [6.0, 6.0, 6.0],
     "classes": [1, 3, 13],
+    "nnunet_trainer": "nnUNetTrainerNoDA",
+    "optimizer": "AdamW",
+    "learning_rate": 0.003,
 }
 
 
@@ -37,6 +41,11 @@ def test_train_then_refine(tmp_path):
     assert trained.returncode == 0, trained.stderr[-3000:]
     (model,) = (work / "results").glob("*/*")
     assert str(model) in trained.stdout
+    log = (work / "logs" / "train_fold_all.log").read_text()
+    assert "Current learning rate: 0.003" in log
+    weights = torch.load(model / "fold_all" / "checkpoint_final.pth", weights_only=False)
+    assert weights["trainer_name"] == "nnUNetTrainerNoDA"
+    assert "betas" in weights["optimizer_state"]["param_groups"][0], "AdamW, not SGD"
     command = refine_command(cohort, model, output_dir=tmp_path / "out", folds=["all"])
     command[command.index("--config_file") + 1] = f"{REFINEMENT}/refine.json"
     finished = run(command, timeout=600)

@@ -19,6 +19,7 @@ COUNTS = {"variants": 2, "validation": 1, "held_out": 1, "unlabelled": 2, "spaci
 OBLIQUE_LAS = np.array([[-2.0, 0.2, 0, 80], [0.2, 2.0, 0.3, -70], [0, -0.1, 5.0, -340], [0, 0, 0, 1.0]])
 OBLIQUE_LAS = OBLIQUE_LAS.astype(np.float32).astype(float)
 SHAPE = (80, 70, 30)
+FOLDERS = ("labelsTr", "labelsTrFull")
 
 
 def _fake_ct() -> tuple[np.ndarray, np.ndarray]:
@@ -47,6 +48,11 @@ def fake_ct(tmp_path_factory) -> tuple[Path, Path]:
 @pytest.fixture
 def no_network(monkeypatch, fake_ct) -> None:
     monkeypatch.setattr("swinx.data.demo_cohort.fetch_demo_ct", lambda _: fake_ct)
+
+
+def files(folder: Path, pattern: str = "*.nii.gz") -> dict[str, bytes]:
+    """The content of the volumes below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob(pattern)}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -98,7 +104,12 @@ def test_unlabelled_variants_have_no_label_anywhere(tmp_path):
     assert [item["case"] for item in items] == ["demoUn_001", "demoUn_002"]
     images = sorted(tmp_path / f"imagesUn/demoUn_00{number}_0000.nii.gz" for number in (1, 2))
     assert [Path(item["image"]) for item in items] == images == sorted(tmp_path.rglob("*demoUn*"))
-    assert sorted(folder.name for folder in tmp_path.glob("labels*")) == ["labelsTr", "labelsTs", "labelsVal"]
+    assert sorted(folder.name for folder in tmp_path.glob("labels*")) == [
+        "labelsTr",
+        "labelsTrFull",
+        "labelsTs",
+        "labelsVal",
+    ]
 
 
 @pytest.mark.usefixtures("no_network")
@@ -106,13 +117,27 @@ def test_unlabelled_variants_leave_the_labelled_ones_as_they_were(tmp_path, fake
     """The stream of a case: the seed, then 0 for training, 1 for validation, 2 for testing, then its number."""
     write_demo_cohort(tmp_path / "with", tmp_path, **COUNTS, seed=5)
     write_demo_cohort(tmp_path / "without", tmp_path, **{**COUNTS, "unlabelled": 0}, seed=5)
-    without = {path.name: path.read_bytes() for path in (tmp_path / "without").rglob("*.nii.gz")}
-    assert len(without) == 10
-    assert {p.name: p.read_bytes() for p in (tmp_path / "with").rglob("*.nii.gz") if "demoUn" not in p.name} == without
+    without = files(tmp_path / "without")
+    assert len(without) == 12
+    assert {name: content for name, content in files(tmp_path / "with").items() if "demoUn" not in name} == without
     scan = DemoScan.load(*fake_ct, spacing_mm=6.0)
     for stream, case in enumerate(["imagesTr/demoTr_001", "imagesVal/demoVal_001", "imagesTs/demoTs_001"]):
         image, _, _ = make_variant(scan, np.random.default_rng([5, stream, 0]))
         np.testing.assert_array_equal(nib.load(tmp_path / f"with/{case}_0000.nii.gz").dataobj, image)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_variants_for_training_are_partly_labelled_and_their_truth_is_kept(tmp_path):
+    path = write_demo_cohort(tmp_path, tmp_path / "unused", **{**COUNTS, "variants": 4, "complete": 1})
+    drawn = []
+    for item in load_data_list(path, "training"):
+        label, truth = (np.asarray(nib.load(tmp_path / f"{f}/{item['case']}.nii.gz").dataobj) for f in FOLDERS)
+        assert set(np.unique(truth)) == {0, FlareLabel.RIGHT_KIDNEY, FlareLabel.LEFT_KIDNEY}
+        np.testing.assert_array_equal(label, np.where(np.isin(truth, item["annotated"]), truth, 0))
+        drawn.append(item["annotated"])
+    assert [len(classes) for classes in drawn] == [12, 1, 2, 2]
+    assert drawn[3] == [FlareLabel.RIGHT_KIDNEY, FlareLabel.LEFT_KIDNEY]
+    assert "labelsTrFull" not in path.read_text()
 
 
 @pytest.mark.usefixtures("no_network")
@@ -127,15 +152,15 @@ def test_the_same_seed_gives_the_same_bytes_and_a_larger_cohort_the_same_cases(t
     write_demo_cohort(tmp_path / "a", tmp_path, **COUNTS, seed=5)
     write_demo_cohort(tmp_path / "b", tmp_path, **{**COUNTS, "variants": 3}, seed=5)
     write_demo_cohort(tmp_path / "c", tmp_path, **COUNTS, seed=6)
-    first = {path.name: path.read_bytes() for path in (tmp_path / "a").glob("*/demo[TVU]*.nii.gz")}
-    assert len(first) == 10
-    again = {path.name: path.read_bytes() for path in (tmp_path / "b").glob("*/demo[TVU]*.nii.gz")}
+    first = files(tmp_path / "a", "demo[TVU]*.nii.gz")
+    assert len(first) == 12
+    again = files(tmp_path / "b", "demo[TVU]*.nii.gz")
     assert {name: again[name] for name in first} == first
-    other = {path.name: path.read_bytes() for path in (tmp_path / "c").glob("*/demo[TVU]*.nii.gz")}
+    other = files(tmp_path / "c", "demo[TVU]*.nii.gz")
     assert all(other[name] != first[name] for name in first)
 
 
-@pytest.mark.parametrize("bad", [{"variants": -1}, {"unlabelled": -1}, {"spacing_mm": 0.0}])
+@pytest.mark.parametrize("bad", [{"variants": -1}, {"complete": -1}, {"unlabelled": -1}, {"spacing_mm": 0.0}])
 def test_impossible_arguments_are_named_before_anything_is_fetched(tmp_path, bad, monkeypatch):
     monkeypatch.setattr("swinx.data.demo_cohort.fetch_demo_ct", lambda _: pytest.fail("fetched"))
     with pytest.raises(ValueError, match="must not be negative"):

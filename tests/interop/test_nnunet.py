@@ -17,6 +17,7 @@ from support.nnunet import predict_by_command
 from swinx.data import load_data_list, make_phantom, write_synthetic_cohort
 from swinx.errors import TeacherError, TrainingError, WeightsError
 from swinx.interop import NnUNetTeacher, Teacher, TeacherNetwork, train_nnunet
+from swinx.interop.nnunet_package import find_trainer
 
 pytestmark = [pytest.mark.nnunet, pytest.mark.slow]
 
@@ -160,6 +161,13 @@ def test_a_teacher_is_the_network_of_an_evaluator(model, scans, load_scan):
     evaluator.run()
     assert torch.equal(kept["pred"].as_tensor(), teacher.predict("psr", image).labels)
     torch.testing.assert_close(kept["pred"].affine, image.affine)
+
+
+def test_trainers_among_the_variants_are_found_also_without_timm():
+    assert find_trainer("nnUNetTrainer").__name__ == "nnUNetTrainer"
+    assert find_trainer("nnUNetTrainerNoMirroring").__name__ == "nnUNetTrainerNoMirroring"
+    with pytest.raises((ImportError, RuntimeError), match="trainer"):
+        find_trainer("nnUNetTrainerOfMine")
 
 
 def test_a_trainer_that_nobody_has_is_named(model, tmp_path):

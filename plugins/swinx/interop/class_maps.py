@@ -51,6 +51,7 @@ def map_classes(names: Mapping[int, str], class_map: ClassMap | str | None, sour
         class_map: The user's word on ids or names, which then must cover all classes; or the name of a map, see
             :func:`known_class_map`. By default the names decide; a class that is called by its number (``{3: "3"}``)
             has FLARE's meaning of that number.
+        source: File that states the names, for messages.
 
     Returns:
         FLARE id 0..14 for each id, background included.

@@ -188,3 +188,14 @@ def test_two_scans_of_one_name_are_a_fault_and_the_others_are_checked(tmp_path):
     assert set(faults) == {"a.nii.gz", "c.mha"} or set(faults) == {"a.nii", "c.mha"}
     assert "the same case as" in faults.get("a.nii", faults.get("a.nii.gz", ""))
     assert "Reason" not in faults["c.mha"]
+
+
+@pytest.mark.parametrize(("record", "severity"), [({"annotated": [14]}, "note"), ({}, "fault")])
+def test_an_empty_label_is_what_was_found_where_the_list_says_what_was_looked_for(tmp_path, record, severity):
+    save(tmp_path / "anna_0000.nii.gz", scan())
+    save(tmp_path / "anna.nii.gz", drawn())
+    entry = {"case": "anna", "image": "anna_0000.nii.gz", "label": "anna.nii.gz"}
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": [entry | record]}))
+    (finding,) = check_data(tmp_path / "datalist.json").findings
+    assert finding.severity == severity
+    assert ("none of the annotated classes [14] occurs" if record else "empty label") in finding.finding

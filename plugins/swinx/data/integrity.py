@@ -20,6 +20,7 @@ from swinx.data.volume_files import Volume, VolumeKind, read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.labels import UNKNOWN
 from swinx.ops.grids import compare_grids
+from swinx.ops.partial_labels import may_be_empty
 from swinx.ops.volume_checks import find_image_notes, label_values
 
 __all__ = ["check_data"]
@@ -123,7 +124,7 @@ def _check_case(item: dict[str, Any]) -> list[Finding]:
 
 def _read(item: dict[str, Any], kind: VolumeKind, findings: list[Finding]) -> Volume | None:
     try:
-        volume = read_volume(item[kind], kind, allow_unknown=True)
+        volume = read_volume(item[kind], kind, allow_empty=may_be_empty(item.get("annotated")), allow_unknown=True)
     except CaseError as error:
         findings.append(Finding("fault", item["case"], error.path, error.reason))
         return None
@@ -151,6 +152,8 @@ def _check_values(item: dict[str, Any], label: Volume) -> list[Finding]:
         share = 100 * np.count_nonzero(label.array == UNKNOWN) / label.array.size
         texts.append(f"{share:.3g} % of the voxels are {UNKNOWN}, unknown; the training ignores them")
     drawn = found - {0, UNKNOWN}
+    if not drawn:
+        texts.append(f"none of the annotated classes {sorted(item['annotated'])} occurs in it")
     if "annotated" in item and (unlisted := sorted(drawn - {*item["annotated"], *item.get("pseudo", [])})):
         texts.append(f"classes {unlisted} are drawn but not listed as annotated")
     return [Finding("note", item["case"], item["label"], text) for text in texts]

@@ -10,6 +10,7 @@ from swinx.transforms.ct_preprocessing import CTPreprocessingd
 from swinx.transforms.mask_unannotated import MaskUnannotatedd
 from swinx.transforms.mirroring import RandLeftRightFlipd
 from swinx.transforms.refine_labels import RefineLabelsd
+from swinx.transforms.refuse_empty import RefuseEmptyLabeld
 from swinx.transforms.restore_labels import RestoreLabelsd
 from swinx.transforms.sample_voxels import SampleVoxelsd
 from swinx.transforms.save_labels import SaveLabelsd
@@ -27,6 +28,7 @@ __all__ = [
     "RandLeftRightFlipd",
     "RandTwoViewsd",
     "RefineLabelsd",
+    "RefuseEmptyLabeld",
     "RestoreLabelsd",
     "SampleVoxelsd",
     "SaveLabelsd",

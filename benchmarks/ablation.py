@@ -1,0 +1,268 @@
+"""Whether pretraining and refinement help: five ways to train on partial labels, on the synthetic cohort.
+
+    .venv/bin/python benchmarks/ablation.py             # small networks, for two CPU cores: under two hours
+    .venv/bin/python benchmarks/ablation.py --full      # the paper's network, for a GPU
+
+makes phantom scans of which 28 are partly labelled, 8 completely, and 32 not at all; trains an nnU-Net on the
+complete ones, refines the partial labels with it, pretrains on the scans without labels, and trains the segmentation
+in five arms, with each of the seeds:
+
+    partial_as_complete   what nobody drew is background
+    partial_loss          what nobody drew is left open by the loss
+    refined               what nobody drew is the teacher's
+    refined_pretrained    the same, from the pretrained encoder
+    full_truth            the complete truth, as the upper bound
+
+Every arm has the same scans, the same 8 complete labels, the same number of steps. Each network segments 10 scans that
+nothing was trained or selected on, with windows that overlap by 0 and by 50 %. Teacher and pretraining are made once
+and shared by the seeds. Writes ``benchmarks/results/ablation_<setting>_seeds<...>_<machine>.json`` and a picture. A
+run that was cut off goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from bundle_trial import ROOT, run_bundle, write_record
+
+from swinx.data import load_data_list, write_data_list, write_synthetic_cohort
+from swinx.metrics import compare_tables
+from swinx.report import read_scores, refinement_gain
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+CONFIGS = "bundles/{}/configs/{}.json"
+COHORT: dict[str, Any] = {"labelled": 28, "unlabelled": 32, "validation": 22, "seed": 0}
+COMPLETE, SELECTION = 8, 4  # of the completely labelled scans; the others are for testing
+OVERLAPS = (0.0, 0.5)
+SMALL: dict[str, Any] = {
+    "embed_dim": 12,
+    "num_heads": [1, 2, 4, 8],
+    "drop_path_rate": 0.0,
+    "channels_last": True,
+    "pixdim": [5.0, 5.0, 5.0],
+    "antialias": True,
+    "roi_size": [64, 64, 32],
+    "num_workers": 0,
+}
+SMALL_STUDENT: dict[str, Any] = {"decoder_channels": 12}
+SMALL_TRAINING: dict[str, Any] = {
+    "max_epochs": 18,
+    "warmup_epochs": 1,
+    "val_interval": 6,
+    "learning_rate": 0.002,
+    "positive_patches": 1,
+    "negative_patches": 0,
+    "flip_prob": 0.0,
+    "cache_rate": 1.0,
+}
+SMALL_PRETRAINING: dict[str, Any] = {
+    "region_size": [72, 72, 40],
+    "scans_per_batch": 2,
+    "max_epochs": 30,
+    "warmup_epochs": 2,
+    "learning_rate": 0.0003,
+    "teacher_momentum": 0.99,
+    "temperature_ramp_epochs": 10,
+    "patch_temperature_delay_epochs": 10,
+    "picture_interval": 0,
+    "cache_rate": 1.0,
+    "out_dim": 512,
+    "hidden_dim": 256,
+    "bottleneck_dim": 64,
+}
+SMALL_TEACHER: dict[str, Any] = {
+    "folds": ["all"],
+    "spacing_mm": [5.0, 5.0, 5.0],
+    "feature_divisor": 2,
+    "gpu_memory_gb": 0.7,
+    "nnunet_trainer": "nnUNetTrainerNoDA",
+    "optimizer": "AdamW",
+    "learning_rate": 0.003,
+    "epochs": 12,
+    "iterations": 25,
+    "num_processes": 1,
+}
+ARMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "partial_as_complete": ("partial", {"partial_labels": False}),
+    "partial_loss": ("partial", {}),
+    "refined": ("refined", {}),
+    "refined_pretrained": ("refined", {"pretrained": "pretrained"}),
+    "full_truth": ("full", {}),
+}
+PAIRS = (
+    ("partial_as_complete", "partial_loss"),
+    ("partial_as_complete", "refined"),
+    ("partial_loss", "refined"),
+    ("refined", "refined_pretrained"),
+    ("refined_pretrained", "full_truth"),
+    ("refined", "full_truth"),
+)
+
+
+def main() -> None:
+    """Run the experiment and write the results."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--full", action="store_true", help="the paper's network, for a GPU")
+    options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options.add_argument("--work", type=Path, default=ROOT / "work" / "ablation")
+    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    given = options.parse_args()
+    network, training = ({}, {"cache_rate": 1.0}) if given.full else (SMALL, SMALL_TRAINING)
+    work = given.work / ("full" if given.full else "small")
+    began = time.monotonic()
+    lists = prepare(given.work / "cohort")
+    lists["refined"] = refine(lists, work, {} if given.full else SMALL_TEACHER)
+    pretrained = pretrain(lists["partial"], work, network, {} if given.full else SMALL_PRETRAINING)
+    knobs = network | ({} if given.full else SMALL_STUDENT)
+    for seed in given.seeds:
+        for arm, (which, changes) in ARMS.items():
+            own = {**changes, **({"pretrained": pretrained} if "pretrained" in changes else {}), "seed": seed}
+            train_and_score(work / f"{arm}_{seed}", lists[which], lists["partial"], knobs, training | own)
+    scores = {
+        (arm, overlap): [
+            read_scores(work / f"{arm}_{seed}" / f"overlap_{overlap:g}" / "scores.csv") for seed in given.seeds
+        ]
+        for arm in ARMS
+        for overlap in OVERLAPS
+    }
+    content: dict[str, Any] = {
+        "cohort": COHORT | {"complete_for_training": COMPLETE, "for_selection": SELECTION},
+        "settings": {"network": knobs, "training": training, "seeds": given.seeds},
+        "minutes": round((time.monotonic() - began) / 60, 1),
+        "refined_labels": refined_labels(lists, given.work / "cohort" / "labelsTrFull"),
+        "arms": {f"{arm}, overlap {overlap:g}": means(tables) for (arm, overlap), tables in scores.items()},
+        "paired": paired(scores),
+    }
+    name = f"ablation_{work.name}_seeds{''.join(map(str, given.seeds))}"
+    path = write_record(given.out, name, content)
+    draw(content["arms"], path.with_suffix(".png"))
+    print(json.dumps({key: content[key] for key in ("minutes", "arms", "paired")}, indent=2))
+
+
+def prepare(folder: Path) -> dict[str, Path]:
+    """Write the cohort and the data lists of partial labels and of the complete truth."""
+    source = write_synthetic_cohort(folder, **COHORT)
+    partial, complete = (load_data_list(source, section) for section in ("training", "validation"))
+    sections = {
+        "validation": complete[COMPLETE : COMPLETE + SELECTION],
+        "testing": complete[COMPLETE + SELECTION :],
+        "unlabeled": load_data_list(source, "unlabeled"),
+    }
+    full = [item | {"label": str(folder / "labelsTrFull" / f"{item['case']}.nii.gz")} for item in partial]
+    lists = {}
+    for name, training in (("partial", partial), ("full", [i | {"annotated": list(range(1, 15))} for i in full])):
+        lists[name] = folder / name / "datalist.json"
+        content = {"training": training + complete[:COMPLETE], **sections}
+        write_data_list(lists[name], content, name=f"ablation, {name}", roots=[folder])
+    return lists
+
+
+def refine(lists: dict[str, Path], work: Path, knobs: dict[str, Any]) -> Path:
+    """Train the teacher on the complete cases and refine the partial ones; return the refined data list."""
+    where = {"dataset_dir": lists["partial"].parent}
+    folds = {"folds": knobs["folds"]} if "folds" in knobs else {}
+    run_bundle("training", [CONFIGS.format("pseudolabel", "train")], knobs | where | {"output_dir": work / "teacher"})
+    (model,) = (work / "teacher" / "results").glob("*/*")
+    changes = where | folds | {"teacher_dir": model, "output_dir": work / "refined", "sections": ["training"]}
+    run_bundle("refine", [CONFIGS.format("pseudolabel", "refine")], changes)
+    return work / "refined" / "datalist.json"
+
+
+def pretrain(data_list: Path, work: Path, network: dict[str, Any], knobs: dict[str, Any]) -> Path:
+    """Pretrain on the scans without labels, unless that is done; return the encoder."""
+    done, model = work / "pretrain" / "done", work / "pretrain" / "model.pt"
+    if not done.is_file():
+        paths = {"dataset_dir": data_list.parent, "output_dir": work / "pretrain", "checkpoint": model}
+        run_bundle("training", [CONFIGS.format("ssl_smit", "train")], network | knobs | paths)
+        done.touch()
+    return model
+
+
+def train_and_score(
+    folder: Path, data_list: Path, test_list: Path, network: dict[str, Any], training: dict[str, Any]
+) -> None:
+    """Train one network and score it on the test scans, unless that is done."""
+    model = folder / "model.pt"
+    if not (folder / "done").is_file():
+        paths = {"dataset_dir": data_list.parent, "output_dir": folder / "train", "checkpoint": model}
+        run_bundle("training", [CONFIGS.format("swinx_seg", "train")], network | training | paths)
+        (folder / "done").touch()
+    for overlap in OVERLAPS:
+        scores = folder / f"overlap_{overlap:g}"
+        if not (scores / "scores.csv").is_file():
+            where = {"dataset_dir": test_list.parent, "output_dir": scores, "checkpoint": model, "section": "testing"}
+            knobs = network | {"overlap": overlap, "protocol": "fixed"}
+            run_bundle("evaluate", [CONFIGS.format("swinx_seg", "evaluate")], knobs | where)
+
+
+def refined_labels(lists: dict[str, Path], truth: Path) -> dict[str, float]:
+    """Return the mean Dice of the labels before and after refinement, in percent, over classes and cases."""
+    rows = refinement_gain(truth, lists["partial"], lists["refined"], progress=False).rows
+    by_class = rows.groupby("class")[["before", "after"]].mean()
+    of_teacher = rows[~rows["annotated"]].groupby("class")["after"].mean()
+    return {name: round(100 * float(by_class[name].mean()), 2) for name in ("before", "after")} | {
+        "after_where_not_drawn": round(100 * float(of_teacher.mean()), 2)
+    }
+
+
+def means(tables: list[pd.DataFrame]) -> dict[str, Any]:
+    """Return mean Dice of organs and of tumour in percent: over the seeds, and of each."""
+    result = {}
+    for kind in ("organs", "tumor"):
+        seeds = [round(100 * float(np.nanmean(part(table, kind))), 2) for table in tables]
+        result[kind] = {"mean": round(float(np.mean(seeds)), 2), "by_seed": seeds}
+    return result
+
+
+def part(table: pd.DataFrame, kind: str) -> np.ndarray[Any, Any]:
+    """Return the Dice of the organs, or of the tumour: cases by classes."""
+    names = [name for name in table.columns if name.endswith("_dsc")]
+    return np.asarray(table[[n for n in names if n.startswith("tumor") == (kind == "tumor")]].to_numpy(dtype=float))
+
+
+def paired(scores: dict[tuple[str, float], list[pd.DataFrame]]) -> list[dict[str, Any]]:
+    """Compare arms, and overlaps, case by case; scores of a case are first averaged over the seeds."""
+    mean = {key: pd.concat(tables).groupby(level=0).mean(numeric_only=True) for key, tables in scores.items()}
+    questions = [((a, 0.5), (b, 0.5)) for a, b in PAIRS] + [((arm, 0.0), (arm, 0.5)) for arm in ARMS]
+    answers = []
+    for first, second in questions:
+        table = compare_tables(mean[first], mean[second])
+        rows = {}
+        for kind, row in (("organs", table.iloc[-2]), ("tumor", table.loc["tumor"])):
+            rows[kind] = {
+                "cases": int(row["dsc_cases"]),
+                "difference": round(100 * float(row["dsc_difference"]), 2),
+                "effect": round(float(row["dsc_effect"]), 3),
+                "p": round(float(row["dsc_p"]), 4),
+            }
+        answers.append({"a": list(first), "b": list(second), "b_minus_a": rows})
+    return answers
+
+
+def draw(arms: dict[str, Any], path: Path) -> None:
+    """Draw the mean Dice of every arm with its seeds as dots."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", sharey=True)
+    for panel, kind in zip(axes, ("organs", "tumor"), strict=True):
+        names = [name for name in arms if name.endswith("0.5")][::-1]
+        for row, name in enumerate(names):
+            panel.barh(row, arms[name][kind]["mean"], color="#9db4c8", height=0.6)
+            panel.plot(arms[name][kind]["by_seed"], [row] * len(arms[name][kind]["by_seed"]), "o", color="#1f3b57")
+        panel.set_yticks(range(len(names)), [name.split(",")[0].replace("_", " ") for name in names])
+        panel.set_xlabel(f"mean Dice, {kind} (%); dots: seeds")
+        panel.set_xlim(0, 100)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -43,7 +43,7 @@ def test_what_training_and_inference_repeat_agrees(config):
     for knob in [*repeated, "bundle_root", "checkpoint", "device", "network_def", "network"]:
         assert train[knob] == other[knob], knob
     load, prepare = other["preprocessing"]["transforms"]
-    train_load, _, train_prepare = train["train"]["deterministic_transforms"]
+    train_load, *_, train_prepare = train["train"]["deterministic_transforms"]
     assert load == train_load
     assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
 

@@ -46,12 +46,14 @@ def test_train_then_refine(tmp_path):
     weights = torch.load(model / "fold_all" / "checkpoint_final.pth", weights_only=False)
     assert weights["trainer_name"] == "nnUNetTrainerNoDA"
     assert "betas" in weights["optimizer_state"]["param_groups"][0], "AdamW, not SGD"
-    command = refine_command(cohort, model, output_dir=tmp_path / "out", folds=["all"])
+    command = refine_command(cohort, model, output_dir=tmp_path / "out", folds=["all"], confidence=True)
     command[command.index("--config_file") + 1] = f"{REFINEMENT}/refine.json"
     finished = run(command, timeout=600)
     assert finished.returncode == 0, finished.stderr[-3000:]
     table = pd.read_csv(tmp_path / "out" / "cases.csv", index_col="case")
     assert table["refined"].all()
+    sure = table["confidence"].dropna()
+    assert ((sure > 1 / 4) & (sure <= 1)).all(), "the winner of four classes has more than a quarter"
     assert len(table) == len(listed["training"]) + 1
     for item in load_data_list(tmp_path / "out" / "datalist.json", "training"):
         drawn = next((set(i["annotated"]) for i in items if i["case"] == item["case"]), set())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import locale
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from support.geometry import oblique_affine
+
+os.environ["SWINX_MLFLOW"] = "off"  # also in the commands that tests start; tests of tracking switch it on
 
 
 @pytest.fixture(params=["LPS", "RAS", "PSR", "LAI"])

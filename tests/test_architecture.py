@@ -16,13 +16,14 @@ BELOW = {
     "nifti": {"files"},
     "ops": LEAVES,
     "networks": LEAVES | {"ops"},
+    "tracking": LEAVES,
     "losses": LEAVES | {"ops"},
     "transforms": LEAVES | {"ops"},
     "metrics": LEAVES | {"ops"},
     "data": LEAVES | {"ops", "networks", "transforms", "metrics"},
     "inferers": LEAVES | {"ops", "networks", "transforms", "metrics"},
     "engines": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
-    "handlers": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
+    "handlers": LEAVES | {"ops", "networks", "losses", "transforms", "metrics", "tracking"},
     "interop": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "inferers"},
     "report": LEAVES
     | {"ops", "networks", "losses", "transforms", "metrics", "data", "inferers", "engines", "handlers"},
@@ -85,6 +86,17 @@ def test_nnunet_is_imported_by_its_own_modules_alone_and_only_when_it_is_needed(
     for function in [node for node in ast.walk(at_import) if isinstance(node, ast.FunctionDef)]:
         function.body = [ast.Pass()]
     assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_mlflow_is_imported_where_runs_are_tracked_and_only_when_it_is_needed(path):
+    if not any(name.split(".")[0] == "mlflow" for name in imported(path)):
+        return
+    assert room(path) == "tracking"
+    at_import = ast.parse(path.read_text())
+    for function in [node for node in ast.walk(at_import) if isinstance(node, ast.FunctionDef)]:
+        function.body = [ast.Pass()]
+    assert "mlflow" not in {name.split(".")[0] for name in imported_by(ast.unparse(at_import))}
 
 
 def test_the_package_never_opens_the_bundles():

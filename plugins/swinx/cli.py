@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +200,20 @@ def overlays(images: str, prediction: str, out: str, reference: str | None = Non
         raise SystemExit(1)
 
 
+def lineage(run: str, tracking_uri: str | None = None) -> None:
+    """Print which runs and files a model, a data list or a run came from.
+
+    Args:
+        run: A checkpoint, a data list, an nnU-Net model folder, or the id of a run in MLflow.
+        tracking_uri: Where runs are looked up; by default MLFLOW_TRACKING_URI, or mlflow.db in this folder.
+    """
+    _check_paths(tracking_uri)
+    from swinx.tracking import lineage_tree, sqlite_uri
+
+    place = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db")
+    _say(lineage_tree(str(run), place))
+
+
 def version() -> None:
     """Print the version."""
     _say(__version__)
@@ -211,6 +226,7 @@ def main() -> None:
         "data": DataCommands(),
         "score": score,
         "overlays": overlays,
+        "lineage": lineage,
         "version": version,
     }
     try:

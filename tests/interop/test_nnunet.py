@@ -105,6 +105,10 @@ def test_the_teacher_says_what_nnunets_command_line_says_voxel_for_voxel(
         np.testing.assert_array_equal(ours[0], theirs, err_msg=case)
 
 
+def test_one_fold_may_be_given_as_a_number(two_folds):
+    assert NnUNetTeacher(two_folds, folds=1).fingerprint == NnUNetTeacher(two_folds, folds=[1]).fingerprint
+
+
 def test_folds_can_be_returned_one_by_one(two_folds, scans, load_scan):
     image = load_scan(scans / "PSR_0000.nii.gz")
     single = [NnUNetTeacher(two_folds, folds=(fold,), device="cpu").predict("PSR", image).labels for fold in (0, 1)]

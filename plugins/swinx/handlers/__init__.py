@@ -10,6 +10,7 @@ from swinx.handlers.feature_records import CaseFeatures, FeatureRecords
 from swinx.handlers.gradients import FreezePrototypes, GradientClipping
 from swinx.handlers.history import TrainingHistory
 from swinx.handlers.latest_model import LatestModel
+from swinx.handlers.mlflow_run import MLflowRun
 from swinx.handlers.pretraining_health import PretrainingHealth
 from swinx.handlers.reconstruction_pictures import ReconstructionPictures
 from swinx.handlers.refinement_records import RefinementRecords
@@ -31,6 +32,7 @@ __all__ = [
     "FreezePrototypes",
     "GradientClipping",
     "LatestModel",
+    "MLflowRun",
     "PeakMemory",
     "PretrainingHealth",
     "ReconstructionPictures",

@@ -11,23 +11,26 @@ import torch
 
 from swinx import __version__
 from swinx.files import write_json
+from swinx.tracking import provenance, sidecar_path
+from swinx.tracking.lineage import artefact_hash
 
 __all__ = ["write_model_record"]
 
 
 def write_model_record(model: Path, **facts: Any) -> None:
-    """Write ``<model>.json`` beside a model: facts, versions and date, whole or not at all.
+    """Write ``<model>.json`` beside a model: facts, hash, run, versions and date, whole or not at all.
 
     Args:
         model: The model file.
         facts: What JSON can express; NaN and infinity are written as null.
 
     Raises:
-        OSError: If it cannot be written; the message names it.
+        OSError: If the model cannot be read or the record not be written; the message names it.
     """
     versions = {"swinx": __version__, "torch": torch.__version__}
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    write_json(model.with_suffix(".json"), {**_finite(facts), **versions, "date": date})
+    content = {**_finite(facts), **versions, "date": date, "sha256": artefact_hash(model), **provenance()}
+    write_json(sidecar_path(model), content)
 
 
 def _finite(value: Any) -> Any:

@@ -34,7 +34,7 @@ class NnUNetTeacher:
     Args:
         model_folder: ``<trainer>__<plans>__<configuration>`` with ``plans.json``, ``dataset.json`` and
             ``fold_<n>/<checkpoint_name>``.
-        folds: Folds to use, numbers or ``"all"``; several are averaged, as nnU-Net does.
+        folds: Fold or folds to use, numbers or ``"all"``; several are averaged, as nnU-Net does.
         checkpoint_name: The same for every fold.
         label_map: From the ids or names in ``dataset.json`` to FLARE ids or names; by default the names decide.
         device: Where to predict; by default a GPU if there is one.
@@ -53,7 +53,7 @@ class NnUNetTeacher:
     def __init__(
         self,
         model_folder: str | os.PathLike[str],
-        folds: Sequence[int | str] = (0,),
+        folds: int | str | Sequence[int | str] = (0,),
         checkpoint_name: str = "checkpoint_final.pth",
         label_map: ClassMap | str | None = None,
         device: str | torch.device | None = None,
@@ -66,7 +66,8 @@ class NnUNetTeacher:
         if not 0 < tile_step_size <= 1:
             raise ValueError(f"tile_step_size must be above 0 and at most 1, not {tile_step_size}")
         require_nnunet()
-        model = read_nnunet_model(model_folder, folds, checkpoint_name)
+        chosen_folds = (folds,) if isinstance(folds, int | str) else folds
+        model = read_nnunet_model(model_folder, chosen_folds, checkpoint_name)
         self._ids = map_classes(model.labels, label_map, str(model.folder / "dataset.json"))
         self.classes = tuple(sorted(set(self._ids.values()) - {0}))
         self.name = name or str(model.plans.get("dataset_name", model.folder.name))

@@ -42,7 +42,7 @@ def train_nnunet(
     work_dir: str | os.PathLike[str],
     dataset_id: int = 1,
     configuration: str = "3d_fullres",
-    folds: Sequence[int | str] = (0,),
+    folds: int | str | Sequence[int | str] = (0,),
     *,
     classes: Sequence[int] | None = None,
     epochs: int | None = None,
@@ -73,7 +73,7 @@ def train_nnunet(
         work_dir: Folder for nnU-Net's ``raw``, ``preprocessed`` and ``results``; one training each.
         dataset_id: nnU-Net's number for the data set, 1..999.
         configuration: ``"2d"``, ``"3d_fullres"`` or ``"3d_lowres"``, as far as planned.
-        folds: Numbers 0..4, or ``"all"`` to train on all cases.
+        folds: One or more of the numbers 0..4, or ``"all"`` to train on all cases.
         classes: FLARE ids to learn; by default all 14. Fewer classes leave more cases complete.
         epochs: nnU-Net's 1000 by default.
         iterations: Training steps per epoch; nnU-Net's 250 by default. Validation takes a fifth of it.
@@ -99,6 +99,7 @@ def train_nnunet(
         TrainingError: If ``work_dir`` holds another training, or a step fails; the message has the end of its log.
         ValueError: If a setting is out of range.
     """
+    folds = (folds,) if isinstance(folds, int | str) else tuple(folds)
     wanted = sorted(set(range(1, NUM_CLASSES) if classes is None else map(int, classes)))
     _check(wanted, dataset_id, folds, planner, optimizer, feature_divisor)
     require_nnunet()

@@ -1,0 +1,10 @@
+"""Runs in MLflow, and where each artefact came from. Nothing here can end the work that is tracked."""
+
+from __future__ import annotations
+
+from swinx.tracking.lineage import read_sidecar, sidecar_path
+from swinx.tracking.session import TrackingSession, provenance
+from swinx.tracking.store import TrackedRun, sqlite_uri
+from swinx.tracking.tree import lineage_tree
+
+__all__ = ["TrackedRun", "TrackingSession", "lineage_tree", "provenance", "read_sidecar", "sidecar_path", "sqlite_uri"]

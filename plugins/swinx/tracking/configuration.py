@@ -1,0 +1,60 @@
+"""The configuration that is at work, and what of it a table of runs should show."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+__all__ = ["configuration_at_work", "configuration_hash", "flat_knobs"]
+
+
+def configuration_at_work() -> dict[str, Any]:
+    """Return the configuration, with all overlays and overrides, that is building the caller.
+
+    MONAI hands it to nobody. A component is built within a call of its parser, which is found on the stack.
+
+    Returns:
+        A deep copy as JSON has it, expressions and references as they stand; empty if no bundle is building.
+    """
+    frame = inspect.currentframe()
+    parser = None
+    while frame is not None:
+        candidate = frame.f_locals.get("self")
+        if isinstance(candidate, ConfigParser):
+            parser = candidate  # the outermost one: others may be at work within it
+        frame = frame.f_back
+    content = {} if parser is None else json.loads(json.dumps(parser.get(), default=repr))
+    return {key: value for key, value in content.items() if key != "_meta_"}
+
+
+def configuration_hash(configuration: Mapping[str, Any]) -> str:
+    """Return the SHA-256, in hexadecimal, of a configuration, whatever the order of its keys.
+
+    Examples:
+        >>> configuration_hash({"a": 1, "b": 2}) == configuration_hash({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the knobs: values at the top of a configuration that are neither components nor expressions.
+
+    Examples:
+        >>> flat_knobs({"lr": 0.1, "roi": [96, 96], "net": {"_target_": "x"}, "device": "$torch", "imports": ["$x"]})
+        {'lr': 0.1, 'roi': [96, 96]}
+    """
+    return {name: value for name, value in configuration.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value) and "_target_" not in value and all(_is_plain(item) for item in value.values())
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    return not (isinstance(value, str) and value[:1] in ("$", "@", "%"))

@@ -1,0 +1,201 @@
+"""From the start of a tracked run to its end: settings, what is told at either, and the sidecars of what it makes."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from swinx.errors import DataListError
+from swinx.files import write_json
+from swinx.tracking.configuration import configuration_at_work, configuration_hash, flat_knobs
+from swinx.tracking.facts import environment, project_root, run_tags
+from swinx.tracking.lineage import artefact_hash, upstream_of, write_sidecar
+from swinx.tracking.store import TrackedRun, sqlite_uri
+
+__all__ = ["TrackingSession", "provenance"]
+
+_logger = logging.getLogger(__name__)
+
+_SETTINGS: Mapping[str, Any] = {
+    "tracking_uri": None,
+    "experiment": "swinx",
+    "system_metrics": True,
+    "step_interval": 10,
+}
+_OFF = ("0", "off", "false", "no")
+_current: dict[str, Any] = {}
+
+
+def provenance() -> dict[str, Any]:
+    """Return what the sidecar of an artefact says of the run that is at work in this process; empty if none is.
+
+    ``run_id``, ``tracking_uri``, ``stage``, ``config_sha256``, ``data_sha256`` and ``upstream``.
+    """
+    return dict(_current)
+
+
+class TrackingSession:
+    """A run in MLflow, from the configuration that is at work to the artefacts that come out.
+
+    Settings are read from ``mlflow.json`` among the bundle's configurations: ``tracking_uri`` (None: the environment
+    variable ``MLFLOW_TRACKING_URI``, or else ``mlflow.db`` at the root of the project), ``experiment``,
+    ``system_metrics`` and ``step_interval``. The environment variable ``SWINX_MLFLOW=off`` switches tracking off.
+
+    Args:
+        stage: ``pretraining``, ``teacher``, ``refinement``, ``training`` or ``evaluation``.
+        bundle_root: Folder of the bundle.
+        output_dir: Folder of the run; gets ``mlflow_run.json``, and ``mlflow.db`` if the tracker is away.
+        upstream: What the run starts from, by name: files or folders; None for what is not given.
+        cases: What tells the data of this run from others, as JSON has it, where there is no file that ``upstream``
+            has as ``data``; that file's hash, or this one's, is the fingerprint of the data.
+        artifacts: Patterns below ``artifacts_dir`` of files to log at the end.
+        artifacts_dir: By default ``output_dir``.
+        enabled: False tracks nothing.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        bundle_root: str,
+        output_dir: str,
+        upstream: Mapping[str, Any] | None = None,
+        cases: Any = None,
+        artifacts: Sequence[str] = (),
+        artifacts_dir: str | None = None,
+        enabled: bool = True,
+    ) -> None:
+        self.stage = stage
+        self.bundle_root = Path(bundle_root)
+        self.output_dir = Path(output_dir)
+        self.upstream = {name: Path(place) for name, place in (upstream or {}).items() if place is not None}
+        self.cases = cases
+        self.artifacts = list(artifacts)
+        self.artifacts_dir = Path(artifacts_dir or output_dir)
+        self.enabled = bool(enabled) and os.environ.get("SWINX_MLFLOW", "").lower() not in _OFF
+        self.configuration = configuration_at_work() if self.enabled else {}
+        self.settings = self._read_settings() if self.enabled else dict(_SETTINGS)
+        self.run: TrackedRun | None = None
+
+    def begin(self, resume: bool = False) -> None:
+        """Open the run and tell MLflow what it is.
+
+        Args:
+            resume: Go on with the run that ``output_dir`` names, if there is one.
+        """
+        if not self.enabled or self.run is not None:
+            return
+        earlier = self._earlier() if resume else {}
+        name = f"{self.stage}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        uri = str(earlier.get("tracking_uri") or self._uri())
+        self.run = TrackedRun(
+            uri,
+            self.output_dir / "mlflow.db",
+            self.settings["experiment"],
+            str(earlier.get("name", name)),
+            earlier.get("run_id"),
+            self.settings["system_metrics"],
+        )
+        sources = [upstream_of(key, place) for key, place in self.upstream.items()]
+        self.run.start()
+        self.run.tags(run_tags(self.stage, self.bundle_root) | _upstream_tags(sources))
+        self.run.parameters(flat_knobs(self.configuration))
+        self.run.text(json.dumps(self.configuration, indent=2), "config.json")
+        self.run.text(json.dumps(environment(), indent=2), "environment.json")
+        _current.clear()
+        _current.update(
+            stage=self.stage,
+            run_id=self.run.run_id,
+            tracking_uri=self.run.uri,
+            config_sha256=configuration_hash(self.configuration),
+            data_sha256=self._data_hash(sources),
+            upstream=sources,
+        )
+        self._write_own_record()
+        atexit.register(self.end, "FAILED")  # does nothing once the run has ended
+
+    def end(self, status: str = "FINISHED", products: Sequence[str | os.PathLike[str]] = ()) -> None:
+        """Log the artifacts, write sidecars beside the products and close the run.
+
+        Args:
+            status: ``FINISHED``, ``FAILED`` or ``KILLED``.
+            products: Data lists and models that came out.
+        """
+        if self.run is None:
+            return
+        for product in products:
+            if Path(product).exists():
+                self.sign(product)
+        for pattern in self.artifacts:
+            for path in sorted(self.artifacts_dir.glob(pattern)):
+                self.run.artifact(path, Path(pattern).parent.as_posix() if "/" in pattern else None)
+        self.run.end(status)
+        self._write_own_record()
+        self.run = None
+        _current.clear()
+
+    def sign(self, product: str | os.PathLike[str]) -> None:
+        """Write the sidecar of something that this run made; a fault is told and ends nothing."""
+        try:
+            write_sidecar(product, provenance())
+            if self.run is not None:
+                self.run.tags({f"product.{Path(product).name}.sha256": artefact_hash(product)})
+        except OSError as error:
+            _logger.warning("no sidecar for %s: %s", product, error)
+
+    def _data_hash(self, sources: Sequence[Mapping[str, Any]]) -> str | None:
+        listed = next((source["sha256"] for source in sources if source["name"] == "data"), None)
+        if listed is not None or self.cases is None:
+            return listed
+        return hashlib.sha256(json.dumps(self.cases, sort_keys=True, default=repr).encode()).hexdigest()
+
+    def _uri(self) -> str:
+        given = self.settings["tracking_uri"] or os.environ.get("MLFLOW_TRACKING_URI")
+        return str(given or sqlite_uri(project_root(self.bundle_root) / "mlflow.db"))
+
+    def _read_settings(self) -> dict[str, Any]:
+        path = self.bundle_root / "configs" / "mlflow.json"
+        if not path.is_file():
+            return dict(_SETTINGS)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            unknown = sorted(set(content) - set(_SETTINGS))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataListError(f"{path}: cannot be read as settings of MLflow: {error}") from error
+        if unknown:
+            raise DataListError(f"{path}: unknown settings {unknown}; there are {', '.join(_SETTINGS)}")
+        return {**_SETTINGS, **content}
+
+    def _earlier(self) -> dict[str, Any]:
+        try:
+            content = json.loads((self.output_dir / "mlflow_run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _write_own_record(self) -> None:
+        if self.run is None:
+            return
+        record = {"name": self.run.name, "run_id": self.run.run_id, "tracking_uri": self.run.uri}
+        try:
+            write_json(self.output_dir / "mlflow_run.json", record)
+        except OSError as error:
+            _logger.warning("a resumed run will be a new one in MLflow: %s", error)
+
+
+def _upstream_tags(sources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for source in sources:
+        name = f"upstream.{source['name']}"
+        known = {"": source["run_id"], ".path": source["path"], ".sha256": source["sha256"]}
+        tags |= {name + key: str(value) for key, value in known.items() if value is not None}
+        if source["matches"] is False:
+            tags[f"{name}.changed"] = "true"
+    return tags

@@ -1,0 +1,208 @@
+"""One run in MLflow, written so that no fault of the tracker ends the work that it tracks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["TrackedRun", "sqlite_uri"]
+
+_logger = logging.getLogger(__name__)
+
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""MLflow would try for many minutes to reach a server that is away; a user's own values of these stay."""
+
+_REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+"""What a store says of something that no store would take."""
+
+_LONGEST_PARAMETER = 6000  # MLflow's own limit
+_PARAMETERS_AT_ONCE = 100
+
+
+def sqlite_uri(path: str | os.PathLike[str]) -> str:
+    """Return the tracking URI of a SQLite file.
+
+    Examples:
+        >>> sqlite_uri("/data/mlflow.db")
+        'sqlite:////data/mlflow.db'
+    """
+    return f"sqlite:///{Path(path).absolute()}"
+
+
+class TrackedRun:
+    """A run of an experiment. If its store fails, it warns once and goes on in a local SQLite file.
+
+    What was logged before stays where it was; the run in the local file has the same name and all tags and
+    parameters, so that the two can be told to be one.
+
+    Args:
+        uri: MLflow's tracking URI: a server, or a SQLite file.
+        local: SQLite file to go on with when ``uri`` fails.
+        experiment: Name of the experiment, made if there is none.
+        name: Name of the run; unique names keep a killed run and its successor apart.
+        run_id: An earlier run to go on with; a new one is made if it is not there.
+        system_metrics: Also log processor, memory, disk, network and GPU, by MLflow's own monitor.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        local: str | os.PathLike[str],
+        experiment: str,
+        name: str,
+        run_id: str | None = None,
+        system_metrics: bool = False,
+    ) -> None:
+        for key, value in _PATIENCE.items():
+            os.environ.setdefault(key, value)
+        self.uri = uri
+        self.local = Path(local)
+        self.experiment = experiment
+        self.name = name
+        self.run_id: str | None = run_id
+        self.system_metrics = system_metrics
+        self._client: Any = None
+        self._monitor: Any = None
+        self._tags: dict[str, str] = {}
+        self._parameters: dict[str, str] = {}
+
+    def start(self) -> str | None:
+        """Open the run and return its id; None if not even the local file can be written."""
+        self._try(lambda: None)
+        return self.run_id
+
+    def tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags."""
+        self._tags |= {key: str(value) for key, value in tags.items()}
+        self._try(self._write_tags)
+
+    def parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Log parameters; MLflow lets none of a run change, and so the first value of each stays."""
+        self._parameters = {k: str(v)[:_LONGEST_PARAMETER] for k, v in parameters.items()} | self._parameters
+        self._try(self._write_parameters)
+
+    def metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Log numbers of one step or epoch."""
+        self._try(lambda: self._write_metrics(metrics, step))
+
+    def artifact(self, path: str | os.PathLike[str], folder: str | None = None) -> None:
+        """Log a file, or all files of a folder; one that is not there is left out."""
+        place = Path(path)
+        if place.is_dir():
+            self._try(lambda: self._client.log_artifacts(self.run_id, str(place), folder))
+        elif place.is_file():
+            self._try(lambda: self._client.log_artifact(self.run_id, str(place), folder))
+
+    def text(self, content: str, name: str) -> None:
+        """Log a text as an artifact."""
+        self._try(lambda: self._client.log_text(self.run_id, content, name))
+
+    def call(self, action: Callable[[Any, str], object]) -> None:
+        """Do something else with MLflow's client and the run's id."""
+        self._try(lambda: action(self._client, str(self.run_id)))
+
+    def end(self, status: str = "FINISHED") -> None:
+        """Close the run: ``FINISHED``, ``FAILED`` or ``KILLED``."""
+        if self._monitor is not None:
+            self._monitor.finish()
+            self._monitor = None
+        if self._client is not None:
+            self._try(lambda: self._client.set_terminated(self.run_id, status))
+
+    def _try(self, action: Callable[[], object]) -> None:
+        for uri in dict.fromkeys([self.uri, sqlite_uri(self.local)]):
+            if self.uri != uri:
+                self.uri, self._client, self.run_id = uri, None, None
+            try:
+                if self._client is None:
+                    self._open()
+                action()
+                return
+            except Exception as error:  # a tracker fails in every way that networks, disks and databases do
+                reason = " ".join(str(error).split())[:300]
+                if getattr(error, "error_code", None) in _REFUSED:
+                    _logger.warning("MLflow does not take something, which is left out: %s", reason)
+                    return
+                if self.uri != sqlite_uri(self.local):
+                    _logger.warning("MLflow at %s: %s; tracking goes on in %s", self.uri, reason, self.local)
+                else:
+                    _logger.warning("MLflow cannot write %s: %s; nothing more is tracked", self.local, reason)
+                    self._try = _give_up  # type: ignore[method-assign]
+
+    def _open(self) -> None:
+        from mlflow import MlflowClient
+
+        for noisy in ("mlflow", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        if self.uri.startswith("sqlite:///"):
+            _make_file(Path(self.uri.removeprefix("sqlite:///")))
+        client = MlflowClient(tracking_uri=self.uri)
+        found = client.get_experiment_by_name(self.experiment)
+        number = found.experiment_id if found else client.create_experiment(self.experiment, _artifacts_of(self.uri))
+        if self.run_id is None or not _reopen(client, self.run_id):
+            self.run_id = client.create_run(number, run_name=self.name).info.run_id
+        self._client = client
+        self._write_tags()
+        self._write_parameters()
+        if self.system_metrics:
+            self._monitor = _start_monitor(str(self.run_id), self.uri)
+
+    def _write_tags(self) -> None:
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in self._tags.items()])
+
+    def _write_parameters(self) -> None:
+        from mlflow.entities import Param
+
+        known = self._client.get_run(self.run_id).data.params
+        new = [Param(key, value) for key, value in self._parameters.items() if key not in known]
+        for start in range(0, len(new), _PARAMETERS_AT_ONCE):
+            self._client.log_batch(self.run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
+
+    def _write_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        batch = [Metric(name, float(value), now, step) for name, value in metrics.items()]
+        self._client.log_batch(self.run_id, metrics=batch)
+
+
+def _make_file(path: Path) -> None:
+    """Make sure that a database can be there: MLflow would try for minutes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab"):
+        pass
+
+
+def _give_up(action: Callable[[], object]) -> None:
+    del action
+
+
+def _artifacts_of(uri: str) -> str | None:
+    """Return where the artifacts of a SQLite store go, beside it; a server knows its own place."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return (Path(uri.removeprefix("sqlite:///")).parent / "mlruns").as_uri()
+
+
+def _reopen(client: Any, run_id: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.update_run(run_id, status="RUNNING")
+    except MlflowException:
+        return False
+    return True
+
+
+def _start_monitor(run_id: str, uri: str) -> Any:
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    monitor: Any = SystemMetricsMonitor(run_id, resume_logging=True, tracking_uri=uri)  # type: ignore[no-untyped-call]
+    monitor.start()
+    return monitor

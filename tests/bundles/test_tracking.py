@@ -1,0 +1,241 @@
+"""Three stages in three processes against a real MLflow server: one history, read back by MLflow's own client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from support.bundles import PRETRAINING, ROOT, SMALL, SMALL_PRETRAINING, bundle_command, run, run_bundle
+from support.refinement import flawed_teacher, partial_cohort, refine_command
+from swinx.tracking import lineage_tree, sqlite_uri
+
+pytestmark = pytest.mark.slow
+
+ENCODER = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "pixdim": [6.0, 6.0, 6.0]}
+
+
+class Server:
+    """``mlflow server`` on the loopback, with SQLite."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.uri = f"http://127.0.0.1:{free.getsockname()[1]}"
+        place = [
+            "--backend-store-uri",
+            sqlite_uri(folder / "server.db"),
+            "--artifacts-destination",
+            str(folder / "art"),
+        ]
+        address = ["--host", "127.0.0.1", "--port", self.uri.rpartition(":")[2], "--workers", "1"]
+        self.log = (folder / "server.log").open("w")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *place, *address],
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 90
+        while not self._answers():
+            assert self.process.poll() is None, (folder / "server.log").read_text()
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.3)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End it with all its processes, as a machine that goes down would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, 9)
+        self.process.wait()
+        self.log.close()
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address of a server at which three stages have been tracked."""
+    folder = tmp_path_factory.mktemp("tracked")
+    server = Server(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SWINX_MLFLOW", "on")
+        patch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        cohort = partial_cohort(folder / "cohort", labelled=3, unlabelled=2)
+        pretrained = run_bundle(
+            "training",
+            "train",
+            configs=PRETRAINING,
+            dataset_dir=cohort,
+            datalist=cohort / "datalist.json",
+            output_dir=folder / "pretrain",
+            checkpoint=folder / "encoder.pt",
+            max_epochs=2,
+            warmup_epochs=1,
+            scans_per_batch=2,
+            region_size=[40, 40, 40],
+            picture_interval=1,
+            **SMALL_PRETRAINING | ENCODER,
+        )
+        assert pretrained.returncode == 0, pretrained.stderr[-3000:]
+        refined = run(refine_command(cohort, flawed_teacher(cohort, folder / "teacher"), output_dir=folder / "refined"))
+        assert refined.returncode == 0, refined.stderr[-3000:]
+        trained = run_bundle(
+            "training",
+            "train",
+            dataset_dir=folder / "refined",
+            output_dir=folder / "train",
+            checkpoint=folder / "model.pt",
+            pretrained=folder / "encoder.pt",
+            max_epochs=2,
+            **SMALL | ENCODER,
+        )
+        assert trained.returncode == 0, trained.stderr[-3000:]
+    yield folder, server.uri
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def history(tracked) -> dict[str, Run]:
+    """The runs by stage, as someone else's client sees them."""
+    client = MlflowClient(tracking_uri=tracked[1])
+    experiment = client.get_experiment_by_name("swinx")
+    return {found.data.tags["swinx.stage"]: found for found in client.search_runs([experiment.experiment_id])}
+
+
+def test_three_stages_are_one_history(history):
+    assert set(history) == {"pretraining", "refinement", "training"}
+    assert {found.info.status for found in history.values()} == {"FINISHED"}
+    assert len({found.info.run_name for found in history.values()}) == 3
+    for found in history.values():
+        assert {"swinx.bundle_version", "swinx.version", "swinx.host", "swinx.device"} <= set(found.data.tags)
+
+
+def test_knobs_are_parameters_with_what_the_user_gave(history):
+    assert history["training"].data.params["embed_dim"] == "12"
+    assert history["training"].data.params["max_epochs"] == "2"
+    assert history["training"].data.params["learning_rate"] == "0.0002"
+    assert history["refinement"].data.params["pseudo_tumor"] == "True"
+    assert "network_def" not in history["training"].data.params
+
+
+def test_losses_and_scores_are_metrics_by_epoch(history, tracked):
+    client = MlflowClient(tracking_uri=tracked[1])
+    for stage, names in {
+        "pretraining": ["train_loss", "learning_rate", "patch_information"],
+        "training": ["train_loss", "val_mean_dice"],
+    }.items():
+        for name in names:
+            steps = [metric.step for metric in client.get_metric_history(history[stage].info.run_id, name)]
+            assert steps == [1, 2], name
+    assert history["refinement"].data.metrics["refined"] == 5
+
+
+def test_tables_settings_and_pictures_are_artifacts(history, tracked):
+    client = MlflowClient(tracking_uri=tracked[1])
+    for stage, names in {
+        "pretraining": {
+            "config.json",
+            "environment.json",
+            "history.csv",
+            "steps.csv",
+            "training.log",
+            "reconstructions",
+        },
+        "refinement": {"config.json", "cases.csv", "manifest.json"},
+        "training": {"config.json", "history.csv"},
+    }.items():
+        assert names <= {item.path for item in client.list_artifacts(history[stage].info.run_id)}, stage
+
+
+def test_each_run_names_those_it_came_from(history, tracked):
+    ids = {stage: found.info.run_id for stage, found in history.items()}
+    tags = history["training"].data.tags
+    assert tags["upstream.pretrained"] == ids["pretraining"]
+    assert tags["upstream.data"] == ids["refinement"]
+    lines = lineage_tree(ids["training"], tracked[1]).splitlines()
+    assert [line.split("(run ")[-1].rstrip(")") for line in lines[1:] if "(run " in line] == [
+        ids["refinement"],
+        ids["pretraining"],
+    ]
+    assert any("teacher:" in line and line.startswith("        ") for line in lines)
+    from_file = lineage_tree(tracked[0] / "model.pt", tracked[1])
+    assert ids["training"] in from_file
+    assert "CHANGED" not in from_file
+
+
+def test_an_encoder_that_was_exchanged_is_told(tracked, tmp_path):
+    folder, uri = tracked
+    encoder = tmp_path / "encoder.pt"
+    for name in ("encoder.pt", "encoder.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    other = run_bundle(
+        "training",
+        "train",
+        dataset_dir=folder / "refined",
+        output_dir=tmp_path / "first",
+        checkpoint=tmp_path / "trained.pt",
+        max_epochs=1,
+        **SMALL | ENCODER,
+    )
+    assert other.returncode == 0
+    encoder.write_bytes((tmp_path / "trained.pt").read_bytes())
+    environment = {"SWINX_MLFLOW": "on", "MLFLOW_TRACKING_URI": uri}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        finished = run_bundle(
+            "training",
+            "train",
+            dataset_dir=folder / "refined",
+            output_dir=tmp_path / "second",
+            checkpoint=tmp_path / "model.pt",
+            pretrained=encoder,
+            max_epochs=1,
+            **SMALL | ENCODER,
+        )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert f"pretrained {encoder} is not what its sidecar" in finished.stderr
+
+
+def test_a_server_that_goes_down_in_mid_run_does_not_end_the_training(cohort, tmp_path):
+    server = Server(tmp_path)
+    command = bundle_command(
+        "training",
+        "train",
+        dataset_dir=cohort,
+        output_dir=tmp_path / "out",
+        checkpoint=tmp_path / "model.pt",
+        max_epochs=4,
+        **SMALL,
+    )
+    environment = {"OMP_NUM_THREADS": "1", "SWINX_MLFLOW": "on", "MLFLOW_TRACKING_URI": server.uri}
+    environment |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    with (tmp_path / "said").open("w") as said:
+        training = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=said, stderr=said)
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "out" / "history.csv").is_file() and time.monotonic() < deadline:
+            assert training.poll() is None, (tmp_path / "said").read_text()[-3000:]
+            time.sleep(0.1)
+        server.stop()
+        assert training.wait(timeout=180) == 0, (tmp_path / "said").read_text()[-3000:]
+    assert (tmp_path / "said").read_text().count("tracking goes on in") == 1
+    client = MlflowClient(tracking_uri=sqlite_uri(tmp_path / "out" / "mlflow.db"))
+    (found,) = client.search_runs([client.get_experiment_by_name("swinx").experiment_id])
+    assert found.data.params["max_epochs"] == "4"
+    assert "train_loss" in found.data.metrics
+    assert found.info.status == "FINISHED"

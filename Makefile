@@ -60,7 +60,11 @@ demo: $(INSTALLED)
 		--out $(DEMO)/refinement.csv
 	@echo
 	@$(BIN)/python -c "$$MEAN_OF_FIVE"
+	@$(BIN)/swinx report --title "swinx demo" --scores $(DEMO) --images $(DEMO)/data/imagesTs \
+		--reference $(DEMO)/data/labelsTs --prediction $(DEMO)/out --refinement $(DEMO)/refined \
+		--training $(DEMO)/train --pretraining $(DEMO)/pretrain --model $(DEMO)/models/model.pt --out $(DEMO)/report.html
 	@echo
+	@echo "Report: $(DEMO)/report.html   History: mlflow.db, see docs/tracking.md"
 	@echo "Scores: $(DEMO)/scores.csv   Pictures: $(DEMO)/overlays   Model: $(DEMO)/models/model.pt"
 	@echo "Pretraining: $(DEMO)/pretrain, with pictures in $(DEMO)/pretrain/reconstructions"
 	@echo "Refined labels: $(DEMO)/refined, by the teacher in $(DEMO)/teacher"

@@ -26,7 +26,7 @@ BELOW = {
     "handlers": LEAVES | {"ops", "networks", "losses", "transforms", "metrics", "tracking"},
     "interop": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "inferers"},
     "report": LEAVES
-    | {"ops", "networks", "losses", "transforms", "metrics", "data", "inferers", "engines", "handlers"},
+    | {"ops", "networks", "losses", "transforms", "metrics", "data", "inferers", "engines", "handlers", "tracking"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 

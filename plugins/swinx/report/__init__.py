@@ -8,6 +8,7 @@ from swinx.report.colours import CLASS_COLOURS
 from swinx.report.evaluation import score_cases
 from swinx.report.overlay_folders import OverlayReport, write_overlays
 from swinx.report.overlays import write_overlay
+from swinx.report.pipeline_report import write_report
 from swinx.report.probe_files import ProbeReport
 from swinx.report.probes import probe_encoders
 from swinx.report.reconstruction_figure import draw_reconstruction
@@ -34,4 +35,5 @@ __all__ = [
     "score_folders",
     "write_overlay",
     "write_overlays",
+    "write_report",
 ]

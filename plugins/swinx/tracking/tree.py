@@ -67,7 +67,8 @@ def _state(path: str, source: Mapping[str, Any]) -> str:
 def _artefact_line(path: str, record: Mapping[str, Any]) -> str:
     changed = bool(record.get("sha256")) and artefact_hash(path) != record["sha256"]
     state = ", CHANGED since its sidecar was written" if changed else ""
-    return f"{path} ({record.get('stage', 'made')} run {record.get('run_id')}){state}"
+    origin = f"{record.get('stage', 'made by')} run {record['run_id']}" if record.get("run_id") else "made untracked"
+    return f"{path} ({origin}){state}"
 
 
 def _run_line(run_id: str, tags: Mapping[str, str]) -> str:

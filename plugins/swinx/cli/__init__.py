@@ -1,0 +1,41 @@
+"""The ``swinx`` command: what is not a bundle run. Data sets, scores, pictures, reports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import fire
+
+from swinx import __version__
+from swinx.cli.common import complain, say
+from swinx.cli.data import DataCommands
+from swinx.cli.results import lineage, overlays, report, score
+from swinx.errors import reason_of
+
+__all__ = ["main"]
+
+
+def version() -> None:
+    """Print the version."""
+    say(__version__)
+
+
+def main() -> None:
+    """Run the command line; an error ends it with its reason and exit code 1."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    commands: dict[str, Callable[..., Any] | DataCommands] = {
+        "data": DataCommands(),
+        "score": score,
+        "overlays": overlays,
+        "lineage": lineage,
+        "report": report,
+        "version": version,
+    }
+    try:
+        fire.Fire(commands, name="swinx")
+    except Exception as error:
+        logging.getLogger(__name__).debug("stopped", exc_info=error)
+        complain(f"error: {reason_of(error)}")
+        raise SystemExit(1) from None

@@ -1,0 +1,204 @@
+"""One page for a finished evaluation, or a whole pipeline: scores, cases, curves, labels, origins."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import monai
+import numpy as np
+import pandas as pd
+import torch
+
+from swinx import __version__
+from swinx.data import find_cases, read_volume
+from swinx.errors import DataListError, reason_of
+from swinx.files import write_whole
+from swinx.metrics import Statistic, summarise
+from swinx.ops.grids import compare_grids
+from swinx.report.html_page import figure_as_html, html_table, render_page
+from swinx.report.html_plots import draw_curves, draw_score_boxes
+from swinx.report.scores import read_scores
+from swinx.report.slice_viewer import VIEWER_SCRIPT, slice_viewer
+from swinx.tracking import lineage_tree, sqlite_uri
+
+__all__ = ["write_report"]
+
+PathLike = str | os.PathLike[str]
+
+_TRAINING = [
+    ("loss", ["train_loss"]),
+    ("validation Dice", ["val_mean_organ_dice", "val_mean_dice"]),
+    ("learning rate", ["learning_rate"]),
+]
+_PRETRAINING = [
+    ("loss", ["train_loss"]),
+    ("information (nats)", ["patch_information", "image_information"]),
+    ("entropy of the mean (nats)", ["patch_entropy_of_mean", "image_entropy_of_mean"]),
+    ("agreement", ["patch_agreement", "image_agreement"]),
+    ("RankMe", ["rankme", "rankme_centred"]),
+    ("learning rate", ["learning_rate"]),
+]
+
+
+def write_report(
+    scores: PathLike,
+    out: PathLike,
+    *,
+    images: PathLike | None = None,
+    reference: PathLike | None = None,
+    prediction: PathLike | None = None,
+    training: PathLike | None = None,
+    pretraining: PathLike | None = None,
+    refinement: PathLike | None = None,
+    model: PathLike | None = None,
+    cases: int = 2,
+    max_slices: int = 40,
+    title: str = "swinx report",
+) -> list[str]:
+    """Write one self-contained HTML page; it needs no network.
+
+    Args:
+        scores: Folder with ``scores.csv``, or that file.
+        out: The page; it appears whole or not at all.
+        images: Scans, as :func:`swinx.data.find_cases` takes them; with the next two, the best and worst cases are
+            shown.
+        reference: Folder of reference labels.
+        prediction: Folder of predicted labels; its ``cases.json`` tells the cost of each case.
+        training: Output folder of a training, with ``history.csv``.
+        pretraining: Output folder of a pretraining.
+        refinement: Output folder of a refinement, with ``cases.csv``.
+        model: Checkpoint whose origins are to be told.
+        cases: How many of the best, and of the worst.
+        max_slices: Axial slices of each case.
+        title: Headline.
+
+    Returns:
+        What could not be shown and why, one sentence each; the page says so, too.
+
+    Raises:
+        DataListError: If there are no scores.
+        OSError: If the page cannot be written.
+    """
+    place = Path(scores) / "scores.csv" if Path(scores).is_dir() else Path(scores)
+    table = read_scores(place)
+    if table.empty:
+        raise DataListError(f"{place}: has no scored case")
+    faults: list[str] = []
+    sections: list[tuple[str, str]] = []
+
+    def add(heading: str, make: Callable[[], str]) -> None:
+        try:
+            sections.append((heading, make()))
+        except Exception as error:  # a part that fails is named, the others are shown
+            faults.append(f"{heading}: {reason_of(error)}")
+            sections.append((heading, f'<p class="fault">Not shown: {escape(reason_of(error))}</p>'))
+
+    add("Scores", lambda: _scores(table))
+    if images is not None and prediction is not None:
+        add("Best and worst cases", lambda: _viewers(table, images, reference, prediction, cases, max_slices))
+    if prediction is not None:
+        add("Cost", lambda: _cost(Path(prediction) / "cases.json"))
+    if refinement is not None:
+        add("Refined labels", lambda: _refinement(Path(refinement) / "cases.csv"))
+    if training is not None:
+        add("Training", lambda: _curves(Path(training) / "history.csv", _TRAINING))
+    if pretraining is not None:
+        add("Pretraining", lambda: _curves(Path(pretraining) / "history.csv", _PRETRAINING))
+    if model is not None:
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db")
+        add("Origins", lambda: f"<pre>{escape(lineage_tree(model, uri))}</pre>")
+    subtitle = (
+        f"{len(table)} cases, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; swinx {__version__}, "
+        f"MONAI {monai.__version__}, PyTorch {torch.__version__}. Not for clinical use."
+    )
+    page = render_page(title, subtitle, sections, VIEWER_SCRIPT)
+    with write_whole(out) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return faults
+
+
+def _scores(table: pd.DataFrame) -> str:
+    summary = summarise(table, np.random.default_rng(0))
+    rows = [[row.name, *_cells(row.dsc), *_cells(row.nsd), row.dsc.cases] for row in summary.rows]
+    headers = ["class", "DSC (%)", "95 % CI", "NSD (%)", "95 % CI", "cases"]
+    plot = figure_as_html(draw_score_boxes(table), "Box plots of DSC and NSD of each class over the cases")
+    return html_table(headers, rows) + plot
+
+
+def _cells(score: Statistic) -> list[str | None]:
+    if np.isnan(score.mean):
+        return [None, None]
+    spread = "" if np.isnan(score.sd) else f" ± {100 * score.sd:.2f}"
+    return [f"{100 * score.mean:.2f}{spread}", f"{100 * score.low:.2f}-{100 * score.high:.2f}"]
+
+
+def _viewers(
+    table: pd.DataFrame, images: PathLike, reference: PathLike | None, prediction: PathLike, count: int, slices: int
+) -> str:
+    mean = table[[name for name in table.columns if name.endswith("_dsc")]].mean(axis=1).sort_values()
+    chosen = list(dict.fromkeys([*mean.index[-count:][::-1], *mean.index[:count]]))
+    scans = {item["case"]: item for item in find_cases(images)}
+    predicted = {item["case"]: item["image"] for item in find_cases(prediction)}
+    truths = {case: item["label"] for case, item in scans.items() if "label" in item}
+    if reference is not None:
+        truths |= {item["case"]: item["image"] for item in find_cases(reference)}
+    parts = []
+    for case in map(str, chosen):
+        heading = f"<h3>{escape(case)}: mean DSC {100 * mean[case]:.1f} %</h3>"
+        try:
+            files = {"Reference": truths.get(case), "Prediction": predicted.get(case)}
+            parts.append(heading + _viewer(case, scans[case]["image"], files, slices))
+        except (OSError, ValueError, KeyError) as error:
+            parts.append(f'{heading}<p class="fault">Not shown: {escape(reason_of(error))}</p>')
+    return "".join(parts)
+
+
+def _viewer(case: str, image: str, files: dict[str, str | None], slices: int) -> str:
+    scan = read_volume(image)
+    labels = {}
+    for title, path in files.items():
+        if path is not None:
+            volume = read_volume(path, "label", allow_empty=True)
+            apart, _ = compare_grids(scan.affine, scan.array.shape, volume.affine, volume.array.shape)
+            if apart:
+                raise DataListError(f"{path}: not on the grid of the scan: {'; '.join(apart)}")
+            labels[title] = volume.array.astype(np.uint8)
+    return slice_viewer(case, scan.array, labels, scan.affine, slices)
+
+
+def _cost(path: Path) -> str:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    rows: list[list[Any]] = []
+    for item in content["done"]:
+        memory = item["peak_memory"]
+        shape = " x ".join(map(str, item["shape"]))
+        gpu = memory.get("gpu_device_mb") or memory.get("gpu_reserved_mb")
+        rows.append([item["case"], shape, item["device"], f"{item['seconds']['total']:.1f}", memory["rss_mb"], gpu])
+    return html_table(["case", "voxels", "device", "seconds", "host memory (MB)", "GPU memory (MB)"], rows)
+
+
+def _refinement(path: Path) -> str:
+    table = pd.read_csv(path)
+    refined, selected = (int(table[name].fillna(False).astype(bool).sum()) for name in ("refined", "selected"))
+    names = [name.removesuffix("_before_ml") for name in table.columns if name.endswith("_before_ml")]
+    rows = [
+        [name.replace("_", " "), *(f"{table[f'{name}_{when}_ml'].sum() / 1000:.2f}" for when in ("before", "after"))]
+        for name in names
+    ]
+    text = f"<p>{refined} of {len(table)} cases refined, {selected} selected for training.</p>"
+    return text + html_table(["class", "litres drawn", "litres after"], rows)
+
+
+def _curves(path: Path, groups: list[tuple[str, list[str]]]) -> str:
+    history = pd.read_csv(path)
+    figure = draw_curves(history, groups)
+    if figure is None:
+        raise DataListError(f"{path}: has none of the columns that are drawn")
+    told = ", ".join(title for title, _ in groups)
+    return f"<p>{len(history)} epochs.</p>" + figure_as_html(figure, f"Curves by epoch: {told}")

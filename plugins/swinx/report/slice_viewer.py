@@ -1,0 +1,121 @@
+"""A case as axial slices in HTML: CT, reference and prediction side by side, and a slider."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from swinx.labels import CLASS_NAMES, FlareLabel
+from swinx.ops.grids import voxel_sizes_mm
+from swinx.report.colours import CLASS_COLOURS, colour_table
+from swinx.report.html_page import jpeg_as_uri
+from swinx.report.overlays import ABDOMEN_WINDOW_HU
+from swinx.report.slices import VIEWS, choose_slices, crop_to_labels, cut, plane_size_mm, to_canonical
+
+__all__ = ["VIEWER_SCRIPT", "slice_viewer"]
+
+VIEWER_SCRIPT = """
+document.querySelectorAll('.viewer').forEach(function (viewer) {
+  var slices = JSON.parse(viewer.querySelector('script').textContent);
+  var slider = viewer.querySelector('input');
+  var image = viewer.querySelector('img');
+  function show() {
+    var slice = slices[slider.value];
+    image.src = slice.src;
+    image.alt = slider.getAttribute('aria-label') + ', ' + slice.text;
+    viewer.querySelector('output').textContent = slice.text;
+  }
+  slider.addEventListener('input', show); show();
+});
+"""
+"""Makes the sliders of all viewers on a page work."""
+
+_PANEL_PIXELS = 320
+_MARGIN_MM = 25.0
+_FILL = 0.4
+
+
+def slice_viewer(
+    name: str,
+    image: npt.NDArray[Any],
+    labels: Mapping[str, npt.NDArray[np.uint8]],
+    affine: npt.NDArray[np.float64],
+    max_slices: int = 40,
+) -> str:
+    """Return a viewer of axial slices, in radiological convention and true proportions.
+
+    Args:
+        name: What is shown, as text.
+        image: CT in HU, ``(X, Y, Z)``.
+        labels: Title to class ids of the same shape; each becomes a panel beside the CT.
+        affine: Voxel indices to RAS millimetres, ``(4, 4)``.
+        max_slices: Slices to embed at most, evenly spaced over what is labelled. The first to be seen is the one
+            that shows the classes best.
+    """
+    upright, upright_affine = to_canonical(image, affine)
+    maps = {title: to_canonical(array, affine)[0] for title, array in labels.items()}
+    union = np.maximum.reduce(list(maps.values())) if maps else np.zeros(upright.shape, dtype=np.uint8)
+    box = crop_to_labels(union, upright_affine, _MARGIN_MM)
+    scan, maps = upright[box], {title: array[box] for title, array in maps.items()}
+    shown = np.unique(np.linspace(0, scan.shape[2] - 1, max_slices).round().astype(int))
+    spacing = voxel_sizes_mm(upright_affine).tolist()
+    width_mm, height_mm = plane_size_mm(scan.shape, spacing, VIEWS[0])
+    size = (_PANEL_PIXELS, max(1, round(_PANEL_PIXELS * height_mm / width_mm)))
+    corner_mm = upright_affine[2, :3] @ [side.start for side in box] + upright_affine[2, 3]
+    slices = [
+        {
+            "src": jpeg_as_uri(_picture(scan, list(maps.values()), index, size)),
+            "text": _position(corner_mm, index, spacing[2]),
+        }
+        for index in map(int, shown)
+    ]
+    heads = "".join(f"<span>{escape(title)}</span>" for title in ("CT", *maps))
+    label = escape(f"axial slice of {name}", quote=True)
+    best = choose_slices(union[box])[2]
+    first = int(np.abs(shown - best).argmin())
+    return (
+        f'<div class="viewer"><div class="heads">{heads}</div><img alt="{label}">'
+        f'<input type="range" min="0" max="{len(slices) - 1}" value="{first}" aria-label="{label}"><output></output>'
+        f'<script type="application/json">{json.dumps(slices)}</script></div>{_legend(union)}'
+    )
+
+
+def _picture(scan: npt.NDArray[Any], maps: list[npt.NDArray[np.uint8]], index: int, size: tuple[int, int]) -> bytes:
+    low, high = ABDOMEN_WINDOW_HU
+    grey = (cut(scan, VIEWS[0], index).astype(np.float32) - low) / (high - low)
+    panels = [np.repeat(grey.clip(0, 1)[..., None], 3, axis=2)]
+    panels += [_over(panels[0], cut(labels, VIEWS[0], index)) for labels in maps]
+    resized = []
+    for panel in panels:
+        flipped = (255 * panel[::-1]).astype(np.uint8)  # rows of a picture run from the top
+        resized.append(np.asarray(Image.fromarray(flipped).resize(size, Image.Resampling.BILINEAR)))
+    buffer = io.BytesIO()
+    Image.fromarray(np.concatenate(resized, axis=1)).save(buffer, format="JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def _over(grey: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Lay the classes over a grey picture, with a firmer edge."""
+    colours = colour_table(1.0)[labels]
+    edge = ndimage.grey_dilation(labels, size=3) != ndimage.grey_erosion(labels, size=3)
+    opacity = np.where(edge, 0.9, _FILL)[..., None] * colours[..., 3:]
+    mixed: npt.NDArray[np.float32] = (grey * (1 - opacity) + colours[..., :3] * opacity).astype(np.float32)
+    return mixed
+
+
+def _position(corner_mm: float, index: int, spacing_mm: float) -> str:
+    return f"z = {corner_mm + index * spacing_mm:.0f} mm"
+
+
+def _legend(labels: npt.NDArray[np.uint8]) -> str:
+    found = [int(value) for value in np.unique(labels) if value]
+    marks = (f'<i style="background:{CLASS_COLOURS[FlareLabel(v)]}"></i>{escape(CLASS_NAMES[v])}' for v in found)
+    return '<p class="legend">' + "".join(f"<span>{mark}</span>" for mark in marks) + "</p>"

@@ -1,0 +1,231 @@
+"""The report: one page that needs nothing else, says what it lacks, and works in a browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from support.geometry import oblique_affine
+from swinx.errors import DataListError
+from swinx.metrics import score_table
+from swinx.report import write_report
+from swinx.report.html_page import html_table
+from swinx.report.slice_viewer import slice_viewer
+
+SHAPE = (40, 36, 12)
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, and the data of the viewers."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.viewers: list[list[dict[str, str]]] = []
+        self._in_data = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        """Note what it points to."""
+        found = dict(attrs)
+        self.sources += [found[key] for key in ("src", "href") if found.get(key)]
+        self._in_data = tag == "script" and found.get("type") == "application/json"
+
+    def handle_data(self, data):
+        """Take the slices of a viewer."""
+        if self._in_data:
+            self.viewers.append(json.loads(data))
+            self._in_data = False
+
+
+def save(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def scores(cases: list[str]) -> pd.DataFrame:
+    from swinx.labels import CLASS_NAMES
+
+    rng = np.random.default_rng(0)
+    return score_table({c: {n: {"dsc": rng.uniform(), "nsd": rng.uniform()} for n in CLASS_NAMES[1:]} for c in cases})
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Three cases on oblique grids with labels, predictions, scores, and tables of every stage."""
+    affine = oblique_affine("LPS")
+    for seed, case in enumerate(("anna", "berta", "carla")):
+        hu = np.random.default_rng(seed).normal(0, 50, SHAPE).astype(np.int16)
+        label = np.zeros(SHAPE, np.uint8)
+        label[10:20, 8:20, 3:9] = 1
+        label[25:30, 20:30, 4:7] = 14
+        save(tmp_path / f"images/{case}_0000.nii.gz", hu, affine)
+        save(tmp_path / f"labels/{case}.nii.gz", label, affine)
+        save(tmp_path / f"out/{case}.nii.gz", np.roll(label, 2, axis=0), affine)
+    scores(["anna", "berta", "carla"]).to_csv(tmp_path / "scores.csv")
+    case = {"case": "anna", "shape": list(SHAPE), "device": "cpu", "seconds": {"total": 1.25}}
+    (tmp_path / "out/cases.json").write_text(json.dumps({"done": [case | {"peak_memory": {"rss_mb": 100.0}}]}))
+    (tmp_path / "train").mkdir()
+    history = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "learning_rate": [0.1, 0.0], "val_mean_dice": [np.nan, 0.5]}
+    pd.DataFrame(history).to_csv(tmp_path / "train/history.csv", index=False)
+    (tmp_path / "refined").mkdir()
+    refined = {
+        "case": ["a"],
+        "refined": [True],
+        "selected": [False],
+        "liver_before_ml": [0.0],
+        "liver_after_ml": [900.0],
+    }
+    pd.DataFrame(refined).to_csv(tmp_path / "refined/cases.csv", index=False)
+    return tmp_path
+
+
+def make(results, **changes) -> tuple[str, list[str]]:
+    parts = {
+        "images": results / "images",
+        "reference": results / "labels",
+        "prediction": results / "out",
+        "training": results / "train",
+        "refinement": results / "refined",
+        "cases": 1,
+        "max_slices": 6,
+    }
+    faults = write_report(results, results / "report.html", **parts | changes)
+    return (results / "report.html").read_text(encoding="utf-8"), faults
+
+
+def test_the_page_needs_no_network_and_is_small(results):
+    text, faults = make(results)
+    assert faults == []
+    assert all(source.startswith(("data:", "#")) for source in Page(text).sources)
+    assert not re.search(r"url\(|@import|https?://", text.replace("http://www.w3.org", ""))
+    assert len(text) < 2_000_000
+
+
+def test_all_parts_are_there(results):
+    text, _ = make(results)
+    headings = re.findall(r"<h2>(.*?)</h2>", text)
+    assert headings == ["Scores", "Best and worst cases", "Cost", "Refined labels", "Training"]
+    assert "40 x 36 x 12" in text
+    assert "1 of 1 cases refined, 0 selected" in text
+    assert "2 epochs" in text
+
+
+def test_only_scores_are_needed(results):
+    write_report(results / "scores.csv", results / "small.html")
+    assert re.findall(r"<h2>(.*?)</h2>", (results / "small.html").read_text()) == ["Scores"]
+
+
+def test_means_are_those_of_the_table(results):
+    text, _ = make(results)
+    mean = 100 * pd.read_csv(results / "scores.csv")["liver_dsc"].mean()
+    assert f"<td>liver</td><td>{mean:.2f} ±" in text
+
+
+def test_best_and_worst_case_have_a_viewer(results):
+    text, _ = make(results)
+    table = pd.read_csv(results / "scores.csv", index_col="case").filter(like="_dsc").mean(axis=1)
+    assert re.findall(r"<h3>(\w+):", text) == [table.idxmax(), table.idxmin()]
+    assert [len(slices) for slices in Page(text).viewers] == [6, 6]
+
+
+def test_slices_have_the_proportions_of_the_patient():
+    affine = np.diag([-1.0, -1.0, 4.0, 1.0])
+    label = np.zeros((60, 30, 10), np.uint8)
+    label[28:32, 13:17, 4:6] = 1
+    page = Page(slice_viewer("case", np.zeros((60, 30, 10), np.int16), {"Reference": label}, affine, 3))
+    data = base64.b64decode(page.viewers[0][0]["src"].partition(",")[2])
+    width, height = Image.open(io.BytesIO(data)).size
+    margin, lower = 25, 13
+    assert width / 2 / height == pytest.approx((4 + 2 * margin) / min(30, 4 + lower + lower), rel=0.02)
+
+
+@pytest.mark.parametrize("axcodes", ["LPS", "RAS", "PSR", "LAI"])
+def test_the_patients_right_is_on_the_left_of_every_slice(axcodes):
+    affine = oblique_affine(axcodes)
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"), axis=-1)
+    world = index @ affine[:3, :3].T + affine[:3, 3]
+    right = world[..., 0] > np.median(world[..., 0])
+    label = np.where(right, 1, 0).astype(np.uint8)
+    page = Page(slice_viewer("case", np.full(SHAPE, -160, np.int16), {"Reference": label}, affine, 3))
+    data = base64.b64decode(page.viewers[0][1]["src"].partition(",")[2])
+    panel = np.asarray(Image.open(io.BytesIO(data))).astype(float).sum(axis=2)
+    panel = panel[:, panel.shape[1] // 2 :]
+    left, other = np.array_split(panel.mean(axis=0), 2)
+    assert left.mean() > 3 * other.mean() + 10
+
+
+def test_names_from_files_are_text(results):
+    assert HOSTILE not in html_table([HOSTILE], [[HOSTILE]])
+    table = pd.read_csv(results / "scores.csv", dtype={"case": str})
+    table.loc[0, "case"] = HOSTILE
+    table.to_csv(results / "scores.csv", index=False)
+    text, _ = make(results, title=HOSTILE, cases=3)
+    assert HOSTILE not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_a_bad_file_is_named_and_the_rest_is_shown(results):
+    (results / "train/history.csv").write_text("nothing")
+    for path in (results / "out").glob("*.nii.gz"):
+        path.write_bytes(b"no volume")
+    text, faults = make(results)
+    assert [fault.partition(":")[0] for fault in faults] == ["Training"]
+    assert text.count('class="fault">Not shown') == 3
+    assert "Refined labels" in text
+
+
+def test_no_scores_no_report(results):
+    (results / "scores.csv").unlink()
+    with pytest.raises(DataListError, match=r"scores\.csv"):
+        make(results)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, driven without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    assert subprocess.run([program, "--version"], capture_output=True, check=True).stdout
+    with sync_api.sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.slow
+def test_in_a_browser_the_slider_moves_the_picture_and_nothing_complains(results, browser):
+    make(results)
+    page = browser.new_page()
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((results / "report.html").as_uri())
+    slider, image = page.locator(".viewer input").first, page.locator(".viewer img").first
+    before = image.get_attribute("src"), page.locator(".viewer output").first.text_content()
+    assert image.evaluate("image => image.complete && image.naturalWidth") > 600
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    after = image.get_attribute("src"), page.locator(".viewer output").first.text_content()
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
+    assert complaints == []
+    assert [url for url in asked if not url.startswith(("data:", "file:"))] == []

@@ -30,6 +30,7 @@ export MEAN_OF_FIVE
 
 help:
 	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
+	@echo "make pipeline   DATA=<folder>: check, pretrain, refine, train, evaluate and report on data of your own"
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"
@@ -86,3 +87,5 @@ sync:
 
 clean:
 	rm -rf $(DEMO)
+
+include pipeline.mk

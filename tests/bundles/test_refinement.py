@@ -243,6 +243,27 @@ def test_selection_leaves_out_cases_and_classes(partial, teacher, tmp_path):
             assert not (label == 3).any()
 
 
+def test_what_the_teacher_never_predicts_stays_open(partial, teacher, tmp_path):
+    predictions = tmp_path / "predictions"
+    shutil.copytree(teacher, predictions)
+    for path in predictions.iterdir():
+        volume = nib.load(path)
+        array = np.asarray(volume.dataobj).copy()
+        array[array == 5] = 0
+        nib.save(nib.Nifti1Image(array, volume.affine), path)
+    known = {}
+    for drop in (True, False):
+        out = tmp_path / str(drop)
+        finished = run(refine_command(partial, predictions, output_dir=out, drop_unpredicted=drop))
+        assert finished.returncode == 0, finished.stderr[-3000:]
+        assert ("predicts no aorta in any case" in finished.stderr) == drop
+        assert not list(out.glob("*_selected.nii.gz")), "no label differs by it"
+        known[drop] = {i["case"]: 5 in i["annotated"] for i in load_data_list(out / "datalist.json", "training")}
+    drawn = {item["case"]: 5 in item["annotated"] for item in load_data_list(partial / "datalist.json", "training")}
+    assert all(known[False].values())
+    assert {case for case, is_known in known[True].items() if is_known} == {case for case in drawn if drawn[case]}
+
+
 def _contents(folder: Path) -> dict[str, str]:
     """Hashes by name; the data list holds paths relative to its folder, so that it is compared by its cases."""
     hashes = files_of(folder)

@@ -46,7 +46,9 @@ def test_train_then_refine(tmp_path):
     weights = torch.load(model / "fold_all" / "checkpoint_final.pth", weights_only=False)
     assert weights["trainer_name"] == "nnUNetTrainerNoDA"
     assert "betas" in weights["optimizer_state"]["param_groups"][0], "AdamW, not SGD"
-    command = refine_command(cohort, model, output_dir=tmp_path / "out", folds=["all"], confidence=True)
+    command = refine_command(
+        cohort, model, output_dir=tmp_path / "out", folds=["all"], confidence=True, drop_unpredicted=False
+    )
     command[command.index("--config_file") + 1] = f"{REFINEMENT}/refine.json"
     finished = run(command, timeout=600)
     assert finished.returncode == 0, finished.stderr[-3000:]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from swinx.ops import HasDrawnTumor, LowDisagreement, MinimumConfidence, PlausibleVolume, Source
+from swinx.ops import (
+    HasDrawnTumor,
+    LowDisagreement,
+    MinimumConfidence,
+    PlausibleVolume,
+    PredictedSomewhere,
+    Source,
+)
 from swinx.ops.fusion import Fusion, drop_classes
 from swinx.ops.label_volumes import conflicts_ml, disagreement, volumes_ml
 from swinx.ops.selection import select_cases
@@ -44,6 +51,23 @@ def test_an_implausible_volume_may_cost_the_whole_case_but_a_drawn_organ_is_not_
     reports = {"a": report(after_ml={"1": 20.0}), "b": report(after_ml={"1": 20.0}, pseudo=[3], annotated=[1, 14])}
     verdicts = select_cases(reports, [PlausibleVolume(by="case")])
     assert (verdicts["a"].drop_case, verdicts["b"].drop_case) == (True, False)
+
+
+def test_a_class_that_the_teacher_predicts_nowhere_is_not_known_to_be_absent():
+    reports = {
+        "a": report(pseudo=[1, 3, 5], after_ml={"1": 900.0}),
+        "b": report(pseudo=[3, 5], after_ml={"3": 90.0}),
+        "drawn": report(pseudo=[1], annotated=[5], after_ml={"5": 30.0}),
+    }
+    verdicts = select_cases(reports, [PredictedSomewhere()])
+    assert {case: verdict.drop_classes for case, verdict in verdicts.items()} == {"a": (5,), "b": (5,), "drawn": ()}
+    assert verdicts["a"].reason == "the teacher predicts no aorta in any case"
+    assert not verdicts["a"].drop_case
+
+
+def test_a_class_that_is_found_in_one_case_may_be_absent_in_another():
+    reports = {"a": report(pseudo=[9], after_ml={"9": 5.0}), "b": report(pseudo=[9], after_ml={"1": 5.0})}
+    assert all(not verdict.drop_classes for verdict in select_cases(reports, [PredictedSomewhere()]).values())
 
 
 def test_the_quantile_keeps_that_share():

@@ -25,7 +25,7 @@ from swinx.files import remove_partials, write_json, write_whole
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.nifti import write_nifti
 from swinx.ops.fusion import Fusion, drop_classes
-from swinx.ops.selection import SelectionRule, Verdict, select_cases
+from swinx.ops.selection import PredictedSomewhere, SelectionRule, Verdict, select_cases
 
 __all__ = ["RefinedData", "assemble_refined"]
 
@@ -62,8 +62,8 @@ def assemble_refined(
 ) -> RefinedData:
     """Select among the refined cases and write ``cases.csv``, ``datalist.json`` and ``manifest.json``.
 
-    The same cases, settings and rules make the same bytes. A selected case of which a rule drops classes gets a label
-    of its own, ``<case>_selected.nii.gz``, in which their pseudo voxels are 255.
+    The same cases, settings and rules make the same bytes. A selected case of which a rule drops classes that it has
+    gets a label of its own, ``<case>_selected.nii.gz``, in which their pseudo voxels are 255.
 
     Args:
         items: All cases, as :func:`swinx.data.load_refinement_cases` lists them.
@@ -85,7 +85,12 @@ def assemble_refined(
     for item in items:
         if item["case"] not in why and is_refined(item, folder, settings.fingerprint):
             records[item["case"]] = json.loads(record_path(folder, item["case"]).read_text(encoding="utf-8"))
-    verdicts = select_cases({case: record["refinement"] for case, record in records.items()}, rules)
+    reports = {case: record["refinement"] for case, record in records.items()}
+    verdicts = select_cases(reports, rules)
+    for rule in rules:
+        if isinstance(rule, PredictedSomewhere):
+            for reason in sorted({verdict.reason for verdict in rule(reports).values()}):
+                _logger.warning("%s; nothing is known of it where it was not drawn", reason)
     verdicts = {case: _with_something_known(verdict, records[case]) for case, verdict in verdicts.items()}
     labels = {case: _selected_label(folder, case, v, records[case]) for case, v in verdicts.items()}
     training = [
@@ -131,7 +136,8 @@ def _selected_label(folder: Path, case: str, verdict: Verdict, record: Mapping[s
     """Return the file to train on; write or remove the case's ``_selected`` label as needed."""
     name = f"{case}_selected.nii.gz"
     remove_partials(folder / name)
-    if verdict.drop_case or not verdict.drop_classes:
+    there = {value for value in verdict.drop_classes if record["refinement"]["after_ml"].get(str(value))}
+    if verdict.drop_case or not there:
         (folder / name).unlink(missing_ok=True)
         return f"{case}.nii.gz"
     label, source = (

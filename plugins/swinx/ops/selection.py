@@ -23,6 +23,7 @@ __all__ = [
     "LowDisagreement",
     "MinimumConfidence",
     "PlausibleVolume",
+    "PredictedSomewhere",
     "SelectionRule",
     "Verdict",
     "select_cases",
@@ -181,6 +182,29 @@ class PlausibleVolume:
                     f"{class_name(v)} {ml:.1f} ml, not {ranges[v][0]:g}..{ranges[v][1]:g}" for v, ml in bad.items()
                 ]
                 verdicts[case] = Verdict(self.by == "case", tuple(sorted(bad)), "; ".join(words))
+        return verdicts
+
+
+@dataclass(frozen=True)
+class PredictedSomewhere:
+    """Believe a teacher that a class is absent only if it finds the class in some other case.
+
+    A teacher that has not learned a class predicts it nowhere. Taken at its word, it would teach that the class does
+    not exist; of such a class nothing is known instead.
+    """
+
+    def __call__(self, reports: Reports) -> dict[str, Verdict]:
+        """Object to the classes that are left to the teacher and that no pseudo label has in any case."""
+        asked = {value for report in reports.values() for value in report["pseudo"]}
+        found = {
+            value for report in reports.values() for value in report["pseudo"] if report["after_ml"].get(str(value))
+        }
+        never = asked - found
+        verdicts = {}
+        for case, report in reports.items():
+            if dropped := tuple(sorted(never & set(report["pseudo"]))):
+                names = ", ".join(map(class_name, dropped))
+                verdicts[case] = Verdict(False, dropped, f"the teacher predicts no {names} in any case")
         return verdicts
 
 

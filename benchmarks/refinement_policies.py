@@ -57,7 +57,7 @@ SMALL: dict[str, Any] = {
     "iterations": 25,
     "num_processes": 1,
 }
-FILTERS = (MinimumComponent(50.0), LargestComponent(), Laterality(), FillHoles(1000.0))
+FILTERS = (MinimumComponent(50.0), Laterality(), LargestComponent(), FillHoles(1000.0))
 POLICIES: dict[str, tuple[Any, tuple[Any, ...], bool]] = {
     "before": (None, (), False),
     "truth_only": (TruthOnly(), (), False),

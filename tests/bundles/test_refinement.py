@@ -226,6 +226,83 @@ def test_one_case_by_inference_is_that_case_of_the_whole(partial, teacher, refin
         assert (tmp_path / name).read_bytes() == (refined / name).read_bytes()
 
 
+def one_case(partial, teacher, out, image=None, label=None, **knobs):
+    return run_bundle(
+        "inference",
+        ["inference", "teacher_folder"],
+        configs=REFINEMENT,
+        dataset_dir=image or partial / "imagesTr2200" / "FLARE23_0001_0000.nii.gz",
+        label=label or partial / "labelsTr2200" / "FLARE23_0001.nii.gz",
+        teacher_dir=teacher,
+        output_dir=out,
+        **knobs,
+    )
+
+
+@pytest.mark.parametrize("annotated", [[1, 14], [1]], ids=["that succeeds", "that fails"])
+def test_inference_never_touches_the_label_it_was_given(partial, teacher, tmp_path, annotated):
+    shutil.copy(partial / "labelsTr2200" / "FLARE23_0001.nii.gz", tmp_path)
+    before = (tmp_path / "FLARE23_0001.nii.gz").read_bytes()
+    label = tmp_path / "FLARE23_0001.nii.gz"
+    finished = one_case(partial, teacher, tmp_path, label=label, annotated=annotated)
+    assert finished.returncode != 0
+    assert "would be overwritten by a refined label" in finished.stderr
+    assert label.read_bytes() == before
+
+
+def test_an_empty_label_is_believed_only_with_a_record(partial, teacher, tmp_path):
+    cohort, out = tmp_path / "cohort", tmp_path / "out"
+    shutil.copytree(partial, cohort)
+    listed = json.loads((cohort / "datalist.json").read_text())
+    for entry, annotated in zip(listed["training"], ([14], None, [], list(range(1, 15))), strict=True):
+        path = cohort / entry["label"]
+        volume = nib.load(path)
+        nib.save(nib.Nifti1Image(np.zeros(volume.shape, np.uint8), volume.affine), path)
+        entry.pop("annotated")
+        entry |= {} if annotated is None else {"annotated": annotated}
+    (cohort / "datalist.json").write_text(json.dumps(listed))
+    finished = run(refine_command(cohort, teacher, output_dir=out))
+    assert finished.returncode == 1
+    table = pd.read_csv(out / "cases.csv", index_col="case")
+    assert table["refined"].tolist() == [True, False, False, False, True, True]
+    assert table.loc["FLARE23_0002", "reason"].count("empty label") == 1
+
+
+def test_what_a_refinement_made_is_not_refined_as_if_it_were_drawn(refined, teacher, tmp_path):
+    finished = run(refine_command(refined, teacher, output_dir=tmp_path / "out"))
+    assert finished.returncode != 0
+    assert "is the outcome of a refinement" in finished.stderr.rpartition("stopped: ")[2]
+
+
+def test_a_list_that_names_its_files_by_roots_is_refined_as_well(partial, teacher, tmp_path):
+    listed = json.loads((partial / "datalist.json").read_text())
+    listed["roots"] = [str(partial)]
+    (tmp_path / "list").mkdir()
+    for section in ("training", "validation", "unlabeled"):
+        for entry in listed[section]:
+            entry |= {key: str(partial / entry[key]) for key in ("image", "label") if key in entry}
+    (tmp_path / "list" / "datalist.json").write_text(json.dumps(listed))
+    finished = run(refine_command(tmp_path / "list", teacher, output_dir=tmp_path / "out"))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert len(load_data_list(tmp_path / "out" / "datalist.json", "training")) == 6
+
+
+def test_organs_that_the_teacher_overwrote_count_as_the_teachers(partial, teacher, tmp_path):
+    policy = {"_target_": "swinx.ops.OverwriteOrgans"}
+    finished = run(refine_command(partial, teacher, output_dir=tmp_path, policy=policy, sections=["training"]))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    for item in load_data_list(tmp_path / "datalist.json", "training"):
+        assert set(range(1, 14)) <= set(item["pseudo"])
+
+
+def test_a_rule_that_is_none_stops_the_run_before_the_first_case(partial, teacher, tmp_path):
+    rules = [{"_target_": "swinx.ops.MinimumConfidence", "minimum": 80}]
+    finished = run(refine_command(partial, teacher, output_dir=tmp_path / "out", selection=rules))
+    assert finished.returncode != 0
+    assert "must be a probability" in finished.stderr
+    assert not list((tmp_path / "out").glob("*.nii.gz"))
+
+
 def test_selection_leaves_out_cases_and_classes(partial, teacher, tmp_path):
     spleen = {"_target_": "swinx.ops.PlausibleVolume", "ranges_ml": {"3": [0, 1]}}
     rules = [{"_target_": "swinx.ops.HasDrawnTumor"}, spleen]

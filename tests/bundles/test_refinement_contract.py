@@ -48,6 +48,11 @@ def test_the_paper_s_policy_is_the_default():
     assert content("refine")["selection"] == []
 
 
+def test_sides_are_put_right_before_the_second_piece_of_an_organ_is_removed():
+    names = [step["_target_"].rpartition(".")[2] for step in content("refine")["filters"]]
+    assert names.index("Laterality") < names.index("LargestComponent")
+
+
 def test_overlays_change_only_what_they_are_for():
     refine = content("refine")
     for name in ("teacher_folder", "teacher_bundle"):

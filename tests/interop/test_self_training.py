@@ -98,6 +98,19 @@ def test_the_student_predicts_as_it_was_trained(stage):
     assert last["changes"]["teacher_bundle"] == str(stage / "student")
 
 
+def test_the_label_map_of_the_first_teacher_is_not_the_students(stage):
+    play(stage, rounds=2, refine_overrides={"label_map": "totalsegmentator"})
+    first, _, second = calls(stage)
+    assert first["changes"]["label_map"] == "totalsegmentator"
+    assert second["changes"]["label_map"] is None
+
+
+def test_one_overlay_may_be_given_by_its_name_alone(stage):
+    play(stage, rounds=1, last_round=str(stage / "low_disagreement.json"), refine_configs=str(stage / "refine.json"))
+    (only,) = calls(stage)
+    assert names(only) == ["refine.json", "low_disagreement.json"]
+
+
 def test_the_last_round_has_its_own_overlays(stage):
     play(stage, last_round=[str(stage / "low_disagreement.json")])
     first, _, second, _, third = map(names, calls(stage))

@@ -153,3 +153,16 @@ def test_the_drawn_organ_is_a_host_too():
     truth[0:3], pseudo[3:6] = LIVER, TUMOR
     fusion = TumorHostChecked(minimum_volume_mm3=1.0)(truth, [pseudo], {LIVER}, scaled(1, 1, 1))
     assert (fusion.label[3:6] == TUMOR).all()
+
+
+def test_two_kidneys_of_one_name_become_a_right_and_a_left_one():
+    """The commonest fault of networks with mirrored training, and why sides come before largest components."""
+    labels = np.zeros((30, 6, 6), dtype=np.uint8)
+    labels[2:6, 1:4, 1:4] = labels[24:27, 1:4, 1:4] = RIGHT_KIDNEY
+    labels[14:16, 3, 1:5] = AORTA
+    affine = np.diag([-10.0, -10.0, 10.0, 1.0])
+    steps = [MinimumComponent(50.0), Laterality(), LargestComponent()]
+    for step in steps:
+        labels = step(labels, affine)
+    assert np.count_nonzero(labels == RIGHT_KIDNEY) == 4 * 9
+    assert np.count_nonzero(labels == LEFT_KIDNEY) == 3 * 9

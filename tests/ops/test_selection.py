@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from swinx.ops import (
+    FillUnannotated,
     HasDrawnTumor,
     LowDisagreement,
     MinimumConfidence,
     PlausibleVolume,
     PredictedSomewhere,
     Source,
+    TumorHostChecked,
 )
 from swinx.ops.fusion import Fusion, drop_classes
 from swinx.ops.label_volumes import conflicts_ml, disagreement, volumes_ml
@@ -78,6 +80,29 @@ def test_the_quantile_keeps_that_share():
     assert "is above 0.891, the 0.9 quantile" in verdicts["case_095"].reason
 
 
+def test_a_case_that_only_one_round_has_is_left_out_and_the_others_are_judged():
+    reports = {f"case_{n}": report(disagreement=n / 10) for n in range(4)} | {"new": report(disagreement=None)}
+    verdicts = select_cases(reports, [LowDisagreement(0.75)])
+    assert [case for case, verdict in verdicts.items() if verdict.drop_case] == ["case_3", "new"]
+    assert "not known" in verdicts["new"].reason
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MinimumConfidence(80),
+        lambda: PlausibleVolume(ranges_ml={"1": [10, 1]}),
+        lambda: PlausibleVolume(ranges_ml={"99": [1, 10]}),
+        lambda: FillUnannotated(tumor="no"),
+        lambda: TumorHostChecked(reach_mm=-5),
+        lambda: TumorHostChecked(hosts=(14,)),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_at_once(make):
+    with pytest.raises(ValueError, match=r"must|ranges_ml"):
+        make()
+
+
 def test_confidence_below_the_minimum_costs_the_case():
     verdicts = select_cases(
         {"sure": report(), "unsure": report(confidence=0.5), "empty": report(confidence=None)}, [MinimumConfidence()]
@@ -88,7 +113,7 @@ def test_confidence_below_the_minimum_costs_the_case():
 @pytest.mark.parametrize(
     ("rule", "changes", "message"),
     [
-        (LowDisagreement(), {"disagreement": None}, "1 cases have no disagreement, the first is a"),
+        (LowDisagreement(), {"disagreement": None}, "none of the 1 cases has a disagreement"),
         (MinimumConfidence(), {"confidence": None}, "no case has a confidence"),
     ],
 )

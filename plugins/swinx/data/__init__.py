@@ -22,6 +22,7 @@ from swinx.data.refinement_cases import (
     load_refinement_cases,
     pending_cases,
     refinement_case,
+    refuse_overwriting,
 )
 from swinx.data.refinement_settings import RefinementSettings, refinement_settings
 from swinx.data.synthetic import write_synthetic_cohort
@@ -54,6 +55,7 @@ __all__ = [
     "read_volume",
     "refinement_case",
     "refinement_settings",
+    "refuse_overwriting",
     "take_as_absent",
     "write_data_list",
     "write_demo_cohort",

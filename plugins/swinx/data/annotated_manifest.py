@@ -35,7 +35,7 @@ def load_annotated_manifest(path: str | os.PathLike[str]) -> dict[str, list[int]
         DataListError: If the file cannot be read, or a row is not a name and class ids in 1..14.
     """
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
+        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
         rows = _csv_rows(text) if Path(path).suffix.lower() == ".csv" else json.loads(text)
     except OSError as error:
         raise DataListError(f"{path}: cannot read the manifest: {error.strerror or error}") from error
@@ -65,4 +65,14 @@ def _csv_rows(text: str) -> dict[str, Any]:
     table = csv.DictReader(text.splitlines())
     if not {"case", "annotated"} <= set(table.fieldnames or ()):
         raise ValueError(f"columns {table.fieldnames} instead of case, annotated")
-    return {row["case"]: [int(number) for number in (row["annotated"] or "").split()] for row in table}
+    rows: dict[str, Any] = {}
+    for row in table:
+        words = (row["annotated"] or "").split()
+        if row["case"] in rows:
+            raise ValueError(f"case {row['case']} has two rows")
+        if strange := [word for word in words if not word.isdecimal()]:
+            raise ValueError(
+                f"{row['case']}: {strange[0]!r} is no class id; write ids with blanks between, as in 1 2 13"
+            )
+        rows[row["case"]] = [int(word) for word in words]
+    return rows

@@ -27,7 +27,15 @@ from swinx.errors import DataListError
 from swinx.files import write_json
 from swinx.labels import CLASS_NAMES, NUM_CLASSES
 
-__all__ = ["SECTIONS", "EntryFault", "data_list_sections", "load_data_list", "scan_data_list", "write_data_list"]
+__all__ = [
+    "SECTIONS",
+    "EntryFault",
+    "data_list_roots",
+    "data_list_sections",
+    "load_data_list",
+    "scan_data_list",
+    "write_data_list",
+]
 
 SECTIONS = ("training", "validation", "unlabeled", "testing")
 """Sections that a list may have: drawn labels, drawn labels to select by, no labels, to be segmented."""
@@ -131,6 +139,16 @@ def data_list_sections(path: str | os.PathLike[str]) -> list[str]:
     """
     content = _read(path)
     return [section for section in SECTIONS if section in content]
+
+
+def data_list_roots(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None = None) -> list[Path]:
+    """Return the folders in which the files of a data list may lie: its data directory, and its ``roots``.
+
+    Raises:
+        DataListError: If the list cannot be read.
+    """
+    base = absolute_path(Path(path).parent if base_dir is None else base_dir)
+    return [base, *_roots(_read(path), base, path)]
 
 
 def write_data_list(

@@ -15,6 +15,7 @@ from tqdm.contrib.concurrent import thread_map
 from swinx.data.case_files import name_scans
 from swinx.data.check_report import CheckReport, Finding, probe_folder, write_report
 from swinx.data.data_list import data_list_sections, scan_data_list
+from swinx.data.file_kinds import absolute_path
 from swinx.data.flare import flare_sections, is_flare_layout
 from swinx.data.volume_files import Volume, VolumeKind, read_volume
 from swinx.errors import CaseError, DataListError
@@ -73,9 +74,9 @@ def _collect(
         listed = Path(source) / "datalist.json"
         items, findings = _collect_listed(listed, base_dir) if listed.is_file() else ([], [])
         if is_flare_layout(source):  # what lies there counts as well as what is listed
-            known = {item["image"] for item in items}
+            known = {str(absolute_path(item["image"])) for item in items}
             there = [item for section in flare_sections(source).values() for item in section]
-            items += [item for item in there if item["image"] not in known]
+            items += [item for item in there if str(absolute_path(item["image"])) not in known]
         if items or findings:
             return items, findings
     items, doubles = name_scans(source)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from swinx import __version__
-from swinx.data.data_list import data_list_sections, load_data_list, write_data_list
+from swinx.data.data_list import data_list_roots, data_list_sections, load_data_list, write_data_list
 from swinx.data.file_kinds import absolute_path
 from swinx.data.refinement_cases import is_refined, record_path
 from swinx.data.refinement_settings import RefinementSettings, describe
@@ -182,8 +182,8 @@ def _write_list(
                 sections[section] = list(load_data_list(source_list, section, base_dir, must_exist=False))
             except DataListError as error:
                 _logger.warning("section %s is not taken over: %s", section, error)
-    root = Path(source_list).parent if base_dir is None else base_dir
-    write_data_list(path, sections, name="refined", description="Partial truth and pseudo labels", roots=[root])
+    roots = data_list_roots(source_list, base_dir)
+    write_data_list(path, sections, name="refined", description="Partial truth and pseudo labels", roots=roots)
 
 
 def _write_table(
@@ -230,4 +230,11 @@ def _facts(record: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
 
 def _conflict_ml(table: Mapping[str, Mapping[str, float]]) -> float:
     """Return the volume in which a drawn class met another pseudo class."""
-    return sum(ml for drawn, row in table.items() if drawn != "0" for other, ml in row.items() if other != drawn)
+    none = ("0", str(UNKNOWN))
+    return sum(
+        ml
+        for drawn, row in table.items()
+        if drawn not in none
+        for other, ml in row.items()
+        if other not in (drawn, *none)
+    )

@@ -20,7 +20,15 @@ from swinx.errors import CaseError, DataListError
 from swinx.labels import NUM_CLASSES, UNKNOWN
 from swinx.ops.volume_checks import label_values
 
-__all__ = ["file_sha256", "is_refined", "load_refinement_cases", "pending_cases", "record_path", "refinement_case"]
+__all__ = [
+    "file_sha256",
+    "is_refined",
+    "load_refinement_cases",
+    "pending_cases",
+    "record_path",
+    "refinement_case",
+    "refuse_overwriting",
+]
 
 _SECTIONS = ("training", "unlabeled")
 _CHUNK = 1 << 20
@@ -29,7 +37,7 @@ _ENDS = (".nii.gz", "_source.nii.gz", "_selected.nii.gz")
 
 def load_refinement_cases(
     data_list: str | os.PathLike[str],
-    sections: Sequence[str] = _SECTIONS,
+    sections: str | Sequence[str] = _SECTIONS,
     base_dir: str | os.PathLike[str] | None = None,
     annotated: str | os.PathLike[str] | None = None,
     workers: int = 2,
@@ -50,8 +58,10 @@ def load_refinement_cases(
         read leaves ``annotated`` empty: the reader of the case will report it.
 
     Raises:
-        DataListError: If the list or the manifest cannot be used, a case is in two sections, or there is none.
+        DataListError: If the list or the manifest cannot be used, a case is in two sections or has pseudo labels
+            already, or there is none.
     """
+    sections = [sections] if isinstance(sections, str) else list(sections)
     infer = annotated is not None and os.fspath(annotated) == "inferred"
     manifest = load_annotated_manifest(annotated) if annotated is not None and not infer else {}
     present = data_list_sections(data_list)
@@ -60,6 +70,11 @@ def load_refinement_cases(
         if section in present:
             found = _entries(data_list, section, base_dir)
             items += [{**item, "section": section} for item in found]
+    if done := [item["case"] for item in items if item.get("pseudo")]:
+        raise DataListError(
+            f"{data_list}: is the outcome of a refinement ({len(done)} cases have pseudo labels, the first is "
+            f"{done[0]}); refine the drawn labels again, so that nothing a network made passes for drawn"
+        )
     names = [item["case"] for item in items]
     if not items:
         raise DataListError(f"{data_list}: no cases in {', '.join(sections)}; it has {', '.join(present) or 'nothing'}")
@@ -118,12 +133,26 @@ def pending_cases(
     Raises:
         DataListError: If a refined label would replace the scan or the label of a case.
     """
+    refuse_overwriting(items, output_dir)
+    return [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
+
+
+def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.PathLike[str]) -> Sequence[dict[str, Any]]:
+    """Return the items, unless a refined label would replace one of their scans or labels.
+
+    Args:
+        items: Cases with ``image`` and, where there is one, ``label``.
+        output_dir: Folder of the refined labels.
+
+    Raises:
+        DataListError: If it would; the message names the file.
+    """
     written = {(Path(output_dir) / f"{item['case']}{end}").resolve() for item in items for end in _ENDS}
     for item in items:
         for key in ("image", "label"):
             if key in item and Path(item[key]).resolve() in written:
                 raise DataListError(f"{item[key]} would be overwritten by a refined label; choose another output_dir")
-    return [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
+    return items
 
 
 def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], settings: str) -> bool:
@@ -136,6 +165,8 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
     try:
         record = json.loads(record_file.read_text(encoding="utf-8"))
         if record["settings"] != settings or record["annotated"] != list(item["annotated"]):
+            return False
+        if record["annotated_source"] != item["annotated_source"]:
             return False
         scan = Path(item["image"]).stat()
         if scan.st_size != record["image"]["bytes"] or scan.st_mtime > record_file.stat().st_mtime:

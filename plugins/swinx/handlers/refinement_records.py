@@ -127,4 +127,4 @@ class RefinementRecords:
             raise SystemExit(1)
 
 
-_ENDS = (".nii.gz", "_source.nii.gz")
+_ENDS = (".nii.gz", "_source.nii.gz", "_selected.nii.gz")

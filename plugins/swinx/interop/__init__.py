@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swinx.interop.bundle import BundleTeacher
+from swinx.interop.ensemble import TeacherEnsemble
 from swinx.interop.nnunet import NnUNetTeacher
 from swinx.interop.nnunet_training import train_nnunet
 from swinx.interop.prediction_folder import PredictionFolderTeacher
@@ -15,6 +16,7 @@ __all__ = [
     "Prediction",
     "PredictionFolderTeacher",
     "Teacher",
+    "TeacherEnsemble",
     "TeacherNetwork",
     "run_rounds",
     "train_nnunet",

@@ -27,13 +27,13 @@ def run_rounds(
     rounds: int,
     output_dir: str | os.PathLike[str],
     *,
-    refine_configs: Sequence[str],
+    refine_configs: str | Sequence[str],
     refine_overrides: Mapping[str, Any],
     student_bundle: str | os.PathLike[str],
-    student_configs: Sequence[str],
+    student_configs: str | Sequence[str],
     student_overrides: Mapping[str, Any] | None = None,
     student_teacher_config: str,
-    last_round: Sequence[str] = (),
+    last_round: str | Sequence[str] = (),
     launcher: Sequence[str] = (sys.executable,),
 ) -> Path:
     """Refine ``rounds`` times, and train a student between one refinement and the next.
@@ -67,8 +67,8 @@ def run_rounds(
     """
     _check_rounds(rounds)
     root = Path(output_dir).expanduser().absolute()
-    refine, train = list(map(os.fspath, refine_configs)), list(map(os.fspath, student_configs))
-    for file in (*refine, *train, student_teacher_config, *last_round):
+    refine, train, last = _as_list(refine_configs), _as_list(student_configs), _as_list(last_round)
+    for file in (*refine, *train, student_teacher_config, *last):
         if not Path(file).is_file():
             raise DataListError(f"{file}: no such configuration file")
     bundle = Path(student_bundle).expanduser().absolute()
@@ -83,7 +83,8 @@ def run_rounds(
             student = root / f"round_{number - 1}" / "student" / "model.pt"
             files.append(os.fspath(student_teacher_config))
             changes |= {"teacher_bundle": str(bundle), "teacher_checkpoint": str(student), "teacher_overrides": knobs}
-        files += map(os.fspath, last_round if number == rounds else ())
+            changes["label_map"] = None  # that of the first teacher; a student has the classes of its bundle
+        files += last if number == rounds else []
         _logger.info("round %d of %d: refining, into %s", number, rounds, here / "refined")
         failed |= _refine(_Run("refine", files, changes, here / "refine.json", tuple(launcher)))
         if number < rounds:
@@ -92,6 +93,10 @@ def run_rounds(
     for case, reason in failed.items():
         _logger.error("failed in some round: %s: %s", case, reason)
     return root / f"round_{rounds}" / "refined" / "datalist.json"
+
+
+def _as_list(files: str | Sequence[str]) -> list[str]:
+    return [files] if isinstance(files, str) else list(map(os.fspath, files))
 
 
 def _check_rounds(rounds: Any) -> None:

@@ -78,6 +78,9 @@ class FillUnannotated:
     tumor: bool = True
     protected: tuple[int, ...] = field(default=_ALL, init=False)
 
+    def __post_init__(self) -> None:
+        _check(isinstance(self.tumor, bool), f"tumor must be True or False, not {self.tumor!r}")
+
     def __call__(
         self,
         truth: LabelMap,
@@ -111,6 +114,11 @@ class TumorHostChecked:
     reach_mm: float = 3.0
     hosts: tuple[int, ...] = DEFAULT_HOSTS
     protected: tuple[int, ...] = field(default=_ALL, init=False)
+
+    def __post_init__(self) -> None:
+        _check(self.minimum_volume_mm3 >= 0, f"minimum_volume_mm3 must not be negative: {self.minimum_volume_mm3}")
+        _check(self.reach_mm >= 0, f"reach_mm must not be negative: {self.reach_mm}")
+        _check(set(self.hosts) <= set(map(int, ORGANS)), f"hosts {self.hosts} must be ids of organs, 1..13")
 
     def __call__(
         self,
@@ -197,6 +205,11 @@ class Agreement:
             np.copyto(voted, candidate, where=votes >= needed)
         label = fill_background(truth, voted)
         return Fusion(label, provenance(label, truth), _known(annotated, taken))
+
+
+def _check(holds: bool, fault: str) -> None:
+    if not holds:
+        raise ValueError(fault)
 
 
 def _claims(pseudo: LabelMap, annotated: Collection[int], pseudo_classes: Collection[int]) -> tuple[set[int], LabelMap]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from swinx.labels import FlareLabel, class_name
+from swinx.labels import NUM_CLASSES, FlareLabel, class_name
 
 __all__ = [
     "PLAUSIBLE_ML",
@@ -101,23 +101,29 @@ class LowDisagreement:
             raise ValueError(f"quantile must be above 0 and at most 1, not {self.quantile}")
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
-        """Object to the cases above the quantile.
+        """Object to the cases above the quantile, and to those of which no disagreement is known.
 
         Raises:
-            ValueError: If a case has no disagreement: there was one pseudo label only.
+            ValueError: If no case has a disagreement: there was one pseudo label of each.
         """
         scores = {case: report["disagreement"] for case, report in reports.items()}
-        if missing := [case for case, score in scores.items() if score is None]:
+        known = [score for score in scores.values() if score is not None]
+        if scores and not known:
             raise ValueError(
-                f"{len(missing)} cases have no disagreement, the first is {missing[0]}: it takes two or more pseudo "
-                "labels a case (per_fold, several teachers, or earlier rounds)"
+                f"none of the {len(scores)} cases has a disagreement: it takes two or more pseudo labels a case "
+                "(per_fold, several teachers, or earlier rounds)"
             )
-        limit = float(np.quantile(list(scores.values()), self.quantile)) if scores else 0.0
-        return {
-            case: Verdict(True, (), f"disagreement {score:.4g} is above {limit:.4g}, the {self.quantile:g} quantile")
-            for case, score in scores.items()
-            if score > limit
-        }
+        limit = float(np.quantile(known, self.quantile)) if known else 0.0
+        verdicts = {}
+        for case, score in scores.items():
+            if score is None:
+                verdicts[case] = Verdict(
+                    True, (), "its disagreement is not known: there is one pseudo label of it only"
+                )
+            elif score > limit:
+                text = f"disagreement {score:.4g} is above {limit:.4g}, the {self.quantile:g} quantile"
+                verdicts[case] = Verdict(True, (), text)
+        return verdicts
 
 
 @dataclass(frozen=True)
@@ -126,9 +132,16 @@ class MinimumConfidence:
 
     Args:
         minimum: Least mean probability of the winning class, in [0, 1].
+
+    Raises:
+        ValueError: If it is not in that range.
     """
 
     minimum: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minimum <= 1:
+            raise ValueError(f"minimum must be a probability in [0, 1], not {self.minimum}")
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
         """Object to the cases below it; of a case without foreground nothing is known, and it is kept.
@@ -156,7 +169,7 @@ class PlausibleVolume:
         ranges_ml: Least and largest volume by class id (a number, or its text, as in JSON).
 
     Raises:
-        ValueError: If ``by`` is another word.
+        ValueError: If ``by`` is another word, or a range is none.
     """
 
     by: Literal["class", "case"] = "class"
@@ -165,6 +178,9 @@ class PlausibleVolume:
     def __post_init__(self) -> None:
         if self.by not in ("class", "case"):
             raise ValueError(f"by must be 'class' or 'case', not {self.by!r}")
+        for key, (low, high) in self.ranges_ml.items():
+            if not 1 <= int(key) < NUM_CLASSES or not 0 <= low <= high:
+                raise ValueError(f"ranges_ml has {key}: [{low}, {high}]; give class ids, with least and largest volume")
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
         """Object to classes, or cases, outside the ranges."""

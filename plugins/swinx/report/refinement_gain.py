@@ -77,7 +77,10 @@ def refinement_gain(
     if out is not None:
         with write_whole(out) as partial:
             table.to_csv(partial, index=False, lineterminator="\n")
-    return RefinementGain(table, gain_table(table))
+    text = gain_table(table)
+    if missing := len(truths) - len(shared):
+        text += f"\n{missing} of the {len(truths)} cases of the truth are not in {after}, and not in these means"
+    return RefinementGain(table, text)
 
 
 def gain_table(rows: pd.DataFrame) -> str:

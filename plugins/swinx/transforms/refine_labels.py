@@ -97,7 +97,7 @@ class RefineLabelsd(MapTransform):
         out["notes"] = list(pseudo.meta.get("notes") or ())
         out[self.report_key] = {
             "annotated": annotated,
-            "pseudo": [value for value in fusion.known if value not in annotated],
+            "pseudo": self._of_teachers(fusion.known, annotated),
             "known": list(fusion.known),
             "before_ml": _as_text(volumes_ml(truth, affine)),
             "after_ml": _as_text(volumes_ml(fusion.label, affine)),
@@ -107,6 +107,11 @@ class RefineLabelsd(MapTransform):
             "confidence": _mean(pseudo.meta.get("confidence")),
         }
         return out
+
+    def _of_teachers(self, known: Sequence[int], annotated: Sequence[int]) -> list[int]:
+        """Return the classes that are the teachers' word, be it over that of the annotators."""
+        given = set(self.pseudo_classes) - set(self.policy.protected)
+        return [value for value in known if value not in annotated or value in given]
 
     def _truth(self, case: str, truth: Any, pseudo: MetaTensor, annotated: Sequence[int]) -> NDArray[np.uint8]:
         if truth is None:

@@ -12,6 +12,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -176,6 +178,38 @@ def test_each_run_names_those_it_came_from(history, tracked):
     from_file = lineage_tree(tracked[0] / "model.pt", tracked[1])
     assert ids["training"] in from_file
     assert "CHANGED" not in from_file
+
+
+def test_the_data_are_inputs_of_a_run(history):
+    (found,) = history["training"].inputs.dataset_inputs
+    assert found.dataset.digest == history["training"].data.tags["upstream.data.sha256"][:36]
+
+
+def test_the_registered_model_segments_as_the_bundle_does(tracked, tmp_path):
+    folder, uri = tracked
+    scan = folder / "cohort" / "imagesVal" / "FLARE23Ts_0001_0000.nii.gz"
+    program = (
+        "import mlflow, sys; model = mlflow.pyfunc.load_model('models:/swinx_seg/1'); "
+        "print(model.metadata.signature); "
+        "model.predict({'image': [sys.argv[1]]}, params={'output_dir': sys.argv[2]})"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        loaded = run([sys.executable, "-c", program, str(scan), str(tmp_path / "model")])
+    assert loaded.returncode == 0, loaded.stderr[-3000:]
+    assert "segmentation" in loaded.stdout
+    plain = run_bundle(
+        "inference",
+        "inference",
+        dataset_dir=scan,
+        output_dir=tmp_path / "bundle",
+        checkpoint=folder / "model.pt",
+        **SMALL | ENCODER,
+    )
+    assert plain.returncode == 0, plain.stderr[-3000:]
+    one, other = (nib.load(tmp_path / kind / "FLARE23Ts_0001.nii.gz") for kind in ("model", "bundle"))
+    np.testing.assert_array_equal(np.asarray(one.dataobj), np.asarray(other.dataobj))
+    np.testing.assert_allclose(one.affine, other.affine, atol=1e-5)
 
 
 def test_an_encoder_that_was_exchanged_is_told(tracked, tmp_path):

@@ -7,6 +7,7 @@ from swinx.interop.ensemble import TeacherEnsemble
 from swinx.interop.nnunet import NnUNetTeacher
 from swinx.interop.nnunet_training import train_nnunet
 from swinx.interop.prediction_folder import PredictionFolderTeacher
+from swinx.interop.registered_model import RegisteredModel
 from swinx.interop.self_training import run_rounds
 from swinx.interop.teacher import Prediction, Teacher, TeacherNetwork
 
@@ -15,6 +16,7 @@ __all__ = [
     "NnUNetTeacher",
     "Prediction",
     "PredictionFolderTeacher",
+    "RegisteredModel",
     "Teacher",
     "TeacherEnsemble",
     "TeacherNetwork",

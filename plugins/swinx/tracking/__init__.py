@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from swinx.tracking.lineage import read_sidecar, sidecar_path
+from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.store import TrackedRun, sqlite_uri
 from swinx.tracking.tree import lineage_tree
 
-__all__ = ["TrackedRun", "TrackingSession", "lineage_tree", "provenance", "read_sidecar", "sidecar_path", "sqlite_uri"]
+__all__ = [
+    "TrackedRun",
+    "TrackingSession",
+    "lineage_tree",
+    "provenance",
+    "read_sidecar",
+    "save_mlflow_model",
+    "sidecar_path",
+    "sqlite_uri",
+]

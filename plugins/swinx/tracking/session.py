@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from swinx.files import write_json
 from swinx.tracking.configuration import configuration_at_work, configuration_hash, flat_knobs
 from swinx.tracking.facts import environment, project_root, run_tags
 from swinx.tracking.lineage import artefact_hash, upstream_of, write_sidecar
+from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.store import TrackedRun, sqlite_uri
 
 __all__ = ["TrackingSession", "provenance"]
@@ -58,6 +60,7 @@ class TrackingSession:
             has as ``data``; that file's hash, or this one's, is the fingerprint of the data.
         artifacts: Patterns below ``artifacts_dir`` of files to log at the end.
         artifacts_dir: By default ``output_dir``.
+        registered_model: Name in MLflow's registry under which the first product becomes a new version.
         enabled: False tracks nothing.
     """
 
@@ -70,6 +73,7 @@ class TrackingSession:
         cases: Any = None,
         artifacts: Sequence[str] = (),
         artifacts_dir: str | None = None,
+        registered_model: str | None = None,
         enabled: bool = True,
     ) -> None:
         self.stage = stage
@@ -79,6 +83,7 @@ class TrackingSession:
         self.cases = cases
         self.artifacts = list(artifacts)
         self.artifacts_dir = Path(artifacts_dir or output_dir)
+        self.registered_model = registered_model
         self.enabled = bool(enabled) and os.environ.get("SWINX_MLFLOW", "").lower() not in _OFF
         self.configuration = configuration_at_work() if self.enabled else {}
         self.settings = self._read_settings() if self.enabled else dict(_SETTINGS)
@@ -109,13 +114,16 @@ class TrackingSession:
         self.run.parameters(flat_knobs(self.configuration))
         self.run.text(json.dumps(self.configuration, indent=2), "config.json")
         self.run.text(json.dumps(environment(), indent=2), "environment.json")
+        data_hash = self._data_hash(sources)
+        if data_hash is not None:
+            self.run.data_set(self.stage, data_hash, str(self.upstream.get("data", self.output_dir)))
         _current.clear()
         _current.update(
             stage=self.stage,
             run_id=self.run.run_id,
             tracking_uri=self.run.uri,
             config_sha256=configuration_hash(self.configuration),
-            data_sha256=self._data_hash(sources),
+            data_sha256=data_hash,
             upstream=sources,
         )
         self._write_own_record()
@@ -136,6 +144,8 @@ class TrackingSession:
         for pattern in self.artifacts:
             for path in sorted(self.artifacts_dir.glob(pattern)):
                 self.run.artifact(path, Path(pattern).parent.as_posix() if "/" in pattern else None)
+        if status == "FINISHED" and self.registered_model and products and Path(products[0]).is_file():
+            self._register(self.registered_model, products[0])
         self.run.end(status)
         self._write_own_record()
         self.run = None
@@ -149,6 +159,16 @@ class TrackingSession:
                 self.run.tags({f"product.{Path(product).name}.sha256": artefact_hash(product)})
         except OSError as error:
             _logger.warning("no sidecar for %s: %s", product, error)
+
+    def _register(self, name: str, checkpoint: str | os.PathLike[str]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                model = save_mlflow_model(folder, self.bundle_root, checkpoint, flat_knobs(self.configuration))
+            except Exception as error:  # nothing about tracking ends a run
+                _logger.warning("%s is not registered as %s: %s", checkpoint, name, error)
+                return
+            if self.run is not None:
+                self.run.register(model, name)
 
     def _data_hash(self, sources: Sequence[Mapping[str, Any]]) -> str | None:
         listed = next((source["sha256"] for source in sources if source["name"] == "data"), None)

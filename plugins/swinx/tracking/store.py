@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import time
@@ -21,6 +23,7 @@ _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 _LONGEST_PARAMETER = 6000  # MLflow's own limit
 _PARAMETERS_AT_ONCE = 100
+_DIGEST = 36  # characters that MLflow keeps of a data set's digest
 
 
 def sqlite_uri(path: str | os.PathLike[str]) -> str:
@@ -101,6 +104,14 @@ class TrackedRun:
         """Log a text as an artifact."""
         self._try(lambda: self._client.log_text(self.run_id, content, name))
 
+    def data_set(self, name: str, sha256: str, source: str) -> None:
+        """Name the data as an input of the run, with its hash as digest."""
+        self._try(lambda: self._write_data_set(name, sha256, source))
+
+    def register(self, model: str | os.PathLike[str], name: str) -> None:
+        """Keep the folder of an MLflow model with the run, and make it the newest version of a registered model."""
+        self._try(lambda: self._write_model(Path(model), name))
+
     def call(self, action: Callable[[Any, str], object]) -> None:
         """Do something else with MLflow's client and the run's id."""
         self._try(lambda: action(self._client, str(self.run_id)))
@@ -163,6 +174,22 @@ class TrackedRun:
         new = [Param(key, value) for key, value in self._parameters.items() if key not in known]
         for start in range(0, len(new), _PARAMETERS_AT_ONCE):
             self._client.log_batch(self.run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
+
+    def _write_data_set(self, name: str, sha256: str, source: str) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        place, profile = json.dumps({"uri": source}), json.dumps({"sha256": sha256})
+        found = Dataset(name, sha256[:_DIGEST], "local", place, profile=profile)
+        self._client.log_inputs(self.run_id, [DatasetInput(found, [InputTag("mlflow.data.context", name)])])
+
+    def _write_model(self, model: Path, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        self._client.log_artifacts(self.run_id, str(model), "model")
+        with contextlib.suppress(MlflowException):  # it is there already, or the next call says what is wrong
+            self._client.create_registered_model(name)
+        place = f"{self._client.get_run(self.run_id).info.artifact_uri}/model"
+        self._client.create_model_version(name, place, self.run_id)
 
     def _write_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         from mlflow.entities import Metric

@@ -80,6 +80,18 @@ def test_the_quantile_keeps_that_share():
     assert "is above 0.891, the 0.9 quantile" in verdicts["case_095"].reason
 
 
+def test_by_class_only_the_class_on_which_rounds_disagree_is_dropped():
+    reports = {
+        f"case_{n}": report(pseudo=[1, 3], disagreement_by_class={"1": n / 10, "3": 0.1, "14": 0.9}) for n in range(4)
+    }
+    verdicts = select_cases(reports, [LowDisagreement(0.75, by="class")])
+    assert {case: verdict.drop_classes for case, verdict in verdicts.items() if verdict.reason} == {"case_3": (1,)}
+    assert not any(verdict.drop_case for verdict in verdicts.values())
+    assert verdicts["case_3"].reason.startswith("disagreement on liver 0.3 is above")
+    with pytest.raises(ValueError, match="by must be"):
+        LowDisagreement(by="voxel")
+
+
 def test_a_case_that_only_one_round_has_is_left_out_and_the_others_are_judged():
     reports = {f"case_{n}": report(disagreement=n / 10) for n in range(4)} | {"new": report(disagreement=None)}
     verdicts = select_cases(reports, [LowDisagreement(0.75)])

@@ -46,6 +46,7 @@ def test_the_formula_of_three_rounds(tmp_path, oblique):
     before = item(third, oblique)
     out = compare(folders)(before)
     assert out["refinement"]["disagreement"] == pytest.approx((10 / 20 + 20 / 40) / 2)
+    assert out["refinement"]["disagreement_by_class"] == {"1": pytest.approx(0.5)}
     assert out["refinement"]["known"] == [1]
     assert before["refinement"]["disagreement"] is None, "the argument stays as it was"
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from swinx.labels import UNKNOWN
 from swinx.ops.components import voxel_volume_mm3
 
-__all__ = ["conflicts_ml", "disagreement", "volumes_ml"]
+__all__ = ["conflicts_ml", "disagreement", "disagreement_by_class", "volumes_ml"]
 
 
 def volumes_ml(labels: NDArray[np.uint8], affine: ArrayLike) -> dict[int, float]:
@@ -72,3 +72,18 @@ def disagreement(maps: Sequence[NDArray[np.uint8]], value: int | None = None) ->
         foreground = int(np.count_nonzero(other)) or int(np.count_nonzero(one))
         shares.append(float(np.count_nonzero(one != other)) / foreground if foreground else 0.0)
     return float(np.mean(shares))
+
+
+def disagreement_by_class(maps: Sequence[NDArray[np.uint8]]) -> dict[int, float]:
+    """Return the disagreement of every class that occurs in any of the maps, see :func:`disagreement`.
+
+    Args:
+        maps: Two or more maps of one shape.
+
+    Examples:
+        >>> one, other = np.array([1, 1, 2, 0], dtype=np.uint8), np.array([1, 1, 0, 0], dtype=np.uint8)
+        >>> disagreement_by_class([one, other])
+        {1: 0.0, 2: 1.0}
+    """
+    found = sorted({int(value) for labels in maps for value in np.unique(labels)} - {0, UNKNOWN})
+    return {value: round(disagreement(maps, value), 6) for value in found}

@@ -3,7 +3,7 @@
 A rule is called with the reports of all cases (case name -> report of :class:`swinx.transforms.RefineLabelsd`), since
 some rules compare cases, and returns a :class:`Verdict` for those that it objects to. A report has ``before_ml`` and
 ``after_ml`` (class id as text -> ml), ``annotated``, ``pseudo`` and ``known`` (class ids), ``disagreement`` and
-``confidence`` (numbers, or None).
+``confidence`` (numbers, or None), and ``disagreement_by_class`` (class id as text -> number).
 """
 
 from __future__ import annotations
@@ -85,18 +85,22 @@ class HasDrawnTumor:
 
 @dataclass(frozen=True)
 class LowDisagreement:
-    """Keep the cases on which rounds, folds or teachers disagree least.
+    """Keep the cases, or in each case the classes, on which rounds, folds or teachers disagree least.
 
     Args:
         quantile: Share of the cases to keep; the winner of FLARE-22 kept 1,924 of 2,000.
+        by: ``"case"``; or ``"class"``, to judge each class among the cases that have it, and to drop it alone.
 
     Raises:
-        ValueError: If the share is not above 0 and at most 1.
+        ValueError: If the share is not above 0 and at most 1, or ``by`` is another word.
     """
 
     quantile: float = 0.962
+    by: Literal["case", "class"] = "case"
 
     def __post_init__(self) -> None:
+        if self.by not in ("class", "case"):
+            raise ValueError(f"by must be 'class' or 'case', not {self.by!r}")
         if not 0 < self.quantile <= 1:
             raise ValueError(f"quantile must be above 0 and at most 1, not {self.quantile}")
 
@@ -113,6 +117,8 @@ class LowDisagreement:
                 f"none of the {len(scores)} cases has a disagreement: it takes two or more pseudo labels a case "
                 "(per_fold, several teachers, or earlier rounds)"
             )
+        if self.by == "class":
+            return self._classes(reports)
         limit = float(np.quantile(known, self.quantile)) if known else 0.0
         verdicts = {}
         for case, score in scores.items():
@@ -124,6 +130,25 @@ class LowDisagreement:
                 text = f"disagreement {score:.4g} is above {limit:.4g}, the {self.quantile:g} quantile"
                 verdicts[case] = Verdict(True, (), text)
         return verdicts
+
+    def _classes(self, reports: Reports) -> dict[str, Verdict]:
+        """Object to the classes above the quantile of their own class; a class that was drawn is not judged."""
+        scores: dict[int, dict[str, float]] = {}
+        for case, report in reports.items():
+            for value in report["pseudo"]:
+                if (score := report["disagreement_by_class"].get(str(value))) is not None:
+                    scores.setdefault(value, {})[case] = score
+        bad: dict[str, list[tuple[int, str]]] = {}
+        for value, found in sorted(scores.items()):
+            limit = float(np.quantile(list(found.values()), self.quantile))
+            for case, score in found.items():
+                if score > limit:
+                    text = f"disagreement on {class_name(value)} {score:.4g} is above {limit:.4g}"
+                    bad.setdefault(case, []).append((value, text))
+        return {
+            case: Verdict(False, tuple(value for value, _ in faults), "; ".join(text for _, text in faults))
+            for case, faults in bad.items()
+        }
 
 
 @dataclass(frozen=True)

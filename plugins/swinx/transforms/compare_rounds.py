@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from swinx.errors import CaseError
 from swinx.ops.grids import compare_grids
 from swinx.ops.label_volumes import disagreement
+from swinx.transforms.refine_labels import by_class_as_text
 
 __all__ = ["CompareRoundsd"]
 
@@ -32,7 +33,7 @@ class CompareRoundsd(MapTransform):
         previous: Folders of the earlier rounds' refined labels, the first round first; none leaves everything as it
             is.
         reader: Reads their label maps, such as :class:`swinx.data.CTReader` with ``kind="label"``.
-        report_key: Item that holds the report; its ``disagreement`` is set, see
+        report_key: Item that holds the report; its ``disagreement`` and ``disagreement_by_class`` are set, see
             :func:`swinx.ops.label_volumes.disagreement`.
         case_key: Item that holds the case name.
 
@@ -76,7 +77,8 @@ class CompareRoundsd(MapTransform):
         maps.append(torch.as_tensor(label).cpu().numpy()[0])
         score = round(disagreement(maps), 6) if len(maps) > 1 else None
         out["notes"] = notes
-        out[self.report_key] = {**out[self.report_key], "disagreement": score}
+        by_class = by_class_as_text(maps) if len(maps) > 1 else {}
+        out[self.report_key] = {**out[self.report_key], "disagreement": score, "disagreement_by_class": by_class}
         return out
 
     def _read(self, path: Path, label: MetaTensor) -> NDArray[np.uint8]:

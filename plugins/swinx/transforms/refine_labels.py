@@ -17,7 +17,7 @@ from swinx.labels import NUM_CLASSES, UNKNOWN, FlareLabel
 from swinx.ops.fusion import Fusion, check_fusion
 from swinx.ops.fusion_policies import FillUnannotated, FusionPolicy
 from swinx.ops.grids import compare_grids
-from swinx.ops.label_volumes import conflicts_ml, disagreement, volumes_ml
+from swinx.ops.label_volumes import conflicts_ml, disagreement, disagreement_by_class, volumes_ml
 from swinx.ops.pseudo_filters import PseudoFilter, filter_changes
 
 __all__ = ["RefineLabelsd"]
@@ -42,7 +42,7 @@ class RefineLabelsd(MapTransform):
         report_key: Where the report goes, a dictionary that JSON can express: ``annotated``, ``pseudo``, ``known``
             (class ids), ``before_ml`` and ``after_ml`` (class -> ml), ``conflicts_ml`` (drawn -> pseudo -> ml, of the
             first pseudo label as it came), ``filters`` (what each changed, by class), ``disagreement`` of the pseudo
-            labels as they came (None of one alone).
+            labels as they came (None of one alone) and ``disagreement_by_class``.
         case_key: Item that holds the case name.
 
     Raises:
@@ -104,6 +104,7 @@ class RefineLabelsd(MapTransform):
             "conflicts_ml": {str(drawn): _as_text(row) for drawn, row in conflicts_ml(truth, raw[0], affine).items()},
             "filters": changes,
             "disagreement": round(disagreement(raw), 6) if len(raw) > 1 else None,
+            "disagreement_by_class": by_class_as_text(raw) if len(raw) > 1 else {},
             "confidence": _mean(pseudo.meta.get("confidence")),
         }
         return out
@@ -171,6 +172,11 @@ def _mean(values: Any) -> float | None:
     """Return the mean of the confidences of several maps; None if there is none, or one without foreground."""
     numbers = np.atleast_1d(np.asarray([] if values is None else values, dtype=np.float64))
     return round(float(numbers.mean()), 6) if numbers.size and np.isfinite(numbers).all() else None
+
+
+def by_class_as_text(maps: Sequence[NDArray[np.uint8]]) -> dict[str, float]:
+    """Return the disagreement of each class as JSON has it."""
+    return {str(value): score for value, score in disagreement_by_class(maps).items()}
 
 
 def _as_text(volumes: Mapping[int, float]) -> dict[str, float]:

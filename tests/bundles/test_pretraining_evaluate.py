@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from mlflow import MlflowClient
 from monai.bundle import ConfigWorkflow
 
 from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, run_bundle
 from swinx.networks import SmitNetwork, SwinEncoder, save_weights
+from swinx.tracking import sqlite_uri
 
 pytestmark = pytest.mark.slow
 
@@ -75,12 +77,20 @@ def test_an_untrained_encoder_is_no_better_than_its_like(probed):
     assert "| pretrained" in finished.stdout
 
 
-def test_the_same_seed_gives_the_same_figures(probed, cohort, untrained, tmp_path):
+def test_the_same_seed_gives_the_same_figures_and_they_are_tracked(probed, cohort, untrained, tmp_path, monkeypatch):
+    uri = sqlite_uri(tmp_path / "mlflow.db")
+    monkeypatch.setenv("SWINX_MLFLOW", "on")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     finished = evaluate(cohort, tmp_path, untrained)
     assert finished.returncode == 0, finished.stderr[-3000:]
     first, again = figures(probed[0]), figures(tmp_path)
     for name in ("encoders", "random", "paired", "fit_voxels", "cases"):
         assert first[name] == again[name]
+    client = MlflowClient(tracking_uri=uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("swinx").experiment_id])
+    assert (run.data.tags["swinx.stage"], run.info.status) == ("probe", "FINISHED")
+    assert run.data.metrics["balanced_accuracy"] == again["encoders"]["pretrained"]["balanced_accuracy"]
+    assert {"probe.json", "probe.png"} <= {item.path for item in client.list_artifacts(run.info.run_id)}
 
 
 def test_knn_and_sections_and_number_of_cases_can_be_chosen(cohort, untrained, tmp_path):

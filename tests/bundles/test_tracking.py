@@ -107,6 +107,15 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
             **SMALL | ENCODER,
         )
         assert trained.returncode == 0, trained.stderr[-3000:]
+        evaluated = run_bundle(
+            "evaluate",
+            "evaluate",
+            dataset_dir=cohort,
+            output_dir=folder / "evaluation",
+            checkpoint=folder / "model.pt",
+            **SMALL | ENCODER,
+        )
+        assert evaluated.returncode == 0, evaluated.stderr[-3000:]
     yield folder, server.uri
     server.stop()
 
@@ -120,9 +129,9 @@ def history(tracked) -> dict[str, Run]:
 
 
 def test_three_stages_are_one_history(history):
-    assert set(history) == {"pretraining", "refinement", "training"}
+    assert set(history) == {"pretraining", "refinement", "training", "evaluation"}
     assert {found.info.status for found in history.values()} == {"FINISHED"}
-    assert len({found.info.run_name for found in history.values()}) == 3
+    assert len({found.info.run_name for found in history.values()}) == 4
     for found in history.values():
         assert {"swinx.bundle_version", "swinx.version", "swinx.host", "swinx.device"} <= set(found.data.tags)
 
@@ -160,8 +169,30 @@ def test_tables_settings_and_pictures_are_artifacts(history, tracked):
         },
         "refinement": {"config.json", "cases.csv", "manifest.json"},
         "training": {"config.json", "history.csv"},
+        "evaluation": {"config.json", "scores.csv", "summary.md", "overlays"},
     }.items():
         assert names <= {item.path for item in client.list_artifacts(history[stage].info.run_id)}, stage
+
+
+def test_the_page_of_the_server_shows_the_runs_and_their_pictures(history, tracked, browser):
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    runs = f"{tracked[1]}/#/experiments/{history['evaluation'].info.experiment_id}/runs"
+    page.goto(runs)
+    for stage, found in history.items():
+        page.get_by_role("link", name=found.info.run_name).wait_for(timeout=60_000)
+        assert found.info.run_name.startswith(stage)
+    for stage, folder, name in (
+        ("evaluation", "overlays", "FLARE23Ts_0001.png"),
+        ("pretraining", "reconstructions", "epoch_0001.png"),
+    ):
+        page.goto(f"{runs}/{history[stage].info.run_id}/artifacts/{folder}")
+        page.get_by_text(name).first.click(timeout=60_000)
+        picture = page.locator(f"img[src^='blob:'], img[src*='{name}']").first
+        picture.wait_for(timeout=60_000)
+        assert picture.evaluate("async image => { await image.decode(); return image.naturalWidth }") > 300
+    assert {url for url in asked if not url.startswith((tracked[1], "data:", "blob:"))} == set()
 
 
 def test_each_run_names_those_it_came_from(history, tracked):

@@ -6,8 +6,6 @@ import base64
 import io
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -192,20 +190,6 @@ def test_no_scores_no_report(results):
     (results / "scores.csv").unlink()
     with pytest.raises(DataListError, match=r"scores\.csv"):
         make(results)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium, driven without a window."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    assert subprocess.run([program, "--version"], capture_output=True, check=True).stdout
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.mark.slow

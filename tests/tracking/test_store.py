@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -48,6 +50,23 @@ def test_two_runs_share_an_experiment(tmp_path):
     client = MlflowClient(tracking_uri=uri)
     assert len(set(ids)) == 2
     assert len({client.get_run(run_id).info.experiment_id for run_id in ids}) == 1
+
+
+@pytest.mark.slow
+def test_processes_that_begin_one_new_file_at_once_all_end_up_in_it(tmp_path):
+    uri = sqlite_uri(tmp_path / "mlflow.db")
+    program = (
+        "import sys; from swinx.tracking import TrackedRun; run = TrackedRun(*sys.argv[1:]); run.start(); "
+        "run.metrics({'loss': 1.0}, 1); run.end(); assert run.uri == sys.argv[1], run.uri"
+    )
+    commands = [[sys.executable, "-c", program, uri, str(tmp_path / "local.db"), "swinx", name] for name in "abc"]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
+    for process in started:
+        _, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
+    client = MlflowClient(tracking_uri=uri)
+    found = client.search_runs([client.get_experiment_by_name("swinx").experiment_id])
+    assert {run.info.run_name for run in found} == set("abc")
 
 
 @pytest.mark.usefixtures("impatient")

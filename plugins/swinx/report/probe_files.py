@@ -75,6 +75,20 @@ class ProbeReport:
         return pd.DataFrame(rows)
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """The main figures by name, for a tracker."""
+        found = self.comparison
+        return {
+            "balanced_accuracy": found.pretrained.balanced_accuracy,
+            "macro_f1": found.pretrained.macro_f1,
+            "random_balanced_accuracy": found.balanced_accuracy.mean,
+            "random_macro_f1": found.macro_f1.mean,
+            "chance": found.chance,
+            "gain": found.paired.mean,
+            "gain_p": found.paired.p,
+        }
+
+    @property
     def notes(self) -> list[str]:
         """Remarks for people, one sentence each."""
         stopped = [name for name, found in self.scores.items() if not found.converged]

@@ -52,7 +52,7 @@ class TrackingSession:
     ``system_metrics`` and ``step_interval``. The environment variable ``SWINX_MLFLOW=off`` switches tracking off.
 
     Args:
-        stage: ``pretraining``, ``teacher``, ``refinement``, ``training`` or ``evaluation``.
+        stage: ``pretraining``, ``probe``, ``teacher``, ``refinement``, ``training`` or ``evaluation``.
         bundle_root: Folder of the bundle.
         output_dir: Folder of the run; gets ``mlflow_run.json``, and ``mlflow.db`` if the tracker is away.
         upstream: What the run starts from, by name: files or folders; None for what is not given.

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 _LONGEST_PARAMETER = 6000  # MLflow's own limit
 _PARAMETERS_AT_ONCE = 100
+_LONGEST_WAIT_S = 120
 _DIGEST = 36  # characters that MLflow keeps of a data set's digest
 
 
@@ -149,11 +150,9 @@ class TrackedRun:
 
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        if self.uri.startswith("sqlite:///"):
-            _make_file(Path(self.uri.removeprefix("sqlite:///")))
-        client = MlflowClient(tracking_uri=self.uri)
-        found = client.get_experiment_by_name(self.experiment)
-        number = found.experiment_id if found else client.create_experiment(self.experiment, _artifacts_of(self.uri))
+        with _alone_in(self.uri):
+            client = MlflowClient(tracking_uri=self.uri)
+            number = _experiment(client, self.experiment, _artifacts_of(self.uri))
         if self.run_id is None or not _reopen(client, self.run_id):
             self.run_id = client.create_run(number, run_name=self.name).info.run_id
         self._client = client
@@ -199,11 +198,34 @@ class TrackedRun:
         self._client.log_batch(self.run_id, metrics=batch)
 
 
-def _make_file(path: Path) -> None:
-    """Make sure that a database can be there: MLflow would try for minutes."""
+@contextlib.contextmanager
+def _alone_in(uri: str) -> Iterator[None]:
+    """Keep other processes out of a SQLite file while its tables may be made; nothing for a server."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    from filelock import FileLock
+
+    path = Path(uri.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab"):
+    with path.open("ab"):  # where this cannot be written, MLflow would try for minutes
         pass
+    with FileLock(f"{path}.lock", timeout=_LONGEST_WAIT_S):
+        yield
+
+
+def _experiment(client: Any, name: str, artifacts: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artifacts))
+        except MlflowException:  # another process was faster
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return str(found.experiment_id)
 
 
 def _give_up(action: Callable[[], object]) -> None:

@@ -3,6 +3,8 @@ DATA ?=
 OUT ?= work/pipeline
 # A trained nnU-Net; by default one is trained on the completely annotated cases.
 TEACHER ?= $(OUT)/teacher/results/Dataset001_FLARE/nnUNetTrainer__nnUNetPlans__3d_fullres
+# Section of the data list that is segmented, scored and reported.
+SECTION ?= validation
 # More knobs: of the network, for every step that has it, and of single steps.
 NETWORK_ARGS ?=
 PRETRAIN_ARGS ?=
@@ -48,9 +50,9 @@ pipeline-train: $(INSTALLED)
 
 pipeline-evaluate: $(INSTALLED)
 	$(RUN) evaluate --config_file bundles/swinx_seg/configs/evaluate.json --dataset_dir "$(DATA)" \
-		--checkpoint "$(OUT)/models/model.pt" --output_dir "$(OUT)/evaluation" $(NETWORK_ARGS) $(EVALUATE_ARGS)
+		--checkpoint "$(OUT)/models/model.pt" --output_dir "$(OUT)/evaluation" --section "$(SECTION)" $(NETWORK_ARGS) $(EVALUATE_ARGS)
 
 pipeline-report: $(INSTALLED)
-	$(BIN)/swinx report --title "swinx pipeline" --scores "$(OUT)/evaluation" --images "$(DATA)/imagesVal" --reference "$(DATA)/labelsVal" \
-		--prediction "$(OUT)/evaluation" --refinement "$(OUT)/refined" --training "$(OUT)/train" \
+	$(BIN)/swinx report --title "swinx pipeline" --scores "$(OUT)/evaluation" \
+		--images "$(DATA)/datalist.json" --section "$(SECTION)" --prediction "$(OUT)/evaluation" --refinement "$(OUT)/refined" --training "$(OUT)/train" \
 		--pretraining "$(OUT)/pretrain" --model "$(OUT)/models/model.pt" --out "$(OUT)/report.html"

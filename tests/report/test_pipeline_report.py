@@ -140,6 +140,19 @@ def test_best_and_worst_case_have_a_viewer(results):
     assert [len(slices) for slices in Page(text).viewers] == [6, 6]
 
 
+def test_scans_and_references_can_come_from_a_section_of_a_data_list(results):
+    cases = ("anna", "berta", "carla")
+    items = [{"case": c, "image": f"images/{c}_0000.nii.gz", "label": f"labels/{c}.nii.gz"} for c in cases]
+    (results / "datalist.json").write_text(json.dumps({"training": items[:1], "testing": items}))
+    text, faults = make(results, images=results / "datalist.json", section="testing", reference=None)
+    assert faults == []
+    assert [len(slices) for slices in Page(text).viewers] == [6, 6]
+    assert "Reference" in text
+    assert 'class="fault"' not in text
+    _, faults = make(results, images=results / "datalist.json", section="nowhere")
+    assert "nowhere" in faults[0]
+
+
 def test_slices_have_the_proportions_of_the_patient():
     affine = np.diag([-1.0, -1.0, 4.0, 1.0])
     label = np.zeros((60, 30, 10), np.uint8)

@@ -51,6 +51,7 @@ def report(
     scores: str,
     out: str = "report.html",
     images: str | None = None,
+    section: str = "validation",
     reference: str | None = None,
     prediction: str | None = None,
     training: str | None = None,
@@ -67,6 +68,7 @@ def report(
         scores: Folder with scores.csv.
         out: The page.
         images: Folder or data list of the scans; with prediction, the best and worst cases are shown.
+        section: Section of the data list, where images is one.
         reference: Folder of reference label maps; by default the labels of the data list.
         prediction: Folder of predicted label maps.
         training: Output folder of a training.
@@ -84,6 +86,7 @@ def report(
         scores,
         out,
         images=images,
+        section=section,
         reference=reference,
         prediction=prediction,
         training=training,

@@ -51,6 +51,7 @@ def write_report(
     out: PathLike,
     *,
     images: PathLike | None = None,
+    section: str = "validation",
     reference: PathLike | None = None,
     prediction: PathLike | None = None,
     training: PathLike | None = None,
@@ -68,7 +69,8 @@ def write_report(
         out: The page; it appears whole or not at all.
         images: Scans, as :func:`swinx.data.find_cases` takes them; with the next two, the best and worst cases are
             shown.
-        reference: Folder of reference labels.
+        section: Section of the data list, where ``images`` is one.
+        reference: Folder of reference labels; by default the labels of the data list.
         prediction: Folder of predicted labels; its ``cases.json`` tells the cost of each case.
         training: Output folder of a training, with ``history.csv``.
         pretraining: Output folder of a pretraining.
@@ -101,7 +103,7 @@ def write_report(
 
     add("Scores", lambda: _scores(table))
     if images is not None and prediction is not None:
-        add("Best and worst cases", lambda: _viewers(table, images, reference, prediction, cases, max_slices))
+        add("Best and worst cases", lambda: _viewers(table, find_cases(images, section=section), reference, prediction, cases, max_slices))
     if prediction is not None:
         add("Cost", lambda: _cost(Path(prediction) / "cases.json"))
     if refinement is not None:
@@ -139,11 +141,16 @@ def _cells(score: Statistic) -> list[str | None]:
 
 
 def _viewers(
-    table: pd.DataFrame, images: PathLike, reference: PathLike | None, prediction: PathLike, count: int, slices: int
+    table: pd.DataFrame,
+    items: list[dict[str, Any]],
+    reference: PathLike | None,
+    prediction: PathLike,
+    count: int,
+    slices: int,
 ) -> str:
     mean = table[[name for name in table.columns if name.endswith("_dsc")]].mean(axis=1).sort_values()
     chosen = list(dict.fromkeys([*mean.index[-count:][::-1], *mean.index[:count]]))
-    scans = {item["case"]: item for item in find_cases(images)}
+    scans = {item["case"]: item for item in items}
     predicted = {item["case"]: item["image"] for item in find_cases(prediction)}
     truths = {case: item["label"] for case, item in scans.items() if "label" in item}
     if reference is not None:

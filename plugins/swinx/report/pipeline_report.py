@@ -103,7 +103,8 @@ def write_report(
 
     add("Scores", lambda: _scores(table))
     if images is not None and prediction is not None:
-        add("Best and worst cases", lambda: _viewers(table, find_cases(images, section=section), reference, prediction, cases, max_slices))
+        parts = (table, images, section, reference, prediction)
+        add("Best and worst cases", lambda: _viewers(*parts, cases, max_slices))
     if prediction is not None:
         add("Cost", lambda: _cost(Path(prediction) / "cases.json"))
     if refinement is not None:
@@ -142,7 +143,8 @@ def _cells(score: Statistic) -> list[str | None]:
 
 def _viewers(
     table: pd.DataFrame,
-    items: list[dict[str, Any]],
+    images: PathLike,
+    section: str,
     reference: PathLike | None,
     prediction: PathLike,
     count: int,
@@ -150,7 +152,7 @@ def _viewers(
 ) -> str:
     mean = table[[name for name in table.columns if name.endswith("_dsc")]].mean(axis=1).sort_values()
     chosen = list(dict.fromkeys([*mean.index[-count:][::-1], *mean.index[:count]]))
-    scans = {item["case"]: item for item in items}
+    scans = {item["case"]: item for item in find_cases(images, section=section)}
     predicted = {item["case"]: item["image"] for item in find_cases(prediction)}
     truths = {case: item["label"] for case, item in scans.items() if "label" in item}
     if reference is not None:

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ SMALL_TRAINING: dict[str, Any] = {
     "max_epochs": 18,
     "warmup_epochs": 1,
     "val_interval": 6,
-    "learning_rate": 0.002,
+    "learning_rate": 0.005,
     "positive_patches": 1,
     "negative_patches": 0,
     "flip_prob": 0.0,
@@ -114,6 +116,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--full", action="store_true", help="the paper's network, for a GPU")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options.add_argument("--jobs", type=int, default=1, help="trainings side by side, each with its share of the cores")
     options.add_argument("--work", type=Path, default=ROOT / "work" / "ablation")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = options.parse_args()
@@ -124,10 +127,17 @@ def main() -> None:
     lists["refined"] = refine(lists, work, {} if given.full else SMALL_TEACHER)
     pretrained = pretrain(lists["partial"], work, network, {} if given.full else SMALL_PRETRAINING)
     knobs = network | ({} if given.full else SMALL_STUDENT)
-    for seed in given.seeds:
-        for arm, (which, changes) in ARMS.items():
-            own = {**changes, **({"pretrained": pretrained} if "pretrained" in changes else {}), "seed": seed}
-            train_and_score(work / f"{arm}_{seed}", lists[which], lists["partial"], knobs, training | own)
+    threads = max(1, (os.cpu_count() or 1) // given.jobs)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        arms = []
+        for seed in given.seeds:
+            for arm, (which, changes) in ARMS.items():
+                own = training | changes | {"seed": seed}
+                own |= {"pretrained": pretrained} if "pretrained" in changes else {}
+                place = work / f"{arm}_{seed}"
+                arms.append(pool.submit(train_and_score, place, lists[which], lists["partial"], knobs, own, threads))
+        for arm_done in arms:
+            arm_done.result()
     scores = {
         (arm, overlap): [
             read_scores(work / f"{arm}_{seed}" / f"overlap_{overlap:g}" / "scores.csv") for seed in given.seeds
@@ -189,20 +199,20 @@ def pretrain(data_list: Path, work: Path, network: dict[str, Any], knobs: dict[s
 
 
 def train_and_score(
-    folder: Path, data_list: Path, test_list: Path, network: dict[str, Any], training: dict[str, Any]
+    folder: Path, data_list: Path, test_list: Path, network: dict[str, Any], training: dict[str, Any], threads: int
 ) -> None:
     """Train one network and score it on the test scans, unless that is done."""
     model = folder / "model.pt"
     if not (folder / "done").is_file():
         paths = {"dataset_dir": data_list.parent, "output_dir": folder / "train", "checkpoint": model}
-        run_bundle("training", [CONFIGS.format("swinx_seg", "train")], network | training | paths)
+        run_bundle("training", [CONFIGS.format("swinx_seg", "train")], network | training | paths, threads)
         (folder / "done").touch()
     for overlap in OVERLAPS:
         scores = folder / f"overlap_{overlap:g}"
         if not (scores / "scores.csv").is_file():
             where = {"dataset_dir": test_list.parent, "output_dir": scores, "checkpoint": model, "section": "testing"}
             knobs = network | {"overlap": overlap, "protocol": "fixed"}
-            run_bundle("evaluate", [CONFIGS.format("swinx_seg", "evaluate")], knobs | where)
+            run_bundle("evaluate", [CONFIGS.format("swinx_seg", "evaluate")], knobs | where, threads)
 
 
 def refined_labels(lists: dict[str, Path], truth: Path) -> dict[str, float]:

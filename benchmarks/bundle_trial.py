@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -21,13 +22,14 @@ __all__ = ["ROOT", "machine_name", "run_bundle", "write_record"]
 ROOT = Path(__file__).parents[1]
 
 
-def run_bundle(run_id: str, config_files: Sequence[str], knobs: Mapping[str, Any]) -> None:
+def run_bundle(run_id: str, config_files: Sequence[str], knobs: Mapping[str, Any], threads: int | None = None) -> None:
     """Run a bundle from the root of the repository, as a user does.
 
     Args:
         run_id: ``training``, ``evaluate``, ``inference``.
         config_files: Configuration files, relative to the root.
         knobs: Values for the command line.
+        threads: Of PyTorch; by default all cores.
 
     Raises:
         subprocess.CalledProcessError: If the run fails.
@@ -35,7 +37,8 @@ def run_bundle(run_id: str, config_files: Sequence[str], knobs: Mapping[str, Any
     files = config_files[0] if len(config_files) == 1 else str(list(config_files))
     words = [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *words]
-    subprocess.run(command, cwd=ROOT, check=True)
+    environment = os.environ | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 def write_record(out_dir: Path, name: str, content: Mapping[str, Any]) -> Path:

@@ -11,6 +11,7 @@ import fire
 from swinx import __version__
 from swinx.cli.common import complain, say
 from swinx.cli.data import DataCommands
+from swinx.cli.doctor import doctor
 from swinx.cli.results import lineage, overlays, report, score
 from swinx.errors import reason_of
 
@@ -31,6 +32,7 @@ def main() -> None:
         "overlays": overlays,
         "lineage": lineage,
         "report": report,
+        "doctor": doctor,
         "version": version,
     }
     try:

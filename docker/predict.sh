@@ -1,0 +1,47 @@
+#!/bin/sh
+# Segments what lies in ./inputs into ./outputs, as the FLARE challenges call it: sh predict.sh
+#     inputs/<case>_0000.nii.gz  ->  outputs/<case>.nii.gz
+# Everything else that a run writes goes to ./logs. Arguments are knobs of the bundle's inference:
+#     sh docker/predict.sh --overlap 0 --device cpu
+# Other folders, bundles and weights are named by the variables below. The exit code is 0 if every case was segmented.
+set -eu
+
+inputs=${SWINX_INPUTS:-inputs}
+outputs=${SWINX_OUTPUTS:-outputs}
+logs=${SWINX_LOGS:-logs}
+bundle=${SWINX_BUNDLE:-bundles/swinx_seg}
+weights=${SWINX_WEIGHTS:-$bundle/models/model.pt}
+python=${SWINX_PYTHON:-python}
+
+refuse() {
+    echo "predict.sh: $1" >&2
+    exit 2
+}
+
+[ -d "$inputs" ] || refuse "$inputs is no folder; set SWINX_INPUTS"
+[ -f "$bundle/configs/inference.json" ] || refuse "$bundle is no bundle: configs/inference.json is missing; set SWINX_BUNDLE"
+[ -f "$weights" ] || refuse "no weights at $weights; set SWINX_WEIGHTS"
+found=0
+for scan in "$inputs"/*_0000.nii.gz; do
+    if [ -f "$scan" ]; then found=$((found + 1)); fi
+done
+[ "$found" -gt 0 ] || refuse "no scan named <case>_0000.nii.gz in $inputs"
+mkdir -p "$outputs" "$logs"
+
+outputs=$(cd "$outputs" && pwd)
+work=$(mktemp -d "$outputs/.predict.XXXXXX") # on the disk of the outputs, so that a label map appears whole
+publish() {
+    for label in "$work"/*.nii.gz; do
+        if [ -f "$label" ]; then mv -f "$label" "$outputs/"; fi
+    done
+    for record in "$work"/*.json "$work"/*.log; do
+        if [ -f "$record" ]; then mv -f "$record" "$logs/"; fi
+    done
+    rm -rf "$work"
+}
+trap publish EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+"$python" -m monai.bundle run inference --config_file "$bundle/configs/inference.json" --bundle_root "$bundle" \
+    --checkpoint "$weights" --dataset_dir "$(cd "$inputs" && pwd)" --output_dir "$work" "$@"

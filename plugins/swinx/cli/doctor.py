@@ -1,0 +1,140 @@
+"""``swinx doctor``: what this machine has for the work, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import torch
+
+import swinx
+from swinx.cli.common import say
+from swinx.cli.requirements import Finding, check_requirements
+from swinx.tracking import sqlite_uri
+
+__all__ = ["doctor", "examine"]
+
+_OLDEST_PYTHON = (3, 10)
+_LITTLE_DISK_GB = 10
+_LITTLE_SHARED_MEMORY_GB = 1
+_LITTLE_MEMORY_GB = 8
+_MARKS = {"ok": "ok", "note": "note", "fault": "FAULT"}
+_SERVER_ANSWERS_WITHIN_S = 3.0
+
+
+def doctor(bundles: str = "bundles") -> None:
+    """Print what is here and what is missing, with the command that mends it; the exit code is 1 at a fault.
+
+    Args:
+        bundles: Folder of the bundles.
+    """
+    findings = list(examine(bundles))
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        say(f"{_MARKS[finding.state]:6}{finding.name:{width}}  {finding.detail}")
+        if finding.remedy:
+            say(f"{'':6}{'':{width}}  -> {finding.remedy}")
+    faults = sum(finding.state == "fault" for finding in findings)
+    say(f"{faults} fault{'' if faults == 1 else 's'}")
+    if faults:
+        raise SystemExit(1)
+
+
+def examine(bundles: str | os.PathLike[str] = "bundles") -> Iterator[Finding]:
+    """Look at packages, devices, disks, tracker and bundles, and yield what is found.
+
+    Args:
+        bundles: Folder of the bundles; one that is not there is left out.
+    """
+    yield _python()
+    yield Finding("swinx", "ok", f"{swinx.__version__} in {Path(swinx.__file__).parent}")
+    yield from check_requirements("swinx")
+    yield from _devices()
+    yield from _host()
+    yield _tracker()
+    yield from _bundles(Path(bundles))
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()} in {sys.prefix}"
+    if sys.version_info < _OLDEST_PYTHON:
+        return Finding("python", "fault", found, f"install Python {'.'.join(map(str, _OLDEST_PYTHON))} or newer")
+    return Finding("python", "ok", found)
+
+
+def _devices() -> Iterator[Finding]:
+    if not torch.cuda.is_available():
+        built = f"PyTorch {torch.__version__}"
+        if torch.version.cuda is None:
+            detail = f"none; {built} is built without CUDA"
+            yield Finding("GPU", "note", detail, "on a machine with an NVIDIA GPU: install PyTorch from PyPI")
+        else:
+            yield Finding("GPU", "note", f"none that {built} (CUDA {torch.version.cuda}) can use; see nvidia-smi")
+    for number in range(torch.cuda.device_count()):
+        about = torch.cuda.get_device_properties(number)
+        detail = f"{about.name}, {about.total_memory / 1024**3:.0f} GB, compute capability {about.major}.{about.minor}"
+        yield Finding(f"GPU {number}", "ok", detail)
+
+
+def _host() -> Iterator[Finding]:
+    memory = psutil.virtual_memory().total / 1024**3
+    detail = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads of PyTorch, {memory:.0f} GB of memory"
+    remedy = "segment long scans on a machine with more memory" if memory < _LITTLE_MEMORY_GB else ""
+    yield Finding("host", "note" if remedy else "ok", detail, remedy)
+    free = shutil.disk_usage(Path.cwd()).free / 1024**3
+    remedy = "trainings write states and caches: make room" if free < _LITTLE_DISK_GB else ""
+    yield Finding("disk", "note" if remedy else "ok", f"{free:.0f} GB free here", remedy)
+    shared = Path("/dev/shm")
+    if shared.is_dir():
+        size = shutil.disk_usage(shared).total / 1024**3
+        little = size < _LITTLE_SHARED_MEMORY_GB
+        remedy = "give --num_workers 0, or the container more (docker run --shm-size 8g)" if little else ""
+        yield Finding("shared memory", "note" if little else "ok", f"{size:.1f} GB for loader processes", remedy)
+
+
+def _tracker() -> Finding:
+    if os.environ.get("SWINX_MLFLOW", "").lower() in ("0", "off", "false", "no"):
+        return Finding("tracker", "note", "off by SWINX_MLFLOW", "unset SWINX_MLFLOW to track runs")
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db")
+    if uri.startswith("sqlite:///"):
+        path = Path(uri.removeprefix("sqlite:///"))
+        place = path if path.exists() else next(parent for parent in path.parents if parent.exists())
+        if os.access(place, os.W_OK):
+            return Finding("tracker", "ok", f"{uri}{'' if path.exists() else ', made by the first run'}")
+        remedy = "set MLFLOW_TRACKING_URI to a file or server that can be written"
+        return Finding("tracker", "fault", f"{uri} cannot be written", remedy)
+    if not uri.startswith(("http://", "https://")):
+        return Finding("tracker", "note", f"{uri} is not looked at: neither a SQLite file nor a server")
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SERVER_ANSWERS_WITHIN_S):
+            return Finding("tracker", "ok", f"{uri} answers")
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        remedy = "start the server, or unset MLFLOW_TRACKING_URI; until then runs are kept in their output folders"
+        return Finding("tracker", "fault", f"{uri} does not answer: {error}", remedy)
+
+
+def _bundles(folder: Path) -> Iterator[Finding]:
+    for metadata in sorted(folder.glob("*/configs/metadata.json")):
+        bundle = metadata.parents[1]
+        weights = bundle / "models" / "model.pt"
+        if weights.is_file():
+            yield Finding(bundle.name, "ok", f"{weights}, {weights.stat().st_size / 1e6:.0f} MB")
+        elif _makes_weights(bundle / "configs" / "train.json"):
+            yield Finding(
+                bundle.name, "note", f"no weights in {bundle / 'models'}", "train it, or give --checkpoint FILE"
+            )
+
+
+def _makes_weights(config: Path) -> bool:
+    try:
+        return "checkpoint" in json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False

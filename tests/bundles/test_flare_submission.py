@@ -1,0 +1,122 @@
+"""The form in which the FLARE challenges call a method: ``inputs/*_0000.nii.gz`` to ``outputs/*.nii.gz``."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from support.bundles import ROOT, SMALL, arguments, spheres
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = ROOT / "docker" / "predict.sh"
+MEMORY = 28 * 1024**3
+"""Bytes of host memory that the challenge grants; here a limit of the address space, which is stricter."""
+
+
+def workspace(folder: Path, affine: np.ndarray, cases: tuple[str, ...] = ("FLARE23Ts_0001",)) -> Path:
+    """A folder as the organisers make it, with the bundle in it."""
+    (folder / "inputs").mkdir(parents=True)
+    (folder / "bundles").symlink_to(ROOT / "bundles")
+    for seed, case in enumerate(cases):
+        hu, _ = spheres(seed)
+        nib.save(nib.Nifti1Image(hu, affine), folder / "inputs" / f"{case}_0000.nii.gz")
+    return folder
+
+
+def command(*knobs: str) -> list[str]:
+    return ["sh", str(SCRIPT), *arguments(**SMALL), "--device", "cpu", *knobs]
+
+
+def environment(weights: Path) -> dict[str, str]:
+    return os.environ | {"SWINX_PYTHON": sys.executable, "SWINX_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1"}
+
+
+def predict(folder: Path, weights: Path, *knobs: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*knobs),
+        cwd=folder,
+        env=environment(weights),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
+    )
+
+
+def test_every_scan_gets_a_label_on_its_grid_and_nothing_else_is_among_the_outputs(trained, oblique, tmp_path):
+    folder = workspace(tmp_path / "of a team", oblique, ("FLARE23Ts_0001", "FLARE23Ts_0002"))
+    finished = predict(folder, trained)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert sorted(path.name for path in (folder / "outputs").iterdir()) == [
+        "FLARE23Ts_0001.nii.gz",
+        "FLARE23Ts_0002.nii.gz",
+    ]
+    scan = nib.load(folder / "inputs" / "FLARE23Ts_0001_0000.nii.gz")
+    label = nib.load(folder / "outputs" / "FLARE23Ts_0001.nii.gz")
+    assert label.shape == scan.shape
+    np.testing.assert_allclose(label.affine, scan.affine, atol=1e-4)
+    assert label.get_data_dtype() == np.uint8
+    done = json.loads((folder / "logs" / "cases.json").read_text())["done"]
+    assert [case["case"] for case in done] == ["FLARE23Ts_0001", "FLARE23Ts_0002"]
+    assert (folder / "logs" / "inference.log").is_file()
+
+
+def test_a_bad_scan_is_named_and_the_others_come_out(trained, tmp_path):
+    folder = workspace(tmp_path, np.diag([-4.0, -4.0, 5.0, 1.0]), ("good",))
+    (folder / "inputs" / "bad_0000.nii.gz").write_bytes(b"no scan")
+    finished = predict(folder, trained)
+    assert finished.returncode == 1
+    assert [path.name for path in (folder / "outputs").iterdir()] == ["good.nii.gz"]
+    assert "bad_0000.nii.gz" in finished.stderr
+
+
+@pytest.mark.parametrize("missing", ["inputs", "scans", "weights", "bundle"])
+def test_what_is_missing_is_named_before_anything_runs(missing, trained, tmp_path):
+    folder = workspace(tmp_path, np.eye(4), () if missing in ("inputs", "scans") else ("a",))
+    if missing == "inputs":
+        (folder / "inputs").rmdir()
+    if missing == "bundle":
+        (folder / "bundles").unlink()
+    finished = predict(folder, Path("nowhere.pt") if missing == "weights" else trained)
+    assert finished.returncode == 2
+    told = {"inputs": "inputs is no folder", "scans": "no scan named", "weights": "nowhere.pt", "bundle": "no bundle"}
+    assert told[missing] in finished.stderr
+    assert not (folder / "outputs").exists()
+
+
+def test_what_was_done_is_kept_when_the_time_is_up(trained, tmp_path):
+    folder = workspace(tmp_path, np.diag([-4.0, -4.0, 5.0, 1.0]), tuple(f"case{number}" for number in range(40)))
+    running = subprocess.Popen(command(), cwd=folder, env=environment(trained), start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list((folder / "outputs").glob(".predict.*/case0.nii.gz")):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGTERM)
+    assert running.wait(timeout=60) != 0
+    names = {path.name for path in (folder / "outputs").iterdir()}
+    assert "case0.nii.gz" in names
+    assert len(names) < 40
+    assert not any(name.startswith(".") for name in names)
+
+
+def test_the_image_is_made_of_files_that_are_there():
+    lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
+    copied = [word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in copied:
+        if not name.startswith("$"):
+            assert (ROOT / name).exists(), name
+            assert f"!{Path(name).parts[0]}" in ignored

@@ -1,0 +1,114 @@
+"""The doctor sees what is missing, says how to mend it, and finds nothing wrong where nothing is."""
+
+from __future__ import annotations
+
+import http.server
+import importlib.metadata
+import json
+import threading
+
+import pytest
+
+from swinx.cli.doctor import doctor, examine
+from swinx.cli.requirements import check_requirements
+from swinx.tracking import sqlite_uri
+
+
+class Fake(importlib.metadata.Distribution):
+    """A package with requirements of our choice."""
+
+    def read_text(self, filename):
+        """Give the metadata."""
+        lines = ["Metadata-Version: 2.1", "Name: fake", "Version: 1", "Provides-Extra: more", "Provides-Extra: all"]
+        lines += ["Requires-Dist: numpy>=1", "Requires-Dist: torch>=99", "Requires-Dist: nowhere-to-be-found>=2"]
+        lines += ["Requires-Dist: absent-one; extra == 'more'", "Requires-Dist: scipy>=1; extra == 'all'"]
+        lines += ["Requires-Dist: other-system; sys_platform == 'none'"]
+        return "\n".join(lines) if filename == "METADATA" else None
+
+    def locate_file(self, path):
+        """Has no files."""
+        raise NotImplementedError
+
+
+def found(findings):
+    return {finding.name: finding for finding in findings}
+
+
+@pytest.fixture(autouse=True)
+def _tracking(monkeypatch, tmp_path):
+    monkeypatch.delenv("SWINX_MLFLOW", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri(tmp_path / "mlflow.db"))
+
+
+def test_requirements_are_held_against_what_is_installed(monkeypatch):
+    real = importlib.metadata.Distribution.from_name
+    monkeypatch.setattr(
+        importlib.metadata.Distribution, "from_name", classmethod(lambda _, n: Fake() if n == "fake" else real(n))
+    )
+    seen = found(check_requirements("fake"))
+    assert {name: finding.state for name, finding in seen.items()} == {
+        "numpy": "ok",
+        "torch": "fault",
+        "nowhere-to-be-found": "fault",
+        "extra more": "note",
+        "extra all": "ok",
+    }
+    assert ">=99 is needed" in seen["torch"].detail
+    assert seen["nowhere-to-be-found"].remedy == 'pip install "nowhere-to-be-found>=2"'
+    assert seen["extra more"].remedy == 'pip install "fake[more]"'
+
+
+def test_a_package_that_lies_beside_a_bundle_is_no_fault():
+    (finding,) = check_requirements("no-such-distribution")
+    assert finding.state == "note"
+
+
+def test_this_machine_serves(capsys, tmp_path):
+    doctor(str(tmp_path))
+    printed = capsys.readouterr().out
+    assert printed.endswith("0 faults\n")
+    for name in ("python", "torch", "monai", "extra nnunet", "disk", "tracker"):
+        assert name in printed
+
+
+def test_a_tracker_that_is_away_is_a_fault(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(SystemExit) as ended:
+        doctor(str(tmp_path))
+    assert ended.value.code == 1
+    assert "http://127.0.0.1:9 does not answer" in capsys.readouterr().out
+
+
+def test_a_tracker_that_answers_is_none(monkeypatch, tmp_path):
+    class Healthy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        assert found(examine(tmp_path))["tracker"].state == "ok"
+        server.shutdown()
+
+
+def test_tracking_that_is_off_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("SWINX_MLFLOW", "off")
+    assert "SWINX_MLFLOW" in found(examine(tmp_path))["tracker"].detail
+
+
+def test_bundles_with_and_without_weights_are_told(tmp_path):
+    for name in ("trained", "fresh", "broken"):
+        (tmp_path / name / "configs").mkdir(parents=True)
+        (tmp_path / name / "configs" / "metadata.json").write_text("{}")
+        (tmp_path / name / "configs" / "train.json").write_text(json.dumps({"checkpoint": "a"}))
+    (tmp_path / "broken" / "configs" / "train.json").write_text("no json")
+    (tmp_path / "trained" / "models").mkdir()
+    (tmp_path / "trained" / "models" / "model.pt").write_bytes(b"0" * 2_000_000)
+    seen = found(examine(tmp_path))
+    assert (seen["trained"].state, seen["fresh"].state) == ("ok", "note")
+    assert "2 MB" in seen["trained"].detail
+    assert "broken" not in seen

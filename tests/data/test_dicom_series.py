@@ -7,8 +7,8 @@ import pytest
 import SimpleITK
 
 from swinx.data import read_volume
-from swinx.data.dicom_series import find_slice_faults
 from swinx.errors import CaseError
+from swinx.ops.slice_stack import find_slice_faults
 
 AXIAL = np.tile([1.0, 0, 0, 0, 1, 0], (6, 1))
 
@@ -50,7 +50,7 @@ def test_of_several_series_the_longest_is_taken_and_named(tmp_path):
     volume = read_volume(write_series(tmp_path / "study", count=5, series=2))
     assert volume.array.shape == (9, 8, 5)
     assert "2 DICOM series" in volume.notes[0]
-    assert "1.2.826.0.1.3680043.2.1125.2 with 5 slices" in volume.notes[0]
+    assert "took 1.2.826.0.1.3680043.2.1125.2 (CT of 5 files) and not" in volume.notes[0]
 
 
 def test_a_slice_chooses_its_own_series(tmp_path):

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from swinx import __version__
 from swinx.data.dicom_series import stack_slices
+from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
 from swinx.errors import CaseError
 from swinx.files import write_whole
 from swinx.interop.dicom_codes import SEGMENT_CODES
@@ -163,7 +164,7 @@ def write_dicom_seg(
     from pydicom import dcmread
 
     place = Path(source)
-    if place.suffix.lower() in (".gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd"):
+    if volume_suffix(place) in VOLUME_SUFFIXES:
         raise CaseError(source, "is no DICOM series; a DICOM Segmentation refers to the images it was drawn on")
     stack = stack_slices(place, series)
     if Path(path).resolve() in {Path(name).resolve() for name in stack.files}:

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
@@ -37,7 +37,8 @@ class SaveDicomSegd(MapTransform):
 
     Raises:
         ImportError: If pydicom or highdicom is missing.
-        ValueError: If there is more than one key, since each would replace the file of the one before.
+        ValueError: If ``seg_type`` is neither, or there is more than one key, since each would replace the file of
+            the one before.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class SaveDicomSegd(MapTransform):
         require_dicom()
         if len(self.keys) != 1:
             raise ValueError(f"one label map makes one file per case; got the keys {self.keys}")
+        if seg_type not in get_args(SegType):
+            raise ValueError(f"seg_type is 'BINARY' or 'LABELMAP', not {seg_type!r}")
         self.output_dir = Path(output_dir)
         self.case_key = case_key
         self.seg_type: SegType = seg_type

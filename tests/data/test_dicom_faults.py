@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import shutil
 
+import imagecodecs
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
 from pydicom.encaps import encapsulate
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from support.ct_series import FRAME, ct_slice, series_uid, some_hu, write_ct_series
 from support.geometry import oblique_affine
@@ -112,6 +120,13 @@ def test_a_copy_of_a_slice_is_left_out_with_a_note(tmp_path):
     assert whole.notes == ()
 
 
+def test_slices_without_an_instance_uid_are_no_copies(tmp_path):
+    def change(ds, _):
+        del ds.SOPInstanceUID
+
+    assert read_volume(series_with(tmp_path, change)).array.shape == (9, 8, 6)
+
+
 def test_a_localizer_in_the_series_is_left_out_with_a_note(tmp_path):
     def change(ds, index):
         if index == 5:
@@ -198,6 +213,24 @@ def test_transfer_syntaxes_without_loss_give_the_same_voxels(tmp_path, syntax):
             ds.compress(syntax, generate_instance_uid=False)
         else:
             ds.file_meta.TransferSyntaxUID = syntax
+
+    volume = read_volume(series_with(tmp_path, change, hu=HU, affine=np.diag([-1.0, -1, 2, 1])))
+    np.testing.assert_array_equal(volume.array, HU)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (JPEGLosslessSV1, lambda pixels: imagecodecs.ljpeg_encode(pixels)),
+        (JPEG2000Lossless, lambda pixels: imagecodecs.jpeg2k_encode(pixels, codecformat="j2k", reversible=True)),
+    ],
+    ids=["JPEG", "JPEG 2000"],
+)
+def test_jpeg_without_loss_gives_the_same_voxels(tmp_path, syntax, encode):
+    def change(ds, index):
+        ds.file_meta.TransferSyntaxUID = syntax
+        ds.PixelData = encapsulate([encode((HU[:, :, index].T.astype(np.int32) + 1024).astype(np.uint16))])
+        ds["PixelData"].is_undefined_length = True
 
     volume = read_volume(series_with(tmp_path, change, hu=HU, affine=np.diag([-1.0, -1, 2, 1])))
     np.testing.assert_array_equal(volume.array, HU)

@@ -188,7 +188,7 @@ def test_a_file_that_is_no_dicom_is_refused_as_source(tmp_path):
     assert "no DICOM series" in refusal(tmp_path, tmp_path / "scan.nii.gz")
 
 
-@pytest.mark.parametrize("keyword", ["FrameOfReferenceUID", "StudyInstanceUID"])
+@pytest.mark.parametrize("keyword", ["FrameOfReferenceUID", "StudyInstanceUID", "SOPInstanceUID"])
 def test_a_series_without_what_a_segmentation_refers_to_is_refused(tmp_path, keyword):
     def remove(ds, _):
         del ds[keyword]

@@ -108,7 +108,7 @@ def stack_slices(place: Path, series: str | None = None) -> SliceStack:
 def _slices(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
     scouts = [header for header in headers if "LOCALIZER" in header.image_type.split("\\")]
     rest = [header for header in headers if header not in scouts] if len(scouts) < len(headers) else list(headers)
-    once = {header.instance: header for header in reversed(rest)}
+    once = {header.instance or header.path: header for header in reversed(rest)}
     notes = []
     if len(rest) < len(headers):
         notes.append(f"left out {len(headers) - len(rest)} localizers: {scouts[0].name}, ...")

@@ -31,7 +31,7 @@ __all__ = ["SegAlgorithm", "SegFile", "SegType", "make_dicom_seg", "require_dico
 
 SegType = Literal["BINARY", "LABELMAP"]
 
-_NEEDED = ("StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID")
+_SHARED = ("StudyInstanceUID", "FrameOfReferenceUID", "SOPClassUID")
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
@@ -186,11 +186,11 @@ def write_dicom_seg(
 
 
 def _check_sources(place: Path, slices: Sequence[Dataset]) -> None:
-    for keyword in _NEEDED:
+    for keyword in (*_SHARED, "SOPInstanceUID"):
         values = {str(header.get(keyword) or "") for header in slices}
         if "" in values:
             raise CaseError(place, f"slices without {keyword}; a DICOM Segmentation refers to it")
-        if len(values) > 1:
+        if keyword in _SHARED and len(values) > 1:
             raise CaseError(place, f"slices with {len(values)} different values of {keyword}; they make no one series")
 
 

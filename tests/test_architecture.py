@@ -99,6 +99,20 @@ def test_mlflow_is_imported_where_runs_are_tracked_and_only_when_it_is_needed(pa
     assert "mlflow" not in {name.split(".")[0] for name in imported_by(ast.unparse(at_import))}
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_highdicom_is_imported_by_its_own_modules_alone_and_only_when_it_is_needed(path):
+    theirs = {"pydicom", "highdicom"}
+    if not any(name.split(".")[0] in theirs for name in imported(path)):
+        return
+    assert (room(path), path.name.startswith("dicom")) == ("interop", True)
+    at_import = ast.parse(path.read_text())
+    for part in ast.walk(at_import):
+        for_types = isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING"
+        if isinstance(part, ast.FunctionDef) or for_types:
+            part.body = [ast.Pass()]
+    assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
+
+
 def test_the_package_never_opens_the_bundles():
     for path in MODULES:
         assert "bundles/" not in path.read_text(), path

@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from support.ct_series import some_hu, write_ct_series
 from support.geometry import oblique_affine
 from swinx import __version__
 from swinx.cli import main
@@ -161,6 +162,30 @@ def test_a_folder_whose_name_looks_like_a_number_or_a_list_is_asked_for_as_a_pat
     assert "not as a path; write ./ in front" in err
     assert run("score", "labels", "predictions", f"./{name}")[0] == 0
     assert (folder / name / "scores.csv").is_file()
+
+
+def test_a_label_map_becomes_a_dicom_segmentation_of_its_series(run, tmp_path):
+    import pydicom
+
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:8, 3:9, 2:6], labels[9, 9, 4] = 1, 14
+    path = save(tmp_path / "case.nii.gz", labels)
+    series = write_ct_series(tmp_path / "series", some_hu(SHAPE), oblique_affine("LPS"))
+    out = tmp_path / "case.dcm"
+    code, said, complaints = run("dicom", "seg", series, path, out, "--algorithm", "net", "--version", 2.5)
+    assert (code, said) == (0, f"{out}: liver, tumor\n")
+    assert "without a voxel, and so without a segment: right kidney, spleen" in complaints
+    segments = pydicom.dcmread(out).SegmentSequence
+    assert [item.SegmentationAlgorithmIdentificationSequence[0].AlgorithmVersion for item in segments] == ["2.5", "2.5"]
+    save(tmp_path / "empty.nii.gz", labels * 0)
+    for words, reason in (
+        ((series, tmp_path / "empty.nii.gz", out), "empty.nii.gz: empty label: every voxel is background"),
+        ((series, path, out, "--seg_type", "FRACTIONAL"), "'BINARY' or 'LABELMAP', not 'FRACTIONAL'"),
+        ((series, path, out, "--series_uid", "1.2.3"), "has no DICOM series 1.2.3"),
+    ):
+        code, _, complaints = run("dicom", "seg", *words)
+        assert code == 1
+        assert reason in complaints
 
 
 def test_a_wrong_argument_shows_the_usage_and_ends_with_2(run):

@@ -1,4 +1,4 @@
-"""The FLARE-23 classes: names, scoring tolerances, paired organs, label maps of other tools.
+"""The FLARE-23 classes: names, scoring tolerances, paired organs, colours, label maps of other tools.
 
 Source of classes and tolerances: MICCAI FLARE 2023 challenge, https://codalab.lisn.upsaclay.fr/competitions/12239,
 and its evaluation script.
@@ -11,6 +11,7 @@ from enum import IntEnum
 from types import MappingProxyType
 
 __all__ = [
+    "CLASS_COLOURS",
     "CLASS_NAMES",
     "LEFT_RIGHT_PAIRS",
     "NSD_TOLERANCE_MM",
@@ -93,6 +94,26 @@ NSD_TOLERANCE_MM: Mapping[FlareLabel, float] = MappingProxyType(
     }
 )
 """Tolerance of the normalised surface Dice, in mm, by class."""
+
+CLASS_COLOURS: Mapping[FlareLabel, str] = MappingProxyType(
+    {
+        FlareLabel.LIVER: "#c8643c",  # rust
+        FlareLabel.RIGHT_KIDNEY: "#f5a623",  # amber
+        FlareLabel.SPLEEN: "#8e6bd8",  # violet
+        FlareLabel.PANCREAS: "#f6e34b",  # yellow
+        FlareLabel.AORTA: "#e8202f",  # red, as an artery is drawn
+        FlareLabel.INFERIOR_VENA_CAVA: "#2f6fe4",  # blue, as a vein is drawn
+        FlareLabel.RIGHT_ADRENAL_GLAND: "#38d6d0",  # turquoise
+        FlareLabel.LEFT_ADRENAL_GLAND: "#7fc4ff",  # sky blue
+        FlareLabel.GALLBLADDER: "#2f9e44",  # green, as bile
+        FlareLabel.ESOPHAGUS: "#f7a1c4",  # pink
+        FlareLabel.STOMACH: "#a6d854",  # lime
+        FlareLabel.DUODENUM: "#c9a57b",  # tan
+        FlareLabel.LEFT_KIDNEY: "#fdd08a",  # pale amber, the right kidney's partner
+        FlareLabel.TUMOR: "#ff2fd6",  # magenta, unlike any organ
+    }
+)
+"""Class to ``#rrggbb``. Paired organs have related hues; all can be told from the grey of a CT."""
 
 TOTALSEGMENTATOR_TO_FLARE: Mapping[int, FlareLabel] = MappingProxyType(
     {

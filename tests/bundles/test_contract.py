@@ -86,11 +86,15 @@ def test_pinned_versions_in_the_metadata_are_those_of_the_tests(bundle):
         name, _, version = line.partition("==")
         if version and 'python_version < "3.11"' not in version:
             pinned[name] = version.split(" ")[0]
-    told = metadata["required_packages_version"] | {
-        "monai": metadata["monai_version"],
-        "torch": metadata["pytorch_version"],
-        "numpy": metadata["numpy_version"],
-    }
+    told = (
+        metadata["required_packages_version"]
+        | metadata.get("optional_packages_version", {})
+        | {
+            "monai": metadata["monai_version"],
+            "torch": metadata["pytorch_version"],
+            "numpy": metadata["numpy_version"],
+        }
+    )
     assert told == {name: pinned[name] for name in told}
 
 

@@ -7,10 +7,7 @@ import pytest
 import SimpleITK
 
 from swinx.data import read_volume
-from swinx.data.dicom_series import find_slice_faults
 from swinx.errors import CaseError
-
-AXIAL = np.tile([1.0, 0, 0, 0, 1, 0], (6, 1))
 
 
 def write_series(folder, count=6, skip=(), series=1, gap_mm=2.5):
@@ -50,7 +47,7 @@ def test_of_several_series_the_longest_is_taken_and_named(tmp_path):
     volume = read_volume(write_series(tmp_path / "study", count=5, series=2))
     assert volume.array.shape == (9, 8, 5)
     assert "2 DICOM series" in volume.notes[0]
-    assert "1.2.826.0.1.3680043.2.1125.2 with 5 slices" in volume.notes[0]
+    assert "took 1.2.826.0.1.3680043.2.1125.2 (CT of 5 files) and not" in volume.notes[0]
 
 
 def test_a_slice_chooses_its_own_series(tmp_path):
@@ -87,25 +84,3 @@ def test_files_without_extension_count_by_their_content(tmp_path):
         path.rename(path.with_suffix(""))
     (folder / "readme.txt").write_text("not a slice")
     assert read_volume(folder).array.shape == (9, 8, 6)
-
-
-@pytest.mark.parametrize(
-    ("step", "fault"),
-    [
-        pytest.param((0, 0, 0), "share one position", id="several-phases"),
-        pytest.param((0, 0.2, 2.5), "sideways", id="tilted-gantry"),
-    ],
-)
-def test_slices_that_are_no_upright_stack_are_refused(step, fault):
-    assert fault in find_slice_faults(np.arange(6)[:, None] * np.array(step, float), AXIAL)[0]
-
-
-def test_slices_in_different_planes_are_refused():
-    turned = AXIAL.copy()
-    turned[3] = (0, 1, 0, 0, 0, 1)
-    assert "not parallel" in find_slice_faults(np.arange(6)[:, None] * np.array([0, 0, 1.0]), turned)[0]
-
-
-def test_rounded_positions_are_accepted():
-    positions = np.arange(6)[:, None] * np.array([0, 0, 0.625])
-    assert find_slice_faults(positions.round(2), AXIAL) == []

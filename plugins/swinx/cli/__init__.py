@@ -11,6 +11,7 @@ import fire
 from swinx import __version__
 from swinx.cli.common import complain, say
 from swinx.cli.data import DataCommands
+from swinx.cli.dicom import DicomCommands
 from swinx.cli.doctor import doctor
 from swinx.cli.results import lineage, overlays, report, score
 from swinx.errors import reason_of
@@ -26,8 +27,9 @@ def version() -> None:
 def main() -> None:
     """Run the command line; an error ends it with its reason and exit code 1."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    commands: dict[str, Callable[..., Any] | DataCommands] = {
+    commands: dict[str, Callable[..., Any] | DataCommands | DicomCommands] = {
         "data": DataCommands(),
+        "dicom": DicomCommands(),
         "score": score,
         "overlays": overlays,
         "lineage": lineage,

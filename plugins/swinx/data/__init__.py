@@ -10,6 +10,7 @@ from swinx.data.ct_reader import CTReader
 from swinx.data.data_list import load_data_list, write_data_list
 from swinx.data.demo_cohort import write_demo_cohort
 from swinx.data.demo_ct import fetch_demo_ct
+from swinx.data.dicom_choice import pick_series
 from swinx.data.file_kinds import case_name
 from swinx.data.flare import flare_data_list
 from swinx.data.integrity import check_data
@@ -52,6 +53,7 @@ __all__ = [
     "load_refinement_cases",
     "make_phantom",
     "pending_cases",
+    "pick_series",
     "read_volume",
     "refinement_case",
     "refinement_settings",

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swinx.data.file_kinds import dicom_files
-from swinx.data.itk_geometry import affine_from_itk, array_from_itk, sitk
+from swinx.data.dicom_choice import choose_series
+from swinx.data.dicom_headers import SliceHeader, read_header, syntax_note
+from swinx.data.itk_geometry import array_from_itk, sitk
 from swinx.errors import CaseError
+from swinx.ops.slice_stack import find_slice_faults, slice_order, stack_affine
 
-__all__ = ["find_slice_faults", "read_dicom_series"]
+__all__ = ["SliceStack", "read_dicom_series", "stack_slices"]
 
-_SERIES_UID, _POSITION, _ORIENTATION = "0020|000e", "0020|0032", "0020|0037"
 
-_GAP_TOLERANCE = 0.1
-"""Part of the usual slice distance by which one distance may differ; headers round to 0.01 mm or so."""
+@dataclass(frozen=True)
+class SliceStack:
+    """The slices of one series as a grid; no pixel has been read.
 
-_SIDEWAYS_TOLERANCE = 0.01
-"""Sideways drift of the slice positions per mm along the stack; more is a tilted gantry (0.6 degrees)."""
+    Attributes:
+        headers: One per slice, along the normal of the slices.
+        affine: Voxel (column, row, slice) to RAS millimetres, ``(4, 4)``.
+        notes: What a user should know: other series, files that were left out, lossy compression.
+    """
+
+    headers: tuple[SliceHeader, ...]
+    affine: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The slices, in stack order."""
+        return tuple(header.path for header in self.headers)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Columns, rows, slices."""
+        return (*self.headers[0].size, len(self.headers))
 
 
 def read_dicom_series(place: Path) -> tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]:
@@ -31,110 +51,112 @@ def read_dicom_series(place: Path) -> tuple[NDArray[Any], NDArray[np.float64], t
         place: Folder whose files are slices, or one of those files.
 
     Returns:
-        Voxels after rescaling to HU in ``(x, y, z)`` index order, the RAS affine, and notes: which
-        series was taken, if the folder has several.
+        Voxels after rescaling to HU in ``(x, y, z)`` index order, the RAS affine, and notes.
 
     Raises:
-        CaseError: If there is no series, several are equally long, or the slices do not make a
-            regular volume.
+        CaseError: As :func:`stack_slices`; or if the pixels cannot be decoded or are not in HU.
     """
-    folder = place if place.is_dir() else place.parent
-    series = _series_in(folder)
-    if not series:
-        raise CaseError(place, "no DICOM slices in this folder" if place.is_dir() else "not a DICOM file")
-    names, notes = _choose(place, series)
-    if len(names) == 1:
-        raise CaseError(place, "single slice: the DICOM series has one file; convert a multi-frame file to NIfTI first")
-    positions, orientations = _slice_geometry(names)
-    if faults := find_slice_faults(positions, orientations):
-        raise CaseError(place, "; ".join(faults))
+    stack = stack_slices(place)
     reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(names)
-    image = reader.Execute()
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        raise CaseError(place, f"{image.GetNumberOfComponentsPerPixel()} values per voxel (RGB); a CT has one")
-    return array_from_itk(image), affine_from_itk(image), notes
+    reader.SetFileNames(stack.files)
+    if len({(header.slope, header.intercept) for header in stack.headers}) > 1:
+        reader.SetOutputPixelType(sitk.sitkFloat32)  # else the first slice decides, and fractions of others are cut off
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise CaseError(
+            place,
+            f"a slice is damaged, or compressed in a way that SimpleITK cannot decode{syntax_note(stack.files[0])}; "
+            "write the series uncompressed first",
+        ) from error
+    array = array_from_itk(image)
+    return array, stack.affine, (*stack.notes, *_check_rescaling(place, stack.headers, array))
 
 
-def find_slice_faults(positions: NDArray[np.float64], orientations: NDArray[np.float64]) -> list[str]:
-    """Return why slices do not stack into a volume of even spacing; an empty list if they do.
+def stack_slices(place: Path, series: str | None = None) -> SliceStack:
+    """Find out how the files of a series make a volume.
+
+    Files with the instance UID of another are copies of it, and localizers are no slices: both are left out,
+    with a note.
 
     Args:
-        positions: Patient position of the first voxel of each slice in mm, in stack order, ``(N, 3)``.
-        orientations: Direction cosines of the row and the column axis of each slice, ``(N, 6)``.
+        place: Folder whose files are slices, or one of those files.
+        series: Series Instance UID, where the folder has several.
 
-    Examples:
-        >>> axial = np.tile([1.0, 0, 0, 0, 1, 0], (4, 1))
-        >>> find_slice_faults(np.array([[0, 0, 0], [0, 0, 2], [0, 0, 6], [0, 0, 8]]), axial)
-        ['slices are not evenly spaced: 2 mm as a rule, but 4 mm after slice 2; 1 of 3 gaps differ (missing slices?)']
+    Raises:
+        CaseError: If there is no series, it is not clear which is meant, or its slices differ in size, spacing or
+            frame of reference, are multi-frame or colour images, or do not make a regular volume.
     """
-    if not np.allclose(orientations, orientations[0], atol=1e-3):
-        return ["slices are not parallel to each other"]
-    normal = np.cross(orientations[0, :3], orientations[0, 3:])
-    steps = np.diff(positions, axis=0)
-    gaps = np.abs(steps @ normal)
-    usual = float(np.median(gaps))
-    if usual == 0:
-        return ["slices share one position; the series may hold several phases"]
-    uneven = np.flatnonzero(np.abs(gaps - usual) > _GAP_TOLERANCE * usual)
-    if uneven.size:
-        return [
-            f"slices are not evenly spaced: {usual:.4g} mm as a rule, but {gaps[uneven[0]]:.4g} mm after slice "
-            f"{uneven[0] + 1}; {uneven.size} of {gaps.size} gaps differ (missing slices?)"
-        ]
-    whole = positions[-1] - positions[0]
-    along = float(whole @ normal)
-    if np.linalg.norm(whole - along * normal) > _SIDEWAYS_TOLERANCE * abs(along):
-        return ["slices are shifted sideways (tilted gantry); resample the series to a straight volume first"]
-    return []
+    files, notes = choose_series(place, series)
+    headers, left_out = _slices([read_header(name) for name in sorted(files)])
+    _check_frames(place, headers)
+    _check_agreement(place, headers)
+    positions = np.array([header.numbers("position", 3) for header in headers])
+    orientations = np.array([header.numbers("orientation", 6) for header in headers])
+    order = slice_order(positions, orientations)
+    positions, orientations = positions[order], orientations[order]
+    if faults := find_slice_faults(positions, orientations):
+        raise CaseError(place, "; ".join(faults))
+    affine = stack_affine(positions, orientations, headers[0].numbers("pixel_spacing", 2))
+    if not headers[0].modality:
+        left_out = (*left_out, "the header states no modality; taken as CT")
+    if any(header.lossy == "01" for header in headers):
+        left_out = (*left_out, "the images were compressed with loss")
+    return SliceStack(tuple(headers[index] for index in order), affine, (*notes, *left_out))
 
 
-def _series_in(folder: Path) -> dict[str, tuple[str, ...]]:
-    if next(dicom_files(folder), None) is None:  # ITK prints a warning when it finds nothing
-        return {}
-    generator = sitk.ImageSeriesReader
-    return {uid: generator.GetGDCMSeriesFileNames(str(folder), uid) for uid in generator.GetGDCMSeriesIDs(str(folder))}
+def _slices(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
+    scouts = [header for header in headers if "LOCALIZER" in header.image_type.split("\\")]
+    rest = [header for header in headers if header not in scouts] if len(scouts) < len(headers) else list(headers)
+    once = {header.instance or header.path: header for header in reversed(rest)}
+    notes = []
+    if len(rest) < len(headers):
+        notes.append(f"left out {len(headers) - len(rest)} localizers: {scouts[0].name}, ...")
+    if copies := len(rest) - len(once):
+        notes.append(f"left out {copies} files that have the instance UID of another; are they copies?")
+    return list(once.values())[::-1], tuple(notes)
 
 
-def _choose(place: Path, series: dict[str, tuple[str, ...]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if place.is_file():
-        uid = _tags([str(place)], _SERIES_UID)[0].strip("\0 ")
-        if uid not in series:
-            raise CaseError(place, "its DICOM series is not in its folder")
-        return series[uid], ()
-    longest = sorted(series, key=lambda uid: len(series[uid]), reverse=True)
-    chosen = longest[0]
-    if len(longest) == 1:
-        return series[chosen], ()
-    if len(series[longest[1]]) == len(series[chosen]):
+def _check_frames(place: Path, headers: Sequence[SliceHeader]) -> None:
+    for header in headers:
+        if header.frames not in ("", "1"):
+            raise CaseError(
+                place,
+                f"{header.name} is a multi-frame image of {header.frames} frames (enhanced CT?); convert it to single "
+                "frames or NIfTI first (dcm2niix does)",
+            )
+        if header.samples not in ("", "1"):
+            raise CaseError(place, f"{header.name} has {header.samples} values per voxel (RGB); a CT has one")
+    if len(headers) == 1:
+        raise CaseError(place, "single slice: the DICOM series has one file")
+
+
+def _check_agreement(place: Path, headers: Sequence[SliceHeader]) -> None:
+    first = headers[0]
+    spacing = first.numbers("pixel_spacing", 2)
+    for header in headers[1:]:
+        faults = {
+            "size": header.size != first.size,
+            "pixel spacing": not np.allclose(header.numbers("pixel_spacing", 2), spacing, rtol=1e-3),
+            "frame of reference": header.frame_of_reference != first.frame_of_reference,
+        }
+        if differing := [name for name, fault in faults.items() if fault]:
+            raise CaseError(
+                place, f"slices differ in {' and '.join(differing)}: {first.name} and {header.name} make no one volume"
+            )
+
+
+def _check_rescaling(place: Path, headers: Sequence[SliceHeader], array: NDArray[Any]) -> tuple[str, ...]:
+    """Refuse values that are not HU. ``US`` means unspecified; ITK and anonymisers write it."""
+    if strange := {header.rescale_type for header in headers} - {"", "HU", "US"}:
+        raise CaseError(place, f"the values are in {', '.join(sorted(strange))}, not in HU")
+    missing = [header for header in headers if not (header.slope and header.intercept)]
+    if not missing:
+        return ()
+    if len(missing) < len(headers) or array.min() >= 0:
         raise CaseError(
-            place, f"{len(series)} DICOM series, two of them equally long; put each into a folder of its own"
+            place,
+            f"{len(missing)} of {len(headers)} slices, {missing[0].name} first, state no rescale slope and intercept, "
+            f"and values from {array.min():g} on cannot be HU; write the two tags, or convert the series to HU",
         )
-    others = ", ".join(str(len(series[uid])) for uid in longest[1:])
-    note = (
-        f"{len(series)} DICOM series in this folder: took {chosen} with {len(series[chosen])} slices (others: {others})"
-    )
-    return series[chosen], (note,)
-
-
-def _slice_geometry(names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    positions = [_numbers(text) for text in _tags(names, _POSITION)]
-    orientations = [_numbers(text) for text in _tags(names, _ORIENTATION)]
-    return np.array(positions, dtype=np.float64), np.array(orientations, dtype=np.float64)
-
-
-def _tags(names: Sequence[str], tag: str) -> list[str]:
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    values = []
-    for name in names:
-        reader.SetFileName(str(name))
-        reader.ReadImageInformation()
-        if not reader.HasMetaDataKey(tag):
-            raise CaseError(name, f"DICOM tag ({tag.replace('|', ',')}) is missing from {Path(name).name}")
-        values.append(str(reader.GetMetaData(tag)))
-    return values
-
-
-def _numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split("\\")]
+    return ("the header states no rescale slope and intercept; the values are taken as HU",)

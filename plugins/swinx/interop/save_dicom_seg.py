@@ -1,0 +1,92 @@
+"""Predictions as DICOM Segmentations beside the NIfTI files."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+
+from swinx.errors import CaseError
+from swinx.interop.dicom_seg import SegAlgorithm, SegType, require_dicom, write_dicom_seg
+
+__all__ = ["SaveDicomSegd"]
+
+_logger = logging.getLogger(__name__)
+
+
+class SaveDicomSegd(MapTransform):
+    """Write label maps as ``<output_dir>/<case>.dcm``, DICOM Segmentations of the series they were predicted from.
+
+    A label map without a voxel of any class makes no file, since DICOM knows no segmentation without a segment;
+    the log says so, and one that an earlier run left is removed.
+
+    Args:
+        keys: The label map on the grid of the series, a ``MetaTensor`` ``(1, X, Y, Z)`` whose metadata name the
+            series as ``filename_or_obj``.
+        output_dir: Folder of the files; made when the first one is written.
+        case_key: Item that holds the case name.
+        seg_type: ``"BINARY"``, one bit per segment and voxel, or ``"LABELMAP"``, one number per voxel.
+        algorithm: Name of the model, as it stands in each segment.
+        version: Its version; by default that of the package.
+        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+
+    Raises:
+        ImportError: If pydicom or highdicom is missing.
+        ValueError: If ``seg_type`` is neither, or there is more than one key, since each would replace the file of
+            the one before.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike[str],
+        case_key: str = "case",
+        seg_type: SegType = "BINARY",
+        algorithm: str = "swinx",
+        version: str | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        require_dicom()
+        if len(self.keys) != 1:
+            raise ValueError(f"one label map makes one file per case; got the keys {self.keys}")
+        if seg_type not in get_args(SegType):
+            raise ValueError(f"seg_type is 'BINARY' or 'LABELMAP', not {seg_type!r}")
+        self.output_dir = Path(output_dir)
+        self.case_key = case_key
+        self.seg_type: SegType = seg_type
+        self.algorithm = SegAlgorithm(algorithm) if version is None else SegAlgorithm(algorithm, version)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Write the segmentation and return a shallow copy of ``data``.
+
+        Raises:
+            CaseError: If the scan is no DICOM series, or the file cannot be written.
+        """
+        out = dict(data)
+        for key in self.key_iterator(out):
+            path = self.output_dir / f"{out[self.case_key]}.dcm"
+            labels = out[key].as_tensor().cpu().numpy()[0]
+            source = str(out[key].meta["filename_or_obj"])
+            try:
+                if not labels.any():
+                    path.unlink(missing_ok=True)
+                    _logger.warning("%s is not written: every voxel is background", path)
+                    continue
+                affine = out[key].affine.cpu().numpy()
+                written = write_dicom_seg(
+                    path, labels, affine, source, seg_type=self.seg_type, algorithm=self.algorithm
+                )
+            except OSError as error:
+                raise CaseError(path, f"the segmentation cannot be written: {error}") from error
+            _logger.info("%s: %d segments; without a voxel: %s", path, len(written.segments), _listed(written.left_out))
+        return out
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"

@@ -6,7 +6,7 @@ import filecmp
 import json
 
 import pytest
-from monai.bundle import ConfigWorkflow, verify_net_in_out
+from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 
 from support.bundles import CONFIGS, ROOT, SMALL
 from swinx.labels import CLASS_NAMES
@@ -88,7 +88,7 @@ def test_pinned_versions_in_the_metadata_are_those_of_the_tests(bundle):
             pinned[name] = version.split(" ")[0]
     told = (
         metadata["required_packages_version"]
-        | metadata.get("optional_packages_version", {})
+        | metadata.get("optional_packages", {})
         | {
             "monai": metadata["monai_version"],
             "torch": metadata["pytorch_version"],
@@ -96,6 +96,16 @@ def test_pinned_versions_in_the_metadata_are_those_of_the_tests(bundle):
         }
     )
     assert told == {name: pinned[name] for name in told}
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_monai_reads_the_required_packages_as_they_are_written(bundle):
+    """It takes ``optional_packages_version`` for an old name of theirs, and puts it in their place."""
+    file = bundle / "configs" / "metadata.json"
+    parser = ConfigParser()
+    parser.read_meta(str(file))
+    parser.parse()
+    assert parser["_meta_"]["required_packages_version"] == json.loads(file.read_text())["required_packages_version"]
 
 
 @pytest.mark.slow

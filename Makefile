@@ -11,6 +11,7 @@ NNUNET := nnunetv2 dynamic-network-architectures
 # Threads that sleep at barriers instead of spinning: a training step then keeps its pace when the machine has other work.
 export OMP_WAIT_POLICY ?= PASSIVE
 DEMO := work/demo
+BUNDLE ?= bundles/swinx_seg
 BUNDLES := bundles/ssl_smit bundles/swinx_seg bundles/pseudolabel
 DEMO_CONFIG = "['bundles/$(1)/configs/$(2).json','bundles/$(1)/configs/demo.json']"
 RUN := $(BIN)/python -m monai.bundle run
@@ -26,11 +27,12 @@ endef
 export MEAN_OF_FIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint sync clean
+.PHONY: help install demo pack test test-fast lint sync clean
 
 help:
 	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
 	@echo "make pipeline   DATA=<folder>: check, pretrain, refine, train, evaluate and report on data of your own"
+	@echo "make pack       WEIGHTS=<file>: $(BUNDLE) with its weights as one zip that needs MONAI alone; BUNDLE=<folder> another"
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"
@@ -70,6 +72,9 @@ demo: $(INSTALLED)
 	@echo "Pretraining: $(DEMO)/pretrain, with pictures in $(DEMO)/pretrain/reconstructions"
 	@echo "Refined labels: $(DEMO)/refined, by the teacher in $(DEMO)/teacher"
 	@echo "All cases come from one patient's anatomy: this shows that the parts work together. It is no clinical model."
+
+pack: $(INSTALLED)
+	$(BIN)/swinx pack $(BUNDLE) --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 test: $(INSTALLED) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu"

@@ -6,6 +6,7 @@ import re
 from os import PathLike, fspath
 
 __all__ = [
+    "BundleError",
     "CaseError",
     "DataListError",
     "TeacherError",
@@ -14,6 +15,10 @@ __all__ = [
     "find_case_error",
     "reason_of",
 ]
+
+
+class BundleError(ValueError):
+    """A bundle, or its metadata, cannot be used as a whole."""
 
 
 class CaseError(ValueError):
@@ -104,7 +109,7 @@ def reason_of(error: BaseException) -> str:
     """
     chain = _chain(error)
     for current in chain:
-        if isinstance(current, CaseError | DataListError | TeacherError | TrainingError | WeightsError):
+        if isinstance(current, BundleError | CaseError | DataListError | TeacherError | TrainingError | WeightsError):
             return str(current)
     if fault := find_case_error(error):
         return str(fault)

@@ -35,7 +35,7 @@ def test_two_processes_train_one_model(cohort, tmp_path):
     # Four scans on two processes: two steps an epoch, where one process would take four.
     assert state["lr_steps"] == 4
     assert not any(name.startswith("module.") for name in state["network"])
-    assert torch.load(tmp_path / "m.pt", weights_only=True)["model"].keys() == state["network"].keys()
+    assert torch.load(tmp_path / "m.pt", weights_only=True).keys() == state["network"].keys()
 
 
 def test_more_processes_than_validation_cases_do_not_wait_for_each_other(cohort, tmp_path):

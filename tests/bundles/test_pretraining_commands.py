@@ -184,7 +184,7 @@ def test_a_data_list_and_another_start_from_inside_the_bundle(pretrained, cohort
     assert "100.0% of the encoder" in finished.stdout + finished.stderr
     assert pd.read_csv(tmp_path / "out" / "steps.csv")["iteration"].tolist() == [1, 2]
     state = torch.load(tmp_path / "out" / "training_state.pt", weights_only=True)["network"]
-    start = torch.load(pretrained / "ssl.pt", weights_only=True)["model"]
+    start = torch.load(pretrained / "ssl.pt", weights_only=True)
     name = "encoder.stages.0.blocks.0.attn.qkv.weight"
     teacher = (state[f"teacher.{name}"] - start[name]).abs().max()
     assert teacher < 1e-4, "the teacher must start from the student that was loaded"
@@ -229,6 +229,6 @@ def test_the_full_size_network_takes_a_step(cohort, tmp_path):
     small |= {"dataset_dir": cohort, "output_dir": tmp_path / "out", "checkpoint": tmp_path / "ssl.pt"}
     finished = run_bundle("training", "train", configs=PRETRAINING, **small)
     assert finished.returncode == 0, finished.stderr[-3000:]
-    tensors = torch.load(tmp_path / "ssl.pt", weights_only=True)["model"]
+    tensors = torch.load(tmp_path / "ssl.pt", weights_only=True)
     assert tensors["reconstruction.weight"].shape == (32768, 768, 1, 1, 1)
     assert tensors["image_head.last_layer.weight"].shape == (8192, 256)

@@ -38,7 +38,7 @@ class Course:
 
 
 def saved_epoch(path) -> int:
-    return int(torch.load(path, weights_only=True)["model"]["0.bias"][0])
+    return int(torch.load(path, weights_only=True)["0.bias"][0])
 
 
 @pytest.fixture
@@ -98,6 +98,6 @@ def test_in_a_training_it_holds_the_weights_of_the_best_epoch(tmp_path):
     training = start_training(tmp_path, max_epochs=4).run()
     note = json.loads(training.model_path.with_suffix(".json").read_text())
     assert note["epoch"] == training.evaluator.state.best_metric_epoch
-    training.network.load_state_dict(torch.load(training.model_path, weights_only=True)["model"])
+    training.network.load_state_dict(torch.load(training.model_path, weights_only=True))
     training.evaluator.run(9)
     assert training.evaluator.state.metrics["dice"] == pytest.approx(note["value"], abs=1e-6)

@@ -44,7 +44,7 @@ def test_a_model_is_files_and_the_name_of_a_module(packed):
     assert "loader_module: swinx.interop.registered_model" in (packed / "MLmodel").read_text()
     assert {path.suffix for path in packed.rglob("*") if path.is_file()} <= {"", ".json", ".pt", ".txt", ".yaml"}
     (weights,) = packed.rglob("*.pt")
-    assert set(torch.load(weights, weights_only=True)) == {"model"}
+    assert all(isinstance(tensor, torch.Tensor) for tensor in torch.load(weights, weights_only=True).values())
 
 
 @pytest.mark.parametrize("kind", ["table", "list", "path"])

@@ -13,6 +13,7 @@ from swinx.cli.common import complain, say
 from swinx.cli.data import DataCommands
 from swinx.cli.dicom import DicomCommands
 from swinx.cli.doctor import doctor
+from swinx.cli.pack import pack
 from swinx.cli.results import lineage, overlays, report, score
 from swinx.errors import reason_of
 
@@ -34,6 +35,7 @@ def main() -> None:
         "overlays": overlays,
         "lineage": lineage,
         "report": report,
+        "pack": pack,
         "doctor": doctor,
         "version": version,
     }

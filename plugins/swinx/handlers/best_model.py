@@ -12,6 +12,7 @@ from monai.engines import Workflow
 
 from swinx.handlers.model_record import write_model_record
 from swinx.networks import save_weights
+from swinx.tracking import knobs_at_work
 
 __all__ = ["BestModel"]
 
@@ -20,7 +21,7 @@ class BestModel:
     """Save the network whenever the validator has a new best metric, with a sidecar that says so.
 
     The comparison is the evaluator's own, so it survives a resumed training. The sidecar
-    ``<name>.json`` holds epoch, metric, versions and date.
+    ``<name>.json`` holds epoch, metric, versions, date and the knobs of the bundle.
 
     Args:
         network: The network itself, not its DDP wrapper.
@@ -30,6 +31,7 @@ class BestModel:
     def __init__(self, network: torch.nn.Module, path: str) -> None:
         self.network = network
         self.path = Path(path)
+        self.knobs = knobs_at_work()
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -46,6 +48,7 @@ class BestModel:
             epoch=engine.state.epoch,
             metric=engine.state.key_metric_name,
             value=float(engine.state.best_metric),
+            knobs=self.knobs,
         )
         self.logger.info(
             "epoch %d is the best so far: %s %.4f, saved to %s",

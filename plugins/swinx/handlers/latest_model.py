@@ -13,6 +13,7 @@ from monai.engines import Workflow
 from swinx.handlers.model_record import write_model_record
 from swinx.handlers.save_turn import check_interval, is_to_save
 from swinx.networks import save_weights
+from swinx.tracking import knobs_at_work
 
 __all__ = ["LatestModel"]
 
@@ -20,8 +21,8 @@ __all__ = ["LatestModel"]
 class LatestModel:
     """Save a network at the end of epochs, with a sidecar that says which.
 
-    The sidecar ``<name>.json`` holds the epoch, the trainer's metrics, versions and date. Attach it after
-    whatever may stop a training that went wrong.
+    The sidecar ``<name>.json`` holds the epoch, the trainer's metrics, versions, date and the bundle's knobs. Attach it
+    after whatever may stop a training that went wrong.
 
     Args:
         network: The network itself, not its data-parallel wrapper.
@@ -36,6 +37,7 @@ class LatestModel:
     def __init__(self, network: torch.nn.Module, path: str, interval: int = 1) -> None:
         self.network = network
         self.path = Path(path)
+        self.knobs = knobs_at_work()
         self.interval = check_interval(interval)
         self.logger = logging.getLogger(__name__)
 
@@ -54,5 +56,7 @@ class LatestModel:
             return
         save_weights(self.network, self.path)
         metrics = {name: value for name, value in engine.state.metrics.items() if isinstance(value, int | float)}
-        write_model_record(self.path, epoch=epoch, max_epochs=engine.state.max_epochs, metrics=metrics)
+        write_model_record(
+            self.path, epoch=epoch, max_epochs=engine.state.max_epochs, metrics=metrics, knobs=self.knobs
+        )
         self.logger.info("weights of epoch %d saved to %s", epoch, self.path)

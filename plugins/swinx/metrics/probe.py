@@ -9,12 +9,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import confusion_matrix
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+
+# scikit-learn is imported where it is used: the bundles that segment do without it.
 
 __all__ = ["PROBES", "Probe", "ProbeScores", "VoxelFeatures", "require_probe", "run_probe"]
 
@@ -91,6 +87,10 @@ def run_probe(fit: VoxelFeatures, test: VoxelFeatures, kind: Probe = "linear") -
         ValueError: If the kind is unknown, fewer than two classes are there, the classes of the two differ, or a
             feature is not finite.
     """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     require_probe(kind)
     classes = _shared_classes(fit, test)
     for name, voxels in (("fit", fit), ("test", test)):
@@ -128,16 +128,21 @@ def _shared_classes(fit: VoxelFeatures, test: VoxelFeatures) -> tuple[int, ...]:
 
 
 def _classifier(kind: Probe, voxels: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+
     if kind == "knn":
         return KNeighborsClassifier(min(_NEIGHBOURS, voxels), weights="distance", metric="cosine", algorithm="brute")
     return LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=_STEPS)
 
 
-def _tell(classifier: Pipeline, test: VoxelFeatures) -> npt.NDArray[np.int64]:
+def _tell(classifier: Any, test: VoxelFeatures) -> npt.NDArray[np.int64]:
     return np.asarray(classifier.predict(test.features), dtype=np.int64)
 
 
 def _score(classes: Sequence[int], test: VoxelFeatures, told: npt.NDArray[np.int64], converged: bool) -> ProbeScores:
+    from sklearn.metrics import confusion_matrix
+
     confusion = confusion_matrix(test.classes, told, labels=list(classes))
     right = confusion.diagonal().astype(np.float64)
     recall = right / confusion.sum(axis=1)

@@ -82,7 +82,10 @@ def damaged_entry(path: str | os.PathLike[str]) -> str | None:
 
 
 def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Write a checkpoint: ``{"model": tensors by name}``, on the CPU, whole or not at all.
+    """Write a checkpoint, tensors by name on the CPU, whole or not at all.
+
+    It is the state dictionary itself, as in MONAI's Model Zoo: ``monai.bundle.load`` and ``ckpt_export`` find nothing
+    in a checkpoint that nests it unless they are told the key, and the former does not say so.
 
     The record of the window order is one of the tensors. :func:`swinx.networks.load_weights` and
     ``torch.load(path, weights_only=True)`` read it.
@@ -93,7 +96,7 @@ def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     state = {name: tensor.detach().cpu() for name, tensor in bare_network(network).state_dict().items()}
     with write_whole(path) as partial:
         try:
-            torch.save({"model": state}, partial)
+            torch.save(state, partial)
         except RuntimeError as error:  # how torch reports a full disk
             raise OSError(f"cannot write {Path(path)}: {error}; free some space or choose another folder") from error
 

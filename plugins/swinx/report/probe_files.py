@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import sklearn
 import torch
 
 from swinx import __version__
@@ -126,7 +126,7 @@ class ProbeReport:
             "failed": self.failed,
             "empty": self.empty,
             "settings": self.settings,
-            "versions": {"swinx": __version__, "torch": torch.__version__, "scikit-learn": sklearn.__version__},
+            "versions": {"swinx": __version__, "torch": torch.__version__, "scikit-learn": version("scikit-learn")},
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
         plain: dict[str, Any] = _plain(content)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from swinx.tracking.lineage import read_sidecar, sidecar_path
+from swinx.tracking.bundle_root import find_bundle_root, require_plugin
+from swinx.tracking.configuration import PLACES, knobs_at_work
+from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path
 from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.store import TrackedRun, sqlite_uri
 from swinx.tracking.tree import lineage_tree
 
 __all__ = [
+    "PLACES",
     "TrackedRun",
     "TrackingSession",
+    "artefact_hash",
+    "find_bundle_root",
+    "knobs_at_work",
     "lineage_tree",
     "provenance",
     "read_sidecar",
+    "require_plugin",
     "save_mlflow_model",
     "sidecar_path",
     "sqlite_uri",

@@ -10,7 +10,16 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-__all__ = ["configuration_at_work", "configuration_hash", "flat_knobs"]
+__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work"]
+
+PLACES = frozenset(
+    {
+        *("bundle_root", "dataset_dir", "datalist", "section", "output_dir", "scores_dir", "checkpoint", "pretrained"),
+        *("teacher_dir", "device", "num_workers", "num_processes", "cache_rate", "amp", "progress", "is_rank_zero"),
+        *("resume", "mlflow", "registered_model", "time_limit_minutes", "picture_interval"),
+    }
+)
+"""Knobs about the machine and the place of a run, which say nothing of the network that comes out."""
 
 
 def configuration_at_work() -> dict[str, Any]:
@@ -50,6 +59,12 @@ def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
         {'lr': 0.1, 'roi': [96, 96]}
     """
     return {name: value for name, value in configuration.items() if _is_plain(value)}
+
+
+def knobs_at_work() -> dict[str, Any]:
+    """Return the knobs of the bundle that is building the caller, without :data:`PLACES`; empty if none is building."""
+    knobs = flat_knobs(configuration_at_work())
+    return {name: value for name, value in knobs.items() if name not in PLACES}
 
 
 def _is_plain(value: Any) -> bool:

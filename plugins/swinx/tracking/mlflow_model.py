@@ -11,13 +11,12 @@ from typing import Any
 
 from swinx import __version__
 from swinx.files import write_json
+from swinx.tracking.configuration import PLACES
 
 __all__ = ["save_mlflow_model"]
 
 LOADER = "swinx.interop.registered_model"
 """The module that MLflow calls to load it."""
-
-_PLACES = {"bundle_root", "dataset_dir", "output_dir", "checkpoint", "device", "num_workers", "progress", "amp"}
 
 
 def save_mlflow_model(
@@ -56,7 +55,7 @@ def save_mlflow_model(
         shutil.copyfile(configs / name, bundle / "configs" / name)
     shutil.copyfile(checkpoint, bundle / "models" / "model.pt")
     known = json.loads((configs / "inference.json").read_text(encoding="utf-8"))
-    write_json(bundle / "overrides.json", {k: v for k, v in knobs.items() if k in known and k not in _PLACES})
+    write_json(bundle / "overrides.json", {k: v for k, v in knobs.items() if k in known and k not in PLACES})
     text = DataType.string
     signature = ModelSignature(
         inputs=Schema([ColSpec(text, "image")]),

@@ -1,0 +1,79 @@
+"""The configurations of a bundle as they are packed: with the knobs that its weights were trained with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from swinx.errors import BundleError
+
+__all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "with_window"]
+
+_LEFT_OUT = ("demo.json", "metadata.json")
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        BundleError: If it is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path}: no such file; give the folder of a bundle") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def read_configs(folder: Path) -> dict[str, Any]:
+    """Return the configurations in a folder by file name, without the metadata and what is about the demo.
+
+    Raises:
+        BundleError: If one cannot be read.
+    """
+    return {path.name: read_json(path) for path in sorted(folder.glob("*.json")) if path.name not in _LEFT_OUT}
+
+
+def is_whole(config: Mapping[str, Any]) -> bool:
+    """Tell a configuration that is complete alone from an overlay."""
+    return "bundle_root" in config
+
+
+def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return configurations in which each knob is set wherever one that is complete alone has it at its top.
+
+    Args:
+        configs: Contents by file name.
+        knobs: Values by name.
+
+    Raises:
+        BundleError: If no configuration has a knob of this name.
+    """
+    known = {knob for config in configs.values() if is_whole(config) for knob in config}
+    if unknown := sorted(set(knobs) - known):
+        raise BundleError(f"no configuration has {', '.join(unknown)}; knobs stand at the top of the files")
+    return {
+        name: {**config, **{knob: value for knob, value in knobs.items() if knob in config}}
+        if is_whole(config)
+        else config
+        for name, config in configs.items()
+    }
+
+
+def with_window(metadata: Mapping[str, Any], roi_size: Any) -> dict[str, Any]:
+    """Return the metadata with the window of the configuration as shape of inputs and outputs.
+
+    Args:
+        metadata: Metadata that satisfy :func:`swinx.packaging.metadata_faults`.
+        roi_size: Three sizes in voxels; None where the bundle has no windows, and all stays as it is.
+    """
+    told: dict[str, Any] = deepcopy(dict(metadata))
+    if roi_size is not None:
+        for side in told["network_data_format"].values():
+            for tensor in side.values():
+                tensor["spatial_shape"] = list(roi_size)
+    return told

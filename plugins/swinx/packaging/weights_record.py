@@ -1,0 +1,45 @@
+"""What is packed beside the weights: where they came from, without what is of this machine alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+from swinx import __version__
+from swinx.errors import BundleError
+from swinx.tracking import artefact_hash, read_sidecar, sidecar_path
+
+__all__ = ["read_record"]
+
+_logger = logging.getLogger(__name__)
+
+
+def read_record(weights: Path) -> dict[str, Any]:
+    """Return the sidecar of weights with paths cut down to names; of weights without one, hash and version.
+
+    Args:
+        weights: Checkpoint, or the folder of an nnU-Net model.
+
+    Raises:
+        BundleError: If the weights were changed after their sidecar was written.
+    """
+    found, record = artefact_hash(weights), read_sidecar(weights)
+    if not record:
+        _logger.warning("%s has no sidecar: its origin is unknown, and knobs are those of the configurations", weights)
+    recorded = record.get("sha256", found)
+    if recorded != found:
+        raise BundleError(
+            f"{weights}: its hash is {found[:12]}..., and its sidecar {sidecar_path(weights)} says {recorded[:12]}...: "
+            "the weights were changed after the training; delete the sidecar to pack them all the same"
+        )
+    told = {key: value for key, value in record.items() if key != "tracking_uri"}
+    if "upstream" in told:
+        told["upstream"] = [_without_folders(source) for source in told["upstream"]]
+    return {"swinx": __version__, **told, "sha256": found}
+
+
+def _without_folders(source: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in source.items() if key != "tracking_uri"}
+    return kept | ({"path": PurePath(str(kept["path"])).name} if "path" in kept else {})

@@ -1,0 +1,171 @@
+"""A packed bundle where MONAI is installed and swinx is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from support.bare_environment import make_bare_environment
+from support.bundles import ROOT, arguments, run_bundle
+from swinx.packaging import pack_bundle
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def packed(trained, tmp_path_factory) -> Path:
+    """The zip of the trained network; its knobs come from the sidecar."""
+    return pack_bundle(ROOT / "bundles" / "swinx_seg", tmp_path_factory.mktemp("dist"), weights=trained)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Path:
+    metadata = ROOT / "bundles" / "swinx_seg" / "configs" / "metadata.json"
+    return make_bare_environment(tmp_path_factory.mktemp("bare") / "env", metadata)
+
+
+@pytest.fixture(scope="module")
+def downloaded(packed, bare, tmp_path_factory) -> Path:
+    """The bundle, as MONAI fetches it."""
+    folder = tmp_path_factory.mktemp("zoo")
+    url = packed.as_uri()
+    done = execute(
+        bare, "-m", "monai.bundle", "download", "--name", "swinx_seg", "--url", url, "--bundle_dir", folder, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder / "swinx_seg"
+
+
+def execute(python: Path, *words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [str(python), *map(str, words)]
+    return subprocess.run(command, cwd=cwd, env=kept | environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def expected(trained, cohort, tmp_path_factory):
+    """Labels of the same scan by the bundle in the repository, with the knobs of the training."""
+    out = tmp_path_factory.mktemp("expected")
+    knobs = json.loads((trained.with_suffix(".json")).read_text())["knobs"]
+    told = json.loads((ROOT / "bundles/swinx_seg/configs/inference.json").read_text())
+    done = run_bundle(
+        "inference",
+        "inference",
+        dataset_dir=a_scan(cohort),
+        output_dir=out,
+        checkpoint=trained,
+        **{knob: value for knob, value in knobs.items() if knob in told},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return labels_in(out)
+
+
+def a_scan(cohort: Path) -> Path:
+    return sorted((cohort / "images").glob("testing_*"))[0]
+
+
+def labels_in(folder: Path) -> np.ndarray:
+    (file,) = folder.glob("*.nii.gz")
+    return np.asanyarray(nib.load(file).dataobj)
+
+
+def test_swinx_and_mlflow_are_not_in_the_environment(bare, tmp_path):
+    for module in ("swinx", "mlflow", "sklearn", "highdicom"):
+        done = execute(bare, "-c", f"import {module}", cwd=tmp_path)
+        assert f"No module named '{module}'" in done.stderr
+
+
+def test_inference_from_inside_the_bundle_gives_the_same_voxels(downloaded, bare, cohort, expected, tmp_path):
+    words = arguments(config_file="configs/inference.json", dataset_dir=a_scan(cohort), output_dir=tmp_path / "out")
+    done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=downloaded)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert np.array_equal(labels_in(tmp_path / "out"), expected)
+    assert expected.any()
+
+
+def test_inference_from_elsewhere_finds_the_bundle_s_weights_and_package(downloaded, bare, cohort, expected, tmp_path):
+    config = downloaded / "configs" / "inference.json"
+    words = arguments(config_file=config, dataset_dir=a_scan(cohort), output_dir=tmp_path / "out")
+    done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert np.array_equal(labels_in(tmp_path / "out"), expected)
+
+
+def test_monai_loads_the_network_with_its_weights(downloaded, bare, tmp_path):
+    code = (
+        "import monai, torch\n"
+        f"network = monai.bundle.load('swinx_seg', bundle_dir={str(downloaded.parent)!r}, workflow_type='inference')\n"
+        f"weights = torch.load({str(downloaded / 'models' / 'model.pt')!r}, weights_only=True)\n"
+        "mine = network.state_dict()\n"
+        "assert all(torch.equal(mine[name], weights[name]) for name in mine if torch.is_tensor(mine[name]))\n"
+        "print(type(network).__module__, tuple(network.eval()(torch.zeros(1, 1, 32, 32, 32)).shape))\n"
+    )
+    done = execute(bare, "-c", code, cwd=tmp_path, PYTHONPATH=str(downloaded))
+    assert "swinx.networks.swinx_seg (1, 15, 32, 32, 32)" in done.stdout, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("kind", ["inference", "train"])
+def test_a_workflow_made_from_the_bundle_misses_no_property(kind, downloaded, bare, cohort, tmp_path):
+    code = (
+        "from monai.bundle import create_workflow\n"
+        f"workflow = create_workflow('monai.bundle.ConfigWorkflow', 'configs/{kind}.json', workflow_type='{kind}', "
+        f"dataset_dir={str(cohort)!r}, output_dir={str(tmp_path)!r})\n"
+        "print('missing:', workflow.check_properties())\n"
+        "print('window:', workflow.parser['roi_size'], workflow.network_def.__class__.__name__)\n"
+    )
+    done = execute(bare, "-c", code, cwd=downloaded)
+    assert "missing: []" in done.stdout, done.stderr[-3000:]
+    assert "window: [32, 32, 32] SwinXSeg" in done.stdout
+
+
+def test_training_goes_on_from_the_packed_weights_without_the_tracker(downloaded, bare, cohort, tmp_path):
+    words = arguments(
+        config_file=downloaded / "configs" / "train.json",
+        dataset_dir=cohort,
+        output_dir=tmp_path / "out",
+        checkpoint=tmp_path / "model.pt",
+        pretrained=downloaded / "models" / "model.pt",
+        max_epochs=1,
+    )
+    done = execute(bare, "-m", "monai.bundle", "run", "training", *words, cwd=tmp_path, SWINX_MLFLOW="on")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "model.pt").is_file()
+    assert "No module named 'mlflow'" in done.stderr  # the warning
+
+
+@pytest.mark.parametrize("name", ["ssl_smit", "pseudolabel", "swinx_seg"])
+def test_metadata_name_all_packages_that_the_configurations_import(name, tmp_path):
+    configs = ROOT / "bundles" / name / "configs"
+    python = make_bare_environment(tmp_path / "env", configs / "metadata.json")
+    whole = [content for path in configs.glob("*.json") for content in [json.loads(path.read_text())]]
+    lines = {line.lstrip("$") for content in whole for line in content.get("imports", [])}
+    done = execute(python, "-c", "\n".join(sorted(lines)), cwd=tmp_path, PYTHONPATH=str(ROOT / "plugins"))
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_bundle_without_its_weights_says_what_is_missing(packed, bare, cohort, tmp_path):
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path, [name for name in archive.namelist() if not name.endswith("model.pt")])
+    config = tmp_path / "swinx_seg" / "configs" / "inference.json"
+    words = arguments(config_file=config, dataset_dir=a_scan(cohort), output_dir=tmp_path / "out")
+    done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "model.pt: no such file" in done.stderr
+
+
+def test_a_bundle_of_another_version_is_refused_with_both_versions(packed, bare, cohort, tmp_path):
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path)
+    metadata = tmp_path / "swinx_seg" / "configs" / "metadata.json"
+    metadata.write_text(metadata.read_text().replace('"swinx_version": "0.1.0"', '"swinx_version": "0.7.0"'))
+    words = arguments(config_file=metadata.parent / "inference.json", dataset_dir=a_scan(cohort), output_dir=tmp_path)
+    done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "made for swinx 0.7.0, and swinx 0.1.0 is at work" in done.stderr

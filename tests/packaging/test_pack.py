@@ -1,0 +1,188 @@
+"""What is in a packed bundle, and what is refused before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from support.bundles import ROOT, SMALL
+from swinx.errors import BundleError, WeightsError
+from swinx.networks import SwinXSeg, save_weights
+from swinx.packaging import pack_bundle, write_zip
+from swinx.tracking import sidecar_path
+
+KNOBS = {key: value for key, value in SMALL.items() if key not in ("num_workers", "progress")}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "best.pt"
+    torch.manual_seed(0)
+    save_weights(SwinXSeg(1, 15, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8), path)
+    return path
+
+
+@pytest.fixture
+def bundle(tmp_path) -> Path:
+    """A copy of the bundle, to be spoiled."""
+    return Path(shutil.copytree(ROOT / "bundles" / "swinx_seg", tmp_path / "swinx_seg"))
+
+
+@pytest.fixture(scope="module")
+def packed(weights, tmp_path_factory) -> Path:
+    return pack_bundle(ROOT / "bundles/swinx_seg", tmp_path_factory.mktemp("dist"), weights=weights, knobs=KNOBS)
+
+
+def member(archive: Path, name: str) -> bytes:
+    with zipfile.ZipFile(archive) as opened:
+        return opened.read(f"swinx_seg/{name}")
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_packing_twice_gives_the_same_bytes(packed, weights, tmp_path):
+    again = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS)
+    assert again.read_bytes() == packed.read_bytes()
+    assert again.name == packed.name == "swinx_seg_v0.1.0.zip"
+
+
+def test_the_zip_has_one_folder_with_configurations_weights_documents_and_the_package(packed):
+    with zipfile.ZipFile(packed) as opened:
+        names = opened.namelist()
+    assert {Path(name).parts[0] for name in names} == {"swinx_seg"}
+    needed = ["LICENSE", "docs/README.md", "models/model.pt", "models/model.json", "swinx/networks/swinx_seg.py"]
+    needed += ["swinx/py.typed", "swinx/shared_configs/mlflow.json", "configs/logging.conf", "configs/metadata.json"]
+    assert {f"swinx_seg/{name}" for name in needed} <= set(names)
+    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", "demo.json"))]
+    assert [name for name in names if name.endswith(".pt")] == ["swinx_seg/models/model.pt"]
+
+
+def test_knobs_stand_in_every_configuration_that_has_them_and_in_the_metadata(packed):
+    for name in ("train", "inference", "evaluate"):
+        config = json.loads(member(packed, f"configs/{name}.json"))
+        assert {knob: config[knob] for knob in KNOBS} == KNOBS
+    formats = json.loads(member(packed, "configs/metadata.json"))["network_data_format"]
+    assert formats["inputs"]["image"]["spatial_shape"] == KNOBS["roi_size"]
+    assert formats["outputs"]["pred"]["spatial_shape"] == KNOBS["roi_size"]
+
+
+def test_knobs_come_from_the_sidecar_and_nothing_of_the_machine_does(weights, tmp_path):
+    mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
+    digest = hashlib.sha256(mine.read_bytes()).hexdigest()
+    source = {
+        "name": "data",
+        "path": "/home/somebody/secret/datalist.json",
+        "sha256": "0",
+        "tracking_uri": "sqlite:////x",
+    }
+    record = {
+        "sha256": digest,
+        "tracking_uri": "sqlite:////home/somebody/mlflow.db",
+        "upstream": [source],
+        "run_id": "1",
+    }
+    sidecar_path(mine).write_text(json.dumps(record | {"knobs": {**KNOBS, "learning_rate": 0.5, "of_old": 1}}))
+    archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine)
+    assert json.loads(member(archive, "configs/train.json"))["learning_rate"] == 0.5
+    told = json.loads(member(archive, "models/model.json"))
+    assert told["upstream"] == [{"name": "data", "path": "datalist.json", "sha256": "0"}]
+    assert (told["sha256"], told["run_id"]) == (digest, "1")
+    with zipfile.ZipFile(archive) as opened:
+        assert not [name for name in opened.namelist() if b"/home/somebody" in opened.read(name)]
+
+
+def test_weights_changed_after_the_training_are_refused(weights, tmp_path):
+    mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
+    sidecar_path(mine).write_text(json.dumps({"sha256": "f" * 64, "knobs": KNOBS}))
+    with pytest.raises(BundleError, match=r"model\.pt: its hash is .*ffffffffffff.*changed after the training"):
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine)
+    assert not (tmp_path / "dist").exists()
+
+
+def test_a_bundle_without_weights_is_refused(bundle, tmp_path):
+    with pytest.raises(BundleError, match=r"model\.pt: no such weights.*train the bundle, or name them"):
+        pack_bundle(bundle, tmp_path / "dist")
+    assert not (tmp_path / "dist").exists()
+
+
+def test_weights_of_another_network_are_refused(weights, tmp_path):
+    with pytest.raises(WeightsError, match="these are weights of another network"):
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"version": "0.3.0"}, "0.3.0 is not in the changelog"),
+        ({"swinx_version": "0.9.0"}, "made for swinx 0.9.0, and swinx 0.1.0 would be packed"),
+        ({"task": None}, "task is None, not a text"),
+    ],
+)
+def test_metadata_that_break_a_rule_are_refused(change, reason, bundle, weights, tmp_path):
+    rewrite(bundle / "configs/metadata.json", **change)
+    with pytest.raises(BundleError, match=rf"metadata\.json: .*{reason}"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+def test_metadata_that_disagree_with_the_network_are_refused(bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    names = formats["outputs"]["pred"]["channel_def"]
+    names.pop("14")
+    formats["outputs"]["pred"] |= {"num_channels": 14, "channel_def": names}
+    rewrite(path, network_data_format=formats)
+    with pytest.raises(BundleError, match=r"pred is told to be \(14, 32, 32, 32\), and the network gives \(15, 32"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+def test_an_input_that_the_network_does_not_take_is_refused(bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    formats["inputs"]["image"] |= {"num_channels": 2, "channel_def": {"0": "CT", "1": "PET"}}
+    rewrite(path, network_data_format=formats)
+    with pytest.raises(BundleError, match=r"does not take an image of the shape \(2, 32, 32, 32\)"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "reason"),
+    [({"embed_dims": 12}, "no configuration has embed_dims"), ({"dataset_dir": "/data"}, "dataset_dir: belongs to")],
+)
+def test_a_knob_that_nothing_has_or_that_is_of_the_machine_is_refused(knobs, reason, weights, tmp_path):
+    with pytest.raises(BundleError, match=reason):
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS | knobs)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda root: (root / "LICENSE").unlink(), "lacks LICENSE"),
+        (lambda root: (root / "configs/inference.json").write_text("{"), r"inference\.json: cannot be read as JSON"),
+        (lambda root: (root / "configs/metadata.json").unlink(), r"metadata\.json: no such file"),
+    ],
+)
+def test_a_folder_that_is_no_whole_bundle_is_refused(spoil, reason, bundle, weights, tmp_path):
+    spoil(bundle)
+    with pytest.raises(BundleError, match=reason):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+def test_weights_of_the_wrong_kind_are_refused(weights, tmp_path):
+    with pytest.raises(BundleError, match="weights of swinx_seg are a checkpoint file"):
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights.parent)
+    with pytest.raises(BundleError, match="weights of pseudolabel are the folder of an nnU-Net model"):
+        pack_bundle(ROOT / "bundles/pseudolabel", tmp_path, weights=weights)
+
+
+def test_names_are_sorted_and_times_are_not_told(tmp_path):
+    write_zip(tmp_path / "a.zip", {"b": b"2", "a": b"1"})
+    with zipfile.ZipFile(tmp_path / "a.zip") as opened:
+        assert [(entry.filename, entry.date_time[0]) for entry in opened.infolist()] == [("a", 1980), ("b", 1980)]

@@ -36,7 +36,7 @@ pipeline-pretrain: $(INSTALLED)
 		$(NETWORK_ARGS) $(PRETRAIN_ARGS)
 
 pipeline-teacher: $(INSTALLED)
-	test -f "$(TEACHER)/plans.json" || $(RUN) training --config_file bundles/pseudolabel/configs/train.json \
+	$(if $(filter file,$(origin TEACHER)),,test -f "$(TEACHER)/plans.json" || )$(RUN) training --config_file bundles/pseudolabel/configs/train.json \
 		--dataset_dir "$(DATA)" --output_dir "$(OUT)/teacher" $(TEACHER_ARGS)
 
 pipeline-refine: $(INSTALLED)

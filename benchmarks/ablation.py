@@ -25,7 +25,7 @@ import argparse
 import json
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,8 @@ def main() -> None:
     options.add_argument("--work", type=Path, default=ROOT / "work" / "ablation")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = options.parse_args()
+    if given.jobs < 1 or len(set(given.seeds)) < len(given.seeds):
+        options.error(f"--jobs {given.jobs} must be 1 or more, and --seeds {given.seeds} all different")
     network, training = ({}, {"cache_rate": 1.0}) if given.full else (SMALL, SMALL_TRAINING)
     work = given.work / ("full" if given.full else "small")
     began = time.monotonic()
@@ -136,8 +138,12 @@ def main() -> None:
                 own |= {"pretrained": pretrained} if "pretrained" in changes else {}
                 place = work / f"{arm}_{seed}"
                 arms.append(pool.submit(train_and_score, place, lists[which], lists["partial"], knobs, own, threads))
-        for arm_done in arms:
-            arm_done.result()
+        try:
+            for arm_done in as_completed(arms):
+                arm_done.result()
+        except BaseException:  # Ctrl-C, too: what has not begun does not begin
+            pool.shutdown(cancel_futures=True)
+            raise
     scores = {
         (arm, overlap): [
             read_scores(work / f"{arm}_{seed}" / f"overlap_{overlap:g}" / "scores.csv") for seed in given.seeds
@@ -203,10 +209,14 @@ def train_and_score(
 ) -> None:
     """Train one network and score it on the test scans, unless that is done."""
     model = folder / "model.pt"
-    if not (folder / "done").is_file():
+    settings = json.dumps({"network": network, "training": {**training, "pretrained": "pretrained" in training}})
+    done = folder / "done"
+    if done.is_file() and done.read_text(encoding="utf-8") != settings:
+        raise SystemExit(f"{folder} was trained with other settings; delete it, or give another --work")
+    if not done.is_file():
         paths = {"dataset_dir": data_list.parent, "output_dir": folder / "train", "checkpoint": model}
         run_bundle("training", [CONFIGS.format("swinx_seg", "train")], network | training | paths, threads)
-        (folder / "done").touch()
+        done.write_text(settings, encoding="utf-8")
     for overlap in OVERLAPS:
         scores = folder / f"overlap_{overlap:g}"
         if not (scores / "scores.csv").is_file():

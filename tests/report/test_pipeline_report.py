@@ -194,9 +194,56 @@ def test_a_bad_file_is_named_and_the_rest_is_shown(results):
     for path in (results / "out").glob("*.nii.gz"):
         path.write_bytes(b"no volume")
     text, faults = make(results)
-    assert [fault.partition(":")[0] for fault in faults] == ["Training"]
+    named = sorted(fault.partition(":")[0] for fault in faults)
+    assert len(named) == 3
+    assert named[0] == "Training"
+    assert set(named[1:]) < {"anna", "berta", "carla"}
     assert text.count('class="fault">Not shown') == 3
     assert "Refined labels" in text
+
+
+def test_the_page_names_the_rule_and_the_cases_without_scores(results):
+    summary = {"protocol": "fixed", "bad_cases": [{"case": "dora", "reason": "has no prediction, scored 0"}]}
+    (results / "summary.json").write_text(json.dumps(summary))
+    text, _ = make(results)
+    assert "Protocol fixed" in text
+    assert "dora: has no prediction, scored 0" in text
+    (results / "summary.json").unlink()
+    assert "is not known" in make(results)[0]
+
+
+def test_a_case_without_any_score_is_neither_best_nor_worst(results):
+    table = pd.read_csv(results / "scores.csv", index_col="case")
+    table.loc["berta"] = np.nan
+    table.to_csv(results / "scores.csv")
+    text, _ = make(results, cases=3)
+    assert sorted(re.findall(r"<h3>(\w+):", text)) == ["anna", "carla"]
+    assert "nan %" not in text
+
+
+def test_a_scored_case_without_a_scan_is_named(results):
+    (results / "images/berta_0000.nii.gz").unlink()
+    _, faults = make(results, cases=3)
+    assert faults == [f"berta: is scored, but not among the scans in {results / 'images'}"]
+
+
+def test_of_one_case_there_is_no_interval(results):
+    pd.read_csv(results / "scores.csv", index_col="case").iloc[:1].to_csv(results / "scores.csv")
+    text, _ = make(results)
+    assert not re.search(r"<td>([\d.]+)-\1</td>", text)
+
+
+@pytest.mark.parametrize("changes", [{"cases": 0}, {"cases": -1}, {"max_slices": 0}])
+def test_numbers_below_one_are_refused(results, changes):
+    with pytest.raises(DataListError, match="must be 1 or more"):
+        make(results, **changes)
+
+
+def test_a_case_that_is_there_twice_is_named(results):
+    table = pd.read_csv(results / "scores.csv", index_col="case")
+    pd.concat([table, table.iloc[:1]]).to_csv(results / "scores.csv")
+    with pytest.raises(DataListError, match="has anna more than once"):
+        make(results)
 
 
 def test_no_scores_no_report(results):

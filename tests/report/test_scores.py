@@ -269,3 +269,11 @@ def test_a_case_named_like_a_number_keeps_its_name(folders):
     table = read_scores(folders / "out" / "scores.csv")
     assert table.index.tolist() == ["0001", "b"]
     assert tuple(table.columns) == SCORE_COLUMNS
+
+
+def test_the_means_that_a_tracker_gets_have_the_averages_of_the_summary(folders):
+    report = score(folders)
+    assert report.means["liver_dsc"] == pytest.approx(report.table["liver_dsc"].mean())
+    assert report.means["organs_dsc"] == pytest.approx(report.summary["organ average"].dsc.mean)
+    assert report.means["all_nsd"] == pytest.approx(report.summary["average"].nsd.mean)
+    assert 0 < report.means["organs_dsc"] < 1

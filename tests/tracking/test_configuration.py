@@ -41,3 +41,18 @@ def test_knobs_are_plain_values_at_the_top():
 
 def test_the_hash_tells_configurations_apart():
     assert configuration_hash({"a": 1}) != configuration_hash({"a": 2})
+
+
+def test_expressions_at_the_top_are_shown_as_what_they_gave():
+    parser = ConfigParser(
+        {
+            "imports": ["$import torch"],
+            "device": "$torch.device('cpu')",
+            "rate": "$0.1 * 2",
+            "seen": {"_target_": "swinx.tracking.configuration.configuration_at_work"},
+            "run": "$(@device, @rate, @seen)",
+        }
+    )
+    *_, seen = parser.get_parsed_content("run")
+    assert (seen["device"], seen["rate"]) == ("cpu", 0.2)
+    assert seen["seen"]["_target_"].endswith("configuration_at_work")

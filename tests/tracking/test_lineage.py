@@ -109,7 +109,15 @@ def test_a_run_is_followed_by_its_tags(chain):
 
 def test_what_is_neither_file_nor_run_is_named(chain):
     uri = sqlite_uri(chain / "mlflow.db")
-    with pytest.raises(DataListError, match="neither a file nor a run"):
+    with pytest.raises(DataListError, match=r"nothing: not a file, and there is no sqlite:.*mlflow\.db"):
         lineage_tree("nothing", uri)
+    assert not (chain / "mlflow.db").exists()
+    run = TrackedRun(uri, chain / "local.db", "swinx", "named")
+    run.start()
+    assert lineage_tree("named", uri) == lineage_tree(str(run.run_id), uri)
+    with pytest.raises(DataListError, match="neither a file nor the id or name of a run"):
+        lineage_tree("nothing", uri)
+    with pytest.raises(DataListError, match=r"http://127\.0\.0\.1:9: does not answer"):
+        lineage_tree("nothing", "http://127.0.0.1:9")
     with pytest.raises(DataListError, match="has no sidecar"):
         lineage_tree(chain / "datalist.json", uri)

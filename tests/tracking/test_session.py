@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from mlflow import MlflowClient
@@ -122,3 +125,43 @@ def test_the_record_of_the_run_is_beside_the_results(bundle):
     record = json.loads((bundle / "out" / "mlflow_run.json").read_text())
     assert record["run_id"] == provenance()["run_id"]
     run.end()
+
+
+def test_a_run_that_found_nothing_to_do_does_not_sign_what_another_made(bundle):
+    (bundle / "model.pt").write_text("weights")
+    makers = []
+    for content in ("weights", "weights", "other weights"):
+        (bundle / "model.pt").write_text(content)
+        run = session(bundle)
+        run.begin()
+        makers.append(provenance()["run_id"])
+        run.end("FINISHED", [bundle / "model.pt"])
+        assert read_sidecar(bundle / "model.pt")["run_id"] == makers[-1 if content != "weights" else 0]
+
+
+def test_after_a_move_the_sidecar_names_the_run_in_the_local_file(bundle):
+    (bundle / "model.pt").write_text("weights")
+    run = session(bundle)
+    run.begin()
+    before = provenance()["run_id"]
+    MlflowClient(tracking_uri=sqlite_uri(bundle / "store.db")).delete_run(before)
+    run.run.metrics({"loss": 1.0}, 1)
+    run.end("FINISHED", [bundle / "model.pt"])
+    record = read_sidecar(bundle / "model.pt")
+    assert record["run_id"] != before
+    assert record["tracking_uri"] == sqlite_uri(bundle / "out" / "mlflow.db")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def test_a_run_that_somebody_stops_is_killed_not_failed(bundle, number, code):
+    program = (
+        "import sys, time; from swinx.tracking import TrackingSession; "
+        "run = TrackingSession('training', *sys.argv[1:]); run.begin(); print('ready', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(bundle / "bundle"), str(bundle / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.wait(60) in (code, -number)
+    run_id = json.loads((bundle / "out" / "mlflow_run.json").read_text())["run_id"]
+    assert found(bundle, run_id).info.status == "KILLED"

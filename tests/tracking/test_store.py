@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -132,6 +133,71 @@ def test_a_run_goes_on_by_its_id_and_one_that_is_gone_is_made_anew(tmp_path):
     client = MlflowClient(tracking_uri=uri)
     assert client.get_run(first).data.params["knob_1"] == "1", "MLflow keeps the first value"
     assert client.get_run(first).data.params["new"] == "1"
+    assert client.get_run(first).data.tags["resumed.knob_1"] == "changed"
     assert [metric.step for metric in client.get_metric_history(first, "loss")] == [7, 8]
     other = TrackedRun(uri, tmp_path / "local.db", "swinx", "second", run_id="0" * 32)
     assert other.start() not in (first, "0" * 32)
+
+
+def test_knobs_that_a_resumed_run_was_given_anew_are_told(tmp_path, caplog):
+    uri = sqlite_uri(tmp_path / "mlflow.db")
+    first = fill(TrackedRun(uri, tmp_path / "local.db", "swinx", "first"))
+    again = TrackedRun(uri, tmp_path / "local.db", "swinx", "first", run_id=first)
+    again.start()
+    again.parameters({"knob_1": 1, "knob_2": 50})
+    assert "goes on with other knobs" in caplog.text
+    assert "knob_2 2 -> 50" in caplog.text
+    assert "knob_1" not in caplog.text
+
+
+def test_a_deleted_experiment_and_a_store_that_does_not_exist_lead_to_the_local_file(tmp_path, caplog):
+    uri = sqlite_uri(tmp_path / "mlflow.db")
+    fill(TrackedRun(uri, tmp_path / "local.db", "swinx", "first"))
+    client = MlflowClient(tracking_uri=uri)
+    client.delete_experiment(client.get_experiment_by_name("swinx").experiment_id)
+    for place in (uri, "file:///nowhere/mlruns", "htp://typing.error"):
+        run = TrackedRun(place, tmp_path / f"{len(caplog.records)}.db", "swinx", "second")
+        run_id = fill(run)
+        found = MlflowClient(tracking_uri=sqlite_uri(run.local)).get_run(run_id)
+        assert found.data.metrics["loss"] == 0.5
+        assert f"tracking goes on in {run.local}" in caplog.text
+
+
+def test_a_run_that_is_deleted_meanwhile_goes_on_in_the_local_file_with_all_it_had(tmp_path):
+    uri = sqlite_uri(tmp_path / "mlflow.db")
+    run = TrackedRun(uri, tmp_path / "local.db", "swinx", "first")
+    before = run.start()
+    run.text("a: 1", "config.json")
+    run.data_set("training", "0" * 64, "datalist.json")
+    MlflowClient(tracking_uri=uri).delete_run(before)
+    run.metrics({"loss": 0.5}, step=1)
+    run.end()
+    client = MlflowClient(tracking_uri=sqlite_uri(tmp_path / "local.db"))
+    found = client.get_run(run.run_id)
+    assert found.data.tags["swinx.continues"] == before
+    assert found.data.metrics["loss"] == 0.5
+    assert [item.path for item in client.list_artifacts(run.run_id)] == ["config.json"]
+    assert [item.dataset.name for item in found.inputs.dataset_inputs] == ["training"]
+
+
+def test_a_relative_path_of_a_database_is_taken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = TrackedRun("sqlite:///mine.db", tmp_path / "local.db", "swinx", "first")
+    fill(run)
+    assert (tmp_path / "mine.db").is_file()
+    assert not (tmp_path / "local.db").exists()
+
+
+def test_a_version_in_the_registry_stays_as_it_was(tmp_path):
+    uri = sqlite_uri(tmp_path / "mlflow.db")
+    run = TrackedRun(uri, tmp_path / "local.db", "swinx", "first")
+    run.start()
+    model = tmp_path / "model"
+    model.mkdir()
+    for content, sha256 in (("one", "1" * 64), ("one", "1" * 64), ("two", "2" * 64)):
+        (model / "weights").write_text(content)
+        run.register(model, "net", sha256)
+    client = MlflowClient(tracking_uri=uri)
+    versions = sorted(client.search_model_versions("name = 'net'"), key=lambda version: int(version.version))
+    told = [Path(client.get_model_version_download_uri("net", v.version).removeprefix("file://")) for v in versions]
+    assert [(place / "weights").read_text() for place in told] == ["one", "two"]

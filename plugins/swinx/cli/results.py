@@ -108,7 +108,7 @@ def lineage(run: str, tracking_uri: str | None = None) -> None:
     """Print which runs and files a model, a data list or a run came from.
 
     Args:
-        run: A checkpoint, a data list, an nnU-Net model folder, or the id of a run in MLflow.
+        run: A checkpoint, a data list, an nnU-Net model folder, or the id or the name of a run in MLflow.
         tracking_uri: Where runs are looked up; by default MLFLOW_TRACKING_URI, or mlflow.db in this folder.
     """
     check_paths(tracking_uri)

@@ -68,6 +68,8 @@ class MLflowRun:
         self.session.end("FINISHED", self.products)
 
     def _begin(self, engine: Workflow) -> None:
+        if 0 < engine.state.max_epochs <= engine.state.epoch:
+            return  # a training that had finished before: nothing will happen
         self.session.begin(resume=engine.state.epoch > 0)
 
     def _step(self, engine: Workflow) -> None:

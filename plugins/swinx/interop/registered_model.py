@@ -12,7 +12,7 @@ import pandas as pd
 from monai.transforms import LoadImage
 
 from swinx.data import CTReader, case_name
-from swinx.errors import DataListError
+from swinx.errors import CaseError, DataListError
 from swinx.interop.bundle import BundleTeacher
 from swinx.nifti import write_nifti
 
@@ -56,6 +56,9 @@ class RegisteredModel:
         targets = [folder / f"{case_name(scan)}.nii.gz" for scan in scans]
         if len(set(targets)) < len(targets):
             raise DataListError(f"two of the {len(scans)} scans would have one name in {folder}; segment them apart")
+        for scan in scans:
+            if not Path(scan).exists():
+                raise CaseError(scan, "no such file")
         taken = {Path(scan).resolve() for scan in scans}
         for target in targets:
             if target.resolve() in taken:

@@ -11,6 +11,7 @@ from monai.networks.layers.utils import get_act_layer, get_norm_layer
 from torch import Tensor, nn
 
 from swinx.networks.swin_encoder import SwinEncoder
+from swinx.networks.tracing import trace_for_script
 
 __all__ = ["ReductionBlock", "SwinXSeg"]
 
@@ -111,6 +112,10 @@ class SwinXSeg(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.out = UnetOutBlock(3, widths[0], out_channels)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Return what ``torch.jit.script`` shall take instead: see :func:`swinx.networks.tracing.trace_for_script`."""
+        return trace_for_script(self, self.encoder.in_channels)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits ``(B, out_channels, D, H, W)`` of an image ``(B, in_channels, D, H, W)``.

@@ -16,15 +16,15 @@ import pandas as pd
 import torch
 
 from swinx import __version__
-from swinx.data import find_cases, read_volume
 from swinx.errors import DataListError, reason_of
 from swinx.files import write_whole
 from swinx.metrics import Statistic, summarise
-from swinx.ops.grids import compare_grids
+from swinx.report.case_viewers import case_viewers
 from swinx.report.html_page import figure_as_html, html_table, render_page
 from swinx.report.html_plots import draw_curves, draw_score_boxes
+from swinx.report.score_text import PROTOCOL_NOTES
 from swinx.report.scores import read_scores
-from swinx.report.slice_viewer import VIEWER_SCRIPT, slice_viewer
+from swinx.report.slice_viewer import VIEWER_SCRIPT
 from swinx.tracking import lineage_tree, sqlite_uri
 
 __all__ = ["write_report"]
@@ -84,13 +84,13 @@ def write_report(
         What could not be shown and why, one sentence each; the page says so, too.
 
     Raises:
-        DataListError: If there are no scores.
+        DataListError: If there are no scores, or a number is out of range.
         OSError: If the page cannot be written.
     """
+    if min(cases, max_slices) < 1:
+        raise DataListError(f"cases {cases} and max_slices {max_slices} must be 1 or more")
     place = Path(scores) / "scores.csv" if Path(scores).is_dir() else Path(scores)
-    table = read_scores(place)
-    if table.empty:
-        raise DataListError(f"{place}: has no scored case")
+    table = _read_table(place)
     faults: list[str] = []
     sections: list[tuple[str, str]] = []
 
@@ -101,10 +101,10 @@ def write_report(
             faults.append(f"{heading}: {reason_of(error)}")
             sections.append((heading, f'<p class="fault">Not shown: {escape(reason_of(error))}</p>'))
 
-    add("Scores", lambda: _scores(table))
+    add("Scores", lambda: _scores(table) + _protocol(place.parent / "summary.json"))
     if images is not None and prediction is not None:
-        parts = (table, images, section, reference, prediction)
-        add("Best and worst cases", lambda: _viewers(*parts, cases, max_slices))
+        files = (images, section, reference, prediction)
+        add("Best and worst cases", lambda: case_viewers(table, *files, cases, max_slices, faults))
     if prediction is not None:
         add("Cost", lambda: _cost(Path(prediction) / "cases.json"))
     if refinement is not None:
@@ -126,6 +126,15 @@ def write_report(
     return faults
 
 
+def _read_table(place: Path) -> pd.DataFrame:
+    table = read_scores(place)
+    if table.empty:
+        raise DataListError(f"{place}: has no scored case")
+    if doubled := sorted(set(table.index[table.index.duplicated()].astype(str))):
+        raise DataListError(f"{place}: has {', '.join(doubled)} more than once; score the cases again")
+    return table
+
+
 def _scores(table: pd.DataFrame) -> str:
     summary = summarise(table, np.random.default_rng(0))
     rows = [[row.name, *_cells(row.dsc), *_cells(row.nsd), row.dsc.cases] for row in summary.rows]
@@ -134,61 +143,41 @@ def _scores(table: pd.DataFrame) -> str:
     return html_table(headers, rows) + plot
 
 
+def _protocol(path: Path) -> str:
+    """Say by which rule was scored and which cases are not among the scores, where the scorer has told."""
+    if not path.is_file():
+        return (
+            "<p>No summary.json beside the scores: by which rule, and of which cases there are none, is not known.</p>"
+        )
+    told = json.loads(path.read_text(encoding="utf-8"))
+    text = f"<p>{escape(PROTOCOL_NOTES.get(told.get('protocol'), '')).replace('`', '')}</p>"
+    bad = told.get("bad_cases", [])
+    if not bad:
+        return text
+    lines = "".join(f"<li>{escape(str(case['case']))}: {escape(str(case['reason']))}</li>" for case in bad)
+    return f'{text}<p class="fault">{len(bad)} cases with faults:</p><ul>{lines}</ul>'
+
+
 def _cells(score: Statistic) -> list[str | None]:
     if np.isnan(score.mean):
         return [None, None]
     spread = "" if np.isnan(score.sd) else f" ± {100 * score.sd:.2f}"
-    return [f"{100 * score.mean:.2f}{spread}", f"{100 * score.low:.2f}-{100 * score.high:.2f}"]
-
-
-def _viewers(
-    table: pd.DataFrame,
-    images: PathLike,
-    section: str,
-    reference: PathLike | None,
-    prediction: PathLike,
-    count: int,
-    slices: int,
-) -> str:
-    mean = table[[name for name in table.columns if name.endswith("_dsc")]].mean(axis=1).sort_values()
-    chosen = list(dict.fromkeys([*mean.index[-count:][::-1], *mean.index[:count]]))
-    scans = {item["case"]: item for item in find_cases(images, section=section)}
-    predicted = {item["case"]: item["image"] for item in find_cases(prediction)}
-    truths = {case: item["label"] for case, item in scans.items() if "label" in item}
-    if reference is not None:
-        truths |= {item["case"]: item["image"] for item in find_cases(reference)}
-    parts = []
-    for case in map(str, chosen):
-        heading = f"<h3>{escape(case)}: mean DSC {100 * mean[case]:.1f} %</h3>"
-        try:
-            files = {"Reference": truths.get(case), "Prediction": predicted.get(case)}
-            parts.append(heading + _viewer(case, scans[case]["image"], files, slices))
-        except (OSError, ValueError, KeyError) as error:
-            parts.append(f'{heading}<p class="fault">Not shown: {escape(reason_of(error))}</p>')
-    return "".join(parts)
-
-
-def _viewer(case: str, image: str, files: dict[str, str | None], slices: int) -> str:
-    scan = read_volume(image)
-    labels = {}
-    for title, path in files.items():
-        if path is not None:
-            volume = read_volume(path, "label", allow_empty=True)
-            apart, _ = compare_grids(scan.affine, scan.array.shape, volume.affine, volume.array.shape)
-            if apart:
-                raise DataListError(f"{path}: not on the grid of the scan: {'; '.join(apart)}")
-            labels[title] = volume.array.astype(np.uint8)
-    return slice_viewer(case, scan.array, labels, scan.affine, slices)
+    interval = None if np.isnan(score.sd) else f"{100 * score.low:.2f}-{100 * score.high:.2f}"
+    return [f"{100 * score.mean:.2f}{spread}", interval]
 
 
 def _cost(path: Path) -> str:
     content = json.loads(path.read_text(encoding="utf-8"))
     rows: list[list[Any]] = []
+    if not content["done"]:
+        return "<p>No case was segmented.</p>"
     for item in content["done"]:
         memory = item["peak_memory"]
         shape = " x ".join(map(str, item["shape"]))
         gpu = memory.get("gpu_device_mb") or memory.get("gpu_reserved_mb")
         rows.append([item["case"], shape, item["device"], f"{item['seconds']['total']:.1f}", memory["rss_mb"], gpu])
+    seconds = np.mean([item["seconds"]["total"] for item in content["done"]])
+    rows.append(["mean", "", "", f"{seconds:.1f}", None, None])
     return html_table(["case", "voxels", "device", "seconds", "host memory (MB)", "GPU memory (MB)"], rows)
 
 

@@ -45,6 +45,16 @@ class ScoreReport:
         """True if every reference had a usable prediction."""
         return not self.bad_cases
 
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of every column, and ``organs_dsc``, ``all_dsc``, ``organs_nsd`` and ``all_nsd``; 0 to 1, or nan."""
+        if self.summary is None:
+            return {}
+        averages: dict[str, float] = {}
+        for name, row in zip(("organs", "all"), self.summary.rows[-2:], strict=True):
+            averages |= {f"{name}_dsc": row.dsc.mean, f"{name}_nsd": row.nsd.mean}
+        return {**{str(name): float(mean) for name, mean in self.table.mean().items()}, **averages}
+
     def exit_if_failed(self) -> None:
         """End the program with exit code 1 unless every reference had a usable prediction.
 

@@ -7,7 +7,8 @@ from swinx.tracking.configuration import PLACES, knobs_at_work
 from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path
 from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.session import TrackingSession, provenance
-from swinx.tracking.store import TrackedRun, sqlite_uri
+from swinx.tracking.sqlite_file import sqlite_uri
+from swinx.tracking.store import TrackedRun
 from swinx.tracking.tree import lineage_tree
 
 __all__ = [

@@ -8,9 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from monai.bundle import ConfigParser
 
-__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work"]
+__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work", "parser_at_work"]
 
 PLACES = frozenset(
     {
@@ -28,17 +29,38 @@ def configuration_at_work() -> dict[str, Any]:
     MONAI hands it to nobody. A component is built within a call of its parser, which is found on the stack.
 
     Returns:
-        A deep copy as JSON has it, expressions and references as they stand; empty if no bundle is building.
+        A deep copy as JSON has it, references as they stand; expressions at the top as the plain values that they have
+        given so far, and else as they stand. Empty if no bundle is building.
     """
+    parser = parser_at_work()
+    if parser is None:
+        return {}
+    content = json.loads(json.dumps(parser.get(), default=repr))
+    found = {name: _plain(parser.ref_resolver.resolved_content.get(name)) for name in content}
+    return {
+        name: value if found[name] is None or not isinstance(value, str) else found[name]
+        for name, value in content.items()
+        if name != "_meta_"
+    }
+
+
+def parser_at_work() -> ConfigParser | None:
+    """Return the parser that is building the caller: the outermost one, as others may be at work within it."""
     frame = inspect.currentframe()
     parser = None
     while frame is not None:
         candidate = frame.f_locals.get("self")
         if isinstance(candidate, ConfigParser):
-            parser = candidate  # the outermost one: others may be at work within it
+            parser = candidate
         frame = frame.f_back
-    content = {} if parser is None else json.loads(json.dumps(parser.get(), default=repr))
-    return {key: value for key, value in content.items() if key != "_meta_"}
+    return parser
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can tell, a device by its name; None for objects."""
+    if isinstance(value, torch.device):
+        return str(value)
+    return value if isinstance(value, str | int | float | bool) else None
 
 
 def configuration_hash(configuration: Mapping[str, Any]) -> str:

@@ -52,10 +52,16 @@ def artefact_hash(artefact: str | os.PathLike[str]) -> str:
 def write_sidecar(artefact: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
     """Write ``facts`` and the artefact's hash beside it; what an earlier sidecar says besides is kept.
 
+    An artefact that is still what an earlier run made keeps that run's sidecar: a run that found nothing to do has not
+    made it.
+
     Raises:
         OSError: If the artefact cannot be read, or the sidecar not be written.
     """
-    write_json(sidecar_path(artefact), {**read_sidecar(artefact), **facts, "sha256": artefact_hash(artefact)})
+    record, found = read_sidecar(artefact), artefact_hash(artefact)
+    if record.get("run_id") and record.get("sha256") == found:
+        return
+    write_json(sidecar_path(artefact), {**record, **facts, "sha256": found})
 
 
 def read_sidecar(artefact: str | os.PathLike[str]) -> dict[str, Any]:

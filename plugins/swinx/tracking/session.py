@@ -16,11 +16,13 @@ from typing import Any
 
 from swinx.errors import DataListError
 from swinx.files import write_json
+from swinx.tracking.abrupt_end import end_by_exception_on_sigterm, was_stopped
 from swinx.tracking.configuration import configuration_at_work, configuration_hash, flat_knobs
 from swinx.tracking.facts import environment, project_root, run_tags
 from swinx.tracking.lineage import artefact_hash, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
-from swinx.tracking.store import TrackedRun, sqlite_uri
+from swinx.tracking.sqlite_file import sqlite_uri
+from swinx.tracking.store import TrackedRun
 
 __all__ = ["TrackingSession", "provenance"]
 
@@ -34,6 +36,7 @@ _SETTINGS: Mapping[str, Any] = {
 }
 _OFF = ("0", "off", "false", "no")
 _current: dict[str, Any] = {}
+_runs: list[TrackedRun] = []  # the one that is at work, which may have moved since it began
 
 
 def provenance() -> dict[str, Any]:
@@ -41,7 +44,8 @@ def provenance() -> dict[str, Any]:
 
     ``run_id``, ``tracking_uri``, ``stage``, ``config_sha256``, ``data_sha256`` and ``upstream``.
     """
-    return dict(_current)
+    run = _runs[-1] if _runs and _current else None
+    return {**_current, **({} if run is None else {"run_id": run.run_id, "tracking_uri": run.uri})}
 
 
 class TrackingSession:
@@ -117,17 +121,17 @@ class TrackingSession:
         data_hash = self._data_hash(sources)
         if data_hash is not None:
             self.run.data_set(self.stage, data_hash, str(self.upstream.get("data", self.output_dir)))
+        _runs[:] = [self.run]
         _current.clear()
         _current.update(
             stage=self.stage,
-            run_id=self.run.run_id,
-            tracking_uri=self.run.uri,
             config_sha256=configuration_hash(self.configuration),
             data_sha256=data_hash,
             upstream=sources,
         )
         self._write_own_record()
-        atexit.register(self.end, "FAILED")  # does nothing once the run has ended
+        atexit.register(self._end_too_early)  # does nothing once the run has ended
+        end_by_exception_on_sigterm()
 
     def end(self, status: str = "FINISHED", products: Sequence[str | os.PathLike[str]] = ()) -> None:
         """Log the artifacts, write sidecars beside the products and close the run.
@@ -150,6 +154,11 @@ class TrackingSession:
         self._write_own_record()
         self.run = None
         _current.clear()
+        _runs.clear()
+
+    def _end_too_early(self) -> None:
+        """Close a run whose process ends before it: killed, if somebody stopped it."""
+        self.end("KILLED" if was_stopped() else "FAILED")
 
     def sign(self, product: str | os.PathLike[str]) -> None:
         """Write the sidecar of something that this run made; a fault is told and ends nothing."""
@@ -168,7 +177,7 @@ class TrackingSession:
                 _logger.warning("%s is not registered as %s: %s", checkpoint, name, error)
                 return
             if self.run is not None:
-                self.run.register(model, name)
+                self.run.register(model, name, artefact_hash(checkpoint))
 
     def _data_hash(self, sources: Sequence[Mapping[str, Any]]) -> str | None:
         listed = next((source["sha256"] for source in sources if source["name"] == "data"), None)
@@ -191,6 +200,9 @@ class TrackingSession:
             raise DataListError(f"{path}: cannot be read as settings of MLflow: {error}") from error
         if unknown:
             raise DataListError(f"{path}: unknown settings {unknown}; there are {', '.join(_SETTINGS)}")
+        interval = content.get("step_interval", 1)
+        if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
+            raise DataListError(f"{path}: step_interval {interval!r} is no number of steps; give 1 or more")
         return {**_SETTINGS, **content}
 
     def _earlier(self) -> dict[str, Any]:

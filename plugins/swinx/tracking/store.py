@@ -7,11 +7,13 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["TrackedRun", "sqlite_uri"]
+from swinx.tracking.sqlite_file import alone_in, artifacts_beside, sqlite_uri
+
+__all__ = ["TrackedRun", "be_impatient"]
 
 _logger = logging.getLogger(__name__)
 
@@ -23,25 +25,15 @@ _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 _LONGEST_PARAMETER = 6000  # MLflow's own limit
 _PARAMETERS_AT_ONCE = 100
-_LONGEST_WAIT_S = 120
+_LONGEST_LINE = 500
 _DIGEST = 36  # characters that MLflow keeps of a data set's digest
-
-
-def sqlite_uri(path: str | os.PathLike[str]) -> str:
-    """Return the tracking URI of a SQLite file.
-
-    Examples:
-        >>> sqlite_uri("/data/mlflow.db")
-        'sqlite:////data/mlflow.db'
-    """
-    return f"sqlite:///{Path(path).absolute()}"
 
 
 class TrackedRun:
     """A run of an experiment. If its store fails, it warns once and goes on in a local SQLite file.
 
-    What was logged before stays where it was; the run in the local file has the same name and all tags and
-    parameters, so that the two can be told to be one.
+    What was logged before stays where it was. The run in the local file has the same name, tags, parameters, texts and
+    data sets, and its tag ``swinx.continues`` is the id of the run that it goes on.
 
     Args:
         uri: MLflow's tracking URI: a server, or a SQLite file.
@@ -61,8 +53,7 @@ class TrackedRun:
         run_id: str | None = None,
         system_metrics: bool = False,
     ) -> None:
-        for key, value in _PATIENCE.items():
-            os.environ.setdefault(key, value)
+        be_impatient()
         self.uri = uri
         self.local = Path(local)
         self.experiment = experiment
@@ -73,6 +64,8 @@ class TrackedRun:
         self._monitor: Any = None
         self._tags: dict[str, str] = {}
         self._parameters: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+        self._data_sets: list[tuple[str, str, str]] = []
 
     def start(self) -> str | None:
         """Open the run and return its id; None if not even the local file can be written."""
@@ -103,15 +96,26 @@ class TrackedRun:
 
     def text(self, content: str, name: str) -> None:
         """Log a text as an artifact."""
+        self._texts[name] = content
         self._try(lambda: self._client.log_text(self.run_id, content, name))
 
     def data_set(self, name: str, sha256: str, source: str) -> None:
         """Name the data as an input of the run, with its hash as digest."""
+        self._data_sets.append((name, sha256, source))
         self._try(lambda: self._write_data_set(name, sha256, source))
 
-    def register(self, model: str | os.PathLike[str], name: str) -> None:
-        """Keep the folder of an MLflow model with the run, and make it the newest version of a registered model."""
-        self._try(lambda: self._write_model(Path(model), name))
+    def register(self, model: str | os.PathLike[str], name: str, sha256: str) -> None:
+        """Keep the folder of an MLflow model with the run, and make it the newest version of a registered model.
+
+        Every version has a folder of its own, so that a later one leaves it as it is. Weights that are the newest
+        version already do not become one again.
+
+        Args:
+            model: The folder.
+            name: Name in the registry.
+            sha256: Of the weights.
+        """
+        self._try(lambda: self._write_model(Path(model), name, sha256))
 
     def call(self, action: Callable[[Any, str], object]) -> None:
         """Do something else with MLflow's client and the run's id."""
@@ -127,16 +131,18 @@ class TrackedRun:
 
     def _try(self, action: Callable[[], object]) -> None:
         for uri in dict.fromkeys([self.uri, sqlite_uri(self.local)]):
-            if self.uri != uri:
-                self.uri, self._client, self.run_id = uri, None, None
+            opened = False
             try:
-                if self._client is None:
+                if self.uri != uri:
+                    self._move(uri)
+                elif self._client is None:
                     self._open()
+                opened = True
                 action()
                 return
             except Exception as error:  # a tracker fails in every way that networks, disks and databases do
                 reason = " ".join(str(error).split())[:300]
-                if getattr(error, "error_code", None) in _REFUSED:
+                if opened and getattr(error, "error_code", None) in _REFUSED and self._is_active():
                     _logger.warning("MLflow does not take something, which is left out: %s", reason)
                     return
                 if self.uri != sqlite_uri(self.local):
@@ -145,14 +151,33 @@ class TrackedRun:
                     _logger.warning("MLflow cannot write %s: %s; nothing more is tracked", self.local, reason)
                     self._try = _give_up  # type: ignore[method-assign]
 
+    def _move(self, uri: str) -> None:
+        """Go on at another place, with all that is known of the run."""
+        before = self.run_id
+        self.uri, self._client, self.run_id = uri, None, None
+        if before is not None:
+            self._tags["swinx.continues"] = before
+        self._open()
+        for name, content in self._texts.items():
+            self._client.log_text(self.run_id, content, name)
+        for data_set in self._data_sets:
+            self._write_data_set(*data_set)
+
+    def _is_active(self) -> bool:
+        """Tell a run that takes what is written from one that was deleted meanwhile."""
+        try:
+            return bool(self._client.get_run(self.run_id).info.lifecycle_stage == "active")
+        except Exception:  # it is gone, or the store is
+            return False
+
     def _open(self) -> None:
         from mlflow import MlflowClient
 
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        with _alone_in(self.uri):
+        with alone_in(self.uri):
             client = MlflowClient(tracking_uri=self.uri)
-            number = _experiment(client, self.experiment, _artifacts_of(self.uri))
+            number = _experiment(client, self.experiment, artifacts_beside(self.uri))
         if self.run_id is None or not _reopen(client, self.run_id):
             self.run_id = client.create_run(number, run_name=self.name).info.run_id
         self._client = client
@@ -171,6 +196,11 @@ class TrackedRun:
 
         known = self._client.get_run(self.run_id).data.params
         new = [Param(key, value) for key, value in self._parameters.items() if key not in known]
+        changed = {key: value for key, value in self._parameters.items() if known.get(key, value) != value}
+        if changed:
+            told = ", ".join(f"{key} {known[key]} -> {value}" for key, value in sorted(changed.items()))
+            _logger.warning("the run goes on with other knobs, which MLflow shows as tags: %s", told[:_LONGEST_LINE])
+            self.tags({f"resumed.{key}": value for key, value in changed.items()})
         for start in range(0, len(new), _PARAMETERS_AT_ONCE):
             self._client.log_batch(self.run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
 
@@ -181,14 +211,19 @@ class TrackedRun:
         found = Dataset(name, sha256[:_DIGEST], "local", place, profile=profile)
         self._client.log_inputs(self.run_id, [DatasetInput(found, [InputTag("mlflow.data.context", name)])])
 
-    def _write_model(self, model: Path, name: str) -> None:
+    def _write_model(self, model: Path, name: str, sha256: str) -> None:
         from mlflow.exceptions import MlflowException
 
-        self._client.log_artifacts(self.run_id, str(model), "model")
+        versions = self._client.search_model_versions(f"name = '{name}'")
+        newest = max(versions, key=lambda version: int(version.version), default=None)
+        if newest is not None and newest.tags.get("sha256") == sha256:
+            return
+        folder = f"model-{sha256[:_DIGEST]}"
+        self._client.log_artifacts(self.run_id, str(model), folder)
         with contextlib.suppress(MlflowException):  # it is there already, or the next call says what is wrong
             self._client.create_registered_model(name)
-        place = f"{self._client.get_run(self.run_id).info.artifact_uri}/model"
-        self._client.create_model_version(name, place, self.run_id)
+        place = f"{self._client.get_run(self.run_id).info.artifact_uri}/{folder}"
+        self._client.create_model_version(name, place, self.run_id, tags={"sha256": sha256})
 
     def _write_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         from mlflow.entities import Metric
@@ -198,20 +233,10 @@ class TrackedRun:
         self._client.log_batch(self.run_id, metrics=batch)
 
 
-@contextlib.contextmanager
-def _alone_in(uri: str) -> Iterator[None]:
-    """Keep other processes out of a SQLite file while its tables may be made; nothing for a server."""
-    if not uri.startswith("sqlite:///"):
-        yield
-        return
-    from filelock import FileLock
-
-    path = Path(uri.removeprefix("sqlite:///"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab"):  # where this cannot be written, MLflow would try for minutes
-        pass
-    with FileLock(f"{path}.lock", timeout=_LONGEST_WAIT_S):
-        yield
+def be_impatient() -> None:
+    """Let MLflow give up within seconds, unless its user has said otherwise."""
+    for key, value in _PATIENCE.items():
+        os.environ.setdefault(key, value)
 
 
 def _experiment(client: Any, name: str, artifacts: str | None) -> str:
@@ -230,13 +255,6 @@ def _experiment(client: Any, name: str, artifacts: str | None) -> str:
 
 def _give_up(action: Callable[[], object]) -> None:
     del action
-
-
-def _artifacts_of(uri: str) -> str | None:
-    """Return where the artifacts of a SQLite store go, beside it; a server knows its own place."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return (Path(uri.removeprefix("sqlite:///")).parent / "mlruns").as_uri()
 
 
 def _reopen(client: Any, run_id: str) -> bool:

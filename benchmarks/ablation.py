@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/ablation.py             # small networks, for two CPU cores: under two hours
     .venv/bin/python benchmarks/ablation.py --full      # the paper's network, for a GPU
+    .venv/bin/python benchmarks/ablation.py --merge A.json B.json    # records of other seeds become one, with a picture
 
 makes phantom scans of which 28 are partly labelled, 8 completely, and 32 not at all; trains an nnU-Net on the
 complete ones, refines the partial labels with it, pretrains on the scans without labels, and trains the segmentation
@@ -29,18 +30,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-import pandas as pd
+from ablation_results import by_case, draw, means, merge, paired
 from bundle_trial import ROOT, run_bundle, write_record
 
 from swinx.data import load_data_list, write_data_list, write_synthetic_cohort
-from swinx.metrics import compare_tables
 from swinx.report import read_scores, refinement_gain
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
 
 CONFIGS = "bundles/{}/configs/{}.json"
 COHORT: dict[str, Any] = {"labelled": 28, "unlabelled": 32, "validation": 22, "seed": 0}
@@ -101,14 +95,6 @@ ARMS: dict[str, tuple[str, dict[str, Any]]] = {
     "refined_pretrained": ("refined", {"pretrained": "pretrained"}),
     "full_truth": ("full", {}),
 }
-PAIRS = (
-    ("partial_as_complete", "partial_loss"),
-    ("partial_as_complete", "refined"),
-    ("partial_loss", "refined"),
-    ("refined", "refined_pretrained"),
-    ("refined_pretrained", "full_truth"),
-    ("refined", "full_truth"),
-)
 
 
 def main() -> None:
@@ -119,7 +105,11 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=1, help="trainings side by side, each with its share of the cores")
     options.add_argument("--work", type=Path, default=ROOT / "work" / "ablation")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    options.add_argument("--merge", type=Path, nargs="+", help="records of runs with other seeds; nothing is trained")
     given = options.parse_args()
+    if given.merge:
+        merge(given.merge, given.out)
+        return
     if given.jobs < 1 or len(set(given.seeds)) < len(given.seeds):
         options.error(f"--jobs {given.jobs} must be 1 or more, and --seeds {given.seeds} all different")
     network, training = ({}, {"cache_rate": 1.0}) if given.full else (SMALL, SMALL_TRAINING)
@@ -158,6 +148,7 @@ def main() -> None:
         "refined_labels": refined_labels(lists, given.work / "cohort" / "labelsTrFull"),
         "arms": {f"{arm}, overlap {overlap:g}": means(tables) for (arm, overlap), tables in scores.items()},
         "paired": paired(scores),
+        "by_case": {f"{arm}, overlap {overlap:g}": by_case(tables) for (arm, overlap), tables in scores.items()},
     }
     name = f"ablation_{work.name}_seeds{''.join(map(str, given.seeds))}"
     path = write_record(given.out, name, content)
@@ -233,55 +224,6 @@ def refined_labels(lists: dict[str, Path], truth: Path) -> dict[str, float]:
     return {name: round(100 * float(by_class[name].mean()), 2) for name in ("before", "after")} | {
         "after_where_not_drawn": round(100 * float(of_teacher.mean()), 2)
     }
-
-
-def means(tables: list[pd.DataFrame]) -> dict[str, Any]:
-    """Return mean Dice of organs and of tumour in percent: over the seeds, and of each."""
-    result = {}
-    for kind in ("organs", "tumor"):
-        seeds = [round(100 * float(np.nanmean(part(table, kind))), 2) for table in tables]
-        result[kind] = {"mean": round(float(np.mean(seeds)), 2), "by_seed": seeds}
-    return result
-
-
-def part(table: pd.DataFrame, kind: str) -> np.ndarray[Any, Any]:
-    """Return the Dice of the organs, or of the tumour: cases by classes."""
-    names = [name for name in table.columns if name.endswith("_dsc")]
-    return np.asarray(table[[n for n in names if n.startswith("tumor") == (kind == "tumor")]].to_numpy(dtype=float))
-
-
-def paired(scores: dict[tuple[str, float], list[pd.DataFrame]]) -> list[dict[str, Any]]:
-    """Compare arms, and overlaps, case by case; scores of a case are first averaged over the seeds."""
-    mean = {key: pd.concat(tables).groupby(level=0).mean(numeric_only=True) for key, tables in scores.items()}
-    questions = [((a, 0.5), (b, 0.5)) for a, b in PAIRS] + [((arm, 0.0), (arm, 0.5)) for arm in ARMS]
-    answers = []
-    for first, second in questions:
-        table = compare_tables(mean[first], mean[second])
-        rows = {}
-        for kind, row in (("organs", table.iloc[-2]), ("tumor", table.loc["tumor"])):
-            rows[kind] = {
-                "cases": int(row["dsc_cases"]),
-                "difference": round(100 * float(row["dsc_difference"]), 2),
-                "effect": round(float(row["dsc_effect"]), 3),
-                "p": round(float(row["dsc_p"]), 4),
-            }
-        answers.append({"a": list(first), "b": list(second), "b_minus_a": rows})
-    return answers
-
-
-def draw(arms: dict[str, Any], path: Path) -> None:
-    """Draw the mean Dice of every arm with its seeds as dots."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", sharey=True)
-    for panel, kind in zip(axes, ("organs", "tumor"), strict=True):
-        names = [name for name in arms if name.endswith("0.5")][::-1]
-        for row, name in enumerate(names):
-            panel.barh(row, arms[name][kind]["mean"], color="#9db4c8", height=0.6)
-            panel.plot(arms[name][kind]["by_seed"], [row] * len(arms[name][kind]["by_seed"]), "o", color="#1f3b57")
-        panel.set_yticks(range(len(names)), [name.split(",")[0].replace("_", " ") for name in names])
-        panel.set_xlabel(f"mean Dice, {kind} (%); dots: seeds")
-        panel.set_xlim(0, 100)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from os import PathLike, fspath
 __all__ = [
     "CaseError",
     "DataListError",
+    "ExportError",
     "TeacherError",
     "TrainingError",
     "WeightsError",
@@ -36,6 +37,10 @@ class CaseError(ValueError):
 
 class DataListError(ValueError):
     """A data list, or the folder given in its place, cannot be used as a whole."""
+
+
+class ExportError(ValueError):
+    """A network cannot be exported, or an exported one cannot be used."""
 
 
 class TeacherError(ValueError):
@@ -104,7 +109,7 @@ def reason_of(error: BaseException) -> str:
     """
     chain = _chain(error)
     for current in chain:
-        if isinstance(current, CaseError | DataListError | TeacherError | TrainingError | WeightsError):
+        if isinstance(current, CaseError | DataListError | ExportError | TeacherError | TrainingError | WeightsError):
             return str(current)
     if fault := find_case_error(error):
         return str(fault)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.tracking.lineage import read_sidecar, sidecar_path
+from swinx.tracking.lineage import read_sidecar, sidecar_path, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.store import TrackedRun, sqlite_uri
@@ -17,4 +17,6 @@ __all__ = [
     "save_mlflow_model",
     "sidecar_path",
     "sqlite_uri",
+    "upstream_of",
+    "write_sidecar",
 ]

@@ -25,6 +25,7 @@ BELOW = {
     "engines": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
     "handlers": LEAVES | {"ops", "networks", "losses", "transforms", "metrics", "tracking"},
     "interop": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "inferers"},
+    "exports": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "tracking"},
     "packaging": LEAVES | {"networks", "tracking"},
     "report": LEAVES
     | {"ops", "networks", "losses", "transforms", "metrics", "data", "inferers", "engines", "handlers", "tracking"},

@@ -9,6 +9,7 @@ __all__ = [
     "BundleError",
     "CaseError",
     "DataListError",
+    "ExportError",
     "TeacherError",
     "TrainingError",
     "WeightsError",
@@ -41,6 +42,10 @@ class CaseError(ValueError):
 
 class DataListError(ValueError):
     """A data list, or the folder given in its place, cannot be used as a whole."""
+
+
+class ExportError(ValueError):
+    """A network cannot be exported, or an exported one cannot be used."""
 
 
 class TeacherError(ValueError):
@@ -109,7 +114,10 @@ def reason_of(error: BaseException) -> str:
     """
     chain = _chain(error)
     for current in chain:
-        if isinstance(current, BundleError | CaseError | DataListError | TeacherError | TrainingError | WeightsError):
+        if isinstance(
+            current,
+            BundleError | CaseError | DataListError | ExportError | TeacherError | TrainingError | WeightsError,
+        ):
             return str(current)
     if fault := find_case_error(error):
         return str(fault)

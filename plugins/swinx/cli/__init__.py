@@ -13,6 +13,7 @@ from swinx.cli.common import complain, say
 from swinx.cli.data import DataCommands
 from swinx.cli.dicom import DicomCommands
 from swinx.cli.doctor import doctor
+from swinx.cli.export import export
 from swinx.cli.pack import pack
 from swinx.cli.results import lineage, overlays, report, score
 from swinx.errors import reason_of
@@ -31,6 +32,7 @@ def main() -> None:
     commands: dict[str, Callable[..., Any] | DataCommands | DicomCommands] = {
         "data": DataCommands(),
         "dicom": DicomCommands(),
+        "export": export,
         "score": score,
         "overlays": overlays,
         "lineage": lineage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swinx.tracking.bundle_root import find_bundle_root, require_plugin
 from swinx.tracking.configuration import PLACES, knobs_at_work
-from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path
+from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.sqlite_file import sqlite_uri
@@ -25,4 +25,6 @@ __all__ = [
     "save_mlflow_model",
     "sidecar_path",
     "sqlite_uri",
+    "upstream_of",
+    "write_sidecar",
 ]

@@ -17,6 +17,7 @@ __all__ = ["artefact_hash", "read_sidecar", "sidecar_path", "upstream_of", "writ
 _logger = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
+_EXPORTED = {".ts", ".onnx", ".pt2", ".xml", ".ep"}
 _OF_A_MODEL_FOLDER = ("*.json", "fold_*/*.pth")
 
 
@@ -24,12 +25,14 @@ def sidecar_path(artefact: str | os.PathLike[str]) -> Path:
     """Return where the sidecar of an artefact lies.
 
     Examples:
-        >>> [sidecar_path(name).as_posix() for name in ("models/model.pt", "refined/datalist.json")]
-        ['models/model.json', 'refined/datalist.run.json']
+        >>> [sidecar_path(name).as_posix() for name in ("models/model.pt", "model.onnx", "refined/datalist.json")]
+        ['models/model.json', 'model.onnx.json', 'refined/datalist.run.json']
     """
     path = Path(artefact)
     if path.is_dir():
         return path / "run.json"
+    if path.suffix in _EXPORTED:  # model.json is that of the weights
+        return path.with_name(f"{path.name}.json")
     return path.with_suffix(".run.json" if path.suffix == ".json" else ".json")
 
 

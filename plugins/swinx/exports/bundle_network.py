@@ -1,0 +1,92 @@
+"""The network of a bundle with trained weights, ready to be exported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from monai.bundle import ConfigParser
+from torch import nn
+
+from swinx.errors import ExportError, reason_of
+from swinx.networks import SwinEncoder, load_weights
+
+__all__ = ["BundleNetwork", "read_bundle_network"]
+
+
+class BundleNetwork(NamedTuple):
+    """What is exported of a bundle.
+
+    Attributes:
+        network: In evaluation mode, on the CPU, with weights.
+        window: Channels and sides ``(C, X, Y, Z)`` of the windows that its inference cuts.
+        checkpoint: The file of the weights.
+    """
+
+    network: nn.Module
+    window: tuple[int, ...]
+    checkpoint: Path
+
+
+def read_bundle_network(
+    bundle: str | os.PathLike[str],
+    checkpoint: str | os.PathLike[str] | None = None,
+    config_file: str | Sequence[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> BundleNetwork:
+    """Build ``network_def`` of a bundle's inference and load weights into it.
+
+    A configuration is a program: it imports and calls what it names. Use bundles that you trust.
+
+    Args:
+        bundle: Folder with ``configs``.
+        checkpoint: Weights; by default those that the configuration names as ``checkpoint``.
+        config_file: Configuration files, of which later ones change earlier ones; by default the bundle's
+            ``configs/inference.json``.
+        overrides: Values by id, such as ``embed_dim``, that replace those of the files.
+
+    Raises:
+        ExportError: If the bundle, a file or an id is missing, or the network cannot be built.
+        WeightsError: If the weights cannot be read or do not fit.
+    """
+    root = Path(bundle)
+    if not root.is_dir():
+        raise ExportError(f"{root}: no such folder; give the folder of a MONAI Bundle")
+    given = [config_file] if isinstance(config_file, str) else [str(file) for file in config_file or ()]
+    files = given or [str(root / "configs" / "inference.json")]
+    name = ", ".join(files)
+    parser = _read_configs(files, {"bundle_root": str(root), **(overrides or {})})
+    try:
+        network, roi_size = (parser.get_parsed_content(part) for part in ("network_def", "roi_size"))
+        weights = Path(checkpoint or parser.get_parsed_content("checkpoint"))
+    except Exception as error:  # whatever the configuration calls may raise
+        raise ExportError(f"{name}: cannot be built: {reason_of(error)}") from error
+    encoders = [part for part in network.modules() if isinstance(part, SwinEncoder)]
+    if len(encoders) != 1:
+        raise ExportError(f"{name}: network_def is a {type(network).__name__}, not a network with one SwinEncoder")
+    load_weights(network, weights)
+    for part in network.modules():
+        if hasattr(part, "use_checkpoint"):
+            part.use_checkpoint = False  # saves memory in trainings alone, and cannot be exported
+    return BundleNetwork(network.eval().requires_grad_(False), (encoders[0].in_channels, *map(int, roi_size)), weights)
+
+
+def _read_configs(files: Sequence[str], values: Mapping[str, Any]) -> ConfigParser:
+    """Return the configuration of some files with values in the place of theirs."""
+    name = ", ".join(files)
+    if missing := [file for file in files if not Path(file).is_file()]:
+        raise ExportError(f"{missing[0]}: no such file; give --config_file as paths from here")
+    parser = ConfigParser()
+    try:
+        parser.read_config(list(files))
+    except Exception as error:  # JSON, YAML and their contents fail in many ways
+        raise ExportError(f"{name}: cannot be read as a configuration: {error}") from error
+    if lacking := [part for part in ("network_def", "roi_size") if part not in parser]:
+        raise ExportError(f"{name}: has no {' and no '.join(lacking)}; only networks that take windows are exported")
+    if unknown := [key for key in values if key not in parser and key != "bundle_root"]:
+        raise ExportError(f"{name}: has no {', '.join(unknown)} to override")
+    for key, value in values.items():
+        parser[key] = value
+    return parser

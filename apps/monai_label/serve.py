@@ -66,13 +66,15 @@ def check_port(host: str, port: int) -> None:
     Raises:
         CannotStartError: If it cannot.
     """
+    if not 1 <= port <= 65535:
+        raise CannotStartError(f"port {port} is none; choose one from 1 to 65535, such as 8000")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, kind, protocol, _, address = found[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CannotStartError(
             f"cannot listen at {host}, port {port}: {error}; if another server is at work there, stop it, or choose "
             f"another port with --port (make label-server PORT={port + 1}) and give that one to 3D Slicer, too"
@@ -125,15 +127,13 @@ def server_environment() -> dict[str, str]:
     """Return the environment of the server and of all that it starts."""
     places = [str(HERE / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     # A request can ask MONAI for tracking; the bundle's own would write a database beside the app.
-    return os.environ | {"PYTHONPATH": os.pathsep.join(places), "SWINX_MLFLOW": "off", "PYTHONUNBUFFERED": "1"}
+    settings = {"PYTHONPATH": os.pathsep.join(places), "SWINX_MLFLOW": "off", "PYTHONUNBUFFERED": "1"}
+    # A score takes several segmentations of each scan: too much to begin with whenever the server starts.
+    return {"MONAI_LABEL_AUTO_UPDATE_SCORING": "false", **os.environ, **settings}
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Become the server, or say in one line why not.
-
-    Returns:
-        2 if the server cannot start.
-    """
+def main(words: Sequence[str] | None = None) -> None:
+    """Become the server, or end with one line that says why not."""
     args = _parser().parse_args(words)
     try:
         if not str(args.studies) or not args.studies.is_dir():
@@ -144,8 +144,7 @@ def main(words: Sequence[str] | None = None) -> int:
         check_port(args.host, args.port)
         app, name = prepare_app(args.bundle, args.apps)
     except CannotStartError as error:
-        sys.stderr.write(f"MONAI Label cannot start: {error}\n")
-        return 2
+        sys.exit(f"MONAI Label cannot start: {error}")
     args.studies = args.studies.resolve()
     command = server_command(app.resolve(), name, args)
     sys.stdout.write(f"{name}, studies {args.studies}\nFor 3D Slicer: http://{args.host}:{args.port}\n")
@@ -215,4 +214,4 @@ def _copy_bundle(bundle: Path, files: Sequence[str], target: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

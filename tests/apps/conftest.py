@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from support.bundles import ROOT
-from support.label_server import LABEL_PYTHON, LabelServer
+from support.label_server import CASES, LABEL_PYTHON, LabelServer
 from swinx.data import make_phantom
 from swinx.networks import SwinXSeg, save_weights
 from swinx.nifti import write_nifti
@@ -18,7 +18,6 @@ from swinx.packaging import pack_bundle
 
 NETWORK = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 4, "drop_path_rate": 0.0}
 KNOBS = NETWORK | {"roi_size": [32, 32, 32], "pixdim": [6.0, 6.0, 6.0], "antialias": True, "learning_rate": 0.01}
-CASES = {"ct0": "RAS", "ct1": "LPS", "ct2": "PSR", "ct3": "LAI"}
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from support.bundles import arguments
-from support.label_server import LABEL_PYTHON, LabelServer
+from support.label_server import CASES, LABEL_PYTHON, LabelServer
 
 pytestmark = pytest.mark.label
 
@@ -55,6 +55,55 @@ def test_a_scan_gets_the_voxels_that_the_bundle_gives_it(server: LabelServer, tr
     assert len(np.unique(voxels)) > 2
     np.testing.assert_array_equal(voxels, np.asarray(expected.dataobj))
     np.testing.assert_allclose(served.affine, nib.load(scan).affine, atol=1e-3)
+
+
+def test_scores_of_uncertainty_differ_and_choose_the_next_scan(server: LabelServer):
+    started = server.post("/scoring/swinx_seg", {})
+    assert started["status"] in ("SUBMITTED", "RUNNING")
+    assert server.finish("scoring")["status"] == "DONE", server.log()[-3000:]
+    objects = server.get("/datastore/?output=all")["objects"]
+    scores = {case: entry["image"]["info"]["epistemic_entropy"] for case, entry in objects.items()}
+    assert sorted(scores) == sorted(CASES)
+    certain = 15 * 5e-5 * -np.log(5e-5)  # what MONAI Label's floor under probabilities gives where all samples agree
+    assert min(scores.values()) > certain
+    assert max(scores.values()) < np.log(15) + certain
+    assert len(set(scores.values())) == len(scores)
+    chosen = server.post("/activelearning/epistemic", {})
+    assert chosen["id"] == max(scores, key=lambda case: scores[case])
+
+
+def test_labels_are_kept_and_an_epoch_of_training_changes_the_next_segmentation(server: LabelServer, truth, tmp_path):
+    before = np.asarray(nib.load(server.segment("ct0", tmp_path / "before.nii.gz")).dataobj)
+    for case in ("ct0", "ct1", "ct2"):
+        answer = server.send_form(
+            "PUT", f"/datastore/label?image={case}&tag=final", {}, label=truth / "labels" / f"{case}.nii.gz"
+        )
+        assert json.loads(answer)["label"] == case
+    kept = truth / "scans" / "labels" / "final" / "ct1.nii.gz"
+    np.testing.assert_array_equal(
+        np.asarray(nib.load(kept).dataobj), np.asarray(nib.load(truth / "labels" / "ct1.nii.gz").dataobj)
+    )
+    (model,) = server.apps.glob("*/model/swinx_seg/models/model.pt")
+    weights = model.read_bytes()
+
+    server.post("/train/swinx_seg", {"max_epochs": 1, "device": "cpu", "val_split": 0.4, "tracking": "None"})
+    assert server.finish("train")["status"] == "DONE", server.log()[-3000:]
+    assert model.read_bytes() != weights
+    record = json.loads(model.with_suffix(".json").read_text())
+    assert record["metric"] == "val_mean_organ_dice"
+    after = np.asarray(nib.load(server.segment("ct0", tmp_path / "after.nii.gz")).dataobj)
+    assert (after != before).mean() > 0.01
+
+
+def test_two_labels_are_enough_for_a_training_without_validation(server: LabelServer):
+    """MONAI Label keeps none of so few for validation, and the weights of the last epoch are kept."""
+    (model,) = server.apps.glob("*/model/swinx_seg/models/model.pt")
+    weights = model.read_bytes()
+    server.request("DELETE", "/datastore/label?id=ct2&tag=final")
+    server.post("/train/swinx_seg", {"max_epochs": 1, "device": "cpu", "tracking": "None"})
+    assert server.finish("train")["status"] == "DONE", server.log()[-3000:]
+    assert model.read_bytes() != weights
+    assert json.loads(model.with_suffix(".json").read_text())["epoch"] == 1
 
 
 def test_all_weights_had_a_place_in_the_network(server: LabelServer):

@@ -16,6 +16,9 @@ from typing import Any
 from support.bundles import ROOT
 
 LABEL_PYTHON = ROOT / ".venv-label" / "bin" / "python"
+CASES = {"ct0": "RAS", "ct1": "LPS", "ct2": "PSR", "ct3": "LAI"}
+"""Scans in the folder of studies, and the directions of their axes."""
+
 LAUNCHER = ROOT / "apps" / "monai_label" / "serve.py"
 
 

@@ -77,10 +77,10 @@ pack: $(INSTALLED)
 	$(BIN)/swinx pack $(BUNDLE) --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 test: $(INSTALLED) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not label"
 
 test-fast: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not label and not slow"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -94,3 +94,4 @@ clean:
 	rm -rf $(DEMO)
 
 include pipeline.mk
+include label.mk

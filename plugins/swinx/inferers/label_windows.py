@@ -8,11 +8,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as functional
+from monai.data import MetaTensor
 from monai.data.utils import compute_importance_map, dense_patch_slices
 from monai.inferers import Inferer
 from monai.utils import BlendMode
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
+
+from swinx.networks import with_active_dropout
+from swinx.transforms import LABEL_SAMPLE
 
 __all__ = ["SlidingWindowLabelInferer", "sliding_window_labels"]
 
@@ -145,9 +149,21 @@ class _Slab:
 
 
 class SlidingWindowLabelInferer(Inferer):
-    """MONAI inferer around :func:`sliding_window_labels`; same arguments.
+    """MONAI inferer around :func:`sliding_window_labels`; same arguments, and one more.
 
     The result holds labels ``(B, 1, X, Y, Z)``: what follows needs no argmax.
+
+    Args:
+        roi_size: Window size in voxels.
+        sw_batch_size: Windows per call of the network.
+        overlap: Fraction of a window shared with its neighbour, in [0, 1).
+        mode: Blending of overlapping windows, ``"gaussian"`` or ``"constant"``.
+        sigma_scale: Width of the Gaussian as a fraction of the window.
+        progress: Show a progress bar over windows.
+        sample_dropout: Take a network in training mode, as MONAI Label's epistemic score hands it over, as a wish for
+            a sample: dropout is at work, batch norm is not
+            (:func:`swinx.networks.with_active_dropout`), and the labels have ``LABEL_SAMPLE`` in their metadata, which
+            :class:`swinx.transforms.LabelVotesd` looks for.
     """
 
     def __init__(
@@ -158,6 +174,7 @@ class SlidingWindowLabelInferer(Inferer):
         mode: str = "gaussian",
         sigma_scale: float = 0.125,
         progress: bool = False,
+        sample_dropout: bool = False,
     ) -> None:
         super().__init__()
         self.roi_size = tuple(roi_size)
@@ -166,6 +183,7 @@ class SlidingWindowLabelInferer(Inferer):
         self.mode = mode
         self.sigma_scale = sigma_scale
         self.progress = progress
+        self.sample_dropout = sample_dropout
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels, uint8, ``(B, 1, X, Y, Z)``.
@@ -175,8 +193,11 @@ class SlidingWindowLabelInferer(Inferer):
         """
         if args:
             raise ValueError("network arguments must be given by keyword")
+        is_sample = False
+        if self.sample_dropout and isinstance(network, nn.Module) and network.training:
+            network, is_sample = with_active_dropout(network), True
         with torch.no_grad():
-            return sliding_window_labels(
+            labels = sliding_window_labels(
                 inputs,
                 network,
                 self.roi_size,
@@ -187,3 +208,4 @@ class SlidingWindowLabelInferer(Inferer):
                 self.progress,
                 **kwargs,
             )
+        return MetaTensor(labels, meta={LABEL_SAMPLE: True}) if is_sample else labels

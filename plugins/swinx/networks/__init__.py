@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.networks.active_dropout import with_active_dropout
 from swinx.networks.checkpoint import read_checkpoint, save_weights
 from swinx.networks.convert import convert_reference_weights
 from swinx.networks.decay import decay_groups
@@ -29,4 +30,5 @@ __all__ = [
     "random_encoder",
     "read_checkpoint",
     "save_weights",
+    "with_active_dropout",
 ]

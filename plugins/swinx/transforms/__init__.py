@@ -7,6 +7,7 @@ from swinx.transforms.block_mask import RandBlockMaskd
 from swinx.transforms.compare_rounds import CompareRoundsd
 from swinx.transforms.crop_known import RandCropByKnownLabeld
 from swinx.transforms.ct_preprocessing import CTPreprocessingd
+from swinx.transforms.label_votes import LABEL_SAMPLE, LabelVotesd
 from swinx.transforms.mask_unannotated import MaskUnannotatedd
 from swinx.transforms.mirroring import RandLeftRightFlipd
 from swinx.transforms.refine_labels import RefineLabelsd
@@ -19,9 +20,11 @@ from swinx.transforms.save_refinement import SaveRefinementd
 from swinx.transforms.two_views import RandTwoViewsd
 
 __all__ = [
+    "LABEL_SAMPLE",
     "AnnotatedClassesd",
     "CTPreprocessingd",
     "CompareRoundsd",
+    "LabelVotesd",
     "MaskUnannotatedd",
     "RandBlockMaskd",
     "RandCropByKnownLabeld",

@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from swinx.ops.resampling import restore_nearest
+from swinx.transforms.label_votes import LABEL_SAMPLE
 
 __all__ = ["RestoreLabelsd"]
 
@@ -48,6 +49,7 @@ class RestoreLabelsd(MapTransform):
         original_affine = np.asarray(image.meta["original_affine"], dtype=np.float64).reshape(4, 4)
         original_shape = [int(n) for n in np.asarray(image.meta["spatial_shape"]).ravel()]
         for key in self.key_iterator(out):
+            is_sample = isinstance(out[key], MetaTensor) and out[key].meta.get(LABEL_SAMPLE, False)
             labels = out[key].as_tensor() if isinstance(out[key], MetaTensor) else out[key]
             if labels.shape[1:] != image.shape[1:]:
                 raise ValueError(
@@ -62,6 +64,7 @@ class RestoreLabelsd(MapTransform):
                 original_shape,
             )
             meta = {k: v for k, v in image.meta.items() if k != "affine"}
+            meta |= {LABEL_SAMPLE: True} if is_sample else {}
             out[key] = MetaTensor(restored[None], affine=torch.as_tensor(original_affine), meta=meta)
         out["seconds_restore"] = time.perf_counter() - started
         return out

@@ -1,0 +1,127 @@
+"""What stops the launcher, told in one line, before MONAI Label loads; no server is started here."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from support.label_server import LAUNCHER, free_port
+
+FILES = ("configs/inference.json", "configs/metadata.json", "models/model.pt", "swinx/__init__.py")
+
+
+@pytest.fixture(scope="module")
+def launcher() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("serve", LAUNCHER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_bundle(path: Path, files=FILES, top: str = "swinx_seg/") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            archive.writestr(top + file, "{}")
+    return path
+
+
+def launch(*words: object) -> str:
+    """Start the launcher in vain and return what it says."""
+    command = [sys.executable, str(LAUNCHER), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_a_port_in_use_is_named_and_the_way_to_another(tmp_path):
+    bundle = write_bundle(tmp_path / "swinx_seg_v1.0.0.zip")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = launch("--bundle", bundle, "--studies", tmp_path, "--port", port, "--apps", tmp_path / "apps")
+    assert len(said.splitlines()) == 1
+    assert f"cannot listen at 127.0.0.1, port {port}" in said
+    assert f"make label-server PORT={port + 1}" in said
+    assert not (tmp_path / "apps").exists()
+
+
+def test_a_host_of_another_machine_is_no_place_to_listen(launcher):
+    with pytest.raises(launcher.CannotStartError, match=r"cannot listen at 192\.0\.2\.1"):
+        launcher.check_port("192.0.2.1", free_port())
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_number_that_is_no_port_is_refused(launcher, port):
+    with pytest.raises(launcher.CannotStartError, match=f"port {port}"):
+        launcher.check_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("missing", FILES)
+def test_a_bundle_that_lacks_something_is_not_served(launcher, tmp_path, missing):
+    bundle = write_bundle(tmp_path / "swinx_seg.zip", [file for file in FILES if file != missing])
+    with pytest.raises(launcher.CannotStartError, match=rf"swinx_seg\.zip: lacks {missing}; pack it"):
+        launcher.bundle_files(bundle)
+
+
+def test_the_folder_of_the_sources_is_no_packed_bundle(launcher):
+    with pytest.raises(launcher.CannotStartError, match=r"lacks .*swinx/__init__\.py; pack it"):
+        launcher.bundle_files(LAUNCHER.parents[2] / "bundles" / "swinx_seg")
+
+
+@pytest.mark.parametrize("top", ["", "a/../../"])
+def test_a_zip_that_would_be_unpacked_elsewhere_is_refused(launcher, tmp_path, top):
+    bundle = write_bundle(tmp_path / "odd.zip", top=top)
+    with pytest.raises(launcher.CannotStartError, match="one folder at its top"):
+        launcher.bundle_files(bundle)
+
+
+def test_what_is_neither_zip_nor_folder_is_refused(launcher, tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    for path in (tmp_path / "model.pt", tmp_path / "absent.zip"):
+        with pytest.raises(launcher.CannotStartError, match="neither a folder nor a zip"):
+            launcher.bundle_files(path)
+
+
+def test_a_folder_of_scans_that_is_not_there_is_not_made(tmp_path):
+    bundle = write_bundle(tmp_path / "swinx_seg.zip")
+    said = launch("--bundle", bundle, "--studies", tmp_path / "scans", "--port", free_port())
+    assert "no such folder; give the folder of your scans" in said
+    assert not (tmp_path / "scans").exists()
+
+
+def test_without_monai_label_the_way_to_install_it_is_told(tmp_path):
+    bundle = write_bundle(tmp_path / "swinx_seg.zip")
+    apps = tmp_path / "apps"
+    said = launch("--bundle", bundle, "--studies", tmp_path, "--port", free_port(), "--apps", apps)
+    assert "make install-label" in said
+    assert list(apps.iterdir()) == []
+
+
+def test_what_was_learned_stays_for_the_same_bundle_and_another_gets_its_own_folder(launcher, tmp_path, monkeypatch):
+    def sample(folder: Path) -> Path:
+        (folder / "monaibundle").mkdir()
+        (folder / "monaibundle" / "main.py").write_text("class MyApp: ...\n")
+        return folder / "monaibundle"
+
+    monkeypatch.setattr(launcher, "_download_sample", sample)
+    bundle = write_bundle(tmp_path / "swinx_seg.zip")
+    app, name = launcher.prepare_app(bundle, tmp_path / "apps")
+    model = app / "model" / name / "models" / "model.pt"
+    assert (app / "sample_app.py").is_file()
+    assert "SwinxApp" in (app / "main.py").read_text()
+    model.write_text("trained")
+    assert launcher.prepare_app(bundle, tmp_path / "apps") == (app, name)
+    assert model.read_text() == "trained"
+    other, _ = launcher.prepare_app(write_bundle(tmp_path / "other.zip", [*FILES, "LICENSE"]), tmp_path / "apps")
+    assert other != app
+    unpacked, name = launcher.prepare_app(app / "model" / "swinx_seg", tmp_path / "apps")
+    assert (name, (unpacked / "model" / name / "models" / "model.pt").read_text()) == ("swinx_seg", "trained")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,18 +33,17 @@ def write_onnx(network: nn.Module, example: Tensor, path: Path) -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ExportError(f"ONNX needs onnx and onnxscript ({error}): pip install 'swinx[export]'") from error
-    # It says which operators of torchvision it leaves out where torchvision is not installed.
-    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
-    torch.onnx.export(
-        trace_program(network, example),
-        (torch.cat([example, example]),),
-        path,
-        input_names=["image"],
-        output_names=["pred"],
-        external_data=False,
-        dynamo=True,
-        verbose=False,
-    )
+    with _quiet("torch.onnx", "onnx_ir", "onnxscript"):
+        torch.onnx.export(
+            trace_program(network, example),
+            (torch.cat([example, example]),),
+            path,
+            input_names=["image"],
+            output_names=["pred"],
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
 
 
 def load_onnx(path: Path) -> Callable[[Tensor], Tensor]:
@@ -66,3 +66,17 @@ def load_onnx(path: Path) -> Callable[[Tensor], Tensor]:
         return torch.from_numpy(scores)
 
     return run
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep back what loggers say below errors: which operators they rewrite, and that torchvision is not there."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

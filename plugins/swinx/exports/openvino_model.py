@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from swinx.errors import ExportError
-from swinx.exports.onnx_file import write_onnx
 from swinx.exports.windows import check_window
 
 __all__ = ["OpenVINONetwork", "load_openvino", "write_openvino"]
@@ -22,21 +21,18 @@ __all__ = ["OpenVINONetwork", "load_openvino", "write_openvino"]
 def write_openvino(network: nn.Module, example: Tensor, path: Path) -> None:
     """Write a network as OpenVINO's ``.xml`` with a ``.bin`` of the weights, in single precision, beside it.
 
-    It goes by way of ONNX: OpenVINO's own converter for PyTorch reports its use to its makers.
-
     Args:
         network: In evaluation mode; its parameters must not require gradients.
         example: An input ``(1, C, X, Y, Z)``; its sides are those that the file will take.
         path: The ``.xml``.
 
     Raises:
-        ExportError: If openvino, onnx or onnxscript is not installed.
+        ExportError: If openvino is not installed.
     """
     openvino = _openvino()
-    with tempfile.TemporaryDirectory() as folder:
-        onnx = Path(folder) / "model.onnx"
-        write_onnx(network, example, onnx)
-        openvino.save_model(openvino.Core().read_model(onnx), path, compress_to_fp16=False)
+    model = openvino.convert_model(network, example_input=example)
+    model.reshape([-1, *example.shape[1:]])
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def load_openvino(path: Path) -> OpenVINONetwork:
@@ -95,8 +91,18 @@ def _sizes(port: Any) -> list[int | None]:
 
 
 def _openvino() -> Any:
+    """Import OpenVINO so that it does not report to its makers that it was, which it does of itself.
+
+    It does without the package that reports if that is not installed; here it seems so.
+    """
+    hidden = "openvino_telemetry" not in sys.modules
+    if hidden:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python marks what is not to be found
     try:
         import openvino
     except ImportError as error:
         raise ExportError(f"OpenVINO is not installed ({error}): pip install 'swinx[export]'") from error
+    finally:
+        if hidden:
+            del sys.modules["openvino_telemetry"]
     return openvino

@@ -1,0 +1,108 @@
+"""Exported networks in the bundle's own workflow, and MONAI's own export of the bundle."""
+
+from __future__ import annotations
+
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser, ckpt_export
+
+from support.bundles import CONFIGS, ROOT, SMALL, arguments, run, run_bundle, write_case
+from support.geometry import oblique_affine
+from swinx.networks import SwinXSeg, save_weights
+
+pytestmark = pytest.mark.slow
+
+SIZES = {name: SMALL[name] for name in ("embed_dim", "num_heads", "decoder_channels", "roi_size")}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Weights as they are before training, with a bias under which they find all kinds of classes."""
+    torch.manual_seed(0)
+    network = SwinXSeg(**{name: size for name, size in SIZES.items() if name != "roi_size"}).eval()
+    with torch.no_grad():
+        network.out.conv.conv.bias -= network(torch.rand(1, 1, 32, 32, 32)).mean((0, 2, 3, 4))
+    path = tmp_path_factory.mktemp("weights") / "model.pt"
+    save_weights(network, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint):
+    """The OpenVINO network that the documented command makes of them."""
+    out = checkpoint.with_suffix(".xml")
+    command = [sys.executable, "-m", "swinx.cli", "export", "bundles/swinx_seg", "--to", "openvino"]
+    finished = run([*command, *arguments(checkpoint=checkpoint, out=out, **SIZES)])
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert "against PyTorch: max difference" in finished.stdout
+    return out
+
+
+def test_openvino_labels_as_pytorch_does_in_the_same_workflow(checkpoint, exported, tmp_path):
+    write_case(tmp_path / "in", "anna", 0, oblique_affine("LAI", spacing_mm=(4.0, 4.0, 5.0)))
+    knobs = SMALL | {"dataset_dir": tmp_path / "in" / "images", "sw_batch_size": 3}
+    labels = []
+    for config, own in (
+        (["inference"], {"checkpoint": checkpoint}),
+        (["inference", "inference_openvino"], {"exported": exported, "checkpoint": "nowhere.pt"}),
+    ):
+        finished = run_bundle("inference", config, output_dir=tmp_path / config[-1], **knobs, **own)
+        assert finished.returncode == 0, finished.stderr[-3000:]
+        labels.append(np.asarray(nib.load(tmp_path / config[-1] / "anna.nii.gz").dataobj))
+    assert len(np.unique(labels[0])) > 2, "the test needs several classes"
+    assert (labels[0] == labels[1]).mean() >= 0.9999
+
+
+def test_a_file_for_other_windows_ends_the_workflow_with_the_reason(exported, tmp_path):
+    write_case(tmp_path / "in", "anna", 0, np.diag([4.0, 4.0, 5.0, 1.0]))
+    knobs = SMALL | {"dataset_dir": tmp_path / "in" / "images", "roi_size": [64, 32, 32], "exported": exported}
+    finished = run_bundle("inference", ["inference", "inference_openvino"], output_dir=tmp_path / "out", **knobs)
+    assert finished.returncode != 0
+    assert "model.xml: was exported for windows of 1 x 32 x 32 x 32 voxels" in finished.stderr
+    assert not list((tmp_path / "out").glob("anna*"))
+
+
+@pytest.mark.parametrize(("overlay", "target"), [("openvino", "OpenVINONetwork"), ("trt", "TensorRTNetwork")])
+def test_an_overlay_lists_the_exported_network_and_a_run_without_weights(overlay, target):
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / CONFIGS / f"{name}.json") for name in ("inference", f"inference_{overlay}")])
+    assert parser["network_def"]["_target_"] == f"swinx.exports.{target}"
+    assert parser["run"] == [step for step in plain()["run"] if "load_weights" not in step]
+    assert {name for name in parser.get() if parser.get().get(name) != plain().get(name)} == {
+        "amp",
+        "device",
+        "exported",
+        "network_def",
+        "run",
+    }
+
+
+def plain() -> dict:
+    """The inference without an overlay."""
+    return ConfigParser.load_config_file(str(ROOT / CONFIGS / "inference.json"))
+
+
+def test_monai_s_own_export_traces_the_network_exactly(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT / "bundles" / "swinx_seg")
+    out = tmp_path / "model.ts"
+    ckpt_export(
+        net_id="network_def",
+        filepath=str(out),
+        ckpt_file=str(checkpoint),
+        meta_file="configs/metadata.json",
+        config_file="configs/inference.json",
+        key_in_ckpt="model",
+        use_trace=True,
+        input_shape=[1, 1, 32, 32, 32],
+        converter_kwargs={"check_trace": False},
+        **SIZES,
+    )
+    network = SwinXSeg(**{name: size for name, size in SIZES.items() if name != "roi_size"}).eval()
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["model"])
+    image = torch.rand(2, 1, 32, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(out)(image), network(image), rtol=0, atol=1e-5)

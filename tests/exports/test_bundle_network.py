@@ -1,0 +1,57 @@
+"""The network that is exported is the one of the bundle's inference, with all of its weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from support.bundles import CONFIGS, ROOT
+from support.exports import WINDOW, small_network
+from swinx.errors import ExportError, WeightsError
+from swinx.exports import read_bundle_network
+from swinx.networks import save_weights
+
+BUNDLE = ROOT / "bundles" / "swinx_seg"
+KNOBS = {"embed_dim": 12, "depths": [2], "num_heads": [1], "decoder_channels": 4, "roi_size": [32, 32, 32]}
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Weights of a small network."""
+    save_weights(small_network(), tmp_path / "model.pt")
+    return tmp_path / "model.pt"
+
+
+def test_the_network_has_the_weights_and_the_windows_of_the_inference(checkpoint):
+    found = read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"use_checkpoint": True})
+    assert (found.window, found.checkpoint) == (WINDOW, checkpoint)
+    assert not found.network.training
+    image = torch.rand(1, *WINDOW)
+    assert torch.equal(found.network(image), small_network()(image))
+
+
+def test_overlays_change_the_configuration(checkpoint, tmp_path):
+    (tmp_path / "overlay.json").write_text('{"roi_size": [64, 32, 32]}')
+    files = [str(ROOT / CONFIGS / "inference.json"), str(tmp_path / "overlay.json")]
+    found = read_bundle_network(BUNDLE, checkpoint, files, {k: v for k, v in KNOBS.items() if k != "roi_size"})
+    assert found.window == (1, 64, 32, 32)
+
+
+def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):
+    with pytest.raises(ExportError, match=r"nowhere: no such folder; give the folder of a MONAI Bundle"):
+        read_bundle_network(tmp_path / "nowhere", checkpoint)
+    with pytest.raises(ExportError, match=r"configs/inference.json: no such file"):
+        read_bundle_network(tmp_path, checkpoint)
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(ExportError, match=r"broken.json: cannot be read as a configuration"):
+        read_bundle_network(BUNDLE, checkpoint, str(tmp_path / "broken.json"))
+    with pytest.raises(ExportError, match=r"metadata.json: has no network_def and no roi_size"):
+        read_bundle_network(BUNDLE, checkpoint, str(ROOT / CONFIGS / "metadata.json"))
+    with pytest.raises(ExportError, match=r"inference.json: has no embed_dims to override"):
+        read_bundle_network(BUNDLE, checkpoint, overrides={"embed_dims": 12})
+    with pytest.raises(ExportError, match=r"inference.json: cannot be built: .*num_heads"):
+        read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"num_heads": [5]})
+    with pytest.raises(WeightsError, match=r"no-model.pt: no such file"):
+        read_bundle_network(BUNDLE, tmp_path / "no-model.pt", overrides=KNOBS)
+    with pytest.raises(WeightsError, match="these are weights of another network"):
+        read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"embed_dim": 24})

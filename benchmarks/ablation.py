@@ -105,6 +105,9 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=1, help="trainings side by side, each with its share of the cores")
     options.add_argument("--work", type=Path, default=ROOT / "work" / "ablation")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    options.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS), help="by default all")
+    options.add_argument("--rate", type=float, help="another learning rate, for arms of their own")
+    options.add_argument("--epochs", type=int, help="another number of epochs, for arms of their own")
     options.add_argument("--merge", type=Path, nargs="+", help="records of runs with other seeds; nothing is trained")
     given = options.parse_args()
     if given.merge:
@@ -113,6 +116,10 @@ def main() -> None:
     if given.jobs < 1 or len(set(given.seeds)) < len(given.seeds):
         options.error(f"--jobs {given.jobs} must be 1 or more, and --seeds {given.seeds} all different")
     network, training = ({}, {"cache_rate": 1.0}) if given.full else (SMALL, SMALL_TRAINING)
+    other = {"learning_rate": given.rate, "max_epochs": given.epochs}
+    other = {knob: value for knob, value in other.items() if value is not None}
+    variant = "".join(f"_{knob}{value:g}" for knob, value in other.items())
+    training = training | other
     work = given.work / ("full" if given.full else "small")
     began = time.monotonic()
     lists = prepare(given.work / "cohort")
@@ -123,10 +130,11 @@ def main() -> None:
     with ThreadPoolExecutor(given.jobs) as pool:
         arms = []
         for seed in given.seeds:
-            for arm, (which, changes) in ARMS.items():
+            for arm in given.arms:
+                which, changes = ARMS[arm]
                 own = training | changes | {"seed": seed}
                 own |= {"pretrained": pretrained} if "pretrained" in changes else {}
-                place = work / f"{arm}_{seed}"
+                place = work / f"{arm}_{seed}{variant}"
                 arms.append(pool.submit(train_and_score, place, lists[which], lists["partial"], knobs, own, threads))
         try:
             for arm_done in as_completed(arms):
@@ -136,9 +144,9 @@ def main() -> None:
             raise
     scores = {
         (arm, overlap): [
-            read_scores(work / f"{arm}_{seed}" / f"overlap_{overlap:g}" / "scores.csv") for seed in given.seeds
+            read_scores(work / f"{arm}_{seed}{variant}" / f"overlap_{overlap:g}" / "scores.csv") for seed in given.seeds
         ]
-        for arm in ARMS
+        for arm in given.arms
         for overlap in OVERLAPS
     }
     content: dict[str, Any] = {
@@ -150,7 +158,7 @@ def main() -> None:
         "paired": paired(scores),
         "by_case": {f"{arm}, overlap {overlap:g}": by_case(tables) for (arm, overlap), tables in scores.items()},
     }
-    name = f"ablation_{work.name}_seeds{''.join(map(str, given.seeds))}"
+    name = f"ablation_{work.name}{variant}_seeds{''.join(map(str, given.seeds))}"
     path = write_record(given.out, name, content)
     draw(content["arms"], path.with_suffix(".png"))
     print(json.dumps({key: content[key] for key in ("minutes", "arms", "paired")}, indent=2))

@@ -85,7 +85,8 @@ def merge(records: list[Path], out_dir: Path) -> None:
 def paired(scores: dict[tuple[str, float], list[pd.DataFrame]]) -> list[dict[str, Any]]:
     """Compare arms, and overlaps, case by case; scores of a case are first averaged over the seeds."""
     mean = {key: pd.concat(tables).groupby(level=0).mean(numeric_only=True) for key, tables in scores.items()}
-    questions = [((a, 0.5), (b, 0.5)) for a, b in PAIRS]
+    there = {arm for arm, _ in scores}
+    questions = [((a, 0.5), (b, 0.5)) for a, b in PAIRS if {a, b} <= there]
     questions += [((arm, 0.0), (arm, 0.5)) for arm, overlap in scores if overlap == 0.0]
     answers = []
     for first, second in questions:

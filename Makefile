@@ -33,6 +33,8 @@ help:
 	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
 	@echo "make pipeline   DATA=<folder>: check, pretrain, refine, train, evaluate and report on data of your own"
 	@echo "make pack       WEIGHTS=<file>: $(BUNDLE) with its weights as one zip that needs MONAI alone; BUNDLE=<folder> another"
+	@echo "make label-server  BUNDLE=<zip> STUDIES=<folder>: serve a packed bundle to 3D Slicer by MONAI Label"
+	@echo "make test-apps  the tests of MONAI Label, in an environment of their own"
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"

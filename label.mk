@@ -17,6 +17,7 @@ $(LABEL_INSTALLED): $(LABEL_REQUIREMENTS) constraints.txt
 	test -x $(LABEL_PYTHON) || $(PYTHON) -m venv $(LABEL_VENV)
 	$(LABEL_PYTHON) -m pip install --quiet --no-compile $(PIP_ARGS) -c constraints.txt -r apps/monai_label/requirements.txt
 	$(LABEL_PYTHON) -m pip install --quiet --no-compile $(PIP_ARGS) --no-deps -r apps/monai_label/requirements-no-deps.txt
+	PYTHONPATH=apps/monai_label/site $(LABEL_PYTHON) -c "import monailabel.app"
 	touch $@
 
 label-server: $(LABEL_INSTALLED)

@@ -51,7 +51,7 @@ class LabelServer:
         """All that the server and its own processes have said."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
-    def wait_until_up(self, seconds: float = 120) -> None:
+    def wait_until_up(self, seconds: float = 300) -> None:
         """Wait for the first answer."""
         for _ in range(int(seconds * 2)):
             assert self.process.poll() is None, self.log()[-3000:]

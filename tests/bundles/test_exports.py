@@ -10,9 +10,11 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, ckpt_export
 
-from support.bundles import CONFIGS, ROOT, SMALL, arguments, run, run_bundle, write_case
+from support.bundles import CONFIGS, ROOT, SMALL, arguments, run_bundle, write_case
 from support.geometry import oblique_affine
-from swinx.networks import SwinXSeg, save_weights
+from swinx.cli import main
+from swinx.errors import reason_of
+from swinx.networks import SwinXSeg, load_weights, save_weights
 
 pytestmark = pytest.mark.slow
 
@@ -35,55 +37,52 @@ def checkpoint(tmp_path_factory):
 def exported(checkpoint):
     """The OpenVINO network that the documented command makes of them."""
     out = checkpoint.with_suffix(".xml")
-    command = [sys.executable, "-m", "swinx.cli", "export", "bundles/swinx_seg", "--to", "openvino"]
-    finished = run([*command, *arguments(checkpoint=checkpoint, out=out, **SIZES)])
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    assert "against PyTorch: max difference" in finished.stdout
+    command = ["swinx", "export", str(ROOT / "bundles" / "swinx_seg"), "--to", "openvino"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [*command, *arguments(checkpoint=checkpoint, out=out, **SIZES)])
+        main()
     return out
+
+
+def configured(*configs: str, **knobs: object) -> ConfigParser:
+    """The configurations, merged as MONAI merges them, with knobs."""
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / CONFIGS / f"{name}.json") for name in configs])
+    for name, value in {"bundle_root": str(ROOT / "bundles" / "swinx_seg"), **knobs}.items():
+        parser[name] = value
+    return parser
 
 
 def test_openvino_labels_as_pytorch_does_in_the_same_workflow(checkpoint, exported, tmp_path):
     write_case(tmp_path / "in", "anna", 0, oblique_affine("LAI", spacing_mm=(4.0, 4.0, 5.0)))
-    knobs = SMALL | {"dataset_dir": tmp_path / "in" / "images", "sw_batch_size": 3}
-    labels = []
-    for config, own in (
-        (["inference"], {"checkpoint": checkpoint}),
-        (["inference", "inference_openvino"], {"exported": exported, "checkpoint": "nowhere.pt"}),
-    ):
-        finished = run_bundle("inference", config, output_dir=tmp_path / config[-1], **knobs, **own)
-        assert finished.returncode == 0, finished.stderr[-3000:]
-        labels.append(np.asarray(nib.load(tmp_path / config[-1] / "anna.nii.gz").dataobj))
-    assert len(np.unique(labels[0])) > 2, "the test needs several classes"
-    assert (labels[0] == labels[1]).mean() >= 0.9999
+    knobs = SMALL | {"dataset_dir": str(tmp_path / "in" / "images"), "sw_batch_size": 3}
+    eager = configured("inference", output_dir=str(tmp_path / "eager"), **knobs)
+    load_weights(eager.get_parsed_content("network_def"), checkpoint)
+    eager.get_parsed_content("evaluator").run()
+    config = ["inference", "inference_openvino"]
+    finished = run_bundle(
+        "inference", config, output_dir=tmp_path / "openvino", exported=exported, checkpoint="nowhere.pt", **knobs
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    wanted, found = (np.asarray(nib.load(tmp_path / name / "anna.nii.gz").dataobj) for name in ("eager", "openvino"))
+    assert len(np.unique(wanted)) > 2, "the test needs several classes"
+    assert (wanted == found).mean() >= 0.9999
 
 
-def test_a_file_for_other_windows_ends_the_workflow_with_the_reason(exported, tmp_path):
-    write_case(tmp_path / "in", "anna", 0, np.diag([4.0, 4.0, 5.0, 1.0]))
-    knobs = SMALL | {"dataset_dir": tmp_path / "in" / "images", "roi_size": [64, 32, 32], "exported": exported}
-    finished = run_bundle("inference", ["inference", "inference_openvino"], output_dir=tmp_path / "out", **knobs)
-    assert finished.returncode != 0
-    assert "model.xml: was exported for windows of 1 x 32 x 32 x 32 voxels" in finished.stderr
-    assert not list((tmp_path / "out").glob("anna*"))
+def test_a_file_for_other_windows_cannot_be_built_into_the_workflow(exported):
+    parser = configured("inference", "inference_openvino", roi_size=[64, 32, 32], exported=str(exported))
+    with pytest.raises(Exception, match="Failed to instantiate") as failed:
+        parser.get_parsed_content("evaluator")
+    assert "model.xml: was exported for windows of 1 x 32 x 32 x 32 voxels" in reason_of(failed.value)
 
 
 @pytest.mark.parametrize(("overlay", "target"), [("openvino", "OpenVINONetwork"), ("trt", "TensorRTNetwork")])
 def test_an_overlay_lists_the_exported_network_and_a_run_without_weights(overlay, target):
-    parser = ConfigParser()
-    parser.read_config([str(ROOT / CONFIGS / f"{name}.json") for name in ("inference", f"inference_{overlay}")])
-    assert parser["network_def"]["_target_"] == f"swinx.exports.{target}"
-    assert parser["run"] == [step for step in plain()["run"] if "load_weights" not in step]
-    assert {name for name in parser.get() if parser.get().get(name) != plain().get(name)} == {
-        "amp",
-        "device",
-        "exported",
-        "network_def",
-        "run",
-    }
-
-
-def plain() -> dict:
-    """The inference without an overlay."""
-    return ConfigParser.load_config_file(str(ROOT / CONFIGS / "inference.json"))
+    plain, changed = configured("inference").get(), configured("inference", f"inference_{overlay}").get()
+    assert changed["network_def"]["_target_"] == f"swinx.exports.{target}"
+    assert changed["run"] == [step for step in plain["run"] if "load_weights" not in step]
+    differing = {name for name in changed if changed[name] != plain.get(name)}
+    assert differing == {"amp", "device", "exported", "network_def", "run"}
 
 
 def test_monai_s_own_export_traces_the_network_exactly(checkpoint, tmp_path, monkeypatch):

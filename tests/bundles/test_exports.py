@@ -72,7 +72,7 @@ def test_openvino_labels_as_pytorch_does_in_the_same_workflow(checkpoint, export
 def test_a_file_for_other_windows_cannot_be_built_into_the_workflow(exported):
     parser = configured("inference", "inference_openvino", roi_size=[64, 32, 32], exported=str(exported))
     with pytest.raises(Exception, match="Failed to instantiate") as failed:
-        parser.get_parsed_content("evaluator")
+        parser.get_parsed_content("network")
     assert "model.xml: was exported for windows of 1 x 32 x 32 x 32 voxels" in reason_of(failed.value)
 
 
@@ -94,14 +94,13 @@ def test_monai_s_own_export_traces_the_network_exactly(checkpoint, tmp_path, mon
         ckpt_file=str(checkpoint),
         meta_file="configs/metadata.json",
         config_file="configs/inference.json",
-        key_in_ckpt="model",
         use_trace=True,
         input_shape=[1, 1, 32, 32, 32],
         converter_kwargs={"check_trace": False},
         **SIZES,
     )
     network = SwinXSeg(**{name: size for name, size in SIZES.items() if name != "roi_size"}).eval()
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["model"])
+    network.load_state_dict(torch.load(checkpoint, weights_only=True))
     image = torch.rand(2, 1, 32, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(torch.jit.load(out)(image), network(image), rtol=0, atol=1e-5)

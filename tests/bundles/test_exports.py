@@ -72,7 +72,7 @@ def test_openvino_labels_as_pytorch_does_in_the_same_workflow(checkpoint, export
 def test_a_file_for_other_windows_cannot_be_built_into_the_workflow(exported):
     parser = configured("inference", "inference_openvino", roi_size=[64, 32, 32], exported=str(exported))
     with pytest.raises(Exception, match="Failed to instantiate") as failed:
-        parser.get_parsed_content("evaluator")
+        parser.get_parsed_content("network")
     assert "model.xml: was exported for windows of 1 x 32 x 32 x 32 voxels" in reason_of(failed.value)
 
 

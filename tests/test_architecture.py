@@ -115,6 +115,18 @@ def test_highdicom_is_imported_by_its_own_modules_alone_and_only_when_it_is_need
     assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_exporters_are_imported_by_their_own_modules_alone_and_only_when_they_are_needed(path):
+    theirs = {"onnx", "onnxruntime", "onnxscript", "openvino", "torch_tensorrt"}
+    if not any(name.split(".")[0] in theirs for name in imported(path)):
+        return
+    assert room(path) == "exports"
+    at_import = ast.parse(path.read_text())
+    for function in [node for node in ast.walk(at_import) if isinstance(node, ast.FunctionDef)]:
+        function.body = [ast.Pass()]
+    assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
+
+
 def test_the_package_never_opens_the_bundles():
     for path in MODULES:
         assert "bundles/" not in path.read_text(), path

@@ -192,3 +192,19 @@ def test_a_wrong_argument_shows_the_usage_and_ends_with_2(run):
     code, _, err = run("score", "--nonsense", "1")
     assert code == 2
     assert "swinx score" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["nowhere", "--to", "onnx"], "nowhere: no such folder; give the folder of a MONAI Bundle"),
+        (["nowhere", "--to", "onyx"], "cannot export to 'onyx'; known are torchscript, onnx"),
+        (["nowhere", "--to", "onnx", "--tolerance", "little"], "tolerance 'little' must be a number above 0"),
+        (["nowhere", "--to", "onnx", "--out", "2024"], "2024 was read as int, not as a path"),
+    ],
+)
+def test_export_refuses_what_it_cannot_do_in_one_line(run, words, reason):
+    code, out, err = run("export", *words)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {reason}")
+    assert len(err.splitlines()) == 1

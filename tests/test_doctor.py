@@ -67,7 +67,7 @@ def test_this_machine_serves(capsys, tmp_path):
     doctor(str(tmp_path))
     printed = capsys.readouterr().out
     assert printed.endswith("0 faults\n")
-    for name in ("python", "torch", "monai", "extra nnunet", "disk", "tracker"):
+    for name in ("python", "torch", "monai", "extra nnunet", "extra export", "disk", "tracker"):
         assert name in printed
 
 

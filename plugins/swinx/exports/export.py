@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.jit import TracerWarning  # type: ignore[attr-defined] # not in its __all__
 
 from swinx import __version__
 from swinx.errors import ExportError
@@ -97,7 +98,7 @@ def export_network(
         inputs = probe_windows(window)
         try:
             with warnings.catch_warnings():  # what tracers guess at is compared below
-                for category in (torch.jit.TracerWarning, DeprecationWarning, FutureWarning):
+                for category in (TracerWarning, DeprecationWarning, FutureWarning):
                     warnings.simplefilter("ignore", category)
                 kind.write(network, inputs[0], partial)
             agreement = measure_agreement(network, kind.load(partial), inputs)

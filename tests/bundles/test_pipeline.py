@@ -82,3 +82,16 @@ def test_data_that_are_not_there_are_named():
     finished = make("pipeline", "DATA=nowhere")
     assert finished.returncode != 0
     assert "DATA=nowhere is no folder" in finished.stdout + finished.stderr
+
+
+def test_a_teacher_that_was_interrupted_goes_on_and_one_of_the_users_own_is_left_alone(tmp_path):
+    """nnU-Net writes ``plans.json`` when it begins: it does not tell that a training has ended."""
+    own = tmp_path / "own"
+    for folder in (own, tmp_path / "out/teacher/results/Dataset001_FLARE/nnUNetTrainer__nnUNetPlans__3d_fullres"):
+        folder.mkdir(parents=True)
+        (folder / "plans.json").write_text("{}")
+    begun = make("-n", "pipeline-teacher", f"DATA={tmp_path}", f"OUT={tmp_path / 'out'}").stdout
+    given = make("-n", "pipeline-teacher", f"DATA={tmp_path}", f"OUT={tmp_path / 'out'}", f"TEACHER={own}").stdout
+    assert "training --config_file bundles/pseudolabel" in begun
+    assert "test -f" not in begun
+    assert f'test -f "{own}/plans.json" || ' in given

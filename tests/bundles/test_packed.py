@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import zipfile
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
-from support.bare_environment import make_bare_environment
-from support.bundles import ROOT, arguments, run_bundle
+from support.bare_environment import execute, make_bare_environment
+from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, arguments, run_bundle
+from swinx.networks import SmitNetwork, SwinEncoder, save_weights
 from swinx.packaging import pack_bundle
+from swinx.tracking import PLACES
 
 pytestmark = pytest.mark.slow
 
@@ -41,12 +42,6 @@ def downloaded(packed, bare, tmp_path_factory) -> Path:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return folder / "swinx_seg"
-
-
-def execute(python: Path, *words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [str(python), *map(str, words)]
-    return subprocess.run(command, cwd=cwd, env=kept | environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +164,27 @@ def test_a_bundle_of_another_version_is_refused_with_both_versions(packed, bare,
     done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
     assert done.returncode != 0
     assert "made for swinx 0.7.0, and swinx 0.1.0 is at work" in done.stderr
+
+
+def test_the_packed_pretraining_bundle_reconstructs_as_the_one_in_the_repository(cohort, tmp_path):
+    torch.manual_seed(0)
+    encoder = SwinEncoder(embed_dim=12, num_heads=(1, 2, 4, 8))
+    save_weights(SmitNetwork(encoder, out_dim=64, hidden_dim=32, bottleneck_dim=16), tmp_path / "model.pt")
+    told = json.loads((ROOT / PRETRAINING / "inference.json").read_text())
+    knobs = {name: value for name, value in SMALL_PRETRAINING.items() if name in told and name not in PLACES}
+    bundle = ROOT / "bundles" / "ssl_smit"
+    archive = pack_bundle(bundle, tmp_path, weights=tmp_path / "model.pt", knobs=knobs)
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path)
+    places = {"dataset_dir": a_scan(cohort), "output_dir": tmp_path / "out"}
+    words = arguments(config_file=tmp_path / "ssl_smit/configs/inference.json", **places)
+    python = make_bare_environment(tmp_path / "env", bundle / "configs" / "metadata.json")
+    done = execute(python, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    places["output_dir"] = tmp_path / "expected"
+    here = run_bundle(
+        "inference", "inference", configs=PRETRAINING, checkpoint=tmp_path / "model.pt", **places, **SMALL_PRETRAINING
+    )
+    assert here.returncode == 0, here.stderr[-3000:]
+    ((one,), (other,)) = (list((tmp_path / name).rglob("*reconstruction.nii.gz")) for name in ("out", "expected"))
+    np.testing.assert_array_equal(nib.load(one).get_fdata(), nib.load(other).get_fdata())

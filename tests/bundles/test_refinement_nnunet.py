@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import nibabel as nib
 import numpy as np
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
-from support.bundles import run, run_bundle
+from support.bare_environment import execute, make_bare_environment
+from support.bundles import ROOT, arguments, run, run_bundle
 from support.refinement import REFINEMENT, partial_cohort, refine_command
 from swinx.data import load_data_list
+from swinx.packaging import pack_bundle
 
 pytestmark = [pytest.mark.slow, pytest.mark.nnunet]
 
@@ -62,3 +65,26 @@ def test_train_then_refine(tmp_path):
         assert set(item["annotated"]) == drawn | {1, 3, 13}, "of other classes the teacher says nothing"
         label = np.asarray(nib.load(item["label"]).dataobj)
         assert set(np.unique(label).tolist()) <= {0, *item["annotated"]}
+    _check_packed(model, items[0]["image"], tmp_path)
+
+
+def _check_packed(model, scan, folder):
+    """The bundle with that nnU-Net, packed, labels a scan where swinx is not installed as it does here."""
+    bundle = ROOT / "bundles" / "pseudolabel"
+    with zipfile.ZipFile(pack_bundle(bundle, folder, weights=model)) as archive:
+        archive.extractall(folder)
+    config = folder / "pseudolabel" / "configs" / "inference.json"
+    assert json.loads(config.read_text())["folds"] == ["all"]
+    python = make_bare_environment(folder / "env", bundle / "configs" / "metadata.json")
+    words = arguments(config_file=config, dataset_dir=scan, output_dir=folder / "elsewhere")
+    done = execute(python, "-m", "monai.bundle", "run", "inference", *words, cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    knobs = {"dataset_dir": scan, "output_dir": folder / "here", "teacher_dir": model, "folds": ["all"]}
+    here = run_bundle("inference", "inference", configs=REFINEMENT, **knobs)
+    assert here.returncode == 0, here.stderr[-3000:]
+    written = sorted(path.name for path in (folder / "here").glob("*.nii.gz"))
+    assert written == sorted(path.name for path in (folder / "elsewhere").glob("*.nii.gz"))
+    assert written
+    for name in written:
+        one, other = (nib.load(folder / place / name).dataobj for place in ("elsewhere", "here"))
+        assert np.array_equal(one, other)

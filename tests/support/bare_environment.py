@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -44,3 +45,10 @@ def _with_dependencies(names: list[str]) -> set[str]:
             canonicalize_name(one.name) for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})
         ]
     return found
+
+
+def execute(python: Path, *words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python in a folder, without this one's search path."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [str(python), *map(str, words)]
+    return subprocess.run(command, cwd=cwd, env=kept | environment, capture_output=True, text=True, check=False)

@@ -1,0 +1,106 @@
+"""Scores of a part of each window, by whatever runs the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from swinx.networks.split import SplitNetwork
+from swinx.networks.swinx_seg import SwinXSeg
+from swinx.ops.window_parts import WindowPart
+
+__all__ = ["Engine", "PartScores", "SplitScores", "TorchEngine", "WholeScores", "weights_version"]
+
+
+class PartScores(Protocol):
+    """What turns windows into class scores."""
+
+    def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
+        """Return scores ``(N, classes, *part)`` of windows ``(N, C, X, Y, Z)``."""
+        ...
+
+
+class Engine(Protocol):
+    """What makes a network ready to run."""
+
+    def __call__(self, network: Any, roi_size: Sequence[int]) -> PartScores:
+        """Return what runs this network on windows of this size."""
+        ...
+
+
+class WholeScores:
+    """Any network, as it is: the whole window is computed, and the part is cut out.
+
+    Args:
+        network: Maps windows ``(N, C, X, Y, Z)`` to scores ``(N, classes, X, Y, Z)``.
+        **kwargs: Passed on to it.
+    """
+
+    def __init__(self, network: Callable[..., Tensor], **kwargs: Any) -> None:
+        self.network = network
+        self.kwargs = kwargs
+
+    def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
+        """Return scores ``(N, classes, *part)``."""
+        return self.network(windows, **self.kwargs)[(..., *part.inside)]
+
+
+class SplitScores:
+    """A network in two parts: the full resolution is computed for the part alone.
+
+    Args:
+        features: Maps windows ``(N, C, X, Y, Z)`` to features ``(N, F, X / 2, Y / 2, Z / 2)``.
+        head: Maps a part of the windows, of the features, and the place of one in the other to scores, as
+            :class:`swinx.networks.split.WindowHead`.
+        memory_format: What both are given.
+    """
+
+    def __init__(
+        self,
+        features: Callable[[Tensor], Tensor],
+        head: Callable[[Tensor, Tensor, Sequence[int]], Tensor],
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        self.features = features
+        self.head = head
+        self.memory_format = memory_format
+
+    def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
+        """Return scores ``(N, classes, *part)``."""
+        features = self.features(windows.contiguous(memory_format=self.memory_format))[(..., *part.features)]
+        image = windows[(..., *part.image)].contiguous(memory_format=self.memory_format)
+        return self.head(image, features.contiguous(memory_format=self.memory_format), part.trim)[(..., *part.kept)]
+
+
+class TorchEngine:
+    """PyTorch, with the network split (:class:`swinx.networks.SplitNetwork`) and its weights folded, once.
+
+    Args:
+        channels_last: Keep channels last in memory, which is faster at full resolution.
+    """
+
+    def __init__(self, channels_last: bool = True) -> None:
+        self.memory_format = torch.channels_last_3d if channels_last else torch.contiguous_format
+        self._made: tuple[object, SplitScores] | None = None
+
+    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitScores:  # noqa: ARG002 # any size will do
+        """Return what runs this network.
+
+        Raises:
+            TypeError: If it is no ``SwinXSeg``.
+        """
+        version = weights_version(network)
+        if self._made is None or self._made[0] != version:
+            split = SplitNetwork(network)
+            split.to(memory_format=self.memory_format)  # type: ignore[call-overload] # missing in torch's stubs
+            self._made = (version, SplitScores(split.features, split.head, self.memory_format))
+        return self._made[1]
+
+
+def weights_version(network: nn.Module) -> object:
+    """Return what differs between networks, and after any change of the weights of one."""
+    state = (*network.parameters(), *network.buffers())
+    return tuple((tensor.data_ptr(), tensor._version, tensor.device) for tensor in state)

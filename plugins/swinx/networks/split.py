@@ -1,0 +1,139 @@
+"""The network in two parts for inference: what needs the whole window, and what can be had for a part of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as functional
+from monai.networks.blocks import UnetrBasicBlock
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from swinx.networks.merged_up_block import MergedUpBlock
+from swinx.networks.swinx_seg import ReductionBlock, SwinXSeg
+
+__all__ = ["HEAD_HALO", "SplitNetwork", "WindowFeatures", "WindowHead"]
+
+HEAD_HALO = 4
+"""Voxels of the image that a score depends on beyond its own, along each direction, apart from the features."""
+
+_SLOPE = 0.01
+
+
+class SplitNetwork(nn.Module):
+    """A :class:`swinx.networks.SwinXSeg` as two modules, ``features`` and ``head``, with less arithmetic.
+
+    ``head(image, features(image))`` equals the network in evaluation mode to float precision. Four fifths of the
+    arithmetic are in the head, at full resolution, and the head is convolutional: scores of a part of the window need
+    that part of the image and of the features, and a halo. Batch norms are folded and upsampling is merged
+    (:class:`swinx.networks.MergedUpBlock`).
+
+    The weights are copies: a network that is trained on needs a new one.
+
+    Args:
+        network: The network.
+
+    Raises:
+        TypeError: If it is no ``SwinXSeg``.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        if not isinstance(network, SwinXSeg):
+            raise TypeError(f"only SwinXSeg can be split, not {type(network).__name__}")
+        copied = copy.deepcopy(network).eval().requires_grad_(False)
+        self.in_channels = copied.encoder.in_channels
+        self.stride = copied.encoder.stride
+        self.features = WindowFeatures(copied)
+        self.head = WindowHead(copied)
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits ``(B, classes, D, H, W)`` of windows ``(B, C, D, H, W)``."""
+        return cast(Tensor, self.head(image, self.features(image)))
+
+
+class WindowFeatures(nn.Module):
+    """Encoder and decoder up to half the resolution.
+
+    Args:
+        network: Its parts are used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.encoder = network.encoder
+        self.skip_reductions = nn.ModuleList(_FoldedReduction(block) for block in network.skip_reductions)  # type: ignore[arg-type]
+        self.bottleneck_reduction = _FoldedReduction(network.bottleneck_reduction)
+        self.up_blocks = nn.ModuleList(MergedUpBlock(block) for block in list(network.up_blocks)[1:])  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return features ``(B, F, D / 2, H / 2, W / 2)`` of windows ``(B, C, D, H, W)``."""
+        encoded = self.encoder(image)
+        skips = [reduce(skip) for reduce, skip in zip(self.skip_reductions, encoded.skips, strict=True)]
+        decoded = self.bottleneck_reduction(encoded.bottleneck)
+        for up_block, skip in zip(reversed(self.up_blocks), reversed(skips), strict=True):
+            decoded = up_block(decoded, skip)
+        return cast(Tensor, decoded)
+
+
+class WindowHead(nn.Module):
+    """The full resolution: the block on the image, the last up block, the output layer.
+
+    Args:
+        network: Its output layer is used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.image_block = _FoldedBasicBlock(network.image_block)
+        self.up_block = MergedUpBlock(network.up_blocks[0])  # type: ignore[arg-type]
+        self.out = network.out
+
+    def forward(self, image: Tensor, features: Tensor, trim: Sequence[int] = (0, 0, 0)) -> Tensor:
+        """Return logits ``(B, classes, 2d, 2h, 2w)`` on the grid that the features cover.
+
+        The outer two voxels of every side that is not a border of the window are wrong: what lies beyond is taken for
+        the border's zeros.
+
+        Args:
+            image: ``(B, C, D, H, W)``: what the features cover, and two voxels more where the window goes on.
+            features: ``(B, F, d, h, w)``.
+            trim: Where along each axis the features begin in the image, 0 or 2 voxels.
+        """
+        detail = self.image_block(image)
+        for axis, begin in enumerate(trim):
+            detail = detail.narrow(axis + 2, begin, 2 * features.shape[axis + 2])
+        return cast(Tensor, self.out(self.up_block(features, detail)))
+
+
+class _FoldedBasicBlock(nn.Module):
+    """A ``UnetrBasicBlock`` of two convolutions, batch norms folded."""
+
+    def __init__(self, block: UnetrBasicBlock) -> None:
+        super().__init__()
+        self.first = fuse_conv_bn_eval(block.layer.conv1.conv, block.layer.norm1)
+        self.second = fuse_conv_bn_eval(block.layer.conv2.conv, block.layer.norm2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = functional.leaky_relu(self.first(image), _SLOPE)
+        return functional.leaky_relu(self.second(features), _SLOPE)
+
+
+class _FoldedReduction(nn.Module):
+    """A :class:`swinx.networks.swinx_seg.ReductionBlock`; the sum with its input is in the kernel's centre."""
+
+    def __init__(self, block: ReductionBlock) -> None:
+        super().__init__()
+        self.first = fuse_conv_bn_eval(block.conv1.conv, block.norm1)
+        self.second = fuse_conv_bn_eval(block.conv2.conv, block.norm2)
+        with torch.no_grad():
+            channels = torch.arange(self.first.out_channels)
+            self.first.weight[channels, channels, 1, 1, 1] += 1
+
+    def forward(self, features: Tensor) -> Tensor:
+        refined = functional.leaky_relu(self.first(features), _SLOPE)
+        return functional.leaky_relu(self.second(refined), _SLOPE)

@@ -1,0 +1,69 @@
+"""Which part of a sliding window is worth computing, and what has to be read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["WindowPart", "interval_of", "largest_margin", "window_part"]
+
+_HALO = 2
+
+Slices = tuple[slice, slice, slice]
+
+
+class WindowPart(NamedTuple):
+    """A part of a window and what a convolutional head reads for it; all slices are in voxels of what they cut.
+
+    Attributes:
+        inside: The part, in the window.
+        image: Part and halo, in the window.
+        features: Part and halo, in features of half the resolution.
+        trim: Where the features begin in the image part, 0 or 2 voxels along each axis.
+        kept: The part, in what the head returns for the features.
+    """
+
+    inside: Slices
+    image: Slices
+    features: Slices
+    trim: tuple[int, int, int]
+    kept: Slices
+
+
+def interval_of(roi: int, size: int, overlap: float) -> int:
+    """Return the distance between windows of ``roi`` voxels along an axis of ``size``, as MONAI's sliding window."""
+    return roi if roi == size else max(int(roi * (1 - overlap)), 1)
+
+
+def largest_margin(roi: int, overlap: float) -> int:
+    """Return the widest margin, even, that can be left out of both ends of windows so that no gap remains."""
+    return (roi - interval_of(roi, roi + 1, overlap)) // 4 * 2
+
+
+def window_part(window: Sequence[slice], size: Sequence[int], roi: Sequence[int], margin: int) -> WindowPart:
+    """Return the part of a window that is left without its margins.
+
+    The margins of a window have the least weight where windows are blended, and its neighbours' middles lie there. At
+    a border of the volume there is no neighbour, and nothing is left out.
+
+    Args:
+        window: The window in the volume.
+        size: Sides of the volume.
+        roi: Sides of the window, even.
+        margin: Voxels to leave out at each end, even.
+
+    Returns:
+        The part, with two voxels of halo for the features and two more for the image, where the window goes on.
+    """
+    inside, image, features, trim, kept = [], [], [], [], []
+    for extent, length, side in zip(window, size, roi, strict=True):
+        begin = 0 if extent.start == 0 else margin
+        end = side if extent.stop == length else side - margin
+        low, high = max(begin - _HALO, 0), min(end + _HALO, side)
+        first, last = max(low - _HALO, 0), min(high + _HALO, side)
+        inside.append(slice(begin, end))
+        image.append(slice(first, last))
+        features.append(slice(low // 2, high // 2))
+        trim.append(low - first)
+        kept.append(slice(begin - low, end - low))
+    return WindowPart(*(tuple(axis) for axis in (inside, image, features, trim, kept)))  # type: ignore[arg-type]

@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from monai.data import Dataset, list_data_collate
+from monai.data import Dataset, MetaTensor, list_data_collate
 from monai.transforms import Compose
 
 from swinx.errors import reason_of
+from swinx.ops.window_budget import SECONDS_BEFORE
 
 __all__ = ["CaseDataset", "collate_case"]
 
@@ -41,6 +42,9 @@ class CaseDataset(Dataset):
             return {"case": item["case"], "failure": reason_of(error)}
         ready["seconds_load"] = between - started
         ready["seconds_preprocess"] = time.perf_counter() - between
+        for value in ready.values():
+            if isinstance(value, MetaTensor):
+                value.meta[SECONDS_BEFORE] = time.perf_counter() - started
         return ready
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from swinx.errors import ExportError
+from swinx.exports.openvino_package import compile_for_cpu, import_openvino
 from swinx.exports.windows import check_window
 
 __all__ = ["OpenVINONetwork", "load_openvino", "write_openvino"]
@@ -29,7 +29,7 @@ def write_openvino(network: nn.Module, example: Tensor, path: Path) -> None:
     Raises:
         ExportError: If openvino is not installed.
     """
-    openvino = _openvino()
+    openvino = import_openvino()
     model = openvino.convert_model(network, example_input=example)
     model.reshape([-1, *example.shape[1:]])
     openvino.save_model(model, path, compress_to_fp16=False)
@@ -61,7 +61,7 @@ class OpenVINONetwork(nn.Module):
         out_channels: int = 15,
     ) -> None:
         super().__init__()
-        openvino = _openvino()
+        openvino = import_openvino()
         file = Path(path)
         if not file.is_file():
             raise ExportError(f"{file}: no such file; write it with swinx export --to openvino, and give --exported")
@@ -76,8 +76,7 @@ class OpenVINONetwork(nn.Module):
             ) from error
         if roi_size is not None:
             check_window(file, _sizes(image), _sizes(pred), (in_channels, *roi_size), (out_channels, *roi_size))
-        settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        self._run = core.compile_model(model, "CPU", settings)
+        self._run = compile_for_cpu(model)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return class scores ``(B, classes, X, Y, Z)`` of windows ``(B, C, X, Y, Z)``, on their device."""
@@ -88,21 +87,3 @@ class OpenVINONetwork(nn.Module):
 def _sizes(port: Any) -> list[int | None]:
     """Return channels and sides of an input or output, None for what is variable."""
     return [side.get_length() if side.is_static else None for side in port.get_partial_shape()][1:]
-
-
-def _openvino() -> Any:
-    """Import OpenVINO so that it does not report to its makers that it was, which it does of itself.
-
-    It does without the package that reports if that is not installed; here it seems so.
-    """
-    hidden = "openvino_telemetry" not in sys.modules
-    if hidden:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python marks what is not to be found
-    try:
-        import openvino
-    except ImportError as error:
-        raise ExportError(f"OpenVINO is not installed ({error}): pip install 'swinx[export]'") from error
-    finally:
-        if hidden:
-            del sys.modules["openvino_telemetry"]
-    return openvino

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import groupby
-from typing import Any, NamedTuple
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice, takewhile
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from monai.data import MetaTensor
-from monai.data.utils import compute_importance_map, dense_patch_slices
+from monai.data.utils import compute_importance_map
 from monai.inferers import Inferer
 from monai.utils import BlendMode
 from torch import Tensor, nn
@@ -17,11 +19,15 @@ from tqdm import tqdm
 
 from swinx.inferers.out_of_memory import after_out_of_memory, is_out_of_memory
 from swinx.inferers.score_slab import ScoreSlab
+from swinx.inferers.window_budget import Pace, WindowBudget
+from swinx.inferers.window_layout import Window, lay_windows, place_window
 from swinx.networks import Engine, PartScores, WholeScores, with_active_dropout
-from swinx.ops.window_parts import WindowPart, interval_of, largest_margin, window_part
+from swinx.ops.window_budget import SECONDS_BEFORE, WindowPlan
 from swinx.transforms import LABEL_SAMPLE
 
 __all__ = ["SlidingWindowLabelInferer", "sliding_window_labels"]
+
+_logger = logging.getLogger(__name__)
 
 
 def sliding_window_labels(
@@ -33,10 +39,11 @@ def sliding_window_labels(
     mode: str = "gaussian",
     sigma_scale: float = 0.125,
     progress: bool = False,
-    margin: int = 0,
+    margin: float = 0.0,
     empty_below: float | None = None,
     engine: Engine | None = None,
-    score_dtype: torch.dtype = torch.float32,
+    half_scores: bool = False,
+    budget: WindowBudget | None = None,
     **kwargs: Any,
 ) -> Tensor:
     """Segment a volume by overlapping windows and return labels, not class scores.
@@ -58,13 +65,14 @@ def sliding_window_labels(
         mode: Blending of overlapping windows, ``"gaussian"`` or ``"constant"``.
         sigma_scale: Width of the Gaussian as a fraction of the window.
         progress: Show a progress bar over windows.
-        margin: Voxels at each end of a window whose scores are not used, where a neighbour covers them; even, and at
-            most a quarter of the window at an overlap of a half (:func:`swinx.ops.window_parts.largest_margin`).
+        margin: Fraction of a window, at each end, whose scores are not used where a neighbour covers them; at most half
+            of the overlap.
         empty_below: Leave out windows in which all that would be used is at or below this value; what no window covers
             is background.
         engine: Makes the network ready, such as :class:`swinx.networks.TorchEngine`, which does not compute the
             margins at full resolution; by default it is called as it is.
-        score_dtype: Of the blended scores that are held.
+        half_scores: Hold blended scores in half precision.
+        budget: Limits that each image has to keep to; settings are made cheaper where need be.
         **kwargs: Passed on to ``network``.
 
     Returns:
@@ -73,6 +81,7 @@ def sliding_window_labels(
     Raises:
         ValueError: If ``overlap``, ``roi_size`` or ``margin`` is out of range, or arguments are given for the network
             of an engine.
+        CaseError: If the budget cannot be kept.
     """
     roi = tuple(int(side) for side in roi_size)
     _check(inputs, roi, overlap, margin)
@@ -81,27 +90,39 @@ def sliding_window_labels(
     plain = inputs.as_tensor() if hasattr(inputs, "as_tensor") else inputs
     weights = compute_importance_map(roi, mode=BlendMode(mode), sigma_scale=sigma_scale, device=plain.device).float()
     scores: PartScores = WholeScores(network, **kwargs) if engine is None else engine(network, roi)
+    wanted = WindowPlan(overlap, margin, sw_batch_size, half_scores)
+    meta = getattr(inputs, "meta", {})
     volumes = []
     for image in plain:
         padded, inner = _padded(image[None], roi)
-        windows = _windows(padded, roi, overlap, margin, empty_below)
         labels = torch.zeros((1, *padded.shape[2:]), dtype=torch.uint8, device=image.device)
-        _fill(labels, padded, windows, scores, weights, sw_batch_size, progress, score_dtype)
+        plan, pace = (budget or WindowBudget()).plan(padded, scores, roi, wanted, empty_below, **_known(meta))
+        windows = lay_windows(padded, roi, plan.overlap, plan.margin, empty_below, _longest(labels))
+        _fill(labels, padded, windows, scores, weights, plan, pace, progress)
         x, y, z = inner
         volumes.append(labels[:, x, y, z])
     return torch.stack(volumes)
 
 
-def _check(inputs: Tensor, roi: tuple[int, ...], overlap: float, margin: int) -> None:
+def _known(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the metadata of a batch of one image tell a budget."""
+    shape = np.asarray(meta.get("spatial_shape", 0)).ravel()
+    name = meta.get("filename_or_obj", "the scan")
+    return {
+        "seconds_before": float(np.asarray(meta.get(SECONDS_BEFORE, 0.0)).ravel()[0]),
+        "scan_voxels": int(np.prod(shape, dtype=np.int64)),
+        "name": str(name[0] if isinstance(name, list | tuple) else name),
+    }
+
+
+def _check(inputs: Tensor, roi: tuple[int, ...], overlap: float, margin: float) -> None:
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must be in [0, 1), not {overlap}")
     if len(roi) != inputs.ndim - 2 or min(roi) < 1:
         raise ValueError(f"roi_size {roi} does not fit images of shape {tuple(inputs.shape)}")
-    largest = min(largest_margin(side, overlap) for side in roi)
-    if margin < 0 or margin % 2 or margin > largest:
+    if not 0 <= margin <= overlap / 2:
         raise ValueError(
-            f"margin must be an even number of voxels, from 0 to {largest} for windows of {roi} that overlap by "
-            f"{overlap}, not {margin}"
+            f"margin must be from 0 to {overlap / 2:g}, half of the overlap, not {margin}: there would be gaps"
         )
 
 
@@ -114,70 +135,47 @@ def _padded(image: Tensor, roi: tuple[int, ...]) -> tuple[Tensor, tuple[slice, .
     return (functional.pad(image, padding) if any(missing) else image), inner
 
 
-class _Window(NamedTuple):
-    """Where a window lies in the volume, what is used of it, and where that lies."""
-
-    extent: tuple[slice, ...]
-    part: WindowPart
-    place: tuple[slice, ...]
-
-
-def _windows(
-    image: Tensor, roi: tuple[int, ...], overlap: float, margin: int, empty_below: float | None
-) -> list[_Window]:
-    size = tuple(image.shape[2:])
-    interval = tuple(interval_of(side, length, overlap) for side, length in zip(roi, size, strict=True))
-    windows = []
-    for extent in dense_patch_slices(size, roi, interval):
-        part = window_part(extent, size, roi, margin)
-        place = tuple(
-            slice(e.start + inside.start, e.start + inside.stop) for e, inside in zip(extent, part.inside, strict=True)
-        )
-        x, y, z = place
-        if empty_below is None or bool((image[:, :, x, y, z] > empty_below).any()):
-            windows.append(_Window(extent, part, place))
-    return windows
-
-
 def _fill(
     labels: Tensor,
     image: Tensor,
-    windows: Sequence[_Window],
+    windows: Sequence[Window],
     scores: PartScores,
     weights: Tensor,
-    sw_batch_size: int,
+    plan: WindowPlan,
+    pace: Pace,
     progress: bool,
-    score_dtype: torch.dtype,
 ) -> None:
-    """Label what the windows cover, slab by slab along the longest axis."""
-    along = max(range(3), key=lambda axis: labels.shape[axis + 1])
-    slab = ScoreSlab(labels, along, weights.shape[along], score_dtype)
-    ordered = sorted(windows, key=lambda window: (window.extent[along].start, _kind(window)))
+    """Label what the windows cover, slab by slab along their axis."""
+    along, batch_size, wider = _longest(labels), plan.sw_batch_size, 0.0
+    slab = ScoreSlab(labels, along, weights.shape[along], torch.float16 if plan.half_scores else torch.float32)
+    waiting = list(windows)
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
-        for (start, _), layer in groupby(ordered, key=lambda window: (window.extent[along].start, _kind(window))):
+        while waiting:
+            start, kind = waiting[0].extent[along].start, waiting[0].kind
             slab.advance(start)
-            waiting = list(layer)
-            while waiting:
-                batch = waiting[:sw_batch_size]
-                part = batch[0].part
-                stacked = torch.cat([image[(slice(None), slice(None), *window.extent)] for window in batch])
-                try:
-                    found = scores(stacked, part)
-                except RuntimeError as error:
-                    if not is_out_of_memory(error) or len(batch) == 1:
-                        raise
-                    sw_batch_size = after_out_of_memory(len(batch))
-                    continue
-                for window, score in zip(batch, found, strict=True):
-                    slab.add(window.place, score, weights[part.inside])
-                waiting = waiting[len(batch) :]
-                bar.update(len(batch))
+            alike = takewhile(lambda w: w.extent[along].start == start and w.kind == kind, waiting)  # noqa: B023
+            batch = list(islice(alike, batch_size))
+            stacked = torch.cat([image[:, :, x, y, z] for x, y, z in (window.extent for window in batch)])
+            try:
+                found = scores(stacked, batch[0].part)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or len(batch) == 1:
+                    raise
+                batch_size = after_out_of_memory(len(batch))
+                continue
+            for window, score in zip(batch, found, strict=True):
+                slab.add(window.place, score, weights[window.part.inside])
+            del waiting[: len(batch)]
+            bar.update(len(batch))
+            if not wider and (wider := pace.wider_margin(len(windows) - len(waiting), len(windows))) > plan.margin:
+                _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", wider)
+                size, roi = labels.shape[1:], weights.shape
+                waiting = [place_window(window.extent, size, roi, wider) for window in waiting]
         slab.advance(labels.shape[along + 1])
 
 
-def _kind(window: _Window) -> tuple[tuple[int, int], ...]:
-    """Return what windows that go through the network together have in common."""
-    return tuple((inside.start, inside.stop) for inside in window.part.inside)
+def _longest(labels: Tensor) -> int:
+    return max(range(3), key=lambda axis: int(labels.shape[axis + 1]))
 
 
 class SlidingWindowLabelInferer(Inferer):
@@ -196,10 +194,11 @@ class SlidingWindowLabelInferer(Inferer):
             a sample: dropout is at work, batch norm is not
             (:func:`swinx.networks.with_active_dropout`), and the labels have ``LABEL_SAMPLE`` in their metadata, which
             :class:`swinx.transforms.LabelVotesd` looks for.
-        margin: Voxels at each end of a window whose scores are not used, where a neighbour covers them.
+        margin: Fraction of a window, at each end, whose scores are not used where a neighbour covers them.
         empty_below: Leave out windows in which all that would be used is at or below this value.
         engine: Makes the network ready; by default, and for samples, it is called as it is.
         half_scores: Hold blended scores in half precision.
+        budget: Limits that each image has to keep to.
     """
 
     def __init__(
@@ -211,10 +210,11 @@ class SlidingWindowLabelInferer(Inferer):
         sigma_scale: float = 0.125,
         progress: bool = False,
         sample_dropout: bool = False,
-        margin: int = 0,
+        margin: float = 0.0,
         empty_below: float | None = None,
         engine: Engine | None = None,
         half_scores: bool = False,
+        budget: WindowBudget | None = None,
     ) -> None:
         super().__init__()
         self.roi_size = tuple(roi_size)
@@ -227,13 +227,15 @@ class SlidingWindowLabelInferer(Inferer):
         self.margin = margin
         self.empty_below = empty_below
         self.engine = engine
-        self.score_dtype = torch.float16 if half_scores else torch.float32
+        self.half_scores = half_scores
+        self.budget = budget
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels, uint8, ``(B, 1, X, Y, Z)``.
 
         Raises:
-            ValueError: If positional network arguments are given.
+            ValueError: If positional network arguments are given, or a setting is out of range.
+            CaseError: If the budget cannot be kept.
         """
         if args:
             raise ValueError("network arguments must be given by keyword")
@@ -254,7 +256,8 @@ class SlidingWindowLabelInferer(Inferer):
                 self.margin,
                 self.empty_below,
                 engine,
-                self.score_dtype,
+                self.half_scores,
+                self.budget,
                 **kwargs,
             )
         return MetaTensor(labels, meta={LABEL_SAMPLE: True}) if is_sample else labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["WindowPart", "interval_of", "largest_margin", "window_part"]
+__all__ = ["WindowPart", "interval_of", "margin_voxels", "window_part"]
 
 _HALO = 2
 
@@ -35,12 +35,12 @@ def interval_of(roi: int, size: int, overlap: float) -> int:
     return roi if roi == size else max(int(roi * (1 - overlap)), 1)
 
 
-def largest_margin(roi: int, overlap: float) -> int:
-    """Return the widest margin, even, that can be left out of both ends of windows so that no gap remains."""
-    return (roi - interval_of(roi, roi + 1, overlap)) // 4 * 2
+def margin_voxels(roi: int, margin: float) -> int:
+    """Return voxels of a margin that is a fraction of a window: even, rounded down."""
+    return int(roi * margin / 2 + 1e-6) * 2
 
 
-def window_part(window: Sequence[slice], size: Sequence[int], roi: Sequence[int], margin: int) -> WindowPart:
+def window_part(window: Sequence[slice], size: Sequence[int], roi: Sequence[int], margin: float) -> WindowPart:
     """Return the part of a window that is left without its margins.
 
     The margins of a window have the least weight where windows are blended, and its neighbours' middles lie there. At
@@ -50,15 +50,15 @@ def window_part(window: Sequence[slice], size: Sequence[int], roi: Sequence[int]
         window: The window in the volume.
         size: Sides of the volume.
         roi: Sides of the window, even.
-        margin: Voxels to leave out at each end, even.
+        margin: Fraction of the window to leave out at each end, at most half of the overlap.
 
     Returns:
         The part, with two voxels of halo for the features and two more for the image, where the window goes on.
     """
     inside, image, features, trim, kept = [], [], [], [], []
     for extent, length, side in zip(window, size, roi, strict=True):
-        begin = 0 if extent.start == 0 else margin
-        end = side if extent.stop == length else side - margin
+        begin = 0 if extent.start == 0 else margin_voxels(side, margin)
+        end = side if extent.stop == length else side - margin_voxels(side, margin)
         low, high = max(begin - _HALO, 0), min(end + _HALO, side)
         first, last = max(low - _HALO, 0), min(high + _HALO, side)
         inside.append(slice(begin, end))

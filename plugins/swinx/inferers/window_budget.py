@@ -1,0 +1,216 @@
+"""Limits of time and memory of a case: what is about to be spent is measured, said and chosen before it is."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import psutil
+import torch
+from torch import Tensor
+
+from swinx.errors import CaseError
+from swinx.inferers.window_layout import Window, lay_windows
+from swinx.networks import PartScores, SplitScores
+from swinx.ops.window_budget import Limits, WindowCost, WindowPlan, cheaper_plans, choose_plan, slab_mb
+from swinx.ops.window_parts import WindowPart, window_part
+
+__all__ = ["Pace", "WindowBudget"]
+
+_logger = logging.getLogger(__name__)
+
+_MIB = 2**20
+_SAFETY = 1.15
+_FINISH_SECONDS_PER_VOXEL = 5e-8
+"""To restore and to save labels, on a slow machine."""
+
+
+class Pace:
+    """Whether the windows of a case come as fast as it was thought.
+
+    Args:
+        seconds: What they may take, from now on; None for any time.
+        margin: The widest margin that may be taken if they do not.
+    """
+
+    def __init__(self, seconds: float | None, margin: float) -> None:
+        self.seconds = seconds
+        self.margin = margin
+        self.started = time.perf_counter()
+
+    def wider_margin(self, done: int, total: int) -> float:
+        """Return the margin for the windows that are left: 0 for the one that they have."""
+        if self.seconds is None or not done:
+            return 0
+        spent = time.perf_counter() - self.started
+        if spent / done * total <= self.seconds:
+            return 0
+        return self.margin
+
+
+class WindowBudget:
+    """Lay windows so that a case keeps to limits.
+
+    Before the windows of a case, two of them are run and measured, and time and memory of the whole case predicted:
+    for the settings as they are, then for cheaper ones (:func:`swinx.ops.window_budget.cheaper_plans`). The first
+    that keeps to all limits is taken, and said in the log.
+
+    Args:
+        max_gpu_mb: MiB of the device that this process may take, its context included.
+        max_ram_mb: MiB of resident memory of this process.
+        max_seconds: From the reading of the scan to the written labels.
+
+    Raises:
+        ValueError: If a limit is not a number above 0.
+    """
+
+    def __init__(
+        self, max_gpu_mb: float | None = None, max_ram_mb: float | None = None, max_seconds: float | None = None
+    ) -> None:
+        self.limits = Limits(max_gpu_mb, max_ram_mb, max_seconds)
+
+    def plan(
+        self,
+        image: Tensor,
+        scores: PartScores,
+        roi: Sequence[int],
+        wanted: WindowPlan,
+        empty_below: float | None,
+        seconds_before: float = 0.0,
+        scan_voxels: int = 0,
+        name: str = "the scan",
+    ) -> tuple[WindowPlan, Pace]:
+        """Return how to lay the windows of a case.
+
+        Args:
+            image: Padded volume ``(1, C, X, Y, Z)`` on the device of the network.
+            scores: Runs the network.
+            roi: Sides of the windows.
+            wanted: The settings as they are.
+            empty_below: See :func:`swinx.inferers.sliding_window_labels`.
+            seconds_before: What the case took until now.
+            scan_voxels: Voxels of the scan that the labels go back to.
+            name: The case, for messages.
+
+        Raises:
+            CaseError: If no plan keeps to the limits; the message tells what the cheapest would need.
+        """
+        if not self.limits:
+            return wanted, Pace(None, 0)
+        started = time.perf_counter()
+        measured = _measure(image, scores, roi)
+        seconds_before += time.perf_counter() - started
+        finish = scan_voxels * _FINISH_SECONDS_PER_VOXEL
+        costs = []
+        for plan in cheaper_plans(wanted, isinstance(scores, SplitScores)):
+            windows = lay_windows(image, roi, plan.overlap, plan.margin, empty_below, 0)
+            costs.append((plan, _cost(measured, plan, windows, image, roi, seconds_before + finish, scan_voxels)))
+            if not self.limits.exceeded(costs[-1][1]):
+                break
+        chosen = choose_plan(costs, self.limits)
+        if chosen is None:
+            plan, cost = min(costs, key=lambda pair: len(self.limits.exceeded(pair[1])) * 1e9 + pair[1].seconds)
+            raise CaseError(
+                name,
+                f"over the budget: {'; '.join(self.limits.exceeded(cost))}, even with {plan}: {cost}. Raise the limit, "
+                "or take a coarser --pixdim or a smaller network",
+            )
+        plan, cost = chosen
+        _logger.info("%s: %s predicted with %s", name, cost, plan)
+        if plan != wanted:
+            over = "; ".join(self.limits.exceeded(costs[0][1]))
+            _logger.warning("%s: set aside %s, which is over %s", name, wanted, over)
+        allowed = None
+        if self.limits.max_seconds is not None:
+            allowed = self.limits.max_seconds - seconds_before - finish
+        return plan, Pace(allowed, plan.overlap / 2)
+
+
+class _Measured(NamedTuple):
+    """What windows cost here: seconds for each and for each voxel of its part, MiB, and the number of classes."""
+
+    seconds: float
+    seconds_per_voxel: float
+    window_ram_mb: float
+    window_gpu_mb: float | None
+    gpu_before_mb: float
+    classes: int
+
+
+@torch.no_grad()
+def _measure(image: Tensor, scores: PartScores, roi: Sequence[int]) -> _Measured:
+    window = image[:, :, : roi[0], : roi[1], : roi[2]]
+    middle = [slice(side, 2 * side) for side in roi]
+    whole, least = (window_part(middle, [3 * side for side in roi], roi, margin) for margin in (0, 0.25))
+    on_gpu = image.device.type == "cuda"
+    ram = psutil.Process().memory_info().rss / _MIB
+    gpu_before = _gpu_taken_mb(image.device) if on_gpu else 0.0
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(image.device)
+    held = torch.cuda.memory_allocated(image.device) / _MIB if on_gpu else 0.0
+    classes = scores(window, whole).shape[1]  # also compiles what has to be
+    gpu = torch.cuda.max_memory_allocated(image.device) / _MIB - held if on_gpu else None
+    window_ram = max(_peak_ram_mb() - ram, 0.0)
+    scores(window, least)
+    slow, quick = (_time(scores, window, part) for part in (whole, least))
+    voxels = _voxels(whole) - _voxels(least)
+    per_voxel = max(slow - quick, 0.0) / voxels if isinstance(scores, SplitScores) and voxels else 0.0
+    return _Measured(slow - per_voxel * _voxels(whole), per_voxel, window_ram, gpu, gpu_before, classes)
+
+
+def _time(scores: PartScores, window: Tensor, part: WindowPart) -> float:
+    """Return the shorter of two runs, in seconds."""
+    taken = []
+    for _ in range(2):
+        started = time.perf_counter()
+        scores(window, part)
+        if window.device.type == "cuda":
+            torch.cuda.synchronize(window.device)
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def _cost(
+    measured: _Measured,
+    plan: WindowPlan,
+    windows: Sequence[Window],
+    image: Tensor,
+    roi: Sequence[int],
+    seconds: float,
+    scan_voxels: int,
+) -> WindowCost:
+    voxels = sum(_voxels(window.part) for window in windows)
+    seconds += _SAFETY * (len(windows) * measured.seconds + voxels * measured.seconds_per_voxel)
+    labels = (image.shape[2:].numel() + 2 * scan_voxels) / _MIB
+    slab = slab_mb(image.shape[2:], roi, measured.classes, plan.half_scores)
+    ram = psutil.Process().memory_info().rss / _MIB + labels
+    at_once = min(plan.sw_batch_size, len(windows))
+    if measured.window_gpu_mb is None:
+        ram += slab + measured.window_ram_mb * at_once
+        return WindowCost(len(windows), seconds, ram)
+    gpu = measured.gpu_before_mb + _SAFETY * (slab + measured.window_gpu_mb * at_once)
+    return WindowCost(len(windows), seconds, ram, gpu)
+
+
+def _voxels(part: WindowPart) -> int:
+    x, y, z = (axis.stop - axis.start for axis in part.image)
+    return int(x * y * z)
+
+
+def _peak_ram_mb() -> float:
+    """Return the most resident memory, in MiB, that this process had; on Windows what it has."""
+    with suppress(ImportError):  # not on Windows
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return float(psutil.Process().memory_info().rss / _MIB)
+
+
+def _gpu_taken_mb(device: torch.device) -> float:
+    """Return MiB of the device that are in use, and cannot be had back from PyTorch's own pool."""
+    torch.cuda.empty_cache()
+    free, total = torch.cuda.mem_get_info(device)
+    return (total - free) / _MIB

@@ -58,7 +58,8 @@ def test_a_limit_that_is_none_is_refused_by_name(value):
         Limits(max_seconds=value)
 
 
-def test_scores_are_held_for_one_window_along_the_longest_side():
-    whole = slab_mb((100, 120, 400), (96, 96, 96), 15, half_scores=False)
+def test_scores_are_held_as_thick_as_what_is_used_along_the_longest_side():
+    whole = slab_mb((100, 120, 400), (96, 96, 96), 15, margin=0, half_scores=False)
     assert whole == pytest.approx(100 * 120 * 96 * 15 * 4 / 2**20)
-    assert slab_mb((100, 120, 900), (96, 96, 96), 15, half_scores=True) == pytest.approx(whole / 2)
+    assert slab_mb((100, 120, 900), (96, 96, 96), 15, margin=0, half_scores=True) == pytest.approx(whole / 2)
+    assert slab_mb((100, 120, 400), (96, 96, 96), 15, margin=0.25, half_scores=False) == pytest.approx(whole * 0.75)

@@ -147,13 +147,14 @@ def _fill(
 ) -> None:
     """Label what the windows cover, slab by slab along their axis."""
     along, batch_size, wider = _longest(labels), plan.sw_batch_size, 0.0
-    slab = ScoreSlab(labels, along, weights.shape[along], torch.float16 if plan.half_scores else torch.float32)
+    thickness = max((w.place[along].stop - w.place[along].start for w in windows), default=0)
+    slab = ScoreSlab(labels, along, thickness, torch.float16 if plan.half_scores else torch.float32)
     waiting = list(windows)
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
         while waiting:
-            start, kind = waiting[0].extent[along].start, waiting[0].kind
+            start, kind = waiting[0].place[along].start, waiting[0].kind
             slab.advance(start)
-            alike = takewhile(lambda w: w.extent[along].start == start and w.kind == kind, waiting)  # noqa: B023
+            alike = takewhile(lambda w: w.place[along].start == start and w.kind == kind, waiting)  # noqa: B023
             batch = list(islice(alike, batch_size))
             stacked = torch.cat([image[:, :, x, y, z] for x, y, z in (window.extent for window in batch)])
             try:

@@ -11,7 +11,7 @@ __all__ = ["ScoreSlab"]
 
 
 class ScoreSlab:
-    """A slab of weighted scores, one window thick, that moves along an axis and leaves labels behind.
+    """Weighted scores, as thick as what is used of a window, that move along an axis and leave labels behind.
 
     Args:
         labels: Is filled, uint8, ``(1, X, Y, Z)``; what no window adds to stays as it is.

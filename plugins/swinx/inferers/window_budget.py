@@ -185,7 +185,7 @@ def _cost(
     voxels = sum(_voxels(window.part) for window in windows)
     seconds += _SAFETY * (len(windows) * measured.seconds + voxels * measured.seconds_per_voxel)
     labels = (image.shape[2:].numel() + 2 * scan_voxels) / _MIB
-    slab = slab_mb(image.shape[2:], roi, measured.classes, plan.half_scores)
+    slab = slab_mb(image.shape[2:], roi, measured.classes, plan.margin, plan.half_scores)
     ram = psutil.Process().memory_info().rss / _MIB + labels
     at_once = min(plan.sw_batch_size, len(windows))
     if measured.window_gpu_mb is None:

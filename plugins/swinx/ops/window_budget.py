@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from swinx.ops.window_parts import margin_voxels
+
 __all__ = ["SECONDS_BEFORE", "Limits", "WindowCost", "WindowPlan", "cheaper_plans", "choose_plan", "slab_mb"]
 
 SECONDS_BEFORE = "seconds_before"
@@ -99,10 +101,9 @@ def choose_plan(costs: Sequence[tuple[WindowPlan, WindowCost]], limits: Limits) 
     return next(((plan, cost) for plan, cost in costs if not limits.exceeded(cost)), None)
 
 
-def slab_mb(size: Sequence[int], roi: Sequence[int], classes: int, half_scores: bool) -> float:
-    """Return MiB of the scores that are held: one window thick along the longest side of the volume."""
+def slab_mb(size: Sequence[int], roi: Sequence[int], classes: int, margin: float, half_scores: bool) -> float:
+    """Return MiB of the scores that are held: as thick as what is used of a window, along the longest side."""
     along = max(range(3), key=lambda axis: size[axis])
-    voxels = roi[along]
-    for axis in range(3):
-        voxels *= size[axis] if axis != along else 1
-    return voxels * classes * (2 if half_scores else 4) / _MIB
+    thickness = roi[along] - margin_voxels(roi[along], margin)  # one, since windows at the ends keep the other
+    across = [size[axis] for axis in range(3) if axis != along]
+    return thickness * across[0] * across[1] * classes * (2 if half_scores else 4) / _MIB

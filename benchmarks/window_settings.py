@@ -1,0 +1,123 @@
+"""What overlap and margin cost in Dice, and what they save.
+
+    .venv/bin/python benchmarks/window_settings.py --checkpoint work/demo/models/model.pt --dataset_dir work/demo/data
+
+segments the test cases with trained weights by every setting in turns and writes
+``benchmarks/results/window_settings_<machine>.json`` and ``docs/images/window_settings.png``: windows, seconds of
+processor in the network, Dice against the reference labels, and the share of voxels that get the label of the ordinary
+setting. The knobs of the weights are read from the file beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bundle_trial import ROOT, write_record
+from matplotlib.figure import Figure
+from monai.bundle import ConfigParser
+from torch import Tensor
+
+from swinx.data import load_data_list
+from swinx.exports import choose_engine
+from swinx.inferers import SlidingWindowLabelInferer
+from swinx.networks import load_weights
+
+CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "evaluate.json"
+SETTINGS = [(0.5, 0.0), (0.5, 0.125), (0.5, 0.1875), (0.5, 0.25), (0.25, 0.0), (0.25, 0.125), (0.0, 0.0)]
+
+
+def main() -> None:
+    """Measure, write and draw the results."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--checkpoint", type=Path, required=True)
+    options.add_argument("--dataset_dir", type=Path, required=True)
+    options.add_argument("--section", default="testing")
+    options.add_argument("--engine", default="torch")
+    options.add_argument("--cases", type=int, default=None, help="at most so many")
+    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    options.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "window_settings.png")
+    given = options.parse_args()
+    knobs = json.loads(given.checkpoint.with_suffix(".json").read_text(encoding="utf-8"))["knobs"]
+    parser = ConfigParser(json.loads(CONFIG.read_text(encoding="utf-8")))
+    for name, value in {"bundle_root": str(CONFIG.parents[1]), **knobs}.items():
+        if name in parser.get() or name == "bundle_root":
+            parser[name] = value
+    network = parser.get_parsed_content("network_def").eval()
+    load_weights(network, given.checkpoint)
+    preprocessing = parser.get_parsed_content("preprocessing")
+    items = load_data_list(given.dataset_dir / "datalist.json", given.section)[: given.cases]
+    engine = choose_engine(given.engine)
+    measured: dict[tuple[float, float], list[dict[str, Any]]] = {setting: [] for setting in SETTINGS}
+    for item in items:
+        case = preprocessing(item)
+        reference, ordinary = case["label"][0].as_tensor(), None
+        for overlap, margin in SETTINGS:
+            inferer = SlidingWindowLabelInferer(
+                parser["roi_size"], overlap=overlap, margin=margin, empty_below=0.0, engine=engine
+            )
+            started = time.process_time()
+            labels = inferer(case["image"][None], network)[0, 0]
+            seconds = time.process_time() - started
+            ordinary = labels if ordinary is None else ordinary
+            measured[overlap, margin].append(
+                {
+                    "cpu_seconds": seconds,
+                    "dice": {str(c): dice(labels, reference, c) for c in item["annotated"] if (reference == c).any()},
+                    "same_labels": float((labels == ordinary).float().mean()),
+                }
+            )
+            print(item["case"], overlap, margin, round(seconds, 1), measured[overlap, margin][-1]["same_labels"])
+    rows = [summary(setting, records, measured[SETTINGS[0]]) for setting, records in measured.items()]
+    write_record(given.out, "window_settings", {"knobs": knobs, "cases": len(items), "settings": rows})
+    draw(rows, given.picture)
+
+
+def dice(labels: Tensor, reference: Tensor, label: int) -> float:
+    """Return the Dice of a class that the reference has."""
+    a, b = labels == label, reference == label
+    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+def summary(setting: tuple[float, float], records: list[dict[str, Any]], first: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return means over cases, relative to the ordinary setting where that says more."""
+    scores, ordinary = ([float(np.mean(list(r["dice"].values()))) for r in rows] for rows in (records, first))
+    seconds, at_first = (sum(r["cpu_seconds"] for r in rows) for rows in (records, first))
+    return {
+        "overlap": setting[0],
+        "margin": setting[1],
+        "cpu_of_first": round(seconds / at_first, 3),
+        "mean_dice": round(float(np.mean(scores)), 5),
+        "dice_lost_points": round(100 * float(np.mean(np.subtract(ordinary, scores))), 3),
+        "worst_case_lost_points": round(100 * float(np.max(np.subtract(ordinary, scores))), 3),
+        "same_labels": round(float(np.mean([r["same_labels"] for r in records])), 6),
+        "least_same_labels": round(float(np.min([r["same_labels"] for r in records])), 6),
+    }
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw Dice against time, a point for each setting."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for overlap, marker in ((0.5, "o"), (0.25, "s"), (0.0, "^")):
+        of_it = [row for row in rows if row["overlap"] == overlap]
+        x, y = ([row[key] * 100 for row in of_it] for key in ("cpu_of_first", "mean_dice"))
+        axes.plot(x, y, marker=marker, linestyle="--", label=f"overlap {overlap:g}")
+        for row, across, up in zip(of_it, x, y, strict=True):
+            axes.annotate(
+                f"margin {row['margin']:g}", (across, up), xytext=(5, -12), textcoords="offset points", fontsize=8
+            )
+    axes.set(xlabel="time in the network (% of overlap 0.5 without margin)", ylabel="mean Dice (%)", xlim=(0, 115))
+    axes.margins(y=0.25)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    main()

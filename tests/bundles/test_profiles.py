@@ -7,9 +7,11 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
+from monai.bundle import ConfigParser
 
 from support.bundles import CONFIGS, ROOT, SMALL, run_bundle, write_case
 from support.geometry import oblique_affine
+from swinx.errors import reason_of
 
 pytestmark = pytest.mark.slow
 
@@ -76,11 +78,14 @@ def test_a_budget_that_cannot_be_kept_is_refused_and_the_case_named(trained, sca
     ("knobs", "message"),
     [
         ({"engine": "warp"}, "engine 'warp' is none of plain, torch, openvino, auto"),
-        ({"margin": 0.4}, "margin must be from 0 to 0.25, half of the overlap, not 0.4"),
         ({"max_seconds": 0}, "max_seconds must be a number above 0, or null for no limit, not 0"),
     ],
 )
-def test_wrong_settings_are_told_by_name(knobs, message, trained, scan, tmp_path):
-    done = segment(trained, scan, tmp_path, **knobs)
-    assert done.returncode != 0
-    assert message in done.stdout + done.stderr
+@pytest.mark.parametrize("config", ["inference", "evaluate"])
+def test_wrong_settings_are_told_by_name(config, knobs, message):
+    parser = ConfigParser(json.loads((ROOT / CONFIGS / f"{config}.json").read_text()))
+    for name, value in {"bundle_root": str(ROOT / CONFIGS), **knobs}.items():
+        parser[name] = value
+    with pytest.raises(RuntimeError, match="Failed to") as caught:
+        parser.get_parsed_content("inferer")
+    assert message in reason_of(caught.value)

@@ -89,12 +89,13 @@ def prepare_app(bundle: Path, apps: Path) -> tuple[Path, str]:
         apps: Folder that gets a folder for each bundle.
 
     Returns:
-        The app folder, and the name of the bundle in it.
+        The app folder as an absolute path, and the name of the bundle in it.
 
     Raises:
         CannotStartError: If the bundle lacks something, or MONAI Label is not installed.
     """
     name, files = bundle_files(bundle)
+    apps = apps.resolve()  # MONAI Label gets paths on its command line and works in another folder
     app = apps / f"{name}-{_fingerprint(bundle, files)}"
     if app.is_dir():
         return app, name
@@ -136,17 +137,12 @@ def main(words: Sequence[str] | None = None) -> None:
     """Become the server, or end with one line that says why not."""
     args = _parser().parse_args(words)
     try:
-        if not str(args.studies) or not args.studies.is_dir():
-            raise CannotStartError(
-                f"studies {str(args.studies)!r}: no such folder; give the folder of your scans: "
-                "make label-server STUDIES=<folder>"
-            )
+        args.studies = _studies(args.studies)
         check_port(args.host, args.port)
         app, name = prepare_app(args.bundle, args.apps)
     except CannotStartError as error:
         sys.exit(f"MONAI Label cannot start: {error}")
-    args.studies = args.studies.resolve()
-    command = server_command(app.resolve(), name, args)
+    command = server_command(app, name, args)
     sys.stdout.write(f"{name}, studies {args.studies}\nFor 3D Slicer: http://{args.host}:{args.port}\n")
     sys.stdout.write(f"Weights that a training changes, and logs: {app}\n")
     sys.stdout.flush()
@@ -157,7 +153,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Start MONAI Label with a packed bundle, without a network.")
     parser.add_argument("--bundle", type=Path, required=True, help="zip made by make pack, or that zip unpacked")
-    parser.add_argument("--studies", type=Path, required=True, help="folder with the scans, *.nii.gz, *.nii or *.nrrd")
+    parser.add_argument("--studies", required=True, help="folder with the scans, *.nii.gz, *.nii or *.nrrd")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--apps", type=Path, default=Path("work/monai_label"), help="folder for app folders")
@@ -165,6 +161,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epistemic-dropout", type=float, default=0.2, help="rate of that dropout")
     parser.add_argument("--conf", nargs=2, action="append", metavar=("KEY", "VALUE"), help="for MONAI Label's app")
     return parser
+
+
+def _studies(words: str) -> Path:
+    if not words:  # as a path, nothing would be the working folder
+        raise CannotStartError("no studies: name the folder of your scans: make label-server STUDIES=<folder>")
+    if not Path(words).is_dir():
+        raise CannotStartError(
+            f"studies {words!r}: no such folder; give the folder of your scans: make label-server STUDIES=<folder>"
+        )
+    return Path(words).resolve()
 
 
 def _fingerprint(bundle: Path, files: Sequence[str]) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -32,13 +35,36 @@ def write_bundle(path: Path, files=FILES, top: str = "swinx_seg/") -> Path:
     return path
 
 
-def launch(*words: object) -> str:
+def launch(*words: object, cwd: Path | None = None) -> str:
     """Start the launcher in vain and return what it says."""
     command = [sys.executable, str(LAUNCHER), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=cwd)
     assert done.returncode == 1
     assert done.stdout == ""
     return done.stderr
+
+
+def stand_in(folder: Path) -> dict[str, str]:
+    """A package that answers the launcher as MONAI Label does, and the environment in which it is found.
+
+    It copies its sample app to where it is told to, seen from its working folder, and a server that it is to start
+    ends at once, with its arguments and its working folder on the standard output.
+    """
+    package = folder / "stand_in" / "monailabel"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "main.py").write_text(
+        """import json, os, pathlib, sys
+if sys.argv[1] == "apps":
+    app = pathlib.Path(sys.argv[sys.argv.index("--output") + 1]) / "monaibundle"
+    app.mkdir(parents=True)
+    (app / "main.py").write_text("class MyApp: ...")
+    print("monaibundle is copied at:", app)
+else:
+    print(json.dumps([os.getcwd(), *sys.argv]))
+"""
+    )
+    return os.environ | {"PYTHONPATH": str(package.parent)}
 
 
 def test_a_port_in_use_is_named_and_the_way_to_another(tmp_path):
@@ -96,6 +122,32 @@ def test_a_folder_of_scans_that_is_not_there_is_not_made(tmp_path):
     said = launch("--bundle", bundle, "--studies", tmp_path / "scans", "--port", free_port())
     assert "no such folder; give the folder of your scans" in said
     assert not (tmp_path / "scans").exists()
+
+
+def test_paths_relative_to_the_working_folder_are_served_from_there(tmp_path):
+    write_bundle(tmp_path / "dist.zip")
+    (tmp_path / "scans").mkdir()
+    command = [sys.executable, str(LAUNCHER), "--bundle", "dist.zip", "--studies", "scans", "--port", str(free_port())]
+    environment = stand_in(tmp_path)
+    for _ in range(2):  # the first start makes the app, the second finds it
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        folder, *words = json.loads(done.stdout.splitlines()[-1])
+        (app,) = (tmp_path / "work" / "monai_label").iterdir()
+        assert (app / "model" / "swinx_seg" / "models" / "model.pt").is_file()
+        told = dict(itertools.pairwise(words))
+        assert folder == told["--app"] == str(app.resolve())
+        assert told["--studies"] == str((tmp_path / "scans").resolve())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dist.zip", "scans", "stand_in", "work"]
+
+
+def test_without_studies_the_working_folder_is_not_served(tmp_path):
+    """``make label-server`` hands over an empty word where STUDIES is not set."""
+    bundle = write_bundle(tmp_path / "swinx_seg.zip")
+    said = launch("--bundle", bundle, "--studies", "", "--port", free_port(), cwd=tmp_path)
+    assert len(said.splitlines()) == 1
+    assert "make label-server STUDIES=<folder>" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["swinx_seg.zip"]
 
 
 def test_without_monai_label_the_way_to_install_it_is_told(tmp_path):

@@ -39,9 +39,28 @@ publish() {
     done
     rm -rf "$work"
 }
+# Whoever ends a container tells the first process alone, this shell, and ends all of it 10 s later. A shell heeds no
+# signal while a command runs in the foreground, so Python runs in the background, is told, and has 5 s to end in order.
+child=
+end() {
+    trap '' TERM INT
+    if [ -n "$child" ]; then
+        kill -TERM "$child" 2>/dev/null || :
+        (sleep 5 && kill -KILL "$child") >/dev/null 2>&1 &
+        watch=$!
+        wait "$child" || :
+        kill -KILL "$watch" 2>/dev/null || :
+    fi
+    exit "$1"
+}
 trap publish EXIT
-trap 'exit 143' TERM
-trap 'exit 130' INT
+trap 'end 143' TERM
+trap 'end 130' INT
 
 "$python" -m monai.bundle run inference --config_file "$bundle/configs/inference.json" --bundle_root "$bundle" \
-    --checkpoint "$weights" --dataset_dir "$(cd "$inputs" && pwd)" --output_dir "$work" "$@"
+    --checkpoint "$weights" --dataset_dir "$(cd "$inputs" && pwd)" --output_dir "$work" "$@" &
+child=$!
+code=0
+wait "$child" || code=$?
+child=
+exit "$code"

@@ -182,6 +182,11 @@ def test_a_label_map_becomes_a_dicom_segmentation_of_its_series(run, tmp_path):
         ((series, tmp_path / "empty.nii.gz", out), "empty.nii.gz: empty label: every voxel is background"),
         ((series, path, out, "--seg_type", "FRACTIONAL"), "'BINARY' or 'LABELMAP', not 'FRACTIONAL'"),
         ((series, path, out, "--series_uid", "1.2.3"), "has no DICOM series 1.2.3"),
+        ((tmp_path / "nowhere", path, out), "nowhere: no such file or folder"),
+        (
+            (series, path, out, "--drawn", "WRONG"),
+            "'AUTOMATIC', 'SEMIAUTOMATIC' or 'MANUAL', not 'WRONG'",
+        ),
     ):
         code, _, complaints = run("dicom", "seg", *words)
         assert code == 1

@@ -112,3 +112,35 @@ def test_bundles_with_and_without_weights_are_told(tmp_path):
     assert (seen["trained"].state, seen["fresh"].state) == ("ok", "note")
     assert "2 MB" in seen["trained"].detail
     assert "broken" not in seen
+
+
+def test_a_folder_of_bundles_that_is_missing_or_empty_is_told(capsys, tmp_path):
+    doctor(str(tmp_path / "nowhere"))
+    assert f"{tmp_path / 'nowhere'}: no such folder" in capsys.readouterr().out
+    assert found(examine(tmp_path / "nowhere"))["bundles"].state == "note"
+    assert "no bundle in" in found(examine(tmp_path))["bundles"].detail
+    (tmp_path / "one" / "configs").mkdir(parents=True)
+    (tmp_path / "one" / "configs" / "metadata.json").write_text("{}")
+    assert "bundles" not in found(examine(tmp_path))
+
+
+def test_the_environment_of_monai_label_counts_once_it_is_complete(monkeypatch, tmp_path):
+    """``make install-label`` leaves its mark last."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LABEL_VENV", raising=False)
+    assert found(examine(tmp_path))["MONAI Label"].remedy == "make install-label"
+    (tmp_path / ".venv-label").mkdir()
+    assert found(examine(tmp_path))["MONAI Label"].state == "note"
+    (tmp_path / ".venv-label" / ".installed").touch()
+    assert found(examine(tmp_path))["MONAI Label"].state == "ok"
+    monkeypatch.setenv("LABEL_VENV", "elsewhere")
+    assert "elsewhere" in found(examine(tmp_path))["MONAI Label"].detail
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_a_container_engine_is_found_on_the_path(monkeypatch, tmp_path, engine):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert found(examine(tmp_path))["containers"].state == "note"
+    (tmp_path / engine).touch(0o755)
+    seen = found(examine(tmp_path))["containers"]
+    assert (seen.state, seen.detail) == ("ok", str(tmp_path / engine))

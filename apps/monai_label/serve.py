@@ -18,7 +18,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 __all__ = ["bundle_files", "check_port", "main", "prepare_app", "server_command", "server_environment"]
@@ -45,10 +47,11 @@ def bundle_files(bundle: Path) -> tuple[str, list[str]]:
         name = bundle.resolve().name
         files = [path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()]
     elif zipfile.is_zipfile(bundle):
-        with zipfile.ZipFile(bundle) as archive:
+        with _open_zip(bundle) as archive:
             entries = [PurePosixPath(entry) for entry in archive.namelist() if not entry.endswith("/")]
         tops = {entry.parts[0] for entry in entries}
-        if len(tops) != 1 or any(len(entry.parts) < 2 or ".." in entry.parts for entry in entries):
+        outside = any(entry.is_absolute() or ".." in entry.parts for entry in entries)
+        if outside or len(tops) != 1 or any(len(entry.parts) < 2 for entry in entries):
             raise CannotStartError(f"{bundle}: a packed bundle has one folder at its top; pack it with make pack")
         (name,) = tops
         files = [PurePosixPath(*entry.parts[1:]).as_posix() for entry in entries]
@@ -89,22 +92,29 @@ def prepare_app(bundle: Path, apps: Path) -> tuple[Path, str]:
         apps: Folder that gets a folder for each bundle.
 
     Returns:
-        The app folder, and the name of the bundle in it.
+        The app folder as an absolute path, and the name of the bundle in it.
 
     Raises:
-        CannotStartError: If the bundle lacks something, or MONAI Label is not installed.
+        CannotStartError: If the bundle lacks something or is damaged, MONAI Label is not installed, or the folder
+            cannot be written.
     """
     name, files = bundle_files(bundle)
+    apps = apps.resolve()  # MONAI Label gets paths on its command line and works in another folder
     app = apps / f"{name}-{_fingerprint(bundle, files)}"
     if app.is_dir():
         return app, name
-    apps.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=apps) as folder:
-        partial = _download_sample(Path(folder))
-        (partial / "main.py").rename(partial / "sample_app.py")
-        shutil.copyfile(HERE / "app" / "main.py", partial / "main.py")
-        _copy_bundle(bundle, files, partial / "model" / name)
-        partial.rename(app)
+    try:
+        apps.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=apps) as folder:
+            partial = _download_sample(Path(folder))
+            (partial / "main.py").rename(partial / "sample_app.py")
+            shutil.copyfile(HERE / "app" / "main.py", partial / "main.py")
+            _copy_bundle(bundle, files, partial / "model" / name)
+            _check_bundle(bundle, partial / "model" / name)
+            partial.rename(app)
+    except OSError as error:
+        advice = 'give a folder that can be, on a disk with room: make label-server LABEL_ARGS="--apps <folder>"'
+        raise CannotStartError(f"{apps}: cannot be written: {error}; {advice}") from error
     return app, name
 
 
@@ -136,17 +146,12 @@ def main(words: Sequence[str] | None = None) -> None:
     """Become the server, or end with one line that says why not."""
     args = _parser().parse_args(words)
     try:
-        if not str(args.studies) or not args.studies.is_dir():
-            raise CannotStartError(
-                f"studies {str(args.studies)!r}: no such folder; give the folder of your scans: "
-                "make label-server STUDIES=<folder>"
-            )
+        args.studies = _studies(args.studies)
         check_port(args.host, args.port)
         app, name = prepare_app(args.bundle, args.apps)
     except CannotStartError as error:
         sys.exit(f"MONAI Label cannot start: {error}")
-    args.studies = args.studies.resolve()
-    command = server_command(app.resolve(), name, args)
+    command = server_command(app, name, args)
     sys.stdout.write(f"{name}, studies {args.studies}\nFor 3D Slicer: http://{args.host}:{args.port}\n")
     sys.stdout.write(f"Weights that a training changes, and logs: {app}\n")
     sys.stdout.flush()
@@ -157,7 +162,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Start MONAI Label with a packed bundle, without a network.")
     parser.add_argument("--bundle", type=Path, required=True, help="zip made by make pack, or that zip unpacked")
-    parser.add_argument("--studies", type=Path, required=True, help="folder with the scans, *.nii.gz, *.nii or *.nrrd")
+    parser.add_argument("--studies", required=True, help="folder with the scans, *.nii.gz, *.nii or *.nrrd")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--apps", type=Path, default=Path("work/monai_label"), help="folder for app folders")
@@ -165,6 +170,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epistemic-dropout", type=float, default=0.2, help="rate of that dropout")
     parser.add_argument("--conf", nargs=2, action="append", metavar=("KEY", "VALUE"), help="for MONAI Label's app")
     return parser
+
+
+def _studies(words: str) -> Path:
+    if not words:  # as a path, nothing would be the working folder
+        raise CannotStartError("no studies: name the folder of your scans: make label-server STUDIES=<folder>")
+    if not Path(words).is_dir():
+        raise CannotStartError(
+            f"studies {words!r}: no such folder; give the folder of your scans: make label-server STUDIES=<folder>"
+        )
+    return Path(words).resolve()
 
 
 def _fingerprint(bundle: Path, files: Sequence[str]) -> str:
@@ -198,19 +213,44 @@ def _download_sample(folder: Path) -> Path:
 
 
 def _copy_bundle(bundle: Path, files: Sequence[str], target: Path) -> None:
-    archive = None if bundle.is_dir() else zipfile.ZipFile(bundle)
-    top = "" if archive is None else archive.namelist()[0].split("/")[0] + "/"
     for file in files:
-        path = target / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if archive is None:
-            shutil.copyfile(bundle / file, path)
-            continue
-        with archive.open(top + file) as source, path.open("wb") as writer:
-            shutil.copyfileobj(source, writer)
-    if archive is not None:
-        archive.close()
-    json.loads((target / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+    if bundle.is_dir():
+        for file in files:
+            shutil.copyfile(bundle / file, target / file)
+        return
+    with _open_zip(bundle) as archive:
+        entries = {PurePosixPath(*PurePosixPath(entry).parts[1:]).as_posix(): entry for entry in archive.namelist()}
+        for file in files:
+            with archive.open(entries[file]) as source, (target / file).open("wb") as writer:
+                shutil.copyfileobj(source, writer)
+
+
+@contextmanager
+def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: encrypted
+        raise CannotStartError(f"{path}: damaged: {error}; copy it again, or pack it again with make pack") from error
+
+
+def _check_bundle(bundle: Path, copy: Path) -> None:
+    """Find out what the server would answer each request with, as an error of its own."""
+    for file in ("configs/metadata.json", "configs/inference.json"):
+        try:
+            json.loads((copy / file).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CannotStartError(f"{bundle}: {file} is not JSON: {error}; pack it again with make pack") from error
+    advice = "pack it again: make pack WEIGHTS=<file>"
+    import torch  # takes seconds, and other faults are told sooner
+
+    try:
+        weights = torch.load(copy / "models" / "model.pt", map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling foreign bytes raises almost anything, from KeyError on
+        raise CannotStartError(f"{bundle}: models/model.pt holds no weights that PyTorch reads; {advice}") from error
+    if not isinstance(weights, dict) or not weights:
+        raise CannotStartError(f"{bundle}: models/model.pt holds no weights by name; {advice}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ SCRIPT = ROOT / "docker" / "predict.sh"
 MEMORY = 28 * 1024**3
 """Bytes of host memory that the challenge grants; here a limit of the address space, which is stricter."""
 
+ENGINES_WAIT = 10
+"""Seconds from the SIGTERM of ``docker stop``, which the first process alone gets, to its SIGKILL."""
+
 
 def workspace(folder: Path, affine: np.ndarray, cases: tuple[str, ...] = ("FLARE23Ts_0001",)) -> Path:
     """A folder as the organisers make it, with the bundle in it."""
@@ -96,7 +99,8 @@ def test_what_is_missing_is_named_before_anything_runs(missing, trained, tmp_pat
     assert not (folder / "outputs").exists()
 
 
-def test_what_was_done_is_kept_when_the_time_is_up(trained, tmp_path):
+@pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["to all", "to the shell alone"])
+def test_what_was_done_is_kept_when_the_time_is_up(trained, tmp_path, send):
     folder = workspace(tmp_path, np.diag([-4.0, -4.0, 5.0, 1.0]), tuple(f"case{number}" for number in range(40)))
     running = subprocess.Popen(command(), cwd=folder, env=environment(trained), start_new_session=True)
     deadline = time.monotonic() + 120
@@ -104,12 +108,44 @@ def test_what_was_done_is_kept_when_the_time_is_up(trained, tmp_path):
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGTERM)
-    assert running.wait(timeout=60) != 0
+    send(running.pid, signal.SIGTERM)
+    assert running.wait(timeout=ENGINES_WAIT) == 143
     names = {path.name for path in (folder / "outputs").iterdir()}
     assert "case0.nii.gz" in names
     assert len(names) < 40
     assert not any(name.startswith(".") for name in names)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_python_that_is_deaf_for_a_long_while_does_not_take_what_was_done_with_it(tmp_path, sent):
+    """Signals reach Python between two steps only, and a step may be the convolution of a large volume."""
+    folder = workspace(tmp_path, np.eye(4), ("case0",))
+    (folder / "model.pt").touch()
+    deaf = folder / "deaf"
+    deaf.write_text(
+        f"""#!{sys.executable}
+import os, pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+out = pathlib.Path(sys.argv[sys.argv.index("--output_dir") + 1])
+for name in ("case0.nii.gz", ".case1.nii.gz.partial", "cases.json"):
+    (out / name).write_text(str(os.getpid()))
+time.sleep(60)
+"""
+    )
+    deaf.chmod(0o755)
+    told = environment(folder / "model.pt") | {"SWINX_PYTHON": str(deaf)}
+    running = subprocess.Popen(command(), cwd=folder, env=told, start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not (written := list((folder / "outputs").glob(".predict.*/cases.json"))) or not written[0].read_text():
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    running.send_signal(sent)
+    assert running.wait(timeout=ENGINES_WAIT) == 128 + sent
+    assert [path.name for path in (folder / "outputs").iterdir()] == ["case0.nii.gz"]
+    python = int((folder / "logs" / "cases.json").read_text())
+    with pytest.raises(ProcessLookupError, match="No such process"):
+        os.kill(python, 0)
 
 
 def test_the_image_is_made_of_files_that_are_there():

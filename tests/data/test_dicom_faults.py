@@ -314,6 +314,7 @@ def test_two_series_are_told_apart_in_the_message(tmp_path):
     assert f"{series_uid(1)} (CT of 6 files, 'series 1')" in reason
     assert f"{series_uid(2)} (CT of 6 files, 'series 2')" in reason
     assert "give the path of one slice" in reason
+    assert "--series UID" in reason
 
 
 def test_a_series_is_picked_by_its_uid(tmp_path):

@@ -36,7 +36,9 @@ class LabelServer:
         self.port = free_port()
         self.log_path = log
         self.apps = apps
-        command = [LABEL_PYTHON, LAUNCHER, "--bundle", bundle, "--studies", studies, "--apps", apps]
+        # Relative, as the default of the launcher is: what it hands on must not depend on the working folder.
+        near = os.path.relpath(apps, ROOT)
+        command = [LABEL_PYTHON, LAUNCHER, "--bundle", bundle, "--studies", studies, "--apps", near]
         command += ["--port", self.port, "--epistemic-samples", "2"]
         # A proxy that leads nowhere: whatever wants to leave the machine fails.
         offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")

@@ -49,10 +49,10 @@ def doctor(bundles: str = "bundles") -> None:
 
 
 def examine(bundles: str | os.PathLike[str] = "bundles") -> Iterator[Finding]:
-    """Look at packages, devices, disks, tracker and bundles, and yield what is found.
+    """Look at packages, devices, disks, tracker, what is installed beside, and bundles, and yield what is found.
 
     Args:
-        bundles: Folder of the bundles; one that is not there is left out.
+        bundles: Folder of the bundles.
     """
     yield _python()
     yield Finding("swinx", "ok", f"{swinx.__version__} in {Path(swinx.__file__).parent}")
@@ -60,6 +60,8 @@ def examine(bundles: str | os.PathLike[str] = "bundles") -> Iterator[Finding]:
     yield from _devices()
     yield from _host()
     yield _tracker()
+    yield _label_server()
+    yield _containers()
     yield from _bundles(Path(bundles))
 
 
@@ -121,8 +123,27 @@ def _tracker() -> Finding:
         return Finding("tracker", "fault", f"{uri} does not answer: {error}", remedy)
 
 
+def _label_server() -> Finding:
+    folder = Path(os.environ.get("LABEL_VENV") or ".venv-label")  # as label.mk has it, which leaves the mark last
+    if (folder / ".installed").is_file():
+        return Finding("MONAI Label", "ok", f"in {folder}")
+    return Finding("MONAI Label", "note", f"not installed in {folder}; the server alone needs it", "make install-label")
+
+
+def _containers() -> Finding:
+    found = [path for engine in ("docker", "podman") if (path := shutil.which(engine))]
+    if found:
+        return Finding("containers", "ok", ", ".join(found))
+    remedy = "install one to build the image of docker/Dockerfile"
+    return Finding("containers", "note", "neither docker nor podman; the image alone needs one", remedy)
+
+
 def _bundles(folder: Path) -> Iterator[Finding]:
-    for metadata in sorted(folder.glob("*/configs/metadata.json")):
+    listed = sorted(folder.glob("*/configs/metadata.json"))
+    if not listed:
+        detail = f"no bundle in {folder}" if folder.is_dir() else f"{folder}: no such folder"
+        yield Finding("bundles", "note", detail, "give the folder of the bundles: swinx doctor --bundles FOLDER")
+    for metadata in listed:
         bundle = metadata.parents[1]
         weights = bundle / "models" / "model.pt"
         if weights.is_file():

@@ -9,7 +9,7 @@ from typing import Any
 from swinx.data.itk_geometry import sitk
 from swinx.errors import CaseError
 
-__all__ = ["SliceHeader", "read_header", "syntax_note"]
+__all__ = ["SliceHeader", "read_header", "storage_class", "syntax_note"]
 
 _TAGS = {
     "series": "0020|000e",
@@ -29,6 +29,7 @@ _TAGS = {
     "rescale_type": "0028|1054",
 }
 
+_STORAGE_CLASS = b"\x02\x00\x02\x00UI"
 _TRANSFER_SYNTAX = b"\x02\x00\x10\x00UI"
 _META_BYTES = 4096
 
@@ -103,15 +104,24 @@ def read_header(path: str) -> SliceHeader:
 
 
 def syntax_note(path: str) -> str:
-    """Return the transfer syntax UID of a DICOM file as the end of a message; SimpleITK does not tell it.
+    """Return the transfer syntax UID of a DICOM file as the end of a message; SimpleITK does not tell it."""
+    uid = _meta_uid(path, _TRANSFER_SYNTAX)
+    return f" (transfer syntax {uid})" if uid else ""
 
-    It is in the file meta information, which is always explicit little endian (PS3.10, 7.1).
-    """
+
+def storage_class(path: str) -> str:
+    """Return the UID of the kind of object that a DICOM file holds; empty if the file ends before it, or has none."""
+    return _meta_uid(path, _STORAGE_CLASS)
+
+
+def _meta_uid(path: str, tag: bytes) -> str:
+    """Read a UID of the file meta information, which is always explicit little endian (PS3.10, 7.1)."""
     with Path(path).open("rb") as stream:
         meta = stream.read(_META_BYTES)
-    _, found, rest = meta.partition(_TRANSFER_SYNTAX)
-    uid = rest[2 : 2 + int.from_bytes(rest[:2], "little")].decode("ascii", "replace").strip("\0 ")
-    return f" (transfer syntax {uid})" if found else ""
+    _, _, rest = meta.partition(tag)
+    length = int.from_bytes(rest[:2], "little")
+    uid = rest[2 : 2 + length]
+    return uid.decode("ascii", "replace").strip("\0 ") if len(uid) == length else ""
 
 
 def _text(reader: Any, tag: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swinx.data.dicom_choice import choose_series
+from swinx.data.dicom_damage import tell_unreadable, undecodable_slices
 from swinx.data.dicom_headers import SliceHeader, read_header, syntax_note
 from swinx.data.itk_geometry import array_from_itk, sitk
 from swinx.errors import CaseError
@@ -64,9 +65,12 @@ def read_dicom_series(place: Path) -> tuple[NDArray[Any], NDArray[np.float64], t
     try:
         image = reader.Execute()
     except RuntimeError as error:
+        damaged = undecodable_slices(stack.files)
+        if 0 < len(damaged) < len(stack.files):
+            raise CaseError(place, tell_unreadable(damaged)) from error
         raise CaseError(
             place,
-            f"a slice is damaged, or compressed in a way that SimpleITK cannot decode{syntax_note(stack.files[0])}; "
+            f"damaged, or compressed in a way that SimpleITK cannot decode{syntax_note(stack.files[0])}; "
             "write the series uncompressed first",
         ) from error
     array = array_from_itk(image)

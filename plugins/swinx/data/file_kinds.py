@@ -6,7 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["VOLUME_SUFFIXES", "absolute_path", "case_name", "dicom_files", "is_dicom_series", "volume_suffix"]
+__all__ = [
+    "VOLUME_SUFFIXES",
+    "absolute_path",
+    "case_name",
+    "dicom_files",
+    "has_dicom_magic",
+    "is_dicom_series",
+    "volume_suffix",
+]
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -71,7 +79,7 @@ def dicom_files(folder: str | os.PathLike[str]) -> Iterator[Path]:
     A file counts by what it contains, since scanners write slices without an extension.
     """
     for path in sorted(Path(folder).iterdir()):
-        if path.is_file() and volume_suffix(path) not in VOLUME_SUFFIXES and _has_dicom_magic(path):
+        if path.is_file() and volume_suffix(path) not in VOLUME_SUFFIXES and has_dicom_magic(path):
             yield path
 
 
@@ -80,7 +88,8 @@ def is_dicom_series(folder: str | os.PathLike[str]) -> bool:
     return next(dicom_files(folder), None) is not None
 
 
-def _has_dicom_magic(path: Path) -> bool:
+def has_dicom_magic(path: Path) -> bool:
+    """Say whether a file begins as PS3.10, 7.1 wants it; one that cannot be opened does not."""
     try:
         with path.open("rb") as stream:
             return stream.read(_DICOM_PREAMBLE + len(_DICOM_MAGIC))[_DICOM_PREAMBLE:] == _DICOM_MAGIC

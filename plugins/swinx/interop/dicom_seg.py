@@ -37,6 +37,7 @@ _MAY_BE_EMPTY = (
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
 )
 _SERIES_NUMBER_OFFSET = 1000
+_KINDS = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,19 @@ class SegAlgorithm:
         name: Name of the program or the model.
         version: Its version.
         kind: ``"AUTOMATIC"``, ``"SEMIAUTOMATIC"`` or ``"MANUAL"``.
+
+    Raises:
+        ValueError: If ``kind`` is something else.
     """
 
     name: str = "swinx"
     version: str = __version__
     kind: Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"] = "AUTOMATIC"
+
+    def __post_init__(self) -> None:
+        """Check the kind before anything is read."""
+        if self.kind not in _KINDS:
+            raise ValueError(f"segments are drawn 'AUTOMATIC', 'SEMIAUTOMATIC' or 'MANUAL', not {self.kind!r}")
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ import numpy as np
 from bundle_trial import ROOT, write_record
 from matplotlib.figure import Figure
 from monai.bundle import ConfigParser
+from monai.transforms import Compose, LoadImaged
 from torch import Tensor
 
-from swinx.data import load_data_list
+from swinx.data import CTReader, load_data_list
 from swinx.exports import choose_engine
 from swinx.inferers import SlidingWindowLabelInferer
 from swinx.networks import load_weights
+from swinx.transforms import CTPreprocessingd
 
 CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "evaluate.json"
 SETTINGS = [(0.5, 0.0), (0.5, 0.125), (0.5, 0.1875), (0.5, 0.25), (0.25, 0.0), (0.25, 0.125), (0.0, 0.0)]
@@ -49,7 +51,10 @@ def main() -> None:
             parser[name] = value
     network = parser.get_parsed_content("network_def").eval()
     load_weights(network, given.checkpoint)
-    preprocessing = parser.get_parsed_content("preprocessing")
+    keys = ("image", "label")
+    numbers = {name: parser[name] for name in ("pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias")}
+    loading = LoadImaged(keys, reader=CTReader(), ensure_channel_first=True, image_only=True)
+    preprocessing = Compose([loading, CTPreprocessingd(keys, **numbers)])
     items = load_data_list(given.dataset_dir / "datalist.json", given.section)[: given.cases]
     engine = choose_engine(given.engine)
     measured: dict[tuple[float, float], list[dict[str, Any]]] = {setting: [] for setting in SETTINGS}

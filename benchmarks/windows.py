@@ -37,6 +37,9 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", nargs="+", help="names of ways")
     options.add_argument("--compiled", action="store_true", help="also torch.compile, which takes minutes on a CPU")
+    options.add_argument(
+        "--bfloat16", action="store_true", help="also on a CPU; slow where it has no such instructions"
+    )
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--small", action="store_true", help="a tiny network, to try this program")
     options.add_argument("--out", type=type(ROOT), default=ROOT / "benchmarks" / "results")
@@ -46,7 +49,7 @@ def main() -> None:
     small: dict[str, Any] = {"embed_dim": 12, "num_heads": (1, 2, 4, 8), "decoder_channels": 4} if given.small else {}
     network = SwinXSeg(**small).eval().requires_grad_(False).to(device)
     window = torch.rand(1, 1, *(given.side,) * 3, device=device)
-    runs = {**ways(network, window, given.compiled), **({} if given.small else peers(window))}
+    runs = {**ways(network, window, given.compiled, given.bfloat16), **({} if given.small else peers(window))}
     if given.only:
         runs = {name: run for name, run in runs.items() if name in ("as it is", *given.only)}
     costs = time_in_turns(runs, given.rounds, device)
@@ -56,7 +59,7 @@ def main() -> None:
         print(f"{name:28s}", cost)
 
 
-def ways(network: SwinXSeg, window: Tensor, compiled: bool) -> dict[str, Run]:
+def ways(network: SwinXSeg, window: Tensor, compiled: bool, half: bool) -> dict[str, Run]:
     """Return the network in all ways: by name, what runs the window."""
     side = window.shape[2]
     parts = {margin: middle_part(side, margin) for margin in (0.0, 0.125, 0.25)}
@@ -64,7 +67,7 @@ def ways(network: SwinXSeg, window: Tensor, compiled: bool) -> dict[str, Run]:
     last = copy.deepcopy(network)
     last.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload] # missing in torch's stubs
     runs["channels last"] = lambda: last(window.contiguous(memory_format=torch.channels_last_3d))
-    halves = [torch.bfloat16] + ([torch.float16] if window.is_cuda else [])
+    halves = [torch.bfloat16, torch.float16] if window.is_cuda else [torch.bfloat16] if half else []
     for dtype in halves:
         runs[f"{str(dtype).removeprefix('torch.')}, channels last"] = under_autocast(runs["channels last"], dtype)
     split = TorchEngine()(network, window.shape[2:])

@@ -66,8 +66,9 @@ def pack_bundle(
     if teacher:
         settled.setdefault("folds", _folds(source))
     configs = set_knobs(configs, settled)
-    metadata = with_window(metadata, settled.get("roi_size"))
-    check_fit(configs["inference.json"], metadata, source)
+    record = {**record, "knobs": {**record.get("knobs", {}), **(knobs or {})}}
+    metadata = with_window(metadata, configs["inference.json"].get("roi_size"))
+    check_fit(configs["inference.json"], metadata, source, root / "configs")
     contents: dict[str, bytes | Path] = {
         f"configs/{name}": _json(content) for name, content in {**configs, "metadata.json": metadata}.items()
     }

@@ -52,7 +52,7 @@ def write_record(out_dir: Path, name: str, content: Mapping[str, Any]) -> Path:
     machine = machine_name()
     path = out_dir / f"{name}_{'_'.join(machine.split())}.json"
     record = {
-        "command": " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *map(_without_folders, sys.argv[1:])]),
         "machine": machine,
         "threads": torch.get_num_threads(),
         "date": datetime.now(timezone.utc).date().isoformat(),
@@ -65,6 +65,11 @@ def write_record(out_dir: Path, name: str, content: Mapping[str, Any]) -> Path:
     }
     write_json(path, record | dict(content))
     return path
+
+
+def _without_folders(word: str) -> str:
+    """Return a word of the command line, of an absolute path its name alone."""
+    return Path(word).name if Path(word).is_absolute() else word
 
 
 def machine_name() -> str:

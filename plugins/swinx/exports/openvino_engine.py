@@ -48,7 +48,10 @@ class OpenVINOEngine:
             split = SplitNetwork(network).cpu()
             example = torch.zeros(1, split.in_channels, *roi_size)
             features = _OneByOne(_compile(split.features, (example,), example.shape))
-            self._made = (version, SplitScores(features, _Heads(split.head)))
+            # Any size serves to trace a convolution, and a small one is quick; parts differ in size, so all are free.
+            head = (torch.zeros(1, split.in_channels, 8, 8, 8), torch.zeros(1, split.feature_channels, 4, 4, 4))
+            free = [(1, part.shape[1], -1, -1, -1) for part in head]
+            self._made = (version, SplitScores(features, _OneByOne(_compile(split.head, head, *free))))
             _logger.info("network compiled by OpenVINO in %.1f s", time.perf_counter() - started)
         return self._made[1]
 
@@ -64,36 +67,6 @@ class _OneByOne:
         arrays = [np.ascontiguousarray(tensor.detach().cpu().float().numpy()) for tensor in inputs]
         found = [self.run([array[i : i + 1] for array in arrays])[0].copy() for i in range(count)]
         return torch.from_numpy(np.concatenate(found) if count > 1 else found[0]).to(device)
-
-
-class _Heads:
-    """The head, compiled for each shape of a part that comes along: at most 27, and 8 in scans larger than a window."""
-
-    def __init__(self, head: nn.Module) -> None:
-        self.head = head
-        self.compiled: dict[tuple[tuple[int, ...], ...], _OneByOne] = {}
-
-    def __call__(self, image: Tensor, features: Tensor, trim: Sequence[int]) -> Tensor:
-        shapes = (tuple(image.shape[1:]), tuple(features.shape[1:]), tuple(trim))
-        if shapes not in self.compiled:
-            # Any size serves to trace a convolution; a small one is quick.
-            small = [8 + image.shape[axis] - 2 * features.shape[axis] for axis in (2, 3, 4)]
-            example = (image.new_zeros((1, image.shape[1], *small)), image.new_zeros((1, features.shape[1], 4, 4, 4)))
-            head = _Trimmed(self.head, trim)
-            self.compiled[shapes] = _OneByOne(_compile(head, example, (1, *shapes[0]), (1, *shapes[1])))
-        return self.compiled[shapes](image, features)
-
-
-class _Trimmed(nn.Module):
-    """A head at a fixed place."""
-
-    def __init__(self, head: nn.Module, trim: Sequence[int]) -> None:
-        super().__init__()
-        self.head = head
-        self.trim = tuple(trim)
-
-    def forward(self, image: Tensor, features: Tensor) -> Any:
-        return self.head(image, features, self.trim)
 
 
 def _compile(module: nn.Module, example: tuple[Tensor, ...], *shapes: Sequence[int]) -> Any:

@@ -53,15 +53,14 @@ class SplitScores:
 
     Args:
         features: Maps windows ``(N, C, X, Y, Z)`` to features ``(N, F, X / 2, Y / 2, Z / 2)``.
-        head: Maps a part of the windows, of the features, and the place of one in the other to scores, as
-            :class:`swinx.networks.split.WindowHead`.
+        head: Maps a part of the windows and of the features to scores, as :class:`swinx.networks.split.WindowHead`.
         memory_format: What both are given.
     """
 
     def __init__(
         self,
         features: Callable[[Tensor], Tensor],
-        head: Callable[[Tensor, Tensor, Sequence[int]], Tensor],
+        head: Callable[[Tensor, Tensor], Tensor],
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.features = features
@@ -72,7 +71,7 @@ class SplitScores:
         """Return scores ``(N, classes, *part)``."""
         features = self.features(windows.contiguous(memory_format=self.memory_format))[(..., *part.features)]
         image = windows[(..., *part.image)].contiguous(memory_format=self.memory_format)
-        return self.head(image, features.contiguous(memory_format=self.memory_format), part.trim)[(..., *part.kept)]
+        return self.head(image, features.contiguous(memory_format=self.memory_format))[(..., *part.kept)]
 
 
 class TorchEngine:

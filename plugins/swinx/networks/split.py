@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -15,10 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from swinx.networks.merged_up_block import MergedUpBlock
 from swinx.networks.swinx_seg import ReductionBlock, SwinXSeg
 
-__all__ = ["HEAD_HALO", "SplitNetwork", "WindowFeatures", "WindowHead"]
-
-HEAD_HALO = 4
-"""Voxels of the image that a score depends on beyond its own, along each direction, apart from the features."""
+__all__ = ["SplitNetwork", "WindowFeatures", "WindowHead"]
 
 _SLOPE = 0.01
 
@@ -46,7 +42,7 @@ class SplitNetwork(nn.Module):
             raise TypeError(f"only SwinXSeg can be split, not {type(network).__name__}")
         copied = copy.deepcopy(network).eval().requires_grad_(False)
         self.in_channels = copied.encoder.in_channels
-        self.stride = copied.encoder.stride
+        self.feature_channels = int(copied.up_blocks[0].transp_conv.conv.in_channels)  # type: ignore[union-attr, arg-type]
         self.features = WindowFeatures(copied)
         self.head = WindowHead(copied)
         self.eval().requires_grad_(False)
@@ -93,20 +89,20 @@ class WindowHead(nn.Module):
         self.up_block = MergedUpBlock(network.up_blocks[0])  # type: ignore[arg-type]
         self.out = network.out
 
-    def forward(self, image: Tensor, features: Tensor, trim: Sequence[int] = (0, 0, 0)) -> Tensor:
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
         """Return logits ``(B, classes, 2d, 2h, 2w)`` on the grid that the features cover.
 
-        The outer two voxels of every side that is not a border of the window are wrong: what lies beyond is taken for
-        the border's zeros.
+        Where a side is not a border of the window, the outer voxels are wrong, four at the begin and two at the end:
+        what lies beyond is taken for the border's zeros.
 
         Args:
-            image: ``(B, C, D, H, W)``: what the features cover, and two voxels more where the window goes on.
+            image: ``(B, C, D, H, W)``: begins where the features do, and goes on for two voxels after them where the
+                window does.
             features: ``(B, F, d, h, w)``.
-            trim: Where along each axis the features begin in the image, 0 or 2 voxels.
         """
         detail = self.image_block(image)
-        for axis, begin in enumerate(trim):
-            detail = detail.narrow(axis + 2, begin, 2 * features.shape[axis + 2])
+        d, h, w = (2 * side for side in features.shape[2:])
+        detail = detail[:, :, :d, :h, :w]
         return cast(Tensor, self.out(self.up_block(features, detail)))
 
 

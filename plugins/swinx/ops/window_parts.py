@@ -19,14 +19,12 @@ class WindowPart(NamedTuple):
         inside: The part, in the window.
         image: Part and halo, in the window.
         features: Part and halo, in features of half the resolution.
-        trim: Where the features begin in the image part, 0 or 2 voxels along each axis.
         kept: The part, in what the head returns for the features.
     """
 
     inside: Slices
     image: Slices
     features: Slices
-    trim: tuple[int, int, int]
     kept: Slices
 
 
@@ -53,17 +51,16 @@ def window_part(window: Sequence[slice], size: Sequence[int], roi: Sequence[int]
         margin: Fraction of the window to leave out at each end, at most half of the overlap.
 
     Returns:
-        The part, with two voxels of halo for the features and two more for the image, where the window goes on.
+        The part, with a halo where the window goes on: four voxels before it, where features and image begin
+        together, and after it two for the features and four for the image.
     """
-    inside, image, features, trim, kept = [], [], [], [], []
+    inside, image, features, kept = [], [], [], []
     for extent, length, side in zip(window, size, roi, strict=True):
         begin = 0 if extent.start == 0 else margin_voxels(side, margin)
         end = side if extent.stop == length else side - margin_voxels(side, margin)
-        low, high = max(begin - _HALO, 0), min(end + _HALO, side)
-        first, last = max(low - _HALO, 0), min(high + _HALO, side)
+        first, high, last = max(begin - 2 * _HALO, 0), min(end + _HALO, side), min(end + 2 * _HALO, side)
         inside.append(slice(begin, end))
         image.append(slice(first, last))
-        features.append(slice(low // 2, high // 2))
-        trim.append(low - first)
-        kept.append(slice(begin - low, end - low))
-    return WindowPart(*(tuple(axis) for axis in (inside, image, features, trim, kept)))  # type: ignore[arg-type]
+        features.append(slice(first // 2, high // 2))
+        kept.append(slice(begin - first, end - first))
+    return WindowPart(*(tuple(axis) for axis in (inside, image, features, kept)))  # type: ignore[arg-type]

@@ -10,13 +10,11 @@ import torch
 from monai.networks.utils import convert_to_torchscript
 from torch import Tensor, nn
 
-from swinx.networks import Traced
-
 __all__ = ["load_torchscript", "write_torchscript"]
 
 
 def write_torchscript(network: nn.Module, example: Tensor, path: Path) -> None:
-    """Trace a network in evaluation mode, as MONAI's ``ckpt_export --use_trace True`` does; other windows are refused.
+    """Trace a network in evaluation mode, as MONAI's ``ckpt_export --use_trace True`` does.
 
     Args:
         network: Left as it is.
@@ -25,7 +23,7 @@ def write_torchscript(network: nn.Module, example: Tensor, path: Path) -> None:
     """
     # The tracer's own check runs the network three more times and is looser than the one that follows.
     traced: Any = convert_to_torchscript(network, inputs=[example], use_trace=True, check_trace=False)
-    torch.jit.save(torch.jit.script(Traced(traced, example.shape[2:])), str(path))
+    torch.jit.save(traced, str(path))
 
 
 def load_torchscript(path: Path) -> Callable[[Tensor], Tensor]:

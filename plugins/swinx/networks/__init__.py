@@ -14,7 +14,6 @@ from swinx.networks.smit import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.networks.split import SplitNetwork
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import SwinXSeg
-from swinx.networks.tracing import Traced
 from swinx.networks.weights import LoadReport, MisShaped, load_weights
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "SwinFeatures",
     "SwinXSeg",
     "TorchEngine",
-    "Traced",
     "WholeScores",
     "convert_reference_weights",
     "decay_groups",

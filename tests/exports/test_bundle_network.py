@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 
@@ -39,14 +37,6 @@ def test_overlays_change_the_configuration(checkpoint, tmp_path):
     assert found.window == (1, 64, 32, 32)
 
 
-def test_the_sidecar_of_the_weights_tells_the_knobs_and_given_ones_go_before(checkpoint):
-    record = {"knobs": {**KNOBS, "dataset_dir": "/elsewhere", "of_old": 1}}
-    checkpoint.with_suffix(".json").write_text(json.dumps(record))
-    found = read_bundle_network(BUNDLE, checkpoint)
-    assert found.window == WINDOW
-    assert read_bundle_network(BUNDLE, checkpoint, overrides={"roi_size": [64, 32, 32]}).window == (1, 64, 32, 32)
-
-
 def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):
     with pytest.raises(ExportError, match=r"nowhere: no such folder; give the folder of a MONAI Bundle"):
         read_bundle_network(tmp_path / "nowhere", checkpoint)
@@ -61,8 +51,6 @@ def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):
         read_bundle_network(BUNDLE, checkpoint, overrides={"embed_dims": 12})
     with pytest.raises(ExportError, match=r"inference.json: cannot be built: .*num_heads"):
         read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"num_heads": [5]})
-    with pytest.raises(ExportError, match=r"inference.json: roi_size must be a list such as .* not 40"):
-        read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"roi_size": 40})
     with pytest.raises(WeightsError, match=r"no-model.pt: no such file"):
         read_bundle_network(BUNDLE, tmp_path / "no-model.pt", overrides=KNOBS)
     with pytest.raises(WeightsError, match="these are weights of another network"):

@@ -186,38 +186,3 @@ def test_names_are_sorted_and_times_are_not_told(tmp_path):
     write_zip(tmp_path / "a.zip", {"b": b"2", "a": b"1"})
     with zipfile.ZipFile(tmp_path / "a.zip") as opened:
         assert [(entry.filename, entry.date_time[0]) for entry in opened.infolist()] == [("a", 1980), ("b", 1980)]
-
-
-def test_classes_in_another_order_than_the_network_has_them_are_refused(bundle, weights, tmp_path):
-    path = bundle / "configs/metadata.json"
-    formats = json.loads(path.read_text())["network_data_format"]
-    names = formats["outputs"]["pred"]["channel_def"]
-    names["1"], names["3"] = names["3"], names["1"]
-    rewrite(path, network_data_format=formats)
-    with pytest.raises(BundleError, match=r"metadata\.json: channel_def calls channel 1 'spleen'; it is 'liver'"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
-
-
-def test_the_window_of_the_configuration_is_that_of_the_metadata_without_a_knob(bundle, weights, tmp_path):
-    rewrite(bundle / "configs/inference.json", roi_size=[64, 32, 32])
-    knobs = {knob: value for knob, value in KNOBS.items() if knob != "roi_size"}
-    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=knobs)
-    formats = json.loads(member(archive, "configs/metadata.json"))["network_data_format"]
-    assert formats["inputs"]["image"]["spatial_shape"] == [64, 32, 32]
-
-
-@pytest.mark.parametrize(
-    ("knob", "value", "told"),
-    [
-        ("roi_size", 40, r"roi_size must be a list such as \[96, 96, 96\], not 40"),
-        ("embed_dim", "many", "embed_dim must be a number such as 48, not 'many'"),
-        ("body_crop", 1, "body_crop must be true or false such as True, not 1"),
-    ],
-)
-def test_a_knob_of_another_kind_is_refused_by_name(knob, value, told, weights, tmp_path):
-    with pytest.raises(BundleError, match=told):
-        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS | {knob: value})
-
-
-def test_knobs_that_are_given_are_recorded_beside_the_weights(packed):
-    assert json.loads(member(packed, "models/model.json"))["knobs"] == KNOBS

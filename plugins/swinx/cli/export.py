@@ -30,7 +30,7 @@ def export(
         tolerance: Largest difference of a class score that is let pass; 0.001 by default.
         config_file: Configuration files; by default configs/inference.json of the bundle.
         **overrides: Knobs of the configuration, such as --roi_size "[64,64,64]" or --embed_dim 12; those of the
-            training that made the weights have to be given where the file beside the weights does not tell them.
+            training that made the weights have to be given.
     """
     check_paths(bundle, to, checkpoint, out)
     from swinx.errors import ExportError

@@ -12,7 +12,6 @@ from torch import nn
 
 from swinx.errors import ExportError, reason_of
 from swinx.networks import SwinEncoder, load_weights
-from swinx.tracking import PLACES, knob_fault, read_sidecar
 
 __all__ = ["BundleNetwork", "read_bundle_network"]
 
@@ -46,8 +45,7 @@ def read_bundle_network(
         checkpoint: Weights; by default those that the configuration names as ``checkpoint``.
         config_file: Configuration files, of which later ones change earlier ones; by default the bundle's
             ``configs/inference.json``.
-        overrides: Values by id, such as ``embed_dim``, that replace those of the files, and those of the knobs that the
-            sidecar of the weights records, which go before the files'.
+        overrides: Values by id, such as ``embed_dim``, that replace those of the files.
 
     Raises:
         ExportError: If the bundle, a file or an id is missing, or the network cannot be built.
@@ -61,11 +59,8 @@ def read_bundle_network(
     name = ", ".join(files)
     parser = _read_configs(files, {"bundle_root": str(root), **(overrides or {})})
     try:
-        weights = Path(checkpoint or parser.get_parsed_content("checkpoint"))
-        for knob, value in read_sidecar(weights).get("knobs", {}).items():
-            if knob in parser and knob not in PLACES | set(overrides or {}):
-                parser[knob] = value
         network, roi_size = (parser.get_parsed_content(part) for part in ("network_def", "roi_size"))
+        weights = Path(checkpoint or parser.get_parsed_content("checkpoint"))
     except Exception as error:  # whatever the configuration calls may raise
         raise ExportError(f"{name}: cannot be built: {reason_of(error)}") from error
     encoders = [part for part in network.modules() if isinstance(part, SwinEncoder)]
@@ -92,8 +87,6 @@ def _read_configs(files: Sequence[str], values: Mapping[str, Any]) -> ConfigPars
         raise ExportError(f"{name}: has no {' and no '.join(lacking)}; only networks that take windows are exported")
     if unknown := [key for key in values if key not in parser and key != "bundle_root"]:
         raise ExportError(f"{name}: has no {', '.join(unknown)} to override")
-    if faults := [fault for key in values if key in parser and (fault := knob_fault(key, parser[key], values[key]))]:
-        raise ExportError(f"{name}: {'; '.join(faults)}")
     for key, value in values.items():
         parser[key] = value
     return parser

@@ -92,10 +92,7 @@ def export_network(
     kind = _format_of(to, target)
     if not tolerance > 0:
         raise ExportError(f"tolerance {tolerance} must be a number above 0")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"{target}: its folder cannot be made ({error.strerror}); choose another --out") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         partial = Path(folder) / target.name
         inputs = probe_windows(window)

@@ -67,8 +67,6 @@ class SwinXSeg(nn.Module):
         published_window_order: Reproduce the misplaced windows of the published code, which its
             checkpoints need (:mod:`swinx.networks.window_order`).
         qkv_bias: Learn a bias for queries, keys and values; the published pretraining has none.
-        script_window: Sides of the windows that ``torch.jit.script`` makes it for, which has to trace it
-            (:func:`swinx.networks.tracing.trace_for_script`); it changes nothing else.
 
     Raises:
         ValueError: If depths, heads, channels or decoder levels do not fit together.
@@ -88,10 +86,8 @@ class SwinXSeg(nn.Module):
         use_checkpoint: bool = False,
         published_window_order: bool = False,
         qkv_bias: bool = True,
-        script_window: Sequence[int] = (96, 96, 96),
     ) -> None:
         super().__init__()
-        self.script_window = tuple(script_window)
         widths = _level_widths(decoder_channels, levels=len(depths) + 1)
         self.encoder = SwinEncoder(
             in_channels,
@@ -119,7 +115,7 @@ class SwinXSeg(nn.Module):
 
     def __prepare_scriptable__(self) -> nn.Module:
         """Return what ``torch.jit.script`` shall take instead: see :func:`swinx.networks.tracing.trace_for_script`."""
-        return trace_for_script(self, self.encoder.in_channels, self.script_window)
+        return trace_for_script(self, self.encoder.in_channels)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits ``(B, out_channels, D, H, W)`` of an image ``(B, in_channels, D, H, W)``.

@@ -203,9 +203,8 @@ def _refuse_misfit(report: LoadReport, min_matched: float) -> None:
             )
     elif report.missing or report.unexpected or report.mis_shaped:
         raise WeightsError(
-            f"{report}\nthese are weights of another network: give the knobs it was trained with (embed_dim, depths, "
-            "num_heads, qkv_bias, decoder_channels, classes), which stand in the file beside the weights; or load "
-            "part='encoder', as --pretrained does in a training; nothing was loaded"
+            f"{report}\nthese are weights of another network: build it as it was trained (channels, depths, heads, "
+            "classes), or load part='encoder'; nothing was loaded"
         )
 
 

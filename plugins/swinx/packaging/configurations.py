@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from swinx.errors import BundleError
-from swinx.tracking import knob_fault
 
 __all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "with_window"]
 
@@ -52,15 +51,11 @@ def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str,
         knobs: Values by name.
 
     Raises:
-        BundleError: If no configuration has a knob of this name, or the value is of another kind than its own.
+        BundleError: If no configuration has a knob of this name.
     """
     known = {knob for config in configs.values() if is_whole(config) for knob in config}
     if unknown := sorted(set(knobs) - known):
         raise BundleError(f"no configuration has {', '.join(unknown)}; knobs stand at the top of the files")
-    for config in configs.values():
-        faults = [knob_fault(name, config[name], value) for name, value in knobs.items() if name in config]
-        if is_whole(config) and any(faults):
-            raise BundleError("; ".join(fault for fault in faults if fault))
     return {
         name: {**config, **{knob: value for knob, value in knobs.items() if knob in config}}
         if is_whole(config)

@@ -11,22 +11,18 @@ from monai.bundle import ConfigParser
 from monai.networks.utils import eval_mode
 
 from swinx.errors import BundleError, reason_of
-from swinx.labels import CLASS_NAMES
 from swinx.networks import load_weights
 
 __all__ = ["check_fit"]
 
 
-def check_fit(
-    configuration: Mapping[str, Any], metadata: Mapping[str, Any], weights: Path, folder: Path = Path()
-) -> None:
+def check_fit(configuration: Mapping[str, Any], metadata: Mapping[str, Any], weights: Path) -> None:
     """Build the network, load its weights, and send one window through it.
 
     Args:
         configuration: Content of ``inference.json``; its ``network_def`` is built.
         metadata: Its ``network_data_format`` says what goes in and comes out.
         weights: Checkpoint, or the folder of an nnU-Net model, which becomes ``teacher_dir``.
-        folder: Where both files lie, for messages.
 
     Raises:
         BundleError: If the network cannot be built, or gives something else than the metadata say.
@@ -37,35 +33,25 @@ def check_fit(
     try:
         network = parser.get_parsed_content("network_def")
     except Exception as error:  # whatever the configuration calls may raise
-        raise BundleError(f"{folder / 'inference.json'}: network_def cannot be built: {reason_of(error)}") from error
+        raise BundleError(f"inference.json: network_def cannot be built: {reason_of(error)}") from error
     if weights.is_dir():
         return
     load_weights(network, weights)
     (given,) = metadata["network_data_format"]["inputs"].values()
     told = metadata["network_data_format"]["outputs"]["pred"]
-    _check_names(told, folder / "metadata.json")
+    image = torch.zeros(1, given["num_channels"], *given["spatial_shape"])
     try:
-        image = torch.zeros(1, given["num_channels"], *given["spatial_shape"])
         with eval_mode(network):
             output = network(image)
     except Exception as error:  # of any layer
         raise BundleError(
-            f"{folder / 'metadata.json'}: the network does not take an image of the shape "
-            f"{(given['num_channels'], *given['spatial_shape'])} that is told there: {reason_of(error)}"
+            f"metadata.json: the network does not take an image of the shape {tuple(image.shape[1:])} that is told "
+            f"there: {reason_of(error)}"
         ) from error
     want = (told["num_channels"], *told["spatial_shape"])
     found = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else type(output).__name__
     if found != want:
         raise BundleError(
-            f"{folder / 'metadata.json'}: pred is told to be {want}, and the network gives {found}; correct "
-            "num_channels, channel_def or spatial_shape"
+            f"metadata.json: pred is told to be {want}, and the network gives {found}; correct num_channels, "
+            "channel_def or spatial_shape"
         )
-
-
-def _check_names(told: Mapping[str, Any], path: Path) -> None:
-    """Refuse classes that are those of FLARE-23 in another order than the networks have them."""
-    names = [told["channel_def"].get(str(channel)) for channel in range(len(told["channel_def"]))]
-    wrong = [(number, name) for number, name in enumerate(names) if CLASS_NAMES[number : number + 1] != (name,)]
-    if sorted(map(str, names)) == sorted(CLASS_NAMES) and wrong:
-        number, name = wrong[0]
-        raise BundleError(f"{path}: channel_def calls channel {number} {name!r}; it is {CLASS_NAMES[number]!r}")

@@ -66,9 +66,8 @@ def pack_bundle(
     if teacher:
         settled.setdefault("folds", _folds(source))
     configs = set_knobs(configs, settled)
-    record = {**record, "knobs": {**record.get("knobs", {}), **(knobs or {})}}
-    metadata = with_window(metadata, configs["inference.json"].get("roi_size"))
-    check_fit(configs["inference.json"], metadata, source, root / "configs")
+    metadata = with_window(metadata, settled.get("roi_size"))
+    check_fit(configs["inference.json"], metadata, source)
     contents: dict[str, bytes | Path] = {
         f"configs/{name}": _json(content) for name, content in {**configs, "metadata.json": metadata}.items()
     }

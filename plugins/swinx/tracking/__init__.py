@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swinx.tracking.bundle_root import find_bundle_root, require_plugin
-from swinx.tracking.configuration import PLACES, knob_fault, knobs_at_work
+from swinx.tracking.configuration import PLACES, knobs_at_work
 from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.session import TrackingSession, provenance
@@ -17,7 +17,6 @@ __all__ = [
     "TrackingSession",
     "artefact_hash",
     "find_bundle_root",
-    "knob_fault",
     "knobs_at_work",
     "lineage_tree",
     "provenance",

@@ -11,15 +11,7 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-__all__ = [
-    "PLACES",
-    "configuration_at_work",
-    "configuration_hash",
-    "flat_knobs",
-    "knob_fault",
-    "knobs_at_work",
-    "parser_at_work",
-]
+__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work", "parser_at_work"]
 
 PLACES = frozenset(
     {
@@ -89,27 +81,6 @@ def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
         {'lr': 0.1, 'roi': [96, 96]}
     """
     return {name: value for name, value in configuration.items() if _is_plain(value)}
-
-
-def knob_fault(name: str, standing: Any, given: Any) -> str | None:
-    """Return what is wrong with the kind of a value that shall replace that of a knob, in words; None if nothing is.
-
-    Expressions and references may stand for anything, and so may nothing.
-
-    Examples:
-        >>> knob_fault("roi_size", [96, 96, 96], 40)
-        'roi_size must be a list such as [96, 96, 96], not 40'
-        >>> knob_fault("embed_dim", 48, 24)
-    """
-    if standing is None or given is None or not (_is_plain(standing) and _is_plain(given)):
-        return None
-    kinds = {"true or false": bool, "a number": int | float, "a list": list | tuple, "a text": str}
-    for kind, types in kinds.items():
-        if isinstance(standing, types) and not (kind == "a number" and isinstance(standing, bool)):
-            fits = isinstance(given, types) and not (kind == "a number" and isinstance(given, bool))
-            may = kind == "a number" and isinstance(given, list | tuple)  # decoder_channels: one, or one per level
-            return None if fits or may else f"{name} must be {kind} such as {standing}, not {given!r}"
-    return None
 
 
 def knobs_at_work() -> dict[str, Any]:

@@ -33,6 +33,14 @@ def test_the_file_agrees_with_the_network_for_any_batch(to, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {out.name, f"{out.name}.json"} | companions
 
 
+def test_torchscript_refuses_windows_it_was_not_exported_for(tmp_path):
+    export_network(Pointwise(), WINDOW, "torchscript", tmp_path / "model.ts")
+    saved = FORMATS["torchscript"].load(tmp_path / "model.ts")
+    assert saved(torch.rand(2, *WINDOW)).shape == (2, 15, 32, 32, 32)
+    with pytest.raises(torch.jit.Error, match=r"was exported for windows of \[1, 32, 32, 32\]"):
+        saved(torch.rand(1, 1, 64, 32, 32))
+
+
 @pytest.mark.parametrize(("size", "found"), [(1.0, "max difference"), (1e-6, "same class in [0-9]{2}")])
 def test_a_file_that_differs_is_not_kept_and_an_earlier_one_is(size, found, tmp_path):
     out = tmp_path / "model.ts"

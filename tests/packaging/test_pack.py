@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from monai.bundle import ckpt_export
 
 from support.bundles import ROOT, SMALL
 from swinx.errors import BundleError, WeightsError
@@ -72,6 +73,21 @@ def test_knobs_stand_in_every_configuration_that_has_them_and_in_the_metadata(pa
     formats = json.loads(member(packed, "configs/metadata.json"))["network_data_format"]
     assert formats["inputs"]["image"]["spatial_shape"] == KNOBS["roi_size"]
     assert formats["outputs"]["pred"]["spatial_shape"] == KNOBS["roi_size"]
+
+
+def test_monai_s_own_export_of_a_packed_bundle_takes_its_windows_and_refuses_others(packed, tmp_path, monkeypatch):
+    with zipfile.ZipFile(packed) as opened:
+        opened.extractall(tmp_path)
+    monkeypatch.chdir(tmp_path / "swinx_seg")
+    out = tmp_path / "model.ts"
+    ckpt_export(net_id="network_def", filepath=str(out), config_file="configs/inference.json")
+    image = torch.rand(1, 1, *KNOBS["roi_size"])
+    network = SwinXSeg(1, 15, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8).eval()
+    network.load_state_dict(torch.load("models/model.pt", weights_only=True))
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(out)(image), network(image), rtol=0, atol=1e-5)
+        with pytest.raises(torch.jit.Error, match=r"exported for windows of \[1, 32, 32, 32\]"):
+            torch.jit.load(out)(torch.rand(1, 1, 64, 64, 64))
 
 
 def test_knobs_come_from_the_sidecar_and_nothing_of_the_machine_does(weights, tmp_path):

@@ -10,9 +10,10 @@ from typing import Any
 
 from swinx.errors import BundleError
 
-__all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "with_window"]
+__all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "with_script_window", "with_window"]
 
 _LEFT_OUT = ("demo.json", "metadata.json")
+_SCRIPTABLE = "swinx.networks.SwinXSeg"
 
 
 def read_json(path: Path) -> Any:
@@ -62,6 +63,17 @@ def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str,
         else config
         for name, config in configs.items()
     }
+
+
+def with_script_window(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration whose ``SwinXSeg``, where somebody scripts it, takes the windows of the configuration.
+
+    MONAI's ``ckpt_export`` and the checks of the Model Zoo script ``network_def``, and know of no window then.
+    """
+    network = config.get("network_def")
+    if not isinstance(network, Mapping) or network.get("_target_") != _SCRIPTABLE or "roi_size" not in config:
+        return dict(config)
+    return {**config, "network_def": {"script_window": "@roi_size", **network}}
 
 
 def with_window(metadata: Mapping[str, Any], roi_size: Any) -> dict[str, Any]:

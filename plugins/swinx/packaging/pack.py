@@ -11,7 +11,14 @@ from typing import Any
 import swinx
 from swinx.errors import BundleError
 from swinx.packaging.archive import write_zip
-from swinx.packaging.configurations import is_whole, read_configs, read_json, set_knobs, with_window
+from swinx.packaging.configurations import (
+    is_whole,
+    read_configs,
+    read_json,
+    set_knobs,
+    with_script_window,
+    with_window,
+)
 from swinx.packaging.fit import check_fit
 from swinx.packaging.metadata_rules import metadata_faults
 from swinx.packaging.weights_record import read_record
@@ -65,7 +72,7 @@ def pack_bundle(
         raise BundleError(f"{', '.join(places)}: belongs to the machine that runs the bundle, and is not packed")
     if teacher:
         settled.setdefault("folds", _folds(source))
-    configs = set_knobs(configs, settled)
+    configs = {name: with_script_window(config) for name, config in set_knobs(configs, settled).items()}
     metadata = with_window(metadata, settled.get("roi_size"))
     check_fit(configs["inference.json"], metadata, source)
     contents: dict[str, bytes | Path] = {

@@ -87,6 +87,7 @@ def test_a_missing_property_of_a_tensor_is_named(key):
         ((*IMAGE, "value_range"), ["0", "1"], "no list of numbers"),
         ((*IMAGE, "is_patch_data"), "yes", "neither true nor false"),
         ((*PRED, "channel_def"), {"liver": "1"}, "by number"),
+        ((*PRED, "channel_def"), {"²": "liver"}, "by number"),
         ((*PRED, "num_channels"), 14, "names 15 channels of 14"),
         ((*IMAGE, "channel_def"), {"1": "image"}, "not 0 to 0"),
     ],

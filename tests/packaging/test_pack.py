@@ -159,6 +159,61 @@ def test_metadata_that_disagree_with_the_network_are_refused(bundle, weights, tm
         pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
 
 
+def test_classes_that_have_each_other_s_names_are_refused(bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    names = formats["outputs"]["pred"]["channel_def"]
+    names["1"], names["3"] = names["3"], names["1"]
+    rewrite(path, network_data_format=formats)
+    with pytest.raises(BundleError, match=r"metadata\.json: .*1 is 'spleen', not 'liver'; 3 is 'liver', not 'spleen'"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+@pytest.mark.parametrize("told", [[96, 96, 96], ["*", "*", "*"], ["32*n", "32*n", "32*n"]])
+def test_the_metadata_get_the_window_of_the_configuration_whoever_set_it(told, bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    for tensor in (formats["inputs"]["image"], formats["outputs"]["pred"]):
+        tensor["spatial_shape"] = told
+    rewrite(path, network_data_format=formats)
+    rewrite(bundle / "configs/inference.json", roi_size=[32, 64, 32])
+    knobs = {name: value for name, value in KNOBS.items() if name != "roi_size"}
+    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=knobs)
+    packed = json.loads(member(archive, "configs/metadata.json"))["network_data_format"]
+    assert packed["inputs"]["image"]["spatial_shape"] == packed["outputs"]["pred"]["spatial_shape"] == [32, 64, 32]
+
+
+def test_a_bundle_without_any_size_of_a_window_is_refused(bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    formats["inputs"]["image"]["spatial_shape"] = ["*", "*", "*"]
+    rewrite(path, network_data_format=formats)
+    for config in ("inference", "train", "evaluate"):
+        file = bundle / f"configs/{config}.json"
+        file.write_text(file.read_text().replace('"roi_size"', '"patch_size"').replace("@roi_size", "@patch_size"))
+    knobs = {name: value for name, value in KNOBS.items() if name != "roi_size"}
+    with pytest.raises(BundleError, match=r"metadata\.json: image has .*\['\*', .* give numbers in one of them"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=knobs)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "reason"),
+    [
+        ({"roi_size": 40}, r"roi_size is 40, where \[96, 96, 96\] stands: give a list"),
+        ({"roi_size": [96, 96]}, r"inference\.json: roi_size: \[96, 96\] must be three sides of a window"),
+        ({"roi_size": [40, 40, 40]}, r"metadata\.json: the network does not take .*\(1, 40, 40, 40\).*multiples of 32"),
+        ({"embed_dim": "many"}, "embed_dim is 'many', where 48 stands: give a number"),
+        ({"embed_dim": True}, "embed_dim is True, where 48 stands: give a number"),
+        ({"num_heads": ["a", "b"]}, "num_heads is .* give a list of the same kind"),
+        ({"qkv_bias": 1}, "qkv_bias is 1, where True stands: give true or false"),
+    ],
+)
+def test_a_knob_of_another_kind_is_refused_in_one_line(knobs, reason, weights, tmp_path):
+    with pytest.raises(BundleError, match=reason) as refused:
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS | knobs)
+    assert len(str(refused.value).splitlines()) == 1
+
+
 def test_an_input_that_the_network_does_not_take_is_refused(bundle, weights, tmp_path):
     path = bundle / "configs/metadata.json"
     formats = json.loads(path.read_text())["network_data_format"]

@@ -25,6 +25,7 @@ _FORMATS = (
     *("points", "values", "regression", "classification", "probabilities", "dict", "timesteps"),
 )
 _SIZE = re.compile(r"\*|\d+|n|\d+\*n|\d+\*\*n|\d+\*\*p\*n|\d+\*\d+\*\*n")
+_NUMBER = re.compile(r"[0-9]+")  # str.isdigit takes digits that are no numbers, such as ²
 _DTYPE = re.compile(r"float(16|32|64)?|double|half|u?int(8|16|32|64)|long|short|byte|bool|bfloat16")
 
 
@@ -116,7 +117,7 @@ def _tensor_faults(tensor: Mapping[str, Any]) -> list[str]:
             tensor["is_patch_data"], bool
         ),
         f"channel_def {names!r} does not name channels by number": isinstance(names, Mapping)
-        and all(str(key).isdigit() and isinstance(name, str) for key, name in names.items()),
+        and all(_NUMBER.fullmatch(str(key)) and isinstance(name, str) for key, name in names.items()),
     }
     faults = [fault for fault, holds in rules.items() if not holds]
     if not faults and tensor["format"] != "labels" and names and channels > 1 and len(names) != channels:

@@ -16,10 +16,11 @@ from swinx.packaging.configurations import (
     read_configs,
     read_json,
     set_knobs,
+    window_of,
     with_script_window,
     with_window,
 )
-from swinx.packaging.fit import check_fit
+from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
 from swinx.packaging.weights_record import read_record
 from swinx.tracking import PLACES
@@ -73,8 +74,8 @@ def pack_bundle(
     if teacher:
         settled.setdefault("folds", _folds(source))
     configs = {name: with_script_window(config) for name, config in set_knobs(configs, settled).items()}
-    metadata = with_window(metadata, settled.get("roi_size"))
-    check_fit(configs["inference.json"], metadata, source)
+    metadata = with_window(metadata, window_of(configs["inference.json"], root / "configs" / "inference.json"))
+    check_fit(configs["inference.json"], metadata, source, root / "configs")
     contents: dict[str, bytes | Path] = {
         f"configs/{name}": _json(content) for name, content in {**configs, "metadata.json": metadata}.items()
     }
@@ -94,6 +95,7 @@ def _checked_metadata(root: Path) -> dict[str, Any]:
         raise BundleError(f"{root}: lacks {', '.join(missing)}, which the Model Zoo asks for")
     if faults := metadata_faults(metadata):
         raise BundleError(f"{path}: {'; '.join(faults)}")
+    check_classes(metadata, path)
     wanted = metadata.get("swinx_version", swinx.__version__)
     if wanted != swinx.__version__:
         raise BundleError(

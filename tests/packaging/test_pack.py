@@ -130,8 +130,21 @@ def test_a_bundle_without_weights_is_refused(bundle, tmp_path):
 
 
 def test_weights_of_another_network_are_refused(weights, tmp_path):
-    with pytest.raises(WeightsError, match="these are weights of another network"):
+    with pytest.raises(
+        WeightsError, match=r"another network: give the knobs of their training \(--embed_dim, "
+    ) as refused:
         pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_knobs_are_recorded_beside_the_weights_whoever_gave_them(packed, weights, tmp_path):
+    assert json.loads(member(packed, "models/model.json"))["knobs"] == KNOBS
+    mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
+    digest = hashlib.sha256(mine.read_bytes()).hexdigest()
+    trained = {**KNOBS, "overlap": 0.25, "warmup_of_old": 3}
+    sidecar_path(mine).write_text(json.dumps({"sha256": digest, "knobs": trained}))
+    archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine, knobs={"overlap": 0.75})
+    assert json.loads(member(archive, "models/model.json"))["knobs"] == trained | {"overlap": 0.75}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from torch import nn
 from swinx.errors import BundleError, reason_of
 from swinx.labels import CLASS_NAMES
 from swinx.networks import load_weights
+from swinx.tracking import knobs_of_network
 
 __all__ = ["check_classes", "check_fit"]
 
@@ -67,7 +68,9 @@ def check_fit(configuration: Mapping[str, Any], metadata: Mapping[str, Any], wei
         raise BundleError(f"{folder / 'inference.json'}: network_def cannot be built: {reason_of(error)}") from error
     if weights.is_dir():
         return
-    load_weights(network, weights)
+    knobs = [name for name in knobs_of_network(configuration) if name != "roi_size"]  # no weights depend on it
+    options = ", ".join(f"--{name}" for name in knobs)
+    load_weights(network, weights, advice=f"give the knobs of their training ({options})")
     _try_window(network, metadata["network_data_format"], folder / "metadata.json")
 
 

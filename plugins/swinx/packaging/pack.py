@@ -22,8 +22,7 @@ from swinx.packaging.configurations import (
 )
 from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
-from swinx.packaging.weights_record import read_record
-from swinx.tracking import PLACES
+from swinx.tracking import PLACES, read_record, recorded_knobs
 
 __all__ = ["pack_bundle"]
 
@@ -67,12 +66,13 @@ def pack_bundle(
     source = _find_weights(root, weights, teacher)
     record = read_record(source)
     known = {knob for config in configs.values() if is_whole(config) for knob in config}
-    settled = {key: value for key, value in record.get("knobs", {}).items() if key in known - PLACES}
-    settled |= dict(knobs or {})
+    settled = {**recorded_knobs(record, known), **(knobs or {})}
     if places := sorted(PLACES & settled.keys()):
         raise BundleError(f"{', '.join(places)}: belongs to the machine that runs the bundle, and is not packed")
     if teacher:
         settled.setdefault("folds", _folds(source))
+    if settled:
+        record["knobs"] = {**record.get("knobs", {}), **settled}
     configs = {name: with_script_window(config) for name, config in set_knobs(configs, settled).items()}
     metadata = with_window(metadata, window_of(configs["inference.json"], root / "configs" / "inference.json"))
     check_fit(configs["inference.json"], metadata, source, root / "configs")

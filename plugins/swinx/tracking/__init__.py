@@ -11,6 +11,7 @@ from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.sqlite_file import sqlite_uri
 from swinx.tracking.store import TrackedRun
 from swinx.tracking.tree import lineage_tree
+from swinx.tracking.weights_record import read_record, recorded_knobs
 
 __all__ = [
     "PLACES",
@@ -23,7 +24,9 @@ __all__ = [
     "knobs_of_network",
     "lineage_tree",
     "provenance",
+    "read_record",
     "read_sidecar",
+    "recorded_knobs",
     "require_plugin",
     "save_mlflow_model",
     "sidecar_path",

@@ -80,7 +80,7 @@ def test_wishes_that_cannot_be_met_are_refused(to, name, tolerance, message, tmp
 )
 def test_a_missing_package_is_named_with_its_installation(to, package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ExportError, match=rf"{package}.*: pip install .*(swinx\[export\]|torch-tensorrt)"):
+    with pytest.raises(ExportError, match=rf"{package}.*: pip install [-a-z ]+$"):
         export_network(Pointwise(), WINDOW, to, tmp_path / f"model{FORMATS[to].suffix}")
     assert not list(tmp_path.iterdir())
 

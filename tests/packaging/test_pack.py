@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -15,7 +16,8 @@ from monai.bundle import ckpt_export
 from support.bundles import ROOT, SMALL
 from swinx.errors import BundleError, WeightsError
 from swinx.networks import SwinXSeg, save_weights
-from swinx.packaging import pack_bundle, write_zip
+from swinx.packaging import pack_bundle, versions, write_zip
+from swinx.packaging.versions import check_versions
 from swinx.tracking import sidecar_path
 
 KNOBS = {key: value for key, value in SMALL.items() if key not in ("num_workers", "progress")}
@@ -152,6 +154,13 @@ def test_knobs_are_recorded_beside_the_weights_whoever_gave_them(packed, weights
     [
         ({"version": "0.3.0"}, "0.3.0 is not in the changelog"),
         ({"swinx_version": "0.9.0"}, "made for swinx 0.9.0, and swinx 0.1.0 would be packed"),
+        ({"monai_version": "0.1.0"}, "monai_version 0.1.0 is stated, and swinx needs monai==1.6.1"),
+        ({"numpy_version": "1.2"}, "numpy_version 1.2 is stated, and swinx needs numpy>=1.26"),
+        (
+            {"required_packages_version": {"Nibabel": "1.0"}},
+            "required_packages_version, Nibabel 1.0 is stated, and swinx needs Nibabel>=5.2",
+        ),
+        ({"pytorch_version": "2.13.x"}, "pytorch_version '2.13.x' is no version"),
         ({"task": None}, "task is None, not a text"),
     ],
 )
@@ -159,6 +168,18 @@ def test_metadata_that_break_a_rule_are_refused(change, reason, bundle, weights,
     rewrite(bundle / "configs/metadata.json", **change)
     with pytest.raises(BundleError, match=rf"metadata\.json: .*{reason}"):
         pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+def test_versions_that_swinx_allows_and_that_are_not_here_are_packed_with_a_warning(bundle, weights, tmp_path, caplog):
+    rewrite(bundle / "configs/metadata.json", required_packages_version={"nibabel": "5.2.0", "of-mine": "7.0"})
+    pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+    assert re.search(r"metadata\.json states .*: nibabel 5\.2\.0 \(.* is installed\), of-mine 7\.0 \(none", caplog.text)
+
+
+def test_where_swinx_is_not_installed_its_requirements_are_not_known_and_nothing_is_refused(monkeypatch, bundle):
+    monkeypatch.setattr(versions, "_installed", lambda _: "none")
+    path = bundle / "configs/metadata.json"
+    check_versions(json.loads(path.read_text()) | {"monai_version": "0.1.0"}, path)
 
 
 def test_metadata_that_disagree_with_the_network_are_refused(bundle, weights, tmp_path):

@@ -22,6 +22,7 @@ from swinx.packaging.configurations import (
 )
 from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
+from swinx.packaging.versions import check_versions
 from swinx.tracking import PLACES, read_record, recorded_knobs
 
 __all__ = ["pack_bundle"]
@@ -96,6 +97,7 @@ def _checked_metadata(root: Path) -> dict[str, Any]:
     if faults := metadata_faults(metadata):
         raise BundleError(f"{path}: {'; '.join(faults)}")
     check_classes(metadata, path)
+    check_versions(metadata, path)
     wanted = metadata.get("swinx_version", swinx.__version__)
     if wanted != swinx.__version__:
         raise BundleError(

@@ -61,6 +61,14 @@ def test_a_network_that_an_exporter_cannot_follow_is_an_error_and_leaves_nothing
     assert not list(tmp_path.iterdir())
 
 
+def test_a_failed_export_makes_no_folder_and_a_place_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(ExportError, match="differs from PyTorch"):
+        export_network(Noisy(1.0), WINDOW, "torchscript", tmp_path / "new" / "model.ts")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OSError, match=r"cannot write /proc/x/model\.ts: .*; choose another output folder"):
+        export_network(Pointwise(), WINDOW, "torchscript", "/proc/x/model.ts")
+
+
 @pytest.mark.parametrize(
     ("to", "name", "tolerance", "message"),
     [

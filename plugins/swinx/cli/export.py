@@ -35,7 +35,7 @@ def export(
     check_paths(bundle, to, checkpoint, out)
     from swinx.errors import ExportError
     from swinx.exports import FORMATS, export_network, read_bundle_network
-    from swinx.exports.export import TOLERANCE
+    from swinx.exports.export import TOLERANCE, format_of
     from swinx.tracking import upstream_of
 
     if to not in FORMATS:
@@ -44,6 +44,7 @@ def export(
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         raise ExportError(f"tolerance {limit!r} must be a number above 0")
     target = Path(out) if out else Path(bundle) / "models" / f"model{FORMATS[to].suffix}"
+    format_of(to, target)  # before the weights are read, which takes a while
     found = read_bundle_network(bundle, checkpoint, config_file, overrides)
     facts = {
         "bundle": Path(bundle).absolute().name,

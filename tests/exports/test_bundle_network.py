@@ -8,7 +8,7 @@ import torch
 from support.bundles import CONFIGS, ROOT
 from support.exports import WINDOW, small_network
 from swinx.errors import BundleError, ExportError, WeightsError
-from swinx.exports import read_bundle_network
+from swinx.exports import export_network, read_bundle_network
 from swinx.networks import save_weights
 from swinx.tracking import write_sidecar
 
@@ -63,6 +63,12 @@ def test_knobs_that_cannot_be_and_weights_that_do_not_fit_are_refused_in_one_lin
         with pytest.raises(ValueError, match=reason) as refused:
             read_bundle_network(BUNDLE, checkpoint, overrides=knobs)
         assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_window_that_the_network_does_not_take_is_told_in_plain_numbers(checkpoint, tmp_path):
+    found = read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"roi_size": [40, 42, 32]})
+    with pytest.raises(ExportError, match=r"image \(1, 1, 40, 42, 32\) must be .*multiples of 4"):
+        export_network(found.network, found.window, "torchscript", tmp_path / "model.ts")
 
 
 def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):

@@ -17,6 +17,7 @@ from support.bundles import ROOT, SMALL
 from swinx.errors import BundleError, WeightsError
 from swinx.networks import SwinXSeg, save_weights
 from swinx.packaging import pack_bundle, versions, write_zip
+from swinx.packaging.configurations import set_knobs
 from swinx.packaging.versions import check_versions
 from swinx.tracking import sidecar_path
 
@@ -233,7 +234,7 @@ def test_a_bundle_without_any_size_of_a_window_is_refused(bundle, weights, tmp_p
 @pytest.mark.parametrize(
     ("knobs", "reason"),
     [
-        ({"roi_size": 40}, r"roi_size is 40, where \[96, 96, 96\] stands: give a list"),
+        ({"roi_size": 40}, r"swinx_seg/configs/\w+\.json: roi_size is 40, where \[96, 96, 96\] stands: give a list"),
         ({"roi_size": [96, 96]}, r"inference\.json: roi_size: \[96, 96\] must be three sides of a window"),
         ({"roi_size": [40, 40, 40]}, r"metadata\.json: the network does not take .*\(1, 40, 40, 40\).*multiples of 32"),
         ({"embed_dim": "many"}, "embed_dim is 'many', where 48 stands: give a number"),
@@ -285,6 +286,12 @@ def test_weights_of_the_wrong_kind_are_refused(weights, tmp_path):
         pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights.parent)
     with pytest.raises(BundleError, match="weights of pseudolabel are the folder of an nnU-Net model"):
         pack_bundle(ROOT / "bundles/pseudolabel", tmp_path, weights=weights)
+
+
+def test_a_teacher_of_the_fold_of_all_cases_has_its_knob(tmp_path):
+    """nnU-Net numbers folds, but for the one of all cases."""
+    knobs = {"inference.json": {"bundle_root": "x", "folds": [0]}}
+    assert set_knobs(knobs, {"folds": ["all"]}, tmp_path)["inference.json"]["folds"] == ["all"]
 
 
 def test_names_are_sorted_and_times_are_not_told(tmp_path):

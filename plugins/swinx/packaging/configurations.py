@@ -48,24 +48,25 @@ def is_whole(config: Mapping[str, Any]) -> bool:
     return "bundle_root" in config
 
 
-def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
+def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return configurations in which each knob is set wherever one that is complete alone has it at its top.
 
     Args:
         configs: Contents by file name.
         knobs: Values by name.
+        folder: Where the configurations lie, for the messages.
 
     Raises:
         BundleError: If no configuration has a knob of this name, or a value is of another kind than the one before.
     """
     whole = {name: config for name, config in configs.items() if is_whole(config)}
     if unknown := sorted(set(knobs) - {knob for config in whole.values() for knob in config}):
-        raise BundleError(f"no configuration has {', '.join(unknown)}; knobs stand at the top of the files")
+        raise BundleError(f"{folder}: no configuration has {', '.join(unknown)}; knobs stand at the top of the files")
     changed = {name: {knob: value for knob, value in knobs.items() if knob in config} for name, config in whole.items()}
     for name, values in changed.items():
         for knob, value in values.items():
             if fault := knob_fault(knob, value, whole[name][knob]):
-                raise BundleError(f"{name}: {fault}")
+                raise BundleError(f"{folder / name}: {fault}")
     return {name: {**config, **changed[name]} if name in changed else config for name, config in configs.items()}
 
 

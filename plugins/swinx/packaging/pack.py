@@ -74,7 +74,9 @@ def pack_bundle(
         settled.setdefault("folds", _folds(source))
     if settled:
         record["knobs"] = {**record.get("knobs", {}), **settled}
-    configs = {name: with_script_window(config) for name, config in set_knobs(configs, settled).items()}
+    configs = {
+        name: with_script_window(config) for name, config in set_knobs(configs, settled, root / "configs").items()
+    }
     metadata = with_window(metadata, window_of(configs["inference.json"], root / "configs" / "inference.json"))
     check_fit(configs["inference.json"], metadata, source, root / "configs")
     contents: dict[str, bytes | Path] = {

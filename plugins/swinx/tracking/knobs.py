@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["knob_fault", "knobs_of_network"]
 
 _REFERENCE = re.compile(r"@(\w+)")
+_MIXED = ("folds",)  # nnU-Net numbers them, and calls the one of all cases "all"
 _KINDS = ("a number", "true or false", "a text")
 
 
@@ -29,10 +30,12 @@ def knob_fault(name: str, value: Any, stands: Any) -> str:
         "embed_dim is 'many', where 48 stands: give a number"
         >>> knob_fault("roi_size", 40, [96, 96, 96])
         'roi_size is 40, where [96, 96, 96] stands: give a list, such as "[96, 96, 96]"'
+        >>> knob_fault("folds", ["all"], [0])
+        ''
         >>> knob_fault("decoder_channels", [16, 48, 48, 48, 48], 48)
         ''
     """
-    if stands is None or value is None or _is_expression(value) or _is_expression(stands):
+    if name in _MIXED or stands is None or value is None or _is_expression(value) or _is_expression(stands):
         return ""
     said = f"{name} is {value!r}, where {stands!r} stands: give"
     if isinstance(stands, Mapping):

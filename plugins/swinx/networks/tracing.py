@@ -42,8 +42,8 @@ class Traced(nn.Module):
         if list(image.shape[1:]) != [self.channels, x, y, z]:
             raise ValueError(
                 f"image {list(image.shape)}: this network was exported for windows of {[self.channels, x, y, z]} "
-                "(channels first) alone; cut such windows, or export it again for these: python -m monai.bundle "
-                "ckpt_export --use_trace True --input_shape ..."
+                "(channels first) alone; cut such windows, or export it again for these: swinx export --roi_size ..., "
+                "or python -m monai.bundle ckpt_export --network_def#script_window ..."
             )
         output: Tensor = self.network(image)
         return output
@@ -61,8 +61,8 @@ def trace_for_script(network: nn.Module, shape: Sequence[int]) -> Traced:
     """
     sides = " x ".join(map(str, shape[1:]))
     warnings.warn(
-        f"{type(network).__name__} is traced, not scripted: the result takes windows of {sides} alone. For another "
-        "size: ckpt_export --use_trace True --input_shape '[1, 1, 64, 64, 64]'",
+        f"{type(network).__name__} is traced, not scripted: the result takes windows of {sides} alone; for others: "
+        "ckpt_export --network_def#script_window '[64,64,64]'",
         stacklevel=3,
     )
     like = next(network.parameters())

@@ -76,7 +76,7 @@ demo: $(INSTALLED)
 	@echo "All cases come from one patient's anatomy: this shows that the parts work together. It is no clinical model."
 
 pack: $(INSTALLED)
-	$(BIN)/swinx pack $(BUNDLE) --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	$(BIN)/swinx pack "$(BUNDLE)" --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 test: $(INSTALLED) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not label"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,13 @@ def test_exporters_are_imported_by_their_own_modules_alone_and_only_when_they_ar
 def test_the_package_never_opens_the_bundles():
     for path in MODULES:
         assert "bundles/" not in path.read_text(), path
+
+
+def test_nobody_is_told_to_install_this_package_by_its_name_from_an_index_that_does_not_have_it():
+    root = SOURCE.parents[1]
+    documents = [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("bundles/*/docs/*.md")]
+    for path in [*MODULES, *documents]:
+        assert not re.search(r"pip install [^\n]*\bswinx\b", path.read_text()), path
 
 
 def test_checkpoints_are_read_without_pickle():

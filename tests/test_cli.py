@@ -204,6 +204,7 @@ def test_a_wrong_argument_shows_the_usage_and_ends_with_2(run):
     [
         (["nowhere", "--to", "onnx"], "nowhere: no such folder; give the folder of a MONAI Bundle"),
         (["nowhere", "--to", "onyx"], "cannot export to 'onyx'; known are torchscript, onnx"),
+        (["nowhere", "--to", "onnx", "--out", "a.ts"], "a.ts: the name of a file for onnx must end in .onnx"),
         (["nowhere", "--to", "onnx", "--tolerance", "little"], "tolerance 'little' must be a number above 0"),
         (["nowhere", "--to", "onnx", "--out", "2024"], "2024 was read as int, not as a path"),
     ],

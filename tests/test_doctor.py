@@ -55,7 +55,7 @@ def test_requirements_are_held_against_what_is_installed(monkeypatch):
     }
     assert ">=99 is needed" in seen["torch"].detail
     assert seen["nowhere-to-be-found"].remedy == 'pip install "nowhere-to-be-found>=2"'
-    assert seen["extra more"].remedy == 'pip install "fake[more]"'
+    assert seen["extra more"].remedy == 'pip install "absent-one"'
 
 
 def test_a_package_that_lies_beside_a_bundle_is_no_fault():

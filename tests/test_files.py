@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from support.disks import nearly_full_disk
-from swinx.files import remove_partials, write_json, write_whole
+from swinx.files import remove_partials, write_json, write_several_whole, write_whole
 
 
 @pytest.fixture
@@ -97,3 +98,42 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     remove_partials(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", tmp_path / "nowhere" / "c.json")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".ab.nii.gz.x1", ".hidden", "a.nii.gz", "b.nii.gz"]
+
+
+def test_files_that_belong_together_appear_when_the_block_ends_and_their_folder_with_them(tmp_path):
+    path = tmp_path / "new" / "model.xml"
+    with write_several_whole(path) as folder:
+        (folder / "model.xml").write_text("graph")
+        (folder / "model.bin").write_text("weights")
+        assert not path.parent.exists()
+    assert {file.name: file.read_text() for file in path.parent.iterdir()} == {
+        "model.xml": "graph",
+        "model.bin": "weights",
+    }
+    assert list(tmp_path.iterdir()) == [path.parent]
+
+
+def test_an_exception_leaves_no_folder_and_the_files_from_before(target):
+    for path in (target, target.parent / "new" / "table.csv"):
+        with pytest.raises(ValueError, match="a fault"), write_several_whole(path) as folder:  # noqa: PT012
+            (folder / "table.csv").write_text("half")
+            raise ValueError("a fault")
+    assert target.read_text() == "old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_place_where_several_files_cannot_be_written_is_named_before_the_work(target):
+    for path in (target / "inside.csv", target.parent, Path("/proc/nowhere/table.csv")):
+        with pytest.raises(OSError, match=f"cannot write {path}: .*; choose another"), write_several_whole(path):
+            pytest.fail("the block must not be entered")
+
+
+def test_a_full_disk_is_named_by_the_file_that_was_to_appear(target):
+    with (
+        nearly_full_disk(10),
+        pytest.raises(OSError, match=f"cannot write {target}: .*choose another"),
+        write_several_whole(target) as folder,
+    ):
+        (folder / "table.csv").write_text("0" * 100)
+    assert target.read_text() == "old"
+    assert list(target.parent.iterdir()) == [target]

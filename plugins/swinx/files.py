@@ -5,13 +5,14 @@ from __future__ import annotations
 import glob
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["remove_partials", "write_json", "write_whole"]
+__all__ = ["remove_partials", "write_json", "write_several_whole", "write_whole"]
 
 
 @contextmanager
@@ -60,6 +61,42 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def write_several_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder, and move the files in it into the folder of ``path`` on success, ``path`` last.
+
+    For a file that others belong to. Whatever goes wrong inside the block, what was there before is left, and no folder
+    is made.
+
+    Args:
+        path: The file to appear; its folder is made if need be.
+
+    Yields:
+        The folder to write to.
+
+    Raises:
+        OSError: If the folder cannot be made or written to, the disk is full or a folder has the name of the file; the
+            message names ``path``. Other errors of the block pass as they are.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OSError(f"cannot write {target}: it is a folder; choose another name")
+    try:
+        near = next(folder for folder in target.absolute().parents if folder.exists())
+        folder = Path(tempfile.mkdtemp(dir=near, prefix=f".{target.name}."))
+    except OSError as error:
+        raise OSError(_sentence(target, error)) from error
+    try:
+        yield folder
+        _move(sorted(folder.iterdir(), key=lambda file: file.name == target.name), target)
+    except OSError as error:
+        if _is_about(error, folder):
+            raise OSError(_sentence(target, error)) from error
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write ``content`` as indented JSON, whole or not at all.
 
@@ -87,9 +124,19 @@ def remove_partials(*paths: str | os.PathLike[str]) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def _move(files: Sequence[Path], target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            file.replace(target.parent / file.name)
+    except OSError as error:
+        raise OSError(_sentence(target, error)) from error
+
+
 def _is_about(error: OSError, partial: Path) -> bool:
     """Tell a write that failed, which carries no file name, and a failed rename from errors of other files."""
-    return error.errno is not None and error.filename in (None, str(partial))
+    ours = error.filename is None or partial in (Path(error.filename), Path(error.filename).parent)
+    return error.errno is not None and ours
 
 
 def _sentence(target: Path, error: OSError) -> str:

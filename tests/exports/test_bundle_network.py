@@ -7,9 +7,10 @@ import torch
 
 from support.bundles import CONFIGS, ROOT
 from support.exports import WINDOW, small_network
-from swinx.errors import ExportError, WeightsError
-from swinx.exports import read_bundle_network
+from swinx.errors import BundleError, ExportError, WeightsError
+from swinx.exports import export_network, read_bundle_network
 from swinx.networks import save_weights
+from swinx.tracking import write_sidecar
 
 BUNDLE = ROOT / "bundles" / "swinx_seg"
 KNOBS = {"embed_dim": 12, "depths": [2], "num_heads": [1], "decoder_channels": 4, "roi_size": [32, 32, 32]}
@@ -35,6 +36,39 @@ def test_overlays_change_the_configuration(checkpoint, tmp_path):
     files = [str(ROOT / CONFIGS / "inference.json"), str(tmp_path / "overlay.json")]
     found = read_bundle_network(BUNDLE, checkpoint, files, {k: v for k, v in KNOBS.items() if k != "roi_size"})
     assert found.window == (1, 64, 32, 32)
+
+
+def test_knobs_come_from_the_sidecar_of_the_weights_after_what_is_given(checkpoint, tmp_path):
+    write_sidecar(checkpoint, {"knobs": KNOBS | {"pixdim": [4.0, 4.0, 4.0], "device": "cuda", "of_old": 1}})
+    found = read_bundle_network(BUNDLE, checkpoint)
+    assert (found.window, found.knobs) == (WINDOW, KNOBS | {"pixdim": [4.0, 4.0, 4.0]})
+    image = torch.rand(1, *WINDOW)
+    assert torch.equal(found.network(image), small_network()(image))
+    assert read_bundle_network(BUNDLE, checkpoint, overrides={"roi_size": [64, 32, 32]}).window == (1, 64, 32, 32)
+    (tmp_path / "overlay.json").write_text('{"roi_size": [32, 64, 32]}')
+    files = [str(ROOT / CONFIGS / "inference.json"), str(tmp_path / "overlay.json")]
+    assert read_bundle_network(BUNDLE, checkpoint, files).window == (1, 32, 64, 32)
+    checkpoint.write_bytes(checkpoint.read_bytes() + b"changed")
+    with pytest.raises(BundleError, match=r"model\.pt: its hash is .*changed after the training"):
+        read_bundle_network(BUNDLE, checkpoint)
+
+
+def test_knobs_that_cannot_be_and_weights_that_do_not_fit_are_refused_in_one_line_with_what_to_give(checkpoint):
+    for knobs, reason in (
+        (KNOBS | {"roi_size": 40}, r"roi_size is 40, where \[96, 96, 96\] stands: give a list"),
+        (KNOBS | {"roi_size": [40, 40]}, r"\[40, 40\] must be three sides of a window"),
+        (KNOBS | {"embed_dim": "many"}, r"embed_dim is 'many', where 48 stands: give a number"),
+        ({}, r"another network: give the knobs of their training \(--embed_dim, --depths, --num_heads, "),
+    ):
+        with pytest.raises(ValueError, match=reason) as refused:
+            read_bundle_network(BUNDLE, checkpoint, overrides=knobs)
+        assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_window_that_the_network_does_not_take_is_told_in_plain_numbers(checkpoint, tmp_path):
+    found = read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"roi_size": [40, 42, 32]})
+    with pytest.raises(ExportError, match=r"image \(1, 1, 40, 42, 32\) must be .*multiples of 4"):
+        export_network(found.network, found.window, "torchscript", tmp_path / "model.ts")
 
 
 def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):

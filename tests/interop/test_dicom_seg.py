@@ -283,5 +283,5 @@ def test_the_transform_names_what_is_wrong(tmp_path, series):
 
 def test_without_highdicom_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
-    with pytest.raises(ImportError, match=r"needs highdicom: pip install 'swinx\[dicom\]'"):
+    with pytest.raises(ImportError, match=r"needs highdicom: pip install highdicom$"):
         SaveDicomSegd("pred", tmp_path)

@@ -173,7 +173,7 @@ def test_without_nnunet_the_error_names_the_command_that_installs_it(monkeypatch
 
     monkeypatch.setattr(package, "version", missing)
     for use in (lambda: NnUNetTeacher(folder), lambda: train_nnunet([], tmp_path)):
-        with pytest.raises(TeacherError, match=r"not installed: pip install 'swinx\[nnunet\]'"):
+        with pytest.raises(TeacherError, match=r"not installed: pip install nnunetv2==2\.8\.1$"):
             use()
 
 

@@ -120,7 +120,7 @@ def test_a_probe_without_a_checkpoint_is_refused():
 
 def test_a_checkpoint_of_another_size_is_refused(tmp_path):
     save_weights(SwinEncoder(embed_dim=24, num_heads=(1, 2, 4, 8)), tmp_path / "wide.pt")
-    with pytest.raises(WeightsError, match=r"wide\.pt.*\n.*\n(.*\n)*.*check embed_dim"):
+    with pytest.raises(WeightsError, match=r"wide\.pt: .*mis-shaped: .*check embed_dim"):
         ProbedEncoders(encoder()).load(tmp_path / "wide.pt")
 
 

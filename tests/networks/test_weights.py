@@ -130,6 +130,13 @@ def test_weights_of_another_network_are_refused(build, tmp_path, changes, messag
     refused(build(), tmp_path / "other.pt", rf"(?s)other\.pt.*{message}.*weights of another network")
 
 
+def test_a_refusal_is_one_line_with_the_advice_of_who_asked(build, tmp_path):
+    save_weights(build(embed_dim=8), tmp_path / "other.pt")
+    with pytest.raises(WeightsError, match="another network: give --embed_dim; nothing was loaded") as caught:
+        load_weights(build(), tmp_path / "other.pt", advice="give --embed_dim")
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_foreign_network_is_refused(build, tmp_path):
     torch.save(torch.nn.Linear(3, 3).state_dict(), tmp_path / "linear.pt")
     refused(build(), tmp_path / "linear.pt", r"linear\.pt: 0\.0% of the encoder")

@@ -67,6 +67,10 @@ def test_a_missing_property_of_a_tensor_is_named(key):
 @pytest.mark.parametrize(
     ("path", "value", "fault"),
     [
+        (("schema",), "nonsense", "schema 'nonsense' is no address of MONAI's, such as https://"),
+        (("schema",), "https://example.org/meta_schema_20240725.json", "no address of MONAI's"),
+        (("changelog",), {"0.1.0": " "}, "changelog, 0.1.0: ' ' is not a text"),
+        (("changelog",), {"0.1.0": None}, "changelog, 0.1.0: None is not a text"),
         (("version",), "0.2.0", "not in the changelog"),
         (("version",), "newest", "no version such as"),
         (("version",), 1, "not a text"),
@@ -85,8 +89,15 @@ def test_a_missing_property_of_a_tensor_is_named(key):
         ((*IMAGE, "spatial_shape"), [96, 0, 96], "no list of sizes"),
         ((*IMAGE, "dtype"), "number", "no type of numbers"),
         ((*IMAGE, "value_range"), ["0", "1"], "no list of numbers"),
+        ((*IMAGE, "value_range"), [1, 0], "value_range [1, 0] is no list of numbers that rise"),
+        ((*IMAGE, "value_range"), [5, -5], "value_range [5, -5] is no list of numbers that rise"),
+        ((*IMAGE, "value_range"), [False, True], "no list of numbers"),
+        ((*IMAGE, "value_range"), [1], "no list of numbers that rise"),
+        ((*IMAGE, "channel_def"), {}, "image: channel_def is empty; name each channel"),
+        ((*PRED, "channel_def"), {}, "pred: channel_def is empty; name each channel"),
         ((*IMAGE, "is_patch_data"), "yes", "neither true nor false"),
         ((*PRED, "channel_def"), {"liver": "1"}, "by number"),
+        ((*PRED, "channel_def"), {"²": "liver"}, "by number"),
         ((*PRED, "num_channels"), 14, "names 15 channels of 14"),
         ((*IMAGE, "channel_def"), {"1": "image"}, "not 0 to 0"),
     ],
@@ -99,6 +110,11 @@ def test_an_input_of_another_name_is_refused():
     content = good()
     content["network_data_format"]["inputs"] = {"scan": content["network_data_format"]["inputs"]["image"]}
     assert metadata_faults(content) == ["network_data_format, inputs: none is named image, but scan"]
+
+
+@pytest.mark.parametrize("limits", [[], [0, 1], [-1024.0, 3071], [0, 1, 2, 3]])
+def test_ranges_that_rise_and_unknown_ones_are_taken(limits):
+    assert metadata_faults(changed((*PRED, "value_range"), limits)) == []
 
 
 @pytest.mark.parametrize("sizes", [["*", "*", "*"], ["16*n", "16*n", "8*n"], [96, 96, 96], ["2**n", "n", "256"]])

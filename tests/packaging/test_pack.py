@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from monai.bundle import ckpt_export
 
 from support.bundles import ROOT, SMALL
 from swinx.errors import BundleError, WeightsError
 from swinx.networks import SwinXSeg, save_weights
-from swinx.packaging import pack_bundle, write_zip
+from swinx.packaging import pack_bundle, versions, write_zip
+from swinx.packaging.configurations import set_knobs
+from swinx.packaging.versions import check_versions
 from swinx.tracking import sidecar_path
 
 KNOBS = {key: value for key, value in SMALL.items() if key not in ("num_workers", "progress")}
@@ -74,6 +78,21 @@ def test_knobs_stand_in_every_configuration_that_has_them_and_in_the_metadata(pa
     assert formats["outputs"]["pred"]["spatial_shape"] == KNOBS["roi_size"]
 
 
+def test_monai_s_own_export_of_a_packed_bundle_takes_its_windows_and_refuses_others(packed, tmp_path, monkeypatch):
+    with zipfile.ZipFile(packed) as opened:
+        opened.extractall(tmp_path)
+    monkeypatch.chdir(tmp_path / "swinx_seg")
+    out = tmp_path / "model.ts"
+    ckpt_export(net_id="network_def", filepath=str(out), config_file="configs/inference.json")
+    image = torch.rand(1, 1, *KNOBS["roi_size"])
+    network = SwinXSeg(1, 15, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8).eval()
+    network.load_state_dict(torch.load("models/model.pt", weights_only=True))
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(out)(image), network(image), rtol=0, atol=1e-5)
+        with pytest.raises(torch.jit.Error, match=r"exported for windows of \[1, 32, 32, 32\]"):
+            torch.jit.load(out)(torch.rand(1, 1, 64, 64, 64))
+
+
 def test_knobs_come_from_the_sidecar_and_nothing_of_the_machine_does(weights, tmp_path):
     mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
     digest = hashlib.sha256(mine.read_bytes()).hexdigest()
@@ -114,8 +133,21 @@ def test_a_bundle_without_weights_is_refused(bundle, tmp_path):
 
 
 def test_weights_of_another_network_are_refused(weights, tmp_path):
-    with pytest.raises(WeightsError, match="these are weights of another network"):
+    with pytest.raises(
+        WeightsError, match=r"another network: give the knobs of their training \(--embed_dim, "
+    ) as refused:
         pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_knobs_are_recorded_beside_the_weights_whoever_gave_them(packed, weights, tmp_path):
+    assert json.loads(member(packed, "models/model.json"))["knobs"] == KNOBS
+    mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
+    digest = hashlib.sha256(mine.read_bytes()).hexdigest()
+    trained = {**KNOBS, "overlap": 0.25, "warmup_of_old": 3}
+    sidecar_path(mine).write_text(json.dumps({"sha256": digest, "knobs": trained}))
+    archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine, knobs={"overlap": 0.75})
+    assert json.loads(member(archive, "models/model.json"))["knobs"] == trained | {"overlap": 0.75}
 
 
 @pytest.mark.parametrize(
@@ -123,6 +155,13 @@ def test_weights_of_another_network_are_refused(weights, tmp_path):
     [
         ({"version": "0.3.0"}, "0.3.0 is not in the changelog"),
         ({"swinx_version": "0.9.0"}, "made for swinx 0.9.0, and swinx 0.1.0 would be packed"),
+        ({"monai_version": "0.1.0"}, "monai_version 0.1.0 is stated, and swinx needs monai==1.6.1"),
+        ({"numpy_version": "1.2"}, "numpy_version 1.2 is stated, and swinx needs numpy>=1.26"),
+        (
+            {"required_packages_version": {"Nibabel": "1.0"}},
+            "required_packages_version, Nibabel 1.0 is stated, and swinx needs Nibabel>=5.2",
+        ),
+        ({"pytorch_version": "2.13.x"}, "pytorch_version '2.13.x' is no version"),
         ({"task": None}, "task is None, not a text"),
     ],
 )
@@ -130,6 +169,18 @@ def test_metadata_that_break_a_rule_are_refused(change, reason, bundle, weights,
     rewrite(bundle / "configs/metadata.json", **change)
     with pytest.raises(BundleError, match=rf"metadata\.json: .*{reason}"):
         pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+def test_versions_that_swinx_allows_and_that_are_not_here_are_packed_with_a_warning(bundle, weights, tmp_path, caplog):
+    rewrite(bundle / "configs/metadata.json", required_packages_version={"nibabel": "5.2.0", "of-mine": "7.0"})
+    pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+    assert re.search(r"metadata\.json states .*: nibabel 5\.2\.0 \(.* is installed\), of-mine 7\.0 \(none", caplog.text)
+
+
+def test_where_swinx_is_not_installed_its_requirements_are_not_known_and_nothing_is_refused(monkeypatch, bundle):
+    monkeypatch.setattr(versions, "_installed", lambda _: "none")
+    path = bundle / "configs/metadata.json"
+    check_versions(json.loads(path.read_text()) | {"monai_version": "0.1.0"}, path)
 
 
 def test_metadata_that_disagree_with_the_network_are_refused(bundle, weights, tmp_path):
@@ -141,6 +192,61 @@ def test_metadata_that_disagree_with_the_network_are_refused(bundle, weights, tm
     rewrite(path, network_data_format=formats)
     with pytest.raises(BundleError, match=r"pred is told to be \(14, 32, 32, 32\), and the network gives \(15, 32"):
         pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+def test_classes_that_have_each_other_s_names_are_refused(bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    names = formats["outputs"]["pred"]["channel_def"]
+    names["1"], names["3"] = names["3"], names["1"]
+    rewrite(path, network_data_format=formats)
+    with pytest.raises(BundleError, match=r"metadata\.json: .*1 is 'spleen', not 'liver'; 3 is 'liver', not 'spleen'"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+
+
+@pytest.mark.parametrize("told", [[96, 96, 96], ["*", "*", "*"], ["32*n", "32*n", "32*n"]])
+def test_the_metadata_get_the_window_of_the_configuration_whoever_set_it(told, bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    for tensor in (formats["inputs"]["image"], formats["outputs"]["pred"]):
+        tensor["spatial_shape"] = told
+    rewrite(path, network_data_format=formats)
+    rewrite(bundle / "configs/inference.json", roi_size=[32, 64, 32])
+    knobs = {name: value for name, value in KNOBS.items() if name != "roi_size"}
+    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=knobs)
+    packed = json.loads(member(archive, "configs/metadata.json"))["network_data_format"]
+    assert packed["inputs"]["image"]["spatial_shape"] == packed["outputs"]["pred"]["spatial_shape"] == [32, 64, 32]
+
+
+def test_a_bundle_without_any_size_of_a_window_is_refused(bundle, weights, tmp_path):
+    path = bundle / "configs/metadata.json"
+    formats = json.loads(path.read_text())["network_data_format"]
+    formats["inputs"]["image"]["spatial_shape"] = ["*", "*", "*"]
+    rewrite(path, network_data_format=formats)
+    for config in ("inference", "train", "evaluate"):
+        file = bundle / f"configs/{config}.json"
+        file.write_text(file.read_text().replace('"roi_size"', '"patch_size"').replace("@roi_size", "@patch_size"))
+    knobs = {name: value for name, value in KNOBS.items() if name != "roi_size"}
+    with pytest.raises(BundleError, match=r"metadata\.json: image has .*\['\*', .* give numbers in one of them"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=knobs)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "reason"),
+    [
+        ({"roi_size": 40}, r"swinx_seg/configs/\w+\.json: roi_size is 40, where \[96, 96, 96\] stands: give a list"),
+        ({"roi_size": [96, 96]}, r"inference\.json: roi_size: \[96, 96\] must be three sides of a window"),
+        ({"roi_size": [40, 40, 40]}, r"metadata\.json: the network does not take .*\(1, 40, 40, 40\).*multiples of 32"),
+        ({"embed_dim": "many"}, "embed_dim is 'many', where 48 stands: give a number"),
+        ({"embed_dim": True}, "embed_dim is True, where 48 stands: give a number"),
+        ({"num_heads": ["a", "b"]}, "num_heads is .* give a list of the same kind"),
+        ({"qkv_bias": 1}, "qkv_bias is 1, where True stands: give true or false"),
+    ],
+)
+def test_a_knob_of_another_kind_is_refused_in_one_line(knobs, reason, weights, tmp_path):
+    with pytest.raises(BundleError, match=reason) as refused:
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS | knobs)
+    assert len(str(refused.value).splitlines()) == 1
 
 
 def test_an_input_that_the_network_does_not_take_is_refused(bundle, weights, tmp_path):
@@ -180,6 +286,12 @@ def test_weights_of_the_wrong_kind_are_refused(weights, tmp_path):
         pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights.parent)
     with pytest.raises(BundleError, match="weights of pseudolabel are the folder of an nnU-Net model"):
         pack_bundle(ROOT / "bundles/pseudolabel", tmp_path, weights=weights)
+
+
+def test_a_teacher_of_the_fold_of_all_cases_has_its_knob(tmp_path):
+    """nnU-Net numbers folds, but for the one of all cases."""
+    knobs = {"inference.json": {"bundle_root": "x", "folds": [0]}}
+    assert set_knobs(knobs, {"folds": ["all"]}, tmp_path)["inference.json"]["folds"] == ["all"]
 
 
 def test_names_are_sorted_and_times_are_not_told(tmp_path):

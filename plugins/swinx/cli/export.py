@@ -30,12 +30,12 @@ def export(
         tolerance: Largest difference of a class score that is let pass; 0.001 by default.
         config_file: Configuration files; by default configs/inference.json of the bundle.
         **overrides: Knobs of the configuration, such as --roi_size "[64,64,64]" or --embed_dim 12; those of the
-            training that made the weights have to be given.
+            training that made the weights come from the file beside them, where there is one.
     """
     check_paths(bundle, to, checkpoint, out)
     from swinx.errors import ExportError
     from swinx.exports import FORMATS, export_network, read_bundle_network
-    from swinx.exports.export import TOLERANCE
+    from swinx.exports.export import TOLERANCE, format_of
     from swinx.tracking import upstream_of
 
     if to not in FORMATS:
@@ -44,10 +44,11 @@ def export(
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         raise ExportError(f"tolerance {limit!r} must be a number above 0")
     target = Path(out) if out else Path(bundle) / "models" / f"model{FORMATS[to].suffix}"
+    format_of(to, target)  # before the weights are read, which takes a while
     found = read_bundle_network(bundle, checkpoint, config_file, overrides)
     facts = {
         "bundle": Path(bundle).absolute().name,
-        "knobs": {name: repr(value) for name, value in overrides.items()},
+        "knobs": {name: repr(value) for name, value in found.knobs.items()},
         "upstream": [upstream_of("weights", found.checkpoint)],
     }
     agreement = export_network(found.network, found.window, to, target, float(limit), facts)

@@ -67,7 +67,8 @@ def check_requirements(package: str) -> Iterator[Finding]:
     for extra, requirements in wanted.items():
         faults = [f"{requirement.name}: {fault}" for requirement in requirements if (fault := _fault(requirement))]
         detail = "; ".join(faults) or ", ".join(sorted({requirement.name for requirement in requirements}))
-        remedy = f'pip install "{package}[{extra}]"' if faults else ""
+        needed = " ".join(f'"{_plain(requirement)}"' for requirement in requirements if _fault(requirement))
+        remedy = f"pip install {needed}" if needed else ""
         yield Finding(f"extra {extra}", "note" if faults else "ok", detail, remedy)
 
 

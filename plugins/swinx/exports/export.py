@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
@@ -22,9 +21,10 @@ from swinx.exports.openvino_model import load_openvino, write_openvino
 from swinx.exports.tensorrt_engine import load_tensorrt, write_tensorrt
 from swinx.exports.torch_export import load_torch_export, write_torch_export
 from swinx.exports.torchscript import load_torchscript, write_torchscript
+from swinx.files import write_several_whole
 from swinx.tracking import write_sidecar
 
-__all__ = ["FORMATS", "SAME_LABELS", "TOLERANCE", "Format", "export_network"]
+__all__ = ["FORMATS", "SAME_LABELS", "TOLERANCE", "Format", "export_network", "format_of"]
 
 TOLERANCE = 1e-3
 """Largest difference of a class score that is let pass by default."""
@@ -89,12 +89,11 @@ def export_network(
         OSError: If the file cannot be written.
     """
     target = Path(out)
-    kind = _format_of(to, target)
+    kind = format_of(to, target)
     if not tolerance > 0:
         raise ExportError(f"tolerance {tolerance} must be a number above 0")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-        partial = Path(folder) / target.name
+    with write_several_whole(target) as folder:
+        partial = folder / target.name
         inputs = probe_windows(window)
         try:
             with warnings.catch_warnings():  # what tracers guess at is compared below
@@ -112,14 +111,16 @@ def export_network(
                 f"{target}: differs from PyTorch: {agreement}; let pass are {tolerance:g} and {SAME_LABELS:.2%} of "
                 "voxels; nothing was written"
             )
-        files = sorted(Path(folder).iterdir(), key=lambda file: file.name == target.name)
-        for file in files:  # what belongs to the file first
-            file.replace(target.parent / file.name)
     write_sidecar(target, _record(to, kind, window, agreement, tolerance) | dict(facts or {}))
     return agreement
 
 
-def _format_of(to: str, target: Path) -> Format:
+def format_of(to: str, target: Path) -> Format:
+    """Return the format of this name.
+
+    Raises:
+        ExportError: If there is none, or the name of the file ends otherwise.
+    """
     if to not in FORMATS:
         raise ExportError(f"cannot export to {to!r}; known are {', '.join(FORMATS)}")
     if target.suffix != FORMATS[to].suffix:

@@ -32,7 +32,7 @@ def write_onnx(network: nn.Module, example: Tensor, path: Path) -> None:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ExportError(f"ONNX needs onnx and onnxscript ({error}): pip install 'swinx[export]'") from error
+        raise ExportError(f"ONNX needs onnx and onnxscript ({error}): pip install onnx onnxscript") from error
     with _quiet("torch.onnx", "onnx_ir", "onnxscript"):
         torch.onnx.export(
             trace_program(network, example),
@@ -55,7 +55,7 @@ def load_onnx(path: Path) -> Callable[[Tensor], Tensor]:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ExportError(f"running ONNX needs onnxruntime ({error}): pip install 'swinx[export]'") from error
+        raise ExportError(f"running ONNX needs onnxruntime ({error}): pip install onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from swinx.errors import ExportError
 from swinx.exports.openvino_package import compile_for_cpu, import_openvino
-from swinx.exports.windows import check_window
+from swinx.exports.windows import check_window, exported_file
 
 __all__ = ["OpenVINONetwork", "load_openvino", "write_openvino"]
 
@@ -62,9 +62,7 @@ class OpenVINONetwork(nn.Module):
     ) -> None:
         super().__init__()
         openvino = import_openvino()
-        file = Path(path)
-        if not file.is_file():
-            raise ExportError(f"{file}: no such file; write it with swinx export --to openvino, and give --exported")
+        file = exported_file(path, "openvino")
         core = openvino.Core()
         try:
             model = core.read_model(file)

@@ -23,7 +23,7 @@ def import_openvino() -> Any:
     try:
         import openvino
     except ImportError as error:
-        raise ExportError(f"OpenVINO is not installed ({error}): pip install 'swinx[export]'") from error
+        raise ExportError(f"OpenVINO is not installed ({error}): pip install openvino") from error
     finally:
         if hidden:
             del sys.modules["openvino_telemetry"]

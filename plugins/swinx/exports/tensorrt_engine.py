@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from swinx.errors import ExportError
-from swinx.exports.windows import check_window
+from swinx.exports.windows import check_window, exported_file
 
 __all__ = ["TensorRTNetwork", "load_tensorrt", "write_tensorrt"]
 
@@ -67,9 +67,7 @@ class TensorRTNetwork(nn.Module):
         out_channels: int = 15,
     ) -> None:
         super().__init__()
-        file = Path(path)
-        if not file.is_file():
-            raise ExportError(f"{file}: no such file; write it with swinx export --to tensorrt, and give --exported")
+        file = exported_file(path, "tensorrt")
         tensorrt = _torch_tensorrt()
         try:
             loaded: Any = tensorrt.load(str(file))

@@ -10,11 +10,13 @@ import torch
 from monai.networks.utils import convert_to_torchscript
 from torch import Tensor, nn
 
+from swinx.networks import Traced
+
 __all__ = ["load_torchscript", "write_torchscript"]
 
 
 def write_torchscript(network: nn.Module, example: Tensor, path: Path) -> None:
-    """Trace a network in evaluation mode, as MONAI's ``ckpt_export --use_trace True`` does.
+    """Trace a network in evaluation mode, as MONAI's ``ckpt_export --use_trace True`` does; other windows are refused.
 
     Args:
         network: Left as it is.
@@ -23,7 +25,7 @@ def write_torchscript(network: nn.Module, example: Tensor, path: Path) -> None:
     """
     # The tracer's own check runs the network three more times and is looser than the one that follows.
     traced: Any = convert_to_torchscript(network, inputs=[example], use_trace=True, check_trace=False)
-    torch.jit.save(traced, str(path))
+    torch.jit.save(torch.jit.script(Traced(traced, example.shape[1:])), str(path))
 
 
 def load_torchscript(path: Path) -> Callable[[Tensor], Tensor]:

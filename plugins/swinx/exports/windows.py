@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from swinx.errors import ExportError
 
-__all__ = ["check_window"]
+__all__ = ["check_window", "exported_file"]
+
+
+def exported_file(path: str | os.PathLike[str], to: str) -> Path:
+    """Return the file of an exported network.
+
+    Args:
+        path: The file.
+        to: Its format, as ``swinx export --to`` takes it.
+
+    Raises:
+        ExportError: If there is no such file; the message says how to write it.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ExportError(f"{file}: no such file; write it with swinx export --to {to}, and give --exported")
+    return file
 
 
 def check_window(

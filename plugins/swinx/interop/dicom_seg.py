@@ -87,7 +87,7 @@ def require_dicom() -> None:
         ImportError: If one is not; the message says how to get it.
     """
     if missing := [name for name in ("pydicom", "highdicom") if importlib.util.find_spec(name) is None]:
-        raise ImportError(f"DICOM-SEG needs {' and '.join(missing)}: pip install 'swinx[dicom]'")
+        raise ImportError(f"DICOM-SEG needs {' and '.join(missing)}: pip install {' '.join(missing)}")
 
 
 def make_dicom_seg(

@@ -22,7 +22,7 @@ def require_nnunet() -> None:
     Raises:
         TeacherError: If it is not installed, or is another release than :data:`NNUNET_VERSION`.
     """
-    install = f"pip install 'swinx[nnunet]', or pip install nnunetv2=={NNUNET_VERSION}"
+    install = f"pip install nnunetv2=={NNUNET_VERSION}"
     try:
         found = version("nnunetv2")
     except PackageNotFoundError as error:

@@ -14,6 +14,7 @@ from swinx.networks.smit import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.networks.split import SplitNetwork
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import SwinXSeg
+from swinx.networks.tracing import Traced, window_sides
 from swinx.networks.weights import LoadReport, MisShaped, load_weights
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "SwinFeatures",
     "SwinXSeg",
     "TorchEngine",
+    "Traced",
     "WholeScores",
     "convert_reference_weights",
     "decay_groups",
@@ -41,5 +43,6 @@ __all__ = [
     "read_checkpoint",
     "save_weights",
     "weights_version",
+    "window_sides",
     "with_active_dropout",
 ]

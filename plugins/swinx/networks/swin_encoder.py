@@ -177,9 +177,10 @@ class SwinEncoder(nn.Module):
             ValueError: If a side is not a multiple of ``stride`` (32 for four stages).
         """
         if image.ndim != 5 or any(side % self.stride or side < 1 for side in image.shape[2:]):
+            found = tuple(map(int, image.shape))  # within a trace they are tensors
             raise ValueError(
-                f"image {tuple(image.shape)} must be (batch, channels, D, H, W) with sides that are multiples of "
-                f"{self.stride}, got sides {tuple(image.shape[2:])}: pad it, or run it through a sliding window"
+                f"image {found} must be (batch, channels, D, H, W) with sides that are multiples of "
+                f"{self.stride}, got sides {found[2:]}: pad it, or run it through a sliding window"
             )
         return cast(Tensor, self.patch_embed(image)).movedim(1, -1)
 

@@ -11,7 +11,7 @@ from monai.networks.layers.utils import get_act_layer, get_norm_layer
 from torch import Tensor, nn
 
 from swinx.networks.swin_encoder import SwinEncoder
-from swinx.networks.tracing import trace_for_script
+from swinx.networks.tracing import trace_for_script, window_sides
 
 __all__ = ["ReductionBlock", "SwinXSeg"]
 
@@ -67,9 +67,11 @@ class SwinXSeg(nn.Module):
         published_window_order: Reproduce the misplaced windows of the published code, which its
             checkpoints need (:mod:`swinx.networks.window_order`).
         qkv_bias: Learn a bias for queries, keys and values; the published pretraining has none.
+        script_window: Sides, in voxels, of the only windows that the result of ``torch.jit.script`` takes; the network
+            itself takes others as well.
 
     Raises:
-        ValueError: If depths, heads, channels or decoder levels do not fit together.
+        ValueError: If depths, heads, channels or decoder levels do not fit together, or the window has not three sides.
     """
 
     def __init__(
@@ -86,8 +88,10 @@ class SwinXSeg(nn.Module):
         use_checkpoint: bool = False,
         published_window_order: bool = False,
         qkv_bias: bool = True,
+        script_window: Sequence[int] = (96, 96, 96),
     ) -> None:
         super().__init__()
+        self.script_window = window_sides(script_window)
         widths = _level_widths(decoder_channels, levels=len(depths) + 1)
         self.encoder = SwinEncoder(
             in_channels,
@@ -115,7 +119,7 @@ class SwinXSeg(nn.Module):
 
     def __prepare_scriptable__(self) -> nn.Module:
         """Return what ``torch.jit.script`` shall take instead: see :func:`swinx.networks.tracing.trace_for_script`."""
-        return trace_for_script(self, self.encoder.in_channels)
+        return trace_for_script(self, (self.encoder.in_channels, *self.script_window))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits ``(B, out_channels, D, H, W)`` of an image ``(B, in_channels, D, H, W)``.

@@ -73,6 +73,15 @@ class LoadReport:
                 lines.append(f"  {title}: {'; '.join(names[:_SHOWN])}{more}")
         return "\n".join(lines)
 
+    def in_one_line(self) -> str:
+        """Return what an error says of it: one name of each fault, and how many more."""
+        shapes = [f"{name} {want} in the network, {found} in the file" for name, want, found in self.mis_shaped]
+        parts = [f"{self.source}: {self.encoder_fraction:.1%} of the encoder's parameters matched"]
+        for title, names in (("mis-shaped", shapes), ("missing", self.missing), ("unexpected", self.unexpected)):
+            if names:
+                parts.append(f"{title}: {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}")
+        return "; ".join(parts)
+
 
 def load_weights(
     network: nn.Module,
@@ -80,6 +89,7 @@ def load_weights(
     part: Literal["all", "encoder"] = "all",
     min_matched: float = 0.9,
     allow_window_order_mismatch: bool = False,
+    advice: str = "build it as it was trained (channels, depths, heads, classes), or load part='encoder'",
 ) -> LoadReport:
     """Load a checkpoint into a network, or refuse and leave the network as it was.
 
@@ -96,6 +106,7 @@ def load_weights(
         allow_window_order_mismatch: Load weights trained with the other window order all the
             same (:mod:`swinx.networks.window_order`). Without further training, the network's output
             is then wrong.
+        advice: What the error tells to do if ``"all"`` is asked for and the weights are another network's.
 
     Returns:
         What was matched and loaded.
@@ -112,7 +123,7 @@ def load_weights(
     source, state = _read(path_or_dict)
     module, scope = (encoder, "") if part == "encoder" else (network, scope)
     report, found = _compare(module, scope, state, source, part)
-    _refuse_misfit(report, min_matched)
+    _refuse_misfit(report, min_matched, advice)
     _refuse_diverged(report, found)
     if not allow_window_order_mismatch:
         _refuse_other_order(report, encoder)
@@ -187,24 +198,23 @@ def _matched_share(sizes: Mapping[str, int], found: Mapping[str, Tensor]) -> flo
     return sum(size for name, size in sizes.items() if name in found) / max(1, sum(sizes.values()))
 
 
-def _refuse_misfit(report: LoadReport, min_matched: float) -> None:
+def _refuse_misfit(report: LoadReport, min_matched: float, advice: str) -> None:
     if report.part == "encoder":
         other = [item.name for item in report.mis_shaped if not item.name.startswith("patch_embed.")]
         other += [name for name in report.unexpected if name.startswith(_STAGES)]
         if other:
             raise WeightsError(
-                f"{report}\nthis is an encoder of another shape ({other[0]}): check embed_dim, depths, num_heads and "
-                "qkv_bias; nothing was loaded"
+                f"{report.in_one_line()}: this is an encoder of another shape ({other[0]}): check embed_dim, depths, "
+                "num_heads and qkv_bias; nothing was loaded"
             )
         if report.encoder_fraction < min_matched:
             raise WeightsError(
-                f"{report}\nat least {min_matched:.0%} of the encoder must match: check embed_dim, depths, num_heads "
-                "and qkv_bias, or lower min_matched; nothing was loaded"
+                f"{report.in_one_line()}: at least {min_matched:.0%} of the encoder must match: check embed_dim, "
+                "depths, num_heads and qkv_bias, or lower min_matched; nothing was loaded"
             )
     elif report.missing or report.unexpected or report.mis_shaped:
         raise WeightsError(
-            f"{report}\nthese are weights of another network: build it as it was trained (channels, depths, heads, "
-            "classes), or load part='encoder'; nothing was loaded"
+            f"{report.in_one_line()}: these are weights of another network: {advice}; nothing was loaded"
         )
 
 
@@ -224,6 +234,6 @@ def _refuse_other_order(report: LoadReport, encoder: SwinEncoder) -> None:
     raise WeightsError(
         f"{report.source}: these weights were trained with the {report.window_order} window order. The published "
         "code puts attention windows back at the wrong voxels, and its checkpoints only work that way. Build the "
-        f"network with published_window_order={trained_published}; to load them all the same, as a start for further "
-        "training, pass allow_window_order_mismatch=True; nothing was loaded"
+        f"network with published_window_order={trained_published}, which is a knob of the bundles; to load them all "
+        "the same, as a start for further training, pass allow_window_order_mismatch=True; nothing was loaded"
     )

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from swinx.errors import BundleError
+from monai.bundle import ConfigParser
 
-__all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "with_window"]
+from swinx.errors import BundleError, reason_of
+from swinx.networks import window_sides
+from swinx.tracking import knob_fault
+
+__all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "window_of", "with_script_window", "with_window"]
 
 _LEFT_OUT = ("demo.json", "metadata.json")
+_SCRIPTABLE = "swinx.networks.SwinXSeg"
 
 
 def read_json(path: Path) -> Any:
@@ -43,28 +48,59 @@ def is_whole(config: Mapping[str, Any]) -> bool:
     return "bundle_root" in config
 
 
-def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any]) -> dict[str, Any]:
+def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return configurations in which each knob is set wherever one that is complete alone has it at its top.
 
     Args:
         configs: Contents by file name.
         knobs: Values by name.
+        folder: Where the configurations lie, for the messages.
 
     Raises:
-        BundleError: If no configuration has a knob of this name.
+        BundleError: If no configuration has a knob of this name, or a value is of another kind than the one before.
     """
-    known = {knob for config in configs.values() if is_whole(config) for knob in config}
-    if unknown := sorted(set(knobs) - known):
-        raise BundleError(f"no configuration has {', '.join(unknown)}; knobs stand at the top of the files")
-    return {
-        name: {**config, **{knob: value for knob, value in knobs.items() if knob in config}}
-        if is_whole(config)
-        else config
-        for name, config in configs.items()
-    }
+    whole = {name: config for name, config in configs.items() if is_whole(config)}
+    if unknown := sorted(set(knobs) - {knob for config in whole.values() for knob in config}):
+        raise BundleError(f"{folder}: no configuration has {', '.join(unknown)}; knobs stand at the top of the files")
+    changed = {name: {knob: value for knob, value in knobs.items() if knob in config} for name, config in whole.items()}
+    for name, values in changed.items():
+        for knob, value in values.items():
+            if fault := knob_fault(knob, value, whole[name][knob]):
+                raise BundleError(f"{folder / name}: {fault}")
+    return {name: {**config, **changed[name]} if name in changed else config for name, config in configs.items()}
 
 
-def with_window(metadata: Mapping[str, Any], roi_size: Any) -> dict[str, Any]:
+def window_of(config: Mapping[str, Any], path: Path) -> tuple[int, int, int] | None:
+    """Return the ``roi_size`` of a configuration, in voxels; None if it has none.
+
+    Args:
+        config: Content of the file, which is not changed.
+        path: The file, for the message.
+
+    Raises:
+        BundleError: If it has not three sides.
+    """
+    if "roi_size" not in config:
+        return None
+    try:
+        return window_sides(ConfigParser(deepcopy(dict(config))).get_parsed_content("roi_size"))
+    except Exception as error:  # an expression may raise anything
+        reason = str(error) if isinstance(error, ValueError) else reason_of(error)
+        raise BundleError(f"{path}: roi_size: {reason}") from error
+
+
+def with_script_window(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration whose ``SwinXSeg``, where somebody scripts it, takes the windows of the configuration.
+
+    MONAI's ``ckpt_export`` and the checks of the Model Zoo script ``network_def``, and know of no window then.
+    """
+    network = config.get("network_def")
+    if not isinstance(network, Mapping) or network.get("_target_") != _SCRIPTABLE or "roi_size" not in config:
+        return dict(config)
+    return {**config, "network_def": {"script_window": "@roi_size", **network}}
+
+
+def with_window(metadata: Mapping[str, Any], roi_size: Sequence[int] | None) -> dict[str, Any]:
     """Return the metadata with the window of the configuration as shape of inputs and outputs.
 
     Args:

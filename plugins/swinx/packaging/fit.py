@@ -9,20 +9,52 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 from monai.networks.utils import eval_mode
+from torch import nn
 
 from swinx.errors import BundleError, reason_of
+from swinx.labels import CLASS_NAMES
 from swinx.networks import load_weights
+from swinx.tracking import knobs_of_network
 
-__all__ = ["check_fit"]
+__all__ = ["check_classes", "check_fit"]
 
 
-def check_fit(configuration: Mapping[str, Any], metadata: Mapping[str, Any], weights: Path) -> None:
+def check_classes(metadata: Mapping[str, Any], path: Path) -> None:
+    """Refuse other names, or another order, of the classes than the labels of this package have.
+
+    A segmentation with as many channels as there are classes is taken for one of them; one with more or fewer is
+    another network's, of which nothing is known here.
+
+    Args:
+        metadata: Metadata that satisfy :func:`swinx.packaging.metadata_faults`.
+        path: Their file, for the message.
+
+    Raises:
+        BundleError: If a number has another name than in :data:`swinx.labels.CLASS_NAMES`.
+    """
+    told = metadata["network_data_format"]["outputs"]["pred"]
+    names = {int(number): name for number, name in told["channel_def"].items()}
+    if told["format"] != "segmentation" or len(names) != len(CLASS_NAMES):
+        return
+    wrong = [
+        f"{number} is {names[number]!r}, not {name!r}"
+        for number, name in enumerate(CLASS_NAMES)
+        if names[number] != name
+    ]
+    if wrong:
+        raise BundleError(
+            f"{path}: pred, channel_def: {'; '.join(wrong)}; these are the labels that are written: correct it"
+        )
+
+
+def check_fit(configuration: Mapping[str, Any], metadata: Mapping[str, Any], weights: Path, folder: Path) -> None:
     """Build the network, load its weights, and send one window through it.
 
     Args:
         configuration: Content of ``inference.json``; its ``network_def`` is built.
         metadata: Its ``network_data_format`` says what goes in and comes out.
         weights: Checkpoint, or the folder of an nnU-Net model, which becomes ``teacher_dir``.
+        folder: Where both files lie, for the messages.
 
     Raises:
         BundleError: If the network cannot be built, or gives something else than the metadata say.
@@ -33,25 +65,37 @@ def check_fit(configuration: Mapping[str, Any], metadata: Mapping[str, Any], wei
     try:
         network = parser.get_parsed_content("network_def")
     except Exception as error:  # whatever the configuration calls may raise
-        raise BundleError(f"inference.json: network_def cannot be built: {reason_of(error)}") from error
+        raise BundleError(f"{folder / 'inference.json'}: network_def cannot be built: {reason_of(error)}") from error
     if weights.is_dir():
         return
-    load_weights(network, weights)
-    (given,) = metadata["network_data_format"]["inputs"].values()
-    told = metadata["network_data_format"]["outputs"]["pred"]
-    image = torch.zeros(1, given["num_channels"], *given["spatial_shape"])
+    knobs = [name for name in knobs_of_network(configuration) if name != "roi_size"]  # no weights depend on it
+    options = ", ".join(f"--{name}" for name in knobs)
+    load_weights(network, weights, advice=f"give the knobs of their training ({options})")
+    _try_window(network, metadata["network_data_format"], folder / "metadata.json")
+
+
+def _try_window(network: nn.Module, told: Mapping[str, Any], path: Path) -> None:
+    """Refuse a network that gives something else than its metadata say."""
+    given, pred = told["inputs"]["image"], told["outputs"]["pred"]
+    sizes = given["spatial_shape"]
+    if not all(isinstance(size, int) for size in sizes):
+        raise BundleError(
+            f"{path}: image has the spatial_shape {sizes}, and inference.json no roi_size: there is no size to try the "
+            "network with; give numbers in one of them"
+        )
+    image = torch.zeros(1, given["num_channels"], *sizes)
     try:
         with eval_mode(network):
             output = network(image)
     except Exception as error:  # of any layer
         raise BundleError(
-            f"metadata.json: the network does not take an image of the shape {tuple(image.shape[1:])} that is told "
-            f"there: {reason_of(error)}"
+            f"{path}: the network does not take an image of the shape {tuple(image.shape[1:])} that it is told to "
+            f"(spatial_shape is the configuration's roi_size, where it has one): {reason_of(error)}"
         ) from error
-    want = (told["num_channels"], *told["spatial_shape"])
+    want = (pred["num_channels"], *pred["spatial_shape"])
     found = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else type(output).__name__
-    if found != want:
+    if len(found) != len(want) or any(isinstance(a, int) and a != b for a, b in zip(want, found, strict=True)):
         raise BundleError(
-            f"metadata.json: pred is told to be {want}, and the network gives {found}; correct num_channels, "
-            "channel_def or spatial_shape"
+            f"{path}: pred is told to be {want}, and the network gives {found}; correct num_channels, channel_def or "
+            "spatial_shape"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["metadata_faults"]
@@ -12,11 +13,13 @@ _TEXTS = (
     *("schema", "version", "monai_version", "pytorch_version", "numpy_version"),
     *("task", "description", "authors", "copyright"),
 )
+_EXAMPLE = "https://project-monai.github.io/schema/meta_schema_20240725.json"
 _OPTIONAL_TEXTS = (
     *("name", "data_source", "data_type", "image_classes", "label_classes", "pred_classes", "intended_use"),
     "swinx_version",
 )
 _MAPPINGS = ("changelog", "required_packages_version", "network_data_format")
+_SCHEMA = re.compile(r"https://\S*project-monai\S*/meta_schema_\w+\.json", re.IGNORECASE)
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?([.+a-z0-9-]+)?")
 _TENSOR = ("type", "format", "num_channels", "spatial_shape", "dtype", "value_range", "is_patch_data", "channel_def")
 _TYPES = ("image", "latent", "noise", "feature", "timesteps", "series", "tuples", "probabilities", "object")
@@ -25,6 +28,7 @@ _FORMATS = (
     *("points", "values", "regression", "classification", "probabilities", "dict", "timesteps"),
 )
 _SIZE = re.compile(r"\*|\d+|n|\d+\*n|\d+\*\*n|\d+\*\*p\*n|\d+\*\d+\*\*n")
+_NUMBER = re.compile(r"[0-9]+")  # str.isdigit takes digits that are no numbers, such as ²
 _DTYPE = re.compile(r"float(16|32|64)?|double|half|u?int(8|16|32|64)|long|short|byte|bool|bfloat16")
 
 
@@ -59,7 +63,15 @@ def metadata_faults(metadata: Any) -> list[str]:
         faults.append("references is no list of texts")
     if faults:
         return faults
-    return _version_faults(metadata) + _format_faults(metadata["network_data_format"])
+    return (
+        _schema_faults(metadata["schema"]) + _version_faults(metadata) + _format_faults(metadata["network_data_format"])
+    )
+
+
+def _schema_faults(schema: str) -> list[str]:
+    if _SCHEMA.fullmatch(schema):
+        return []
+    return [f"schema {schema!r} is no address of MONAI's, such as {_EXAMPLE}"]
 
 
 def _version_faults(metadata: Mapping[str, Any]) -> list[str]:
@@ -71,6 +83,9 @@ def _version_faults(metadata: Mapping[str, Any]) -> list[str]:
         for key, value in named.items()
         if not isinstance(value, str) or not _VERSION.fullmatch(value)
     ]
+    for version, text in metadata["changelog"].items():
+        if not (isinstance(text, str) and text.strip()):
+            faults.append(f"changelog, {version}: {text!r} is not a text; say what has changed")
     if metadata["version"] not in metadata["changelog"]:
         faults.append(f"version {metadata['version']} is not in the changelog; add what has changed in it")
     if "optional_packages_version" in metadata:
@@ -95,6 +110,8 @@ def _format_faults(networks: Mapping[str, Any]) -> list[str]:
             missing = [key for key in _TENSOR if key not in tensor]
             faults += [f"{where}: {key} is missing" for key in missing]
             faults += [f"{where}: {fault}" for fault in ([] if missing else _tensor_faults(tensor))]
+            if name == needed and tensor.get("channel_def") == {}:
+                faults.append(f"{where}: channel_def is empty; name each channel by its number")
     return faults
 
 
@@ -110,13 +127,12 @@ def _tensor_faults(tensor: Mapping[str, Any]) -> list[str]:
         and all(_is_size(size) for size in sizes),
         f"dtype {tensor['dtype']!r} is no type of numbers": isinstance(tensor["dtype"], str)
         and _DTYPE.fullmatch(tensor["dtype"]) is not None,
-        f"value_range {limits!r} is no list of numbers": isinstance(limits, list)
-        and all(isinstance(limit, int | float) for limit in limits),
+        f"value_range {limits!r} is no list of numbers that rise, such as [0, 1], nor empty": _is_range(limits),
         f"is_patch_data {tensor['is_patch_data']!r} is neither true nor false": isinstance(
             tensor["is_patch_data"], bool
         ),
         f"channel_def {names!r} does not name channels by number": isinstance(names, Mapping)
-        and all(str(key).isdigit() and isinstance(name, str) for key, name in names.items()),
+        and all(_NUMBER.fullmatch(str(key)) and isinstance(name, str) for key, name in names.items()),
     }
     faults = [fault for fault, holds in rules.items() if not holds]
     if not faults and tensor["format"] != "labels" and names and channels > 1 and len(names) != channels:
@@ -130,6 +146,14 @@ def _is_size(size: Any) -> bool:
     if isinstance(size, str):
         return _SIZE.fullmatch(size) is not None
     return isinstance(size, int) and not isinstance(size, bool) and size > 0
+
+
+def _is_range(limits: Any) -> bool:
+    """Tell numbers from the lowest to the highest; those of a few classes may all be listed, and none if unknown."""
+    if not isinstance(limits, list):
+        return False
+    numbers = all(isinstance(limit, int | float) and not isinstance(limit, bool) for limit in limits)
+    return numbers and len(limits) != 1 and all(low < high for low, high in pairwise(limits))
 
 
 def _is_texts(value: Any) -> bool:

@@ -11,11 +11,19 @@ from typing import Any
 import swinx
 from swinx.errors import BundleError
 from swinx.packaging.archive import write_zip
-from swinx.packaging.configurations import is_whole, read_configs, read_json, set_knobs, with_window
-from swinx.packaging.fit import check_fit
+from swinx.packaging.configurations import (
+    is_whole,
+    read_configs,
+    read_json,
+    set_knobs,
+    window_of,
+    with_script_window,
+    with_window,
+)
+from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
-from swinx.packaging.weights_record import read_record
-from swinx.tracking import PLACES
+from swinx.packaging.versions import check_versions
+from swinx.tracking import PLACES, read_record, recorded_knobs
 
 __all__ = ["pack_bundle"]
 
@@ -59,15 +67,18 @@ def pack_bundle(
     source = _find_weights(root, weights, teacher)
     record = read_record(source)
     known = {knob for config in configs.values() if is_whole(config) for knob in config}
-    settled = {key: value for key, value in record.get("knobs", {}).items() if key in known - PLACES}
-    settled |= dict(knobs or {})
+    settled = {**recorded_knobs(record, known), **(knobs or {})}
     if places := sorted(PLACES & settled.keys()):
         raise BundleError(f"{', '.join(places)}: belongs to the machine that runs the bundle, and is not packed")
     if teacher:
         settled.setdefault("folds", _folds(source))
-    configs = set_knobs(configs, settled)
-    metadata = with_window(metadata, settled.get("roi_size"))
-    check_fit(configs["inference.json"], metadata, source)
+    if settled:
+        record["knobs"] = {**record.get("knobs", {}), **settled}
+    configs = {
+        name: with_script_window(config) for name, config in set_knobs(configs, settled, root / "configs").items()
+    }
+    metadata = with_window(metadata, window_of(configs["inference.json"], root / "configs" / "inference.json"))
+    check_fit(configs["inference.json"], metadata, source, root / "configs")
     contents: dict[str, bytes | Path] = {
         f"configs/{name}": _json(content) for name, content in {**configs, "metadata.json": metadata}.items()
     }
@@ -87,6 +98,8 @@ def _checked_metadata(root: Path) -> dict[str, Any]:
         raise BundleError(f"{root}: lacks {', '.join(missing)}, which the Model Zoo asks for")
     if faults := metadata_faults(metadata):
         raise BundleError(f"{path}: {'; '.join(faults)}")
+    check_classes(metadata, path)
+    check_versions(metadata, path)
     wanted = metadata.get("swinx_version", swinx.__version__)
     if wanted != swinx.__version__:
         raise BundleError(

@@ -1,17 +1,18 @@
-"""What is packed beside the weights: where they came from, without what is of this machine alone."""
+"""Where weights came from and with which knobs, without what is of this machine alone."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 from swinx import __version__
 from swinx.errors import BundleError
-from swinx.tracking import artefact_hash, read_sidecar, sidecar_path
+from swinx.tracking.configuration import PLACES
+from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path
 
-__all__ = ["read_record"]
+__all__ = ["read_record", "recorded_knobs"]
 
 _logger = logging.getLogger(__name__)
 
@@ -32,12 +33,24 @@ def read_record(weights: Path) -> dict[str, Any]:
     if recorded != found:
         raise BundleError(
             f"{weights}: its hash is {found[:12]}..., and its sidecar {sidecar_path(weights)} says {recorded[:12]}...: "
-            "the weights were changed after the training; delete the sidecar to pack them all the same"
+            "the weights were changed after the training; delete the sidecar to use them all the same"
         )
     told = {key: value for key, value in record.items() if key != "tracking_uri"}
     if "upstream" in told:
         told["upstream"] = [_without_folders(source) for source in told["upstream"]]
+    if "knobs" in told:
+        told["knobs"] = {name: value for name, value in told["knobs"].items() if name not in PLACES}
     return {"swinx": __version__, **told, "sha256": found}
+
+
+def recorded_knobs(record: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """Return the knobs of a record that a configuration has as well.
+
+    Args:
+        record: As :func:`read_record` returns it.
+        known: Names of the knobs of the configuration.
+    """
+    return {name: value for name, value in record.get("knobs", {}).items() if name in known}
 
 
 def _without_folders(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def _compile(module: nn.Module, example: tuple[Tensor, ...], *shapes: Sequence[i
         for category in (TracerWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
-        model = import_openvino().convert_model(traced)
+        # The weights are copied: shared ones would have to outlive what is compiled from them.
+        model = import_openvino().convert_model(traced, share_weights=False)
     model.reshape({port: list(shape) for port, shape in zip(model.inputs, shapes, strict=True)})
     return compile_for_cpu(model)

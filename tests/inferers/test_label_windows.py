@@ -42,7 +42,7 @@ def test_anisotropic_windows_and_batches_of_windows_give_the_same(network):
 
 
 def test_scores_never_exist_for_the_whole_volume():
-    """The largest tensor made is a slab of scores, however long the scan."""
+    """The largest tensor made is the scores of a window, however long the scan."""
     sizes = []
 
     class Spy(nn.Module):
@@ -61,8 +61,8 @@ def test_scores_never_exist_for_the_whole_volume():
     image = torch.zeros((1, 1, 8, 8, 400))
     with Watch():
         sliding_window_labels(image, Spy(), (8, 8, 8))
-    slab = 5 * 8 * 8 * 8 * 4
-    assert max(sizes) <= max(slab, image.nbytes)
+    window = 5 * 8 * 8 * 8 * 4
+    assert max(sizes) <= max(window, image.nbytes)
 
 
 def test_overlap_of_one_is_refused(network):

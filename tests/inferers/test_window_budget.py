@@ -104,7 +104,34 @@ def test_windows_slower_than_predicted_are_cut_for_the_rest(caplog):
 
 
 def test_pace_is_judged_by_what_is_done():
-    assert Pace(None, 0.25).wider_margin(1, 100) == 0
-    assert Pace(1000, 0.25).wider_margin(1, 100) == 0
-    assert Pace(1e-9, 0.25).wider_margin(0, 100) == 0
-    assert Pace(1e-9, 0.25).wider_margin(1, 100) == 0.25
+    assert not Pace(None, 0.25).is_late(1, 100)
+    assert not Pace(1000, 0.25).is_late(1, 100)
+    assert not Pace(1e-9, 0.25).is_late(0, 100)
+    assert Pace(1e-9, 0.25).is_late(1, 100)
+
+
+def test_margins_that_would_save_no_time_are_not_widened(caplog):
+    class Late(WindowBudget):
+        def plan(self, *args, **kwargs):
+            plan, pace = super().plan(*args, **kwargs)
+            return plan, Pace(1e-9, pace.margin)
+
+    network = Slow(0)
+    expected = SlidingWindowLabelInferer(ROI)(scan(), network)
+    found = SlidingWindowLabelInferer(ROI, budget=Late(max_seconds=1000))(scan(), network)
+    assert torch.equal(found, expected)
+    assert "cut to a margin" not in caplog.text
+
+
+def test_memory_is_predicted_from_the_scores_that_are_held(caplog, monkeypatch):
+    """Of two lays of windows that differ in overlap alone, the one that holds less is told to take less."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("swinx.inferers.window_budget._peak_ram_mb", lambda: 0.0)
+    image = torch.rand((1, 1, 100, 100, 200))
+    told = []
+    for margin in (0, 0.25):
+        SlidingWindowLabelInferer((32, 32, 32), margin=margin, budget=WindowBudget(max_ram_mb=1e6))(image, Slow(0))
+        told.append(float(caplog.records[-1].getMessage().split(" MB of RAM")[0].split()[-1]))
+    held = 3 * 4 * 16 * 100 * 100 / 2**20  # a plane of overlap; the rows of overlap on top
+    assert told[0] - told[1] == pytest.approx(held, rel=0.7)
+    assert told[0] - told[1] > held

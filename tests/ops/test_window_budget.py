@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swinx.ops.window_budget import Limits, WindowCost, WindowPlan, cheaper_plans, choose_plan, slab_mb
+from swinx.ops.window_budget import Limits, WindowCost, WindowPlan, cheaper_plans, choose_plan
 
 WANTED = WindowPlan(overlap=0.5, margin=0.125, sw_batch_size=4, half_scores=False)
 
@@ -56,10 +56,3 @@ def test_what_is_over_is_told_with_the_need():
 def test_a_limit_that_is_none_is_refused_by_name(value):
     with pytest.raises(ValueError, match="max_seconds must be a number above 0"):
         Limits(max_seconds=value)
-
-
-def test_scores_are_held_as_thick_as_what_is_used_along_the_longest_side():
-    whole = slab_mb((100, 120, 400), (96, 96, 96), 15, margin=0, half_scores=False)
-    assert whole == pytest.approx(100 * 120 * 96 * 15 * 4 / 2**20)
-    assert slab_mb((100, 120, 900), (96, 96, 96), 15, margin=0, half_scores=True) == pytest.approx(whole / 2)
-    assert slab_mb((100, 120, 400), (96, 96, 96), 15, margin=0.25, half_scores=False) == pytest.approx(whole * 0.75)

@@ -1,4 +1,4 @@
-"""Sliding-window segmentation whose memory does not grow with the number of windows or slices."""
+"""Sliding-window segmentation that holds scores only where windows are still to come."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from monai.utils import BlendMode
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from swinx.inferers.open_scores import OpenScores
 from swinx.inferers.out_of_memory import after_out_of_memory, is_out_of_memory
-from swinx.inferers.score_slab import ScoreSlab
 from swinx.inferers.window_budget import Pace, WindowBudget
 from swinx.inferers.window_layout import Window, lay_windows, place_window
 from swinx.networks import Engine, PartScores, WholeScores, with_active_dropout
@@ -49,10 +49,10 @@ def sliding_window_labels(
     """Segment a volume by overlapping windows and return labels, not class scores.
 
     Windows, blending weights and padding are MONAI's ``sliding_window_inference``; the
-    labels equal the argmax of its result. Scores are held only for a slab, one window
-    thick, that moves along the longest axis: as soon as no later window can touch a
-    slice, the slice becomes labels. No count map is needed, since the weight at a voxel
-    is the same for every class.
+    labels equal the argmax of its result. Scores are held only where windows overlap and
+    one of them is still to come: next to nothing if nothing of what is used overlaps,
+    however many classes there are. No count map is needed, since the weight at a voxel is
+    the same for every class.
 
     ``margin`` and ``empty_below`` leave work out, at the price of small differences; see ``docs/performance.md``.
 
@@ -97,7 +97,7 @@ def sliding_window_labels(
         padded, inner = _padded(image[None], roi)
         labels = torch.zeros((1, *padded.shape[2:]), dtype=torch.uint8, device=image.device)
         plan, pace = (budget or WindowBudget()).plan(padded, scores, roi, wanted, empty_below, **_known(meta))
-        windows = lay_windows(padded, roi, plan.overlap, plan.margin, empty_below, _longest(labels))
+        windows = lay_windows(padded, roi, plan.overlap, plan.margin, empty_below)
         _fill(labels, padded, windows, scores, weights, plan, pace, progress)
         x, y, z = inner
         volumes.append(labels[:, x, y, z])
@@ -145,17 +145,16 @@ def _fill(
     pace: Pace,
     progress: bool,
 ) -> None:
-    """Label what the windows cover, slab by slab along their axis."""
-    along, batch_size, wider = _longest(labels), plan.sw_batch_size, 0.0
-    thickness = max((w.place[along].stop - w.place[along].start for w in windows), default=0)
-    slab = ScoreSlab(labels, along, thickness, torch.float16 if plan.half_scores else torch.float32)
-    waiting = list(windows)
+    """Label what the windows cover."""
+    size, roi = labels.shape[1:], weights.shape
+    shorter = [] if pace.seconds is None else [place_window(w.extent, size, roi, pace.margin) for w in windows]
+    dtype = torch.float16 if plan.half_scores else torch.float32
+    open_scores = OpenScores(labels, [w.place for w in windows], [w.place for w in shorter], dtype)
+    waiting, batch_size, is_cut = list(windows), plan.sw_batch_size, pace.margin <= plan.margin
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
         while waiting:
-            start, kind = waiting[0].place[along].start, waiting[0].kind
-            slab.advance(start)
-            alike = takewhile(lambda w: w.place[along].start == start and w.kind == kind, waiting)  # noqa: B023
-            batch = list(islice(alike, batch_size))
+            kind = waiting[0].kind
+            batch = list(islice(takewhile(lambda window: window.kind == kind, waiting), batch_size))  # noqa: B023
             stacked = torch.cat([image[:, :, x, y, z] for x, y, z in (window.extent for window in batch)])
             try:
                 found = scores(stacked, batch[0].part)
@@ -165,18 +164,13 @@ def _fill(
                 batch_size = after_out_of_memory(len(batch))
                 continue
             for window, score in zip(batch, found, strict=True):
-                slab.add(window.place, score, weights[window.part.inside])
+                open_scores.add(window.place, score, weights[window.part.inside])
             del waiting[: len(batch)]
             bar.update(len(batch))
-            if not wider and (wider := pace.wider_margin(len(windows) - len(waiting), len(windows))) > plan.margin:
-                _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", wider)
-                size, roi = labels.shape[1:], weights.shape
-                waiting = [place_window(window.extent, size, roi, wider) for window in waiting]
-        slab.advance(labels.shape[along + 1])
-
-
-def _longest(labels: Tensor) -> int:
-    return max(range(3), key=lambda axis: int(labels.shape[axis + 1]))
+            if not is_cut and pace.is_late(len(windows) - len(waiting), len(windows)):
+                _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", pace.margin)
+                is_cut, waiting = True, shorter[len(windows) - len(waiting) :]
+                open_scores.move([window.place for window in waiting])
 
 
 class SlidingWindowLabelInferer(Inferer):

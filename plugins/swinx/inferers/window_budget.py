@@ -15,7 +15,8 @@ from torch import Tensor
 from swinx.errors import CaseError
 from swinx.inferers.window_layout import Window, lay_windows
 from swinx.networks import PartScores, SplitScores
-from swinx.ops.window_budget import Limits, WindowCost, WindowPlan, cheaper_plans, choose_plan, slab_mb
+from swinx.ops.score_boxes import most_open_voxels
+from swinx.ops.window_budget import Limits, WindowCost, WindowPlan, cheaper_plans, choose_plan
 from swinx.ops.window_parts import WindowPart, window_part
 
 __all__ = ["Pace", "WindowBudget"]
@@ -33,7 +34,7 @@ class Pace:
 
     Args:
         seconds: What they may take, from now on; None for any time.
-        margin: The widest margin that may be taken if they do not.
+        margin: The widest margin, which may be taken for the rest if they do not.
     """
 
     def __init__(self, seconds: float | None, margin: float) -> None:
@@ -41,14 +42,11 @@ class Pace:
         self.margin = margin
         self.started = time.perf_counter()
 
-    def wider_margin(self, done: int, total: int) -> float:
-        """Return the margin for the windows that are left: 0 for the one that they have."""
+    def is_late(self, done: int, total: int) -> bool:
+        """Return whether all windows would take longer than they may, at the pace of those that are done."""
         if self.seconds is None or not done:
-            return 0
-        spent = time.perf_counter() - self.started
-        if spent / done * total <= self.seconds:
-            return 0
-        return self.margin
+            return False
+        return (time.perf_counter() - self.started) / done * total > self.seconds
 
 
 class WindowBudget:
@@ -106,8 +104,8 @@ class WindowBudget:
         finish = scan_voxels * _FINISH_SECONDS_PER_VOXEL
         costs = []
         for plan in cheaper_plans(wanted, isinstance(scores, SplitScores)):
-            windows = lay_windows(image, roi, plan.overlap, plan.margin, empty_below, 0)
-            costs.append((plan, _cost(measured, plan, windows, image, roi, seconds_before + finish, scan_voxels)))
+            windows = lay_windows(image, roi, plan.overlap, plan.margin, empty_below)
+            costs.append((plan, _cost(measured, plan, windows, image, seconds_before + finish, scan_voxels)))
             if not self.limits.exceeded(costs[-1][1]):
                 break
         chosen = choose_plan(costs, self.limits)
@@ -126,7 +124,7 @@ class WindowBudget:
         allowed = None
         if self.limits.max_seconds is not None:
             allowed = self.limits.max_seconds - seconds_before - finish
-        return plan, Pace(allowed, plan.overlap / 2)
+        return plan, Pace(allowed, plan.overlap / 2 if isinstance(scores, SplitScores) else plan.margin)
 
 
 class _Measured(NamedTuple):
@@ -178,20 +176,20 @@ def _cost(
     plan: WindowPlan,
     windows: Sequence[Window],
     image: Tensor,
-    roi: Sequence[int],
     seconds: float,
     scan_voxels: int,
 ) -> WindowCost:
     voxels = sum(_voxels(window.part) for window in windows)
     seconds += _SAFETY * (len(windows) * measured.seconds + voxels * measured.seconds_per_voxel)
     labels = (image.shape[2:].numel() + 2 * scan_voxels) / _MIB
-    slab = slab_mb(image.shape[2:], roi, measured.classes, plan.margin, plan.half_scores)
+    scores = most_open_voxels([window.place for window in windows]) * measured.classes / _MIB
+    scores *= 2 if plan.half_scores else 4
     ram = psutil.Process().memory_info().rss / _MIB + labels
     at_once = min(plan.sw_batch_size, len(windows))
     if measured.window_gpu_mb is None:
-        ram += slab + measured.window_ram_mb * at_once
+        ram += scores + measured.window_ram_mb * at_once
         return WindowCost(len(windows), seconds, ram)
-    gpu = measured.gpu_before_mb + _SAFETY * (slab + measured.window_gpu_mb * at_once)
+    gpu = measured.gpu_before_mb + _SAFETY * (scores + measured.window_gpu_mb * at_once)
     return WindowCost(len(windows), seconds, ram, gpu)
 
 

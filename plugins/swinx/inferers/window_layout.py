@@ -33,7 +33,7 @@ class Window(NamedTuple):
 
 
 def lay_windows(
-    image: Tensor, roi: Sequence[int], overlap: float, margin: float, empty_below: float | None, along: int
+    image: Tensor, roi: Sequence[int], overlap: float, margin: float, empty_below: float | None
 ) -> list[Window]:
     """Cut a volume into the windows of MONAI's ``sliding_window_inference``.
 
@@ -43,10 +43,9 @@ def lay_windows(
         overlap: Fraction of a window shared with its neighbour.
         margin: Fraction of a window at each end that is not used, but at the borders of the volume.
         empty_below: Leave out windows in which all that is used is at or below this value.
-        along: The axis, 0 to 2, along which they shall follow each other.
 
     Returns:
-        The windows in their order along the axis, those of one kind side by side.
+        The windows, in rows along the shortest side and planes across the longest: so fewest are begun at once.
     """
     size = tuple(image.shape[2:])
     interval = tuple(interval_of(side, length, overlap) for side, length in zip(roi, size, strict=True))
@@ -56,7 +55,8 @@ def lay_windows(
         x, y, z = window.place
         if empty_below is None or bool((image[:, :, x, y, z] > empty_below).any()):
             windows.append(window)
-    return sorted(windows, key=lambda window: (window.extent[along].start, window.kind))
+    axes = sorted(range(3), key=lambda axis: -size[axis])
+    return sorted(windows, key=lambda window: [window.extent[axis].start for axis in axes])
 
 
 def place_window(extent: tuple[slice, ...], size: Sequence[int], roi: Sequence[int], margin: float) -> Window:

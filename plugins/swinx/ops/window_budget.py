@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from swinx.ops.window_parts import margin_voxels
-
-__all__ = ["SECONDS_BEFORE", "Limits", "WindowCost", "WindowPlan", "cheaper_plans", "choose_plan", "slab_mb"]
+__all__ = ["SECONDS_BEFORE", "Limits", "WindowCost", "WindowPlan", "cheaper_plans", "choose_plan"]
 
 SECONDS_BEFORE = "seconds_before"
 """Key in the metadata of an image: how long it took to load and prepare it."""
 
-_MIB = 2**20
 _OVERLAPS = (0.4, 0.25, 0.1, 0.0)
 
 
@@ -99,11 +96,3 @@ def cheaper_plans(plan: WindowPlan, skips_margins: bool) -> list[WindowPlan]:
 def choose_plan(costs: Sequence[tuple[WindowPlan, WindowCost]], limits: Limits) -> tuple[WindowPlan, WindowCost] | None:
     """Return the first plan within the limits with its cost, or None."""
     return next(((plan, cost) for plan, cost in costs if not limits.exceeded(cost)), None)
-
-
-def slab_mb(size: Sequence[int], roi: Sequence[int], classes: int, margin: float, half_scores: bool) -> float:
-    """Return MiB of the scores that are held: as thick as what is used of a window, along the longest side."""
-    along = max(range(3), key=lambda axis: size[axis])
-    thickness = roi[along] - margin_voxels(roi[along], margin)  # one, since windows at the ends keep the other
-    across = [size[axis] for axis in range(3) if axis != along]
-    return thickness * across[0] * across[1] * classes * (2 if half_scores else 4) / _MIB

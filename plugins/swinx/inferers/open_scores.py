@@ -1,0 +1,74 @@
+"""Class scores of those voxels, and of no others, that windows to come will add to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from swinx.ops.score_boxes import Box, BoxGrid
+
+__all__ = ["OpenScores"]
+
+Place = Sequence[slice]
+
+
+class OpenScores:
+    """Blend the scores of windows, box by box, and label each box when its last window has come.
+
+    What lies in one window alone is labelled at once, and its scores are never kept.
+
+    Args:
+        labels: Is filled, uint8, ``(1, X, Y, Z)``; what no window adds to stays as it is.
+        places: Where the scores of each window will be added.
+        or_places: Where they may be added instead, see :meth:`move`.
+        dtype: Of the scores that are held.
+    """
+
+    def __init__(
+        self,
+        labels: Tensor,
+        places: Sequence[Place],
+        or_places: Iterable[Place] = (),
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.labels = labels
+        self.dtype = dtype
+        self.grid = BoxGrid([*places, *or_places])
+        self.to_come = self.grid.count(places)
+        self.held: dict[Box, Tensor] = {}
+
+    def add(self, place: Place, score: Tensor, weights: Tensor) -> None:
+        """Add scores ``(classes, x, y, z)``, each times its weight above 0, ``(x, y, z)``, at a place of a window."""
+        for box in self.grid.boxes(place):
+            extent = self.grid.extent(box)
+            local = tuple(
+                slice(side.start - axis.start, side.stop - axis.start) for side, axis in zip(extent, place, strict=True)
+            )
+            found = score[(slice(None), *local)]
+            self.to_come[box] -= 1
+            sums = self.held.get(box)
+            if sums is None and not self.to_come[box]:
+                self._label(box, found)
+                continue
+            weight = weights[local].to(self.dtype)
+            if sums is None:
+                self.held[box] = found.to(self.dtype) * weight
+            else:
+                sums.addcmul_(found.to(self.dtype), weight)
+                self._finish(box)
+
+    def move(self, places: Sequence[Place]) -> None:
+        """Let the windows that are left add elsewhere: at these places, which were named as possible ones."""
+        self.to_come = self.grid.count(places)
+        for box in list(self.held):
+            self._finish(box)
+
+    def _finish(self, box: Box) -> None:
+        if not self.to_come[box]:
+            self._label(box, self.held.pop(box))
+
+    def _label(self, box: Box, scores: Tensor) -> None:
+        x, y, z = self.grid.extent(box)
+        self.labels[0, x, y, z] = scores.argmax(dim=0).to(self.labels.dtype)

@@ -47,7 +47,9 @@ def main() -> None:
     options.add_argument("--cache", type=Path, default=ROOT / "work" / "demo" / "cache")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     options.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "decoder_width.png")
+    options.add_argument("--epochs", type=int, default=KNOBS["max_epochs"])
     given = options.parse_args()
+    KNOBS["max_epochs"] = given.epochs
     folder = given.folder.absolute()
     data = make_cohort(folder / "data", given.cache)
     found = {}

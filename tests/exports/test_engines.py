@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib import import_module
+
 import pytest
 import torch
 
 from swinx.errors import ExportError
 from swinx.exports import ENGINES, OpenVINOEngine, choose_engine
+from swinx.exports.openvino_package import has_bfloat16_matrices
 from swinx.networks import SwinXSeg, TorchEngine
 from swinx.ops.window_parts import window_part
 
@@ -79,3 +84,73 @@ def test_names_and_devices_that_do_not_go_are_refused():
         choose_engine("warp")
     with pytest.raises(ExportError, match="runs on the CPU, not on cuda:0; give --device cpu, or --engine torch"):
         choose_engine("openvino", "cuda:0")
+
+
+@pytest.mark.slow
+def test_bfloat16_scores_as_the_network_does_but_for_rounding(network):
+    windows = torch.rand(1, 1, *ROI, generator=torch.Generator().manual_seed(2))
+    part = part_at(32, 32, 32, margin=0.125)
+    with torch.no_grad():
+        whole = network(windows)[(..., *part.inside)]
+    found = OpenVINOEngine(bfloat16=True)(network, ROI)(windows, part)
+    assert found.dtype == torch.float32
+    largest = float((found - whole).abs().max() / whole.abs().max())
+    assert largest < 0.05
+    assert found.argmax(dim=1).eq(whole.argmax(dim=1)).float().mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("fpu avx512f amx_bf16 amx_tile", True), ("fpu avx512f avx512_bf16", False), (None, False)],
+)
+def test_matrices_in_bfloat16_are_told_from_bfloat16_alone(flags, expected, tmp_path):
+    told = tmp_path / "cpuinfo"
+    if flags is not None:
+        told.write_text(f"processor\t: 0\nmodel name\t: amx_bf16 of the name\nflags\t\t: {flags}\n")
+    assert has_bfloat16_matrices(told) is expected
+
+
+def test_bfloat16_is_automatic_where_the_cpu_is_made_for_it(monkeypatch):
+    for made_for_it in (True, False):
+        module = import_module("swinx.exports.choose_engine")  # its function hides it as an attribute
+        monkeypatch.setattr(module, "has_bfloat16_matrices", lambda made=made_for_it: made)
+        assert choose_engine("openvino", bfloat16="auto").bfloat16 is made_for_it
+        assert choose_engine("openvino").bfloat16 is False
+    assert isinstance(choose_engine("auto", "cuda", "auto"), TorchEngine)
+    assert choose_engine("plain", bfloat16="auto") is None
+
+
+@pytest.mark.parametrize(("name", "device"), [("plain", "cpu"), ("torch", "cpu"), ("auto", "cuda:0")])
+def test_bfloat16_without_openvino_is_refused(name, device):
+    with pytest.raises(ExportError, match=f"bfloat16 is for OpenVINO on a CPU, not for engine '{name}' on {device}"):
+        choose_engine(name, device, True)
+    with pytest.raises(ExportError, match="bfloat16 must be true, false or auto, not 'half'"):
+        choose_engine(name, device, "half")
+
+
+SIGNALLED = """
+import gc, os, signal
+import torch
+from swinx.exports import OpenVINOEngine
+from swinx.networks import SwinXSeg
+
+came = []
+signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
+network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
+first, second = OpenVINOEngine(), OpenVINOEngine()
+first(network, (32, 32, 32))
+second(network, (32, 32, 32))
+del first
+gc.collect()
+del second
+gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+print("came", len(came))
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_is_survived_after_networks_were_compiled_and_dropped():
+    """Each compiled model brings a stack for signals along, and takes it away at its end, even if it is in use."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "came 1"), done.stderr[-2000:]

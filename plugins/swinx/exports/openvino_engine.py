@@ -22,18 +22,23 @@ _logger = logging.getLogger(__name__)
 
 
 class OpenVINOEngine:
-    """Run a ``SwinXSeg`` on the CPU by OpenVINO, in single precision, with as many threads as PyTorch has.
+    """Run a ``SwinXSeg`` on the CPU by OpenVINO, with as many threads as PyTorch has.
 
     For :class:`swinx.inferers.SlidingWindowLabelInferer`. The network is split
     (:class:`swinx.networks.SplitNetwork`), traced and compiled at the first window, which takes as long as a few
     windows; the result is kept until other weights come.
 
+    Args:
+        bfloat16: Compute in bfloat16 and not in single precision, which is faster where the CPU has matrix
+            instructions for it (:func:`swinx.exports.openvino_package.has_bfloat16_matrices`), and slower elsewhere.
+
     Raises:
         ExportError: If openvino is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bfloat16: bool = False) -> None:
         import_openvino()
+        self.bfloat16 = bfloat16
         self._made: tuple[object, SplitScores] | None = None
 
     def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitScores:
@@ -47,12 +52,13 @@ class OpenVINOEngine:
             started = time.perf_counter()
             split = SplitNetwork(network).cpu()
             example = torch.zeros(1, split.in_channels, *roi_size)
-            features = _OneByOne(_compile(split.features, (example,), example.shape))
+            features = _OneByOne(_compile(split.features, self.bfloat16, (example,), example.shape))
             # Any size serves to trace a convolution, and a small one is quick; parts differ in size, so all are free.
             head = (torch.zeros(1, split.in_channels, 8, 8, 8), torch.zeros(1, split.feature_channels, 4, 4, 4))
             free = [(1, part.shape[1], -1, -1, -1) for part in head]
-            self._made = (version, SplitScores(features, _OneByOne(_compile(split.head, head, *free))))
-            _logger.info("network compiled by OpenVINO in %.1f s", time.perf_counter() - started)
+            self._made = (version, SplitScores(features, _OneByOne(_compile(split.head, self.bfloat16, head, *free))))
+            precision = "bfloat16" if self.bfloat16 else "single precision"
+            _logger.info("network compiled by OpenVINO for %s in %.1f s", precision, time.perf_counter() - started)
         return self._made[1]
 
 
@@ -69,7 +75,7 @@ class _OneByOne:
         return torch.from_numpy(np.concatenate(found) if count > 1 else found[0]).to(device)
 
 
-def _compile(module: nn.Module, example: tuple[Tensor, ...], *shapes: Sequence[int]) -> Any:
+def _compile(module: nn.Module, bfloat16: bool, example: tuple[Tensor, ...], *shapes: Sequence[int]) -> Any:
     with torch.no_grad(), warnings.catch_warnings():
         for category in (TracerWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
@@ -77,4 +83,4 @@ def _compile(module: nn.Module, example: tuple[Tensor, ...], *shapes: Sequence[i
         # The weights are copied: shared ones would have to outlive what is compiled from them.
         model = import_openvino().convert_model(traced, share_weights=False)
     model.reshape({port: list(shape) for port, shape in zip(model.inputs, shapes, strict=True)})
-    return compile_for_cpu(model)
+    return compile_for_cpu(model, bfloat16)

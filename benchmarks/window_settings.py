@@ -14,7 +14,7 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from bundle_trial import ROOT, write_record
@@ -30,7 +30,19 @@ from swinx.networks import load_weights
 from swinx.transforms import CTPreprocessingd
 
 CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "evaluate.json"
-SETTINGS = [(0.5, 0.0), (0.5, 0.125), (0.5, 0.1875), (0.5, 0.25), (0.25, 0.0), (0.25, 0.125), (0.0, 0.0)]
+
+
+class Setting(NamedTuple):
+    """How windows are laid, and whether OpenVINO runs them in bfloat16."""
+
+    overlap: float
+    margin: float
+    bfloat16: bool = False
+
+
+LAYS = [(0.5, 0.0), (0.5, 0.125), (0.5, 0.1875), (0.5, 0.25), (0.25, 0.0), (0.25, 0.125), (0.0, 0.0)]
+SETTINGS = [Setting(*lay) for lay in LAYS]
+IN_BFLOAT16 = [Setting(0.5, margin, True) for margin in (0.0, 0.125, 0.25)]
 
 
 def main() -> None:
@@ -40,6 +52,7 @@ def main() -> None:
     options.add_argument("--dataset_dir", type=Path, required=True)
     options.add_argument("--section", default="testing")
     options.add_argument("--engine", default="torch")
+    options.add_argument("--bfloat16", action="store_true", help="OpenVINO in bfloat16 as well")
     options.add_argument("--cases", type=int, default=None, help="at most so many")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     options.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "window_settings.png")
@@ -56,29 +69,38 @@ def main() -> None:
     loading = LoadImaged(keys, reader=CTReader(), ensure_channel_first=True, image_only=True)
     preprocessing = Compose([loading, CTPreprocessingd(keys, **numbers)])
     items = load_data_list(given.dataset_dir / "datalist.json", given.section)[: given.cases]
-    engine = choose_engine(given.engine)
-    measured: dict[tuple[float, float], list[dict[str, Any]]] = {setting: [] for setting in SETTINGS}
+    settings = SETTINGS + (IN_BFLOAT16 if given.bfloat16 else [])
+    engines = {False: choose_engine(given.engine)}
+    if given.bfloat16:
+        engines[True] = choose_engine("openvino", bfloat16=True)
+    measured: dict[Setting, list[dict[str, Any]]] = {setting: [] for setting in settings}
     for item in items:
         case = preprocessing(item)
         reference, ordinary = case["label"][0].as_tensor(), None
-        for overlap, margin in SETTINGS:
+        for setting in settings:
             inferer = SlidingWindowLabelInferer(
-                parser["roi_size"], overlap=overlap, margin=margin, empty_below=0.0, engine=engine
+                parser["roi_size"],
+                overlap=setting.overlap,
+                margin=setting.margin,
+                empty_below=0.0,
+                engine=engines[setting.bfloat16],
             )
             started = time.process_time()
             labels = inferer(case["image"][None], network)[0, 0]
             seconds = time.process_time() - started
             ordinary = labels if ordinary is None else ordinary
-            measured[overlap, margin].append(
+            measured[setting].append(
                 {
                     "cpu_seconds": seconds,
                     "dice": {str(c): dice(labels, reference, c) for c in item["annotated"] if (reference == c).any()},
                     "same_labels": float((labels == ordinary).float().mean()),
                 }
             )
-            print(item["case"], overlap, margin, round(seconds, 1), measured[overlap, margin][-1]["same_labels"])
+            print(item["case"], *setting, round(seconds, 1), measured[setting][-1]["same_labels"])
     rows = [summary(setting, records, measured[SETTINGS[0]]) for setting, records in measured.items()]
-    write_record(given.out, "window_settings", {"knobs": knobs, "cases": len(items), "settings": rows})
+    write_record(
+        given.out, "window_settings", {"engine": given.engine, "knobs": knobs, "cases": len(items), "settings": rows}
+    )
     draw(rows, given.picture)
 
 
@@ -88,13 +110,12 @@ def dice(labels: Tensor, reference: Tensor, label: int) -> float:
     return float(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 
-def summary(setting: tuple[float, float], records: list[dict[str, Any]], first: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(setting: Setting, records: list[dict[str, Any]], first: list[dict[str, Any]]) -> dict[str, Any]:
     """Return means over cases, relative to the ordinary setting where that says more."""
     scores, ordinary = ([float(np.mean(list(r["dice"].values()))) for r in rows] for rows in (records, first))
     seconds, at_first = (sum(r["cpu_seconds"] for r in rows) for rows in (records, first))
     return {
-        "overlap": setting[0],
-        "margin": setting[1],
+        **setting._asdict(),
         "cpu_of_first": round(seconds / at_first, 3),
         "mean_dice": round(float(np.mean(scores)), 5),
         "dice_lost_points": round(100 * float(np.mean(np.subtract(ordinary, scores))), 3),
@@ -108,10 +129,12 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw Dice against time, a point for each setting."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    for overlap, marker in ((0.5, "o"), (0.25, "s"), (0.0, "^")):
-        of_it = [row for row in rows if row["overlap"] == overlap]
+    for overlap, bfloat16, marker in ((0.5, False, "o"), (0.25, False, "s"), (0.0, False, "^"), (0.5, True, "d")):
+        of_it = [row for row in rows if (row["overlap"], row["bfloat16"]) == (overlap, bfloat16)]
+        if not of_it:
+            continue
         x, y = ([row[key] * 100 for row in of_it] for key in ("cpu_of_first", "mean_dice"))
-        axes.plot(x, y, marker=marker, linestyle="--", label=f"overlap {overlap:g}")
+        axes.plot(x, y, marker=marker, linestyle="--", label=f"overlap {overlap:g}{', bfloat16' * bfloat16}")
         for row, across, up in zip(of_it, x, y, strict=True):
             axes.annotate(
                 f"margin {row['margin']:g}", (across, up), xytext=(5, -12), textcoords="offset points", fontsize=8

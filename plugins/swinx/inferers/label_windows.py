@@ -92,16 +92,17 @@ def sliding_window_labels(
     scores: PartScores = WholeScores(network, **kwargs) if engine is None else engine(network, roi)
     wanted = WindowPlan(overlap, margin, sw_batch_size, half_scores)
     meta = getattr(inputs, "meta", {})
-    volumes = []
-    for image in plain:
+    result = torch.zeros((len(plain), 1, *plain.shape[2:]), dtype=torch.uint8, device=plain.device)
+    for image, volume in zip(plain, result, strict=True):
         padded, inner = _padded(image[None], roi)
-        labels = torch.zeros((1, *padded.shape[2:]), dtype=torch.uint8, device=image.device)
+        is_padded = padded.shape[2:] != volume.shape[1:]
+        labels = volume.new_zeros((1, *padded.shape[2:])) if is_padded else volume
         plan, pace = (budget or WindowBudget()).plan(padded, scores, roi, wanted, empty_below, **_known(meta))
         windows = lay_windows(padded, roi, plan.overlap, plan.margin, empty_below)
         _fill(labels, padded, windows, scores, weights, plan, pace, progress)
-        x, y, z = inner
-        volumes.append(labels[:, x, y, z])
-    return torch.stack(volumes)
+        if is_padded:
+            volume.copy_(labels[(slice(None), *inner)])
+    return result
 
 
 def _known(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +166,7 @@ def _fill(
                 continue
             for window, score in zip(batch, found, strict=True):
                 open_scores.add(window.place, score, weights[window.part.inside])
+            del found, score  # before the next ones come
             del waiting[: len(batch)]
             bar.update(len(batch))
             if not is_cut and pace.is_late(len(windows) - len(waiting), len(windows)):

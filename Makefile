@@ -79,10 +79,10 @@ pack: $(INSTALLED)
 	$(BIN)/swinx pack "$(BUNDLE)" --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 test: $(INSTALLED) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not label"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not gpu and not label"
 
 test-fast: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not label and not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not gpu and not label and not slow"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -11,11 +11,12 @@ import torch
 
 from swinx.errors import ExportError
 from swinx.exports import ENGINES, OpenVINOEngine, choose_engine
-from swinx.exports.openvino_package import has_bfloat16_matrices
+from swinx.exports.openvino_package import has_bfloat16_instructions
 from swinx.networks import SwinXSeg, TorchEngine
 from swinx.ops.window_parts import window_part
 
 ROI = (32, 32, 32)
+LONG = (96, 64, 32)
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +31,19 @@ def part_at(*starts: int, margin: float):
 
 
 @pytest.mark.slow
-def test_openvino_scores_a_part_at_any_place_as_the_network_does(network):
-    engine = OpenVINOEngine()
-    run = engine(network, ROI)
-    windows = torch.rand(2, 1, *ROI, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("engine", [TorchEngine(), OpenVINOEngine()], ids=["torch", "openvino"])
+def test_an_engine_scores_a_part_at_any_place_as_the_network_does(engine, network):
+    run = engine(network, LONG)
+    windows = torch.rand(2, 1, *LONG, generator=torch.Generator().manual_seed(1))
+    size = [3 * side for side in LONG]
     with torch.no_grad():
         whole = network(windows)
-    for starts in ((32, 32, 32), (0, 32, 64), (64, 0, 0)):
-        for margin in (0, 0.25):
-            part = part_at(*starts, margin=margin)
-            found = run(windows, part)
+    for places in ((1, 1, 1), (0, 1, 2), (2, 0, 0)):
+        for margin in (0, 0.1, 0.1875, 0.25):
+            extent = [slice(place * side, (place + 1) * side) for place, side in zip(places, LONG, strict=True)]
+            part = window_part(extent, size, LONG, margin)
+            with torch.no_grad():
+                found = run(windows, part)
             torch.testing.assert_close(found, whole[(..., *part.inside)], rtol=1e-4, atol=1e-4)
 
 
@@ -101,19 +105,19 @@ def test_bfloat16_scores_as_the_network_does_but_for_rounding(network):
 
 @pytest.mark.parametrize(
     ("flags", "expected"),
-    [("fpu avx512f amx_bf16 amx_tile", True), ("fpu avx512f avx512_bf16", False), (None, False)],
+    [("fpu amx_bf16 amx_tile", True), ("fpu avx512f avx512_bf16", True), ("fpu avx512f", False), (None, False)],
 )
-def test_matrices_in_bfloat16_are_told_from_bfloat16_alone(flags, expected, tmp_path):
+def test_instructions_for_bfloat16_are_found_where_linux_tells_them(flags, expected, tmp_path):
     told = tmp_path / "cpuinfo"
     if flags is not None:
         told.write_text(f"processor\t: 0\nmodel name\t: amx_bf16 of the name\nflags\t\t: {flags}\n")
-    assert has_bfloat16_matrices(told) is expected
+    assert has_bfloat16_instructions(told) is expected
 
 
 def test_bfloat16_is_automatic_where_the_cpu_is_made_for_it(monkeypatch):
     for made_for_it in (True, False):
         module = import_module("swinx.exports.choose_engine")  # its function hides it as an attribute
-        monkeypatch.setattr(module, "has_bfloat16_matrices", lambda made=made_for_it: made)
+        monkeypatch.setattr(module, "has_bfloat16_instructions", lambda made=made_for_it: made)
         assert choose_engine("openvino", bfloat16="auto").bfloat16 is made_for_it
         assert choose_engine("openvino").bfloat16 is False
     assert isinstance(choose_engine("auto", "cuda", "auto"), TorchEngine)

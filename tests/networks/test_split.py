@@ -1,4 +1,4 @@
-"""The network in two parts gives what the network gives, for a window and for a part of it."""
+"""The network in three parts gives what the network gives, for a window and for a part of it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_merged_block_equals_the_block(trained):
         torch.testing.assert_close(MergedUpBlock(block)(coarse, skip), block(coarse, skip), rtol=1e-4, atol=1e-5)
 
 
-def test_both_parts_together_equal_the_network(trained, image):
+def test_all_parts_together_equal_the_network(trained, image):
     with torch.no_grad():
         expected = trained(image)
         torch.testing.assert_close(SplitNetwork(trained)(image), expected, rtol=1e-4, atol=1e-5 * expected.abs().max())
@@ -63,9 +63,20 @@ def test_a_part_with_its_halo_equals_that_part_of_the_whole(trained, image):
     split = SplitNetwork(trained)
     with torch.no_grad():
         whole = split(image)
-        features = split.features(image)
+        features = split.middle(*split.features(image))
         # Along the first axis from the border, along the second in between, along the third the whole.
         part = split.head(image[:, :, :16, 8:28], features[:, :, :7, 4:13])
+    torch.testing.assert_close(part[:, :, :12, 4:-2], whole[:, :, :12, 12:24], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(part[:, :, :12, 0], whole[:, :, :12, 8], atol=1e-3), "the halo is needed"
+
+
+def test_features_of_a_part_with_its_halo_equal_that_part_of_all_features(trained):
+    split = SplitNetwork(trained)
+    window = torch.randn(1, 1, 64, 64, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        skip, coarse = split.features(window)
+        whole = split.middle(skip, coarse)
+        part = split.middle(skip[:, :, :16, 8:28], coarse[:, :, :7, 4:13])
     torch.testing.assert_close(part[:, :, :12, 4:-2], whole[:, :, :12, 12:24], rtol=1e-4, atol=1e-4)
     assert not torch.allclose(part[:, :, :12, 0], whole[:, :, :12, 8], atol=1e-3), "the halo is needed"
 

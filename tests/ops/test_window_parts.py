@@ -22,23 +22,32 @@ def test_parts_without_half_the_overlap_cover_every_voxel(overlap, size, roi):
 
 
 @pytest.mark.parametrize("start", [0, 40, 104])
-@pytest.mark.parametrize("margin", [0.0, 0.125, 0.25])
+@pytest.mark.parametrize("margin", [0.0, 0.125, 0.1875, 0.25])
 def test_what_is_read_and_kept_lies_where_the_part_lies(start, margin):
-    """Positions as values: cut as the head cuts, they are those of the part."""
+    """Positions as values: cut as head and middle cut, they are those of the part."""
     window = [slice(start, start + 96)] * 3
     part = window_part(window, (200, 200, 200), (96, 96, 96), margin)
-    voxels, coarse = np.arange(96), np.arange(48)
-    image, features = voxels[part.image[0]], coarse[part.features[0]]
-    covered = image[: 2 * len(features)]
-    np.testing.assert_array_equal(covered, np.repeat(2 * features, 2) + np.tile([0, 1], len(features)))
-    np.testing.assert_array_equal(covered[part.kept[0]], voxels[part.inside[0]])
+    full, half, quarter = np.arange(96), np.arange(48), np.arange(24)
+    features = made_of(half[part.skip[0]], quarter[part.coarse[0]])[part.features[0]]
+    covered = made_of(full[part.image[0]], features)
+    np.testing.assert_array_equal(covered[part.kept[0]], full[part.inside[0]])
 
 
-def test_a_part_in_between_has_a_halo_and_one_at_the_border_none_on_that_side():
+def made_of(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """Return the positions that a middle or a head returns: those of the fine map, where the coarse one lies."""
+    covered = fine[: 2 * len(coarse)]
+    np.testing.assert_array_equal(covered, np.repeat(2 * coarse, 2) + np.tile([0, 1], len(coarse)))
+    return covered
+
+
+def test_a_part_in_between_has_halos_and_one_at_the_border_none_on_that_side():
     part = window_part([slice(0, 96), slice(48, 144), slice(104, 200)], (200,) * 3, (96,) * 3, 0.25)
     assert part.inside == (slice(0, 72), slice(24, 72), slice(24, 96))
-    assert part.features == (slice(0, 37), slice(10, 37), slice(10, 48))
     assert part.image == (slice(0, 76), slice(20, 76), slice(20, 96))
+    assert part.kept == (slice(0, 72), slice(4, 52), slice(4, 76))
+    assert part.coarse == (slice(0, 20), slice(3, 20), slice(3, 24))
+    assert part.skip == (slice(0, 42), slice(6, 42), slice(6, 48))
+    assert part.features == (slice(0, 37), slice(4, 31), slice(4, 42))
 
 
 def test_margins_are_even_and_rounded_down():

@@ -8,7 +8,7 @@ import torch
 
 from swinx.errors import ExportError
 from swinx.exports.openvino_engine import OpenVINOEngine
-from swinx.exports.openvino_package import has_bfloat16_matrices
+from swinx.exports.openvino_package import has_bfloat16_instructions
 from swinx.networks import Engine, TorchEngine
 
 __all__ = ["ENGINES", "choose_engine"]
@@ -25,7 +25,7 @@ def choose_engine(name: str, device: torch.device | str = "cpu", bfloat16: bool 
     Args:
         name: One of :data:`ENGINES`. ``auto`` is OpenVINO on a CPU where it is installed, and else PyTorch.
         device: Where the network runs.
-        bfloat16: Whether OpenVINO computes in bfloat16; ``"auto"`` if the CPU has matrix instructions for it.
+        bfloat16: Whether OpenVINO computes in bfloat16; ``"auto"`` if the CPU has instructions for it.
 
     Raises:
         ExportError: If the name is unknown, or OpenVINO is asked for where it is not installed or on a GPU, or bfloat16
@@ -45,7 +45,7 @@ def choose_engine(name: str, device: torch.device | str = "cpu", bfloat16: bool 
     if name == "torch" or not on_cpu:
         return TorchEngine()
     try:
-        return OpenVINOEngine(has_bfloat16_matrices() if bfloat16 == "auto" else bool(bfloat16))
+        return OpenVINOEngine(has_bfloat16_instructions() if bfloat16 == "auto" else bool(bfloat16))
     except ExportError as error:
         if name == "openvino" or bfloat16 is True:
             raise

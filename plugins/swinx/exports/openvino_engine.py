@@ -29,8 +29,8 @@ class OpenVINOEngine:
     windows; the result is kept until other weights come.
 
     Args:
-        bfloat16: Compute in bfloat16 and not in single precision, which is faster where the CPU has matrix
-            instructions for it (:func:`swinx.exports.openvino_package.has_bfloat16_matrices`), and slower elsewhere.
+        bfloat16: Compute in bfloat16 and not in single precision, which is faster where the CPU has instructions for
+            it (:func:`swinx.exports.openvino_package.has_bfloat16_instructions`), and slower elsewhere.
 
     Raises:
         ExportError: If openvino is not installed.
@@ -51,36 +51,46 @@ class OpenVINOEngine:
         if self._made is None or self._made[0] != version:
             started = time.perf_counter()
             split = SplitNetwork(network).cpu()
-            example = torch.zeros(1, split.in_channels, *roi_size)
-            features = _OneByOne(_compile(split.features, self.bfloat16, (example,), example.shape))
-            # Any size serves to trace a convolution, and a small one is quick; parts differ in size, so all are free.
-            head = (torch.zeros(1, split.in_channels, 8, 8, 8), torch.zeros(1, split.feature_channels, 4, 4, 4))
-            free = [(1, part.shape[1], -1, -1, -1) for part in head]
-            self._made = (version, SplitScores(features, _OneByOne(_compile(split.head, self.bfloat16, head, *free))))
+            window = (1, split.in_channels, *roi_size)
+            features = _compile(split.features, self.bfloat16, [torch.zeros(window)], [window])
+            middle = self._compile_for_parts(split.middle, split.skip_channels, split.coarse_channels)
+            head = self._compile_for_parts(split.head, split.in_channels, split.feature_channels)
+            self._made = (version, SplitScores(features, middle, head))
             precision = "bfloat16" if self.bfloat16 else "single precision"
             _logger.info("network compiled by OpenVINO for %s in %.1f s", precision, time.perf_counter() - started)
         return self._made[1]
 
+    def _compile_for_parts(self, module: nn.Module, fine: int, coarse: int) -> _OneByOne:
+        """Return what runs a module of convolutions on maps of so many channels and any size, the second of half it."""
+        # Any size serves to trace a convolution, and a small one is quick.
+        example = [torch.zeros(1, fine, 8, 8, 8), torch.zeros(1, coarse, 4, 4, 4)]
+        return _compile(module, self.bfloat16, example, [(1, channels, -1, -1, -1) for channels in (fine, coarse)])
+
 
 class _OneByOne:
-    """A compiled model that takes single windows, given any number of them."""
+    """A compiled model that takes single windows, given any number of them; it returns as many tensors as it makes."""
 
     def __init__(self, run: Callable[..., Any]) -> None:
         self.run = run
 
-    def __call__(self, *inputs: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Any:
         count, device = inputs[0].shape[0], inputs[0].device
         arrays = [np.ascontiguousarray(tensor.detach().cpu().float().numpy()) for tensor in inputs]
-        found = [self.run([array[i : i + 1] for array in arrays])[0].copy() for i in range(count)]
-        return torch.from_numpy(np.concatenate(found) if count > 1 else found[0]).to(device)
+        runs = []
+        for i in range(count):
+            made = self.run([array[i : i + 1] for array in arrays])
+            runs.append([made[port].copy() for port in range(len(made))])
+        outputs = (np.concatenate(parts) if count > 1 else parts[0] for parts in zip(*runs, strict=True))
+        tensors = [torch.from_numpy(output).to(device) for output in outputs]
+        return tensors if len(tensors) > 1 else tensors[0]
 
 
-def _compile(module: nn.Module, bfloat16: bool, example: tuple[Tensor, ...], *shapes: Sequence[int]) -> Any:
+def _compile(module: nn.Module, bfloat16: bool, example: list[Tensor], shapes: list[tuple[int, ...]]) -> _OneByOne:
     with torch.no_grad(), warnings.catch_warnings():
         for category in (TracerWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
-        traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(module, tuple(example), check_trace=False)  # type: ignore[no-untyped-call]
         # The weights are copied: shared ones would have to outlive what is compiled from them.
         model = import_openvino().convert_model(traced, share_weights=False)
     model.reshape({port: list(shape) for port, shape in zip(model.inputs, shapes, strict=True)})
-    return compile_for_cpu(model, bfloat16)
+    return _OneByOne(compile_for_cpu(model, bfloat16))

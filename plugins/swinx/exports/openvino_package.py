@@ -11,7 +11,7 @@ import torch
 from swinx.errors import ExportError
 from swinx.exports.signal_stack import same_signal_stack
 
-__all__ = ["compile_for_cpu", "has_bfloat16_matrices", "import_openvino"]
+__all__ = ["compile_for_cpu", "has_bfloat16_instructions", "import_openvino"]
 
 
 def import_openvino() -> Any:
@@ -32,8 +32,8 @@ def import_openvino() -> Any:
     return openvino
 
 
-def has_bfloat16_matrices(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether the CPU multiplies matrices in bfloat16 (Intel's AMX): without, it is slower than single precision.
+def has_bfloat16_instructions(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether the CPU multiplies in bfloat16, by Intel's AMX or AVX-512: else that is slower than single precision.
 
     Args:
         cpu_info: Where Linux tells what the CPU can do; False on other systems.
@@ -42,7 +42,8 @@ def has_bfloat16_matrices(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
         lines = cpu_info.read_text(encoding="utf-8").splitlines()
     except OSError:
         return False
-    return any("amx_bf16" in line.split() for line in lines if line.startswith("flags"))
+    told = {"amx_bf16", "avx512_bf16"}
+    return any(told.intersection(line.split()) for line in lines if line.startswith("flags"))
 
 
 def compile_for_cpu(model: Any, bfloat16: bool = False) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from swinx.networks.split import SplitNetwork
 from swinx.networks.swinx_seg import SwinXSeg
-from swinx.ops.window_parts import WindowPart
+from swinx.ops.window_parts import Slices, WindowPart
 
 __all__ = ["Engine", "PartScores", "SplitScores", "TorchEngine", "WholeScores", "weights_version"]
 
@@ -49,29 +49,37 @@ class WholeScores:
 
 
 class SplitScores:
-    """A network in two parts: the full resolution is computed for the part alone.
+    """A network in three parts: full and half resolution are computed for the part alone.
 
     Args:
-        features: Maps windows ``(N, C, X, Y, Z)`` to features ``(N, F, X / 2, Y / 2, Z / 2)``.
-        head: Maps a part of the windows and of the features to scores, as :class:`swinx.networks.split.WindowHead`.
-        memory_format: What both are given.
+        features: Maps windows ``(N, C, X, Y, Z)`` to tokens ``(N, E, X / 2, Y / 2, Z / 2)`` and features ``(N, F, X /
+            4, Y / 4, Z / 4)``, as :class:`swinx.networks.split.WindowFeatures`.
+        middle: Maps a part of these to features of half the resolution, as :class:`swinx.networks.split.WindowMiddle`.
+        head: Maps a part of the windows and of those to scores, as :class:`swinx.networks.split.WindowHead`.
+        memory_format: What all are given.
     """
 
     def __init__(
         self,
-        features: Callable[[Tensor], Tensor],
+        features: Callable[[Tensor], tuple[Tensor, Tensor]],
+        middle: Callable[[Tensor, Tensor], Tensor],
         head: Callable[[Tensor, Tensor], Tensor],
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.features = features
+        self.middle = middle
         self.head = head
         self.memory_format = memory_format
 
     def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
         """Return scores ``(N, classes, *part)``."""
-        features = self.features(windows.contiguous(memory_format=self.memory_format))[(..., *part.features)]
-        image = windows[(..., *part.image)].contiguous(memory_format=self.memory_format)
-        return self.head(image, features.contiguous(memory_format=self.memory_format))[(..., *part.kept)]
+        skip, coarse = self.features(windows.contiguous(memory_format=self.memory_format))
+        features = self.middle(self._cut(skip, part.skip), self._cut(coarse, part.coarse))
+        del skip, coarse  # before the full resolution comes
+        return self.head(self._cut(windows, part.image), self._cut(features, part.features))[(..., *part.kept)]
+
+    def _cut(self, whole: Tensor, part: Slices) -> Tensor:
+        return whole[(..., *part)].contiguous(memory_format=self.memory_format)
 
 
 class TorchEngine:
@@ -95,7 +103,7 @@ class TorchEngine:
         if self._made is None or self._made[0] != version:
             split = SplitNetwork(network)
             split.to(memory_format=self.memory_format)  # type: ignore[call-overload] # missing in torch's stubs
-            self._made = (version, SplitScores(split.features, split.head, self.memory_format))
+            self._made = (version, SplitScores(split.features, split.middle, split.head, self.memory_format))
         return self._made[1]
 
 

@@ -1,4 +1,4 @@
-"""The network in two parts for inference: what needs the whole window, and what can be had for a part of it."""
+"""The network in three parts for inference: what needs the whole window, and what can be had for a part of it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from swinx.networks.merged_up_block import MergedUpBlock
 from swinx.networks.swinx_seg import ReductionBlock, SwinXSeg
 
-__all__ = ["SplitNetwork", "WindowFeatures", "WindowHead"]
+__all__ = ["SplitNetwork", "WindowFeatures", "WindowHead", "WindowMiddle"]
 
 _SLOPE = 0.01
 
 
 class SplitNetwork(nn.Module):
-    """A :class:`swinx.networks.SwinXSeg` as two modules, ``features`` and ``head``, with less arithmetic.
+    """A :class:`swinx.networks.SwinXSeg` as three modules, ``features``, ``middle`` and ``head``, with less arithmetic.
 
-    ``head(image, features(image))`` equals the network in evaluation mode to float precision. Four fifths of the
-    arithmetic are in the head, at full resolution, and the head is convolutional: scores of a part of the window need
-    that part of the image and of the features, and a halo. Batch norms are folded and upsampling is merged
-    (:class:`swinx.networks.MergedUpBlock`).
+    ``head(image, middle(*features(image)))`` equals the network in evaluation mode to float precision. Four fifths of
+    the arithmetic are in the head, at full resolution, and half of the rest is in the middle, at half of it. Both are
+    convolutional: scores of a part of the window need that part of what is read, and a halo. Batch norms are folded and
+    upsampling is merged (:class:`swinx.networks.MergedUpBlock`).
 
     The weights are copies: a network that is trained on needs a new one.
 
@@ -42,18 +42,21 @@ class SplitNetwork(nn.Module):
             raise TypeError(f"only SwinXSeg can be split, not {type(network).__name__}")
         copied = copy.deepcopy(network).eval().requires_grad_(False)
         self.in_channels = copied.encoder.in_channels
-        self.feature_channels = int(copied.up_blocks[0].transp_conv.conv.in_channels)  # type: ignore[union-attr, arg-type]
+        deeper = [int(block.transp_conv.conv.in_channels) for block in list(copied.up_blocks)[:2]]  # type: ignore[union-attr, arg-type]
+        self.feature_channels, self.coarse_channels = deeper
+        self.skip_channels = int(copied.encoder.channels[0])
         self.features = WindowFeatures(copied)
+        self.middle = WindowMiddle(copied)
         self.head = WindowHead(copied)
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits ``(B, classes, D, H, W)`` of windows ``(B, C, D, H, W)``."""
-        return cast(Tensor, self.head(image, self.features(image)))
+        return cast(Tensor, self.head(image, self.middle(*self.features(image))))
 
 
 class WindowFeatures(nn.Module):
-    """Encoder and decoder up to half the resolution.
+    """Encoder, and decoder up to a quarter of the resolution.
 
     Args:
         network: Its parts are used, not copied.
@@ -62,18 +65,52 @@ class WindowFeatures(nn.Module):
     def __init__(self, network: SwinXSeg) -> None:
         super().__init__()
         self.encoder = network.encoder
-        self.skip_reductions = nn.ModuleList(_FoldedReduction(block) for block in network.skip_reductions)  # type: ignore[arg-type]
+        self.skip_reductions = nn.ModuleList(_FoldedReduction(block) for block in list(network.skip_reductions)[1:])  # type: ignore[arg-type]
         self.bottleneck_reduction = _FoldedReduction(network.bottleneck_reduction)
-        self.up_blocks = nn.ModuleList(MergedUpBlock(block) for block in list(network.up_blocks)[1:])  # type: ignore[arg-type]
+        self.up_blocks = nn.ModuleList(MergedUpBlock(block) for block in list(network.up_blocks)[2:])  # type: ignore[arg-type]
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return features ``(B, F, D / 2, H / 2, W / 2)`` of windows ``(B, C, D, H, W)``."""
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the middle reads.
+
+        Args:
+            image: Windows ``(B, C, D, H, W)``.
+
+        Returns:
+            The encoder's tokens of the first stage, ``(B, E, D / 2, H / 2, W / 2)``, and the decoder's features ``(B,
+            F, D / 4, H / 4, W / 4)``.
+        """
         encoded = self.encoder(image)
-        skips = [reduce(skip) for reduce, skip in zip(self.skip_reductions, encoded.skips, strict=True)]
+        first, *deeper = encoded.skips
+        skips = [reduce(skip) for reduce, skip in zip(self.skip_reductions, deeper, strict=True)]
         decoded = self.bottleneck_reduction(encoded.bottleneck)
         for up_block, skip in zip(reversed(self.up_blocks), reversed(skips), strict=True):
             decoded = up_block(decoded, skip)
-        return cast(Tensor, decoded)
+        return first, cast(Tensor, decoded)
+
+
+class WindowMiddle(nn.Module):
+    """Half of the resolution: the reduction of the encoder's first skip, and the up block it goes to.
+
+    Args:
+        network: Its parts are used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.skip_reduction = _FoldedReduction(network.skip_reductions[0])  # type: ignore[arg-type]
+        self.up_block = MergedUpBlock(network.up_blocks[1])  # type: ignore[arg-type]
+
+    def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:
+        """Return features ``(B, F, 2d, 2h, 2w)`` on the grid that the coarse features cover.
+
+        Where a side is not a border of the window, the outer voxels are wrong, four at the begin and two at the end.
+
+        Args:
+            skip: ``(B, E, D, H, W)``: begins where the coarse features do, and goes on for two voxels after them where
+                the window does.
+            coarse: ``(B, F, d, h, w)``.
+        """
+        return cast(Tensor, self.up_block(coarse, _covered(self.skip_reduction(skip), coarse)))
 
 
 class WindowHead(nn.Module):
@@ -100,10 +137,13 @@ class WindowHead(nn.Module):
                 window does.
             features: ``(B, F, d, h, w)``.
         """
-        detail = self.image_block(image)
-        d, h, w = (2 * side for side in features.shape[2:])
-        detail = detail[:, :, :d, :h, :w]
-        return cast(Tensor, self.out(self.up_block(features, detail)))
+        return cast(Tensor, self.out(self.up_block(features, _covered(self.image_block(image), features))))
+
+
+def _covered(fine: Tensor, coarse: Tensor) -> Tensor:
+    """Return the part of a map that lies under one of half the resolution."""
+    d, h, w = (2 * side for side in coarse.shape[2:])
+    return fine[:, :, :d, :h, :w]
 
 
 class _FoldedBasicBlock(nn.Module):

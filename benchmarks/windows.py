@@ -1,19 +1,25 @@
 """What one window costs: the network in every way that it can be run, and its peers.
 
-    .venv/bin/python benchmarks/windows.py --rounds 3
+    .venv/bin/python benchmarks/windows.py --rounds 3 --compiled --bfloat16
 
 runs a window of 96 x 96 x 96 through the full-size network, and through MONAI's SwinUNETR-48, SegResNet-32 and a plain
 U-Net of 31 million parameters, all in turns, and writes medians to ``benchmarks/results/windows_<machine>.json``:
-seconds of clock and of processor, and the peak of GPU memory where there is one. Weights are random: cost does not
-depend on them. Differences are those of scores, to the network as it is, relative to the largest score.
+seconds of clock and of processor, and the peak of memory: of the GPU where there is one, and else of a process that
+runs this way alone, while it runs. Weights are random: cost does not depend on them. Differences are those of
+scores, to the network as it is, relative to the largest score.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,11 +29,20 @@ from monai.networks.nets import SegResNet, SwinUNETR
 from torch import Tensor, nn
 
 from swinx.exports import OpenVINOEngine
+from swinx.exports.onnx_file import load_onnx, write_onnx
+from swinx.exports.openvino_model import OpenVINONetwork, write_openvino
+from swinx.handlers import ResourceMonitor
 from swinx.networks import SwinXSeg, TorchEngine
 from swinx.ops.window_parts import WindowPart, window_part
 
 CLASSES = 15
+MARGINS = (0.0, 0.125, 0.25)
 Run = Callable[[], Tensor]
+PEERS: dict[str, Callable[[], nn.Module]] = {
+    "SwinUNETR-48": lambda: SwinUNETR(in_channels=1, out_channels=CLASSES, feature_size=48),
+    "SegResNet-32": lambda: SegResNet(init_filters=32, in_channels=1, out_channels=CLASSES, blocks_down=(1, 2, 2, 4)),
+    "plain U-Net, 31M": lambda: plain_unet(),
+}
 
 
 def main() -> None:
@@ -42,48 +57,104 @@ def main() -> None:
     )
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--small", action="store_true", help="a tiny network, to try this program")
-    options.add_argument("--out", type=type(ROOT), default=ROOT / "benchmarks" / "results")
+    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    options.add_argument("--memory-of", help="run this way alone, once, and print the peak of memory in MiB")
     given = options.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(given.seed)
     small: dict[str, Any] = {"embed_dim": 12, "num_heads": (1, 2, 4, 8), "decoder_channels": 4} if given.small else {}
     network = SwinXSeg(**small).eval().requires_grad_(False).to(device)
     window = torch.rand(1, 1, *(given.side,) * 3, device=device)
-    runs = {**ways(network, window, given.compiled, given.bfloat16), **({} if given.small else peers(window))}
-    if given.only:
-        runs = {name: run for name, run in runs.items() if name in ("as it is", *given.only)}
+    made = {**ways(network, window, given.compiled, given.bfloat16), **({} if given.small else peers(window))}
+    if given.memory_of:
+        print(peak_of(made[given.memory_of]))
+        return
+    runs = {name: make() for name, make in made.items() if not given.only or name in ("as it is", *given.only)}
     costs = time_in_turns(runs, given.rounds, device)
+    if device.type == "cpu":
+        for name in costs:
+            costs[name]["peak_rss_mb"] = peak_alone(name)
     settings = {name: getattr(given, name) for name in ("side", "rounds", "seed", "small")}
     write_record(given.out, "windows" + "_small" * given.small, settings | {"device": str(device), "window": costs})
     for name, cost in costs.items():
         print(f"{name:28s}", cost)
 
 
-def ways(network: SwinXSeg, window: Tensor, compiled: bool, half: bool) -> dict[str, Run]:
-    """Return the network in all ways: by name, what runs the window."""
-    side = window.shape[2]
-    parts = {margin: middle_part(side, margin) for margin in (0.0, 0.125, 0.25)}
-    runs: dict[str, Run] = {"as it is": lambda: network(window)}
-    last = copy.deepcopy(network)
-    last.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload] # missing in torch's stubs
-    runs["channels last"] = lambda: last(window.contiguous(memory_format=torch.channels_last_3d))
-    halves = [torch.bfloat16, torch.float16] if window.is_cuda else [torch.bfloat16] if half else []
-    for dtype in halves:
-        runs[f"{str(dtype).removeprefix('torch.')}, channels last"] = under_autocast(runs["channels last"], dtype)
-    split = TorchEngine()(network, window.shape[2:])
-    for margin, part in parts.items():
-        runs[f"split, margin {margin:g}"] = lambda part=part: split(window, part)  # type: ignore[misc]
-        for dtype in halves if window.is_cuda else []:
-            name = f"split, margin {margin:g}, {str(dtype).removeprefix('torch.')}"
-            runs[name] = under_autocast(runs[f"split, margin {margin:g}"], dtype)
-    if not window.is_cuda:
-        openvino = OpenVINOEngine()(network, window.shape[2:])
-        for margin, part in parts.items():
-            runs[f"OpenVINO, margin {margin:g}"] = lambda part=part: openvino(window, part)  # type: ignore[misc]
+def ways(network: SwinXSeg, window: Tensor, compiled: bool, half: bool) -> dict[str, Callable[[], Run]]:
+    """Return the network in all ways: by name, what makes ready what runs the window."""
+    sides = window.shape[2:]
+    parts = {margin: middle_part(sides[0], margin) for margin in MARGINS}
+    made: dict[str, Callable[[], Run]] = {"as it is": lambda: lambda: network(window)}
     if compiled:
-        faster = torch.compile(copy.deepcopy(network))
-        runs["compiled"] = lambda: faster(window)
-    return runs
+        made["compiled"] = lambda: partial(torch.compile(copy.deepcopy(network)), window)
+    last = cache(lambda: copy.deepcopy(network).to(memory_format=torch.channels_last_3d))  # type: ignore[call-overload] # missing in torch's stubs
+    made["channels last"] = lambda: lambda: last()(window.contiguous(memory_format=torch.channels_last_3d))
+    halves = [torch.bfloat16, torch.float16] if window.is_cuda else [torch.bfloat16] if half else []
+    split = cache(lambda: TorchEngine()(network, sides))
+    openvino = cache(lambda half: OpenVINOEngine(half)(network, sides))
+    for dtype in halves:
+        name = f"channels last, {str(dtype).removeprefix('torch.')}"
+        made[name] = lambda dtype=dtype: under_autocast(made["channels last"](), dtype)  # type: ignore[misc]
+    for margin, part in parts.items():
+        name = f"split, margin {margin:g}"
+        made[name] = lambda part=part: partial(split(), window, part)  # type: ignore[misc]
+        for dtype in halves if window.is_cuda else []:
+            mixed = f"{name}, {str(dtype).removeprefix('torch.')}"
+            made[mixed] = lambda name=name, dtype=dtype: under_autocast(made[name](), dtype)  # type: ignore[misc]
+    if not window.is_cuda:
+        made["ONNX Runtime"] = lambda: in_file(network, window, "model.onnx", write_onnx, load_onnx)
+        for half_too in (False, True) if half else (False,):
+            for margin, part in parts.items():
+                name = f"OpenVINO, margin {margin:g}" + ", bfloat16" * half_too
+                made[name] = lambda half=half_too, part=part: partial(openvino(half), window, part)  # type: ignore[misc]
+    return made
+
+
+def peers(window: Tensor) -> dict[str, Callable[[], Run]]:
+    """Return other networks on the same window, in PyTorch, and on a CPU by OpenVINO."""
+    networks = {
+        name: cache(lambda make=make: make().eval().requires_grad_(False).to(window.device))
+        for name, make in PEERS.items()
+    }
+    made: dict[str, Callable[[], Run]] = {
+        name: lambda get=get: partial(get(), window) for name, get in networks.items()
+    }  # type: ignore[misc]
+    if not window.is_cuda:
+        for name, get in networks.items():
+            made[f"{name}, OpenVINO"] = lambda get=get: in_file(  # type: ignore[misc]
+                get(), window, "model.xml", write_openvino, OpenVINONetwork
+            )
+    return made
+
+
+def in_file(
+    network: nn.Module,
+    window: Tensor,
+    name: str,
+    write: Callable[[nn.Module, Tensor, Path], None],
+    load: Callable[[Path], Callable[[Tensor], Tensor]],
+) -> Run:
+    """Export a network, and return what runs the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(network, window, Path(folder) / name)
+        return partial(load(Path(folder) / name), window)
+
+
+@torch.no_grad()
+def peak_of(make: Callable[[], Run]) -> float:
+    """Return the peak of resident memory, in MiB, of two runs in this process."""
+    run, monitor = make(), ResourceMonitor()
+    monitor.start()
+    run()
+    run()
+    return monitor.stop().rss_mb
+
+
+def peak_alone(name: str) -> float:
+    """Return the peak of resident memory, in MiB, of this program when it runs this way alone."""
+    words = [sys.executable, *sys.argv, "--memory-of", name]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    return round(float(done.stdout.split()[-1]), 1)
 
 
 def under_autocast(run: Run, dtype: torch.dtype) -> Run:
@@ -99,18 +170,6 @@ def under_autocast(run: Run, dtype: torch.dtype) -> Run:
 def middle_part(side: int, margin: float) -> WindowPart:
     """Return the part of a window that has neighbours on all sides."""
     return window_part([slice(side, 2 * side)] * 3, [3 * side] * 3, [side] * 3, margin)
-
-
-def peers(window: Tensor) -> dict[str, Run]:
-    """Return other networks on the same window."""
-    networks: dict[str, nn.Module] = {
-        "SwinUNETR-48": SwinUNETR(in_channels=1, out_channels=CLASSES, feature_size=48),
-        "SegResNet-32": SegResNet(init_filters=32, in_channels=1, out_channels=CLASSES, blocks_down=(1, 2, 2, 4)),
-        "plain U-Net, 31M": plain_unet(),
-    }
-    for network in networks.values():
-        network.eval().requires_grad_(False).to(window.device)
-    return {name: lambda network=network: network(window) for name, network in networks.items()}  # type: ignore[misc]
 
 
 def plain_unet() -> nn.Module:
@@ -158,7 +217,7 @@ def time_in_turns(runs: dict[str, Run], rounds: int, device: torch.device) -> di
         }
         if name in memory:
             found[name]["peak_gpu_mb"] = round(memory[name], 1)
-        if differences.get(name) is not None and not name.startswith(("Swin", "Seg", "plain")):
+        if differences.get(name) is not None and not name.startswith(tuple(PEERS)):
             found[name]["largest_difference"] = differences[name]
     return found
 

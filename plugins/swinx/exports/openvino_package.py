@@ -33,7 +33,7 @@ def import_openvino() -> Any:
 
 
 def has_bfloat16_instructions(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
-    """Tell whether the CPU multiplies in bfloat16, by Intel's AMX or AVX-512: else that is slower than single precision.
+    """Tell whether the CPU multiplies in bfloat16, by AMX or AVX-512; else it is slower than single precision.
 
     Args:
         cpu_info: Where Linux tells what the CPU can do; False on other systems.

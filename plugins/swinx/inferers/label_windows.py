@@ -19,11 +19,12 @@ from tqdm import tqdm
 
 from swinx.inferers.open_scores import OpenScores
 from swinx.inferers.out_of_memory import after_out_of_memory, is_out_of_memory
+from swinx.inferers.slab_scores import ScanGrid, SlabScores, scan_grid_of
 from swinx.inferers.window_budget import Pace, WindowBudget
 from swinx.inferers.window_layout import Window, lay_windows, place_window
 from swinx.networks import Engine, PartScores, WholeScores, with_active_dropout
 from swinx.ops.window_budget import SECONDS_BEFORE, WindowPlan
-from swinx.transforms import LABEL_SAMPLE
+from swinx.transforms import LABEL_SAMPLE, ON_SCAN_GRID
 
 __all__ = ["SlidingWindowLabelInferer", "sliding_window_labels"]
 
@@ -44,6 +45,7 @@ def sliding_window_labels(
     engine: Engine | None = None,
     half_scores: bool = False,
     budget: WindowBudget | None = None,
+    restore_scores: bool = False,
     **kwargs: Any,
 ) -> Tensor:
     """Segment a volume by overlapping windows and return labels, not class scores.
@@ -73,12 +75,15 @@ def sliding_window_labels(
             margins at full resolution; by default it is called as it is.
         half_scores: Hold blended scores in half precision.
         budget: Limits that each image has to keep to; settings are made cheaper where need be.
+        restore_scores: Return labels on the grid of the scan, which the metadata of ``inputs`` tell, of class
+            probabilities that are interpolated there: :class:`swinx.inferers.slab_scores.SlabScores`.
         **kwargs: Passed on to ``network``.
 
     Returns:
-        Labels, uint8, ``(B, 1, X, Y, Z)``, on the device of ``inputs``.
+        Labels, uint8, ``(B, 1, X, Y, Z)``, on the device of ``inputs``; with ``restore_scores`` a ``MetaTensor``.
 
     Raises:
+        ValueError: If the metadata do not tell the scan's grid, with ``restore_scores``.
         ValueError: If ``overlap``, ``roi_size`` or ``margin`` is out of range, or arguments are given for the network
             of an engine.
         CaseError: If the budget cannot be kept.
@@ -92,17 +97,19 @@ def sliding_window_labels(
     scores: PartScores = WholeScores(network, **kwargs) if engine is None else engine(network, roi)
     wanted = WindowPlan(overlap, margin, sw_batch_size, half_scores)
     meta = getattr(inputs, "meta", {})
-    result = torch.zeros((len(plain), 1, *plain.shape[2:]), dtype=torch.uint8, device=plain.device)
-    for image, volume in zip(plain, result, strict=True):
+    grid = scan_grid_of(meta) if restore_scores else None
+    shape = plain.shape[2:] if grid is None else grid.shape
+    result = torch.zeros((len(plain), 1, *shape), dtype=torch.uint8, device=plain.device)
+    for image, labels in zip(plain, result, strict=True):
         padded, inner = _padded(image[None], roi)
-        is_padded = padded.shape[2:] != volume.shape[1:]
-        labels = volume.new_zeros((1, *padded.shape[2:])) if is_padded else volume
-        plan, pace = (budget or WindowBudget()).plan(padded, scores, roi, wanted, empty_below, **_known(meta))
-        windows = lay_windows(padded, roi, plan.overlap, plan.margin, empty_below)
-        _fill(labels, padded, windows, scores, weights, plan, pace, progress)
-        if is_padded:
-            volume.copy_(labels[(slice(None), *inner)])
-    return result
+        chosen = (budget or WindowBudget()).plan(
+            padded, scores, roi, wanted, empty_below, **_known(meta), restores_scores=restore_scores
+        )
+        windows = lay_windows(padded, roi, chosen[0].overlap, chosen[0].margin, empty_below)
+        _fill(labels, grid, padded, inner, windows, scores, weights, *chosen, progress)
+    if grid is None:
+        return result
+    return MetaTensor(result, affine=torch.as_tensor(grid.affine), meta={ON_SCAN_GRID: True})
 
 
 def _known(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +145,9 @@ def _padded(image: Tensor, roi: tuple[int, ...]) -> tuple[Tensor, tuple[slice, .
 
 def _fill(
     labels: Tensor,
+    grid: ScanGrid | None,
     image: Tensor,
+    inner: tuple[slice, ...],
     windows: Sequence[Window],
     scores: PartScores,
     weights: Tensor,
@@ -146,11 +155,16 @@ def _fill(
     pace: Pace,
     progress: bool,
 ) -> None:
-    """Label what the windows cover."""
-    size, roi = labels.shape[1:], weights.shape
+    """Label what the windows cover, on the grid of the image or of the scan."""
+    size, roi = image.shape[2:], weights.shape
     shorter = [] if pace.seconds is None else [place_window(w.extent, size, roi, pace.margin) for w in windows]
     dtype = torch.float16 if plan.half_scores else torch.float32
-    open_scores = OpenScores(labels, [w.place for w in windows], [w.place for w in shorter], dtype)
+    places, or_places = [w.place for w in windows], [w.place for w in shorter]
+    held: OpenScores | SlabScores
+    if grid is None:
+        held = OpenScores(labels, places, or_places, dtype, inner)
+    else:
+        held = SlabScores(labels, grid, size, inner, [*places, *or_places], dtype)
     waiting, batch_size, is_cut = list(windows), plan.sw_batch_size, pace.margin <= plan.margin
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
         while waiting:
@@ -165,14 +179,15 @@ def _fill(
                 batch_size = after_out_of_memory(len(batch))
                 continue
             for window, score in zip(batch, found, strict=True):
-                open_scores.add(window.place, score, weights[window.part.inside])
+                held.add(window.place, score, weights[window.part.inside])
             del found, score  # before the next ones come
             del waiting[: len(batch)]
             bar.update(len(batch))
             if not is_cut and pace.is_late(len(windows) - len(waiting), len(windows)):
                 _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", pace.margin)
                 is_cut, waiting = True, shorter[len(windows) - len(waiting) :]
-                open_scores.move([window.place for window in waiting])
+                held.move([window.place for window in waiting])
+    held.close()
 
 
 class SlidingWindowLabelInferer(Inferer):
@@ -196,6 +211,7 @@ class SlidingWindowLabelInferer(Inferer):
         engine: Makes the network ready; by default, and for samples, it is called as it is.
         half_scores: Hold blended scores in half precision.
         budget: Limits that each image has to keep to.
+        restore_scores: Return labels on the grid of the scan, of interpolated probabilities.
     """
 
     def __init__(
@@ -212,6 +228,7 @@ class SlidingWindowLabelInferer(Inferer):
         engine: Engine | None = None,
         half_scores: bool = False,
         budget: WindowBudget | None = None,
+        restore_scores: bool = False,
     ) -> None:
         super().__init__()
         self.roi_size = tuple(roi_size)
@@ -226,6 +243,7 @@ class SlidingWindowLabelInferer(Inferer):
         self.engine = engine
         self.half_scores = half_scores
         self.budget = budget
+        self.restore_scores = restore_scores
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels, uint8, ``(B, 1, X, Y, Z)``.
@@ -255,6 +273,7 @@ class SlidingWindowLabelInferer(Inferer):
                 engine,
                 self.half_scores,
                 self.budget,
+                self.restore_scores,
                 **kwargs,
             )
-        return MetaTensor(labels, meta={LABEL_SAMPLE: True}) if is_sample else labels
+        return MetaTensor(labels, meta={**getattr(labels, "meta", {}), LABEL_SAMPLE: True}) if is_sample else labels

@@ -24,6 +24,7 @@ class OpenScores:
         places: Where the scores of each window will be added.
         or_places: Where they may be added instead, see :meth:`move`.
         dtype: Of the scores that are held.
+        inner: Where the labels lie in the volume of the windows, if that was padded.
     """
 
     def __init__(
@@ -32,9 +33,11 @@ class OpenScores:
         places: Sequence[Place],
         or_places: Iterable[Place] = (),
         dtype: torch.dtype = torch.float32,
+        inner: Place | None = None,
     ) -> None:
         self.labels = labels
         self.dtype = dtype
+        self.inner = tuple(inner or (slice(0, side) for side in labels.shape[1:]))
         self.grid = BoxGrid([*places, *or_places])
         self.to_come = self.grid.count(places)
         self.held: dict[Box, Tensor] = {}
@@ -65,10 +68,19 @@ class OpenScores:
         for box in list(self.held):
             self._finish(box)
 
+    def close(self) -> None:
+        """Do nothing: all is labelled with its last window."""
+
     def _finish(self, box: Box) -> None:
         if not self.to_come[box]:
             self._label(box, self.held.pop(box))
 
     def _label(self, box: Box, scores: Tensor) -> None:
-        x, y, z = self.grid.extent(box)
-        self.labels[0, x, y, z] = scores.argmax(dim=0).to(self.labels.dtype)
+        extent = self.grid.extent(box)
+        shared = [
+            slice(max(axis.start, inner.start), max(min(axis.stop, inner.stop), inner.start))
+            for axis, inner in zip(extent, self.inner, strict=True)
+        ]
+        x, y, z = (slice(s.start - e.start, s.stop - e.start) for s, e in zip(shared, extent, strict=True))
+        i, j, k = (slice(s.start - n.start, s.stop - n.start) for s, n in zip(shared, self.inner, strict=True))
+        self.labels[0, i, j, k] = scores[:, x, y, z].argmax(dim=0).to(self.labels.dtype)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from swinx.errors import CaseError
+from swinx.inferers.slab_scores import most_slab_voxels
 from swinx.inferers.window_layout import Window, lay_windows
 from swinx.networks import PartScores, SplitScores
 from swinx.ops.score_boxes import most_open_voxels
@@ -27,6 +28,8 @@ _MIB = 2**20
 _SAFETY = 1.15
 _FINISH_SECONDS_PER_VOXEL = 5e-8
 """To restore and to save labels, on a slow machine."""
+_RESTORE_SECONDS_PER_SCORE = 3e-8
+"""To interpolate class probabilities, for each class and voxel of the scan, on a slow machine."""
 
 
 class Pace:
@@ -80,6 +83,7 @@ class WindowBudget:
         seconds_before: float = 0.0,
         scan_voxels: int = 0,
         name: str = "the scan",
+        restores_scores: bool = False,
     ) -> tuple[WindowPlan, Pace]:
         """Return how to lay the windows of a case.
 
@@ -92,6 +96,7 @@ class WindowBudget:
             seconds_before: What the case took until now.
             scan_voxels: Voxels of the scan that the labels go back to.
             name: The case, for messages.
+            restores_scores: Whether probabilities are interpolated to the grid of the scan.
 
         Raises:
             CaseError: If no plan keeps to the limits; the message tells what the cheapest would need.
@@ -102,11 +107,14 @@ class WindowBudget:
         measured = _measure(image, scores, roi)
         seconds_before += time.perf_counter() - started
         finish = scan_voxels * _FINISH_SECONDS_PER_VOXEL
+        if restores_scores:
+            finish += scan_voxels * measured.classes * _RESTORE_SECONDS_PER_SCORE
         costs = []
         for plan in cheaper_plans(wanted, isinstance(scores, SplitScores)):
             windows = lay_windows(image, roi, plan.overlap, plan.margin, empty_below)
-            costs.append((plan, _cost(measured, plan, windows, image, seconds_before + finish, scan_voxels)))
-            if not self.limits.exceeded(costs[-1][1]):
+            cost = _cost(measured, plan, windows, image, seconds_before + finish, scan_voxels, restores_scores)
+            costs.append((plan, cost))
+            if not self.limits.exceeded(cost):
                 break
         chosen = choose_plan(costs, self.limits)
         if chosen is None:
@@ -178,11 +186,14 @@ def _cost(
     image: Tensor,
     seconds: float,
     scan_voxels: int,
+    restores_scores: bool,
 ) -> WindowCost:
     voxels = sum(_voxels(window.part) for window in windows)
     seconds += _SAFETY * (len(windows) * measured.seconds + voxels * measured.seconds_per_voxel)
     labels = (image.shape[2:].numel() + 2 * scan_voxels) / _MIB
-    scores = most_open_voxels([window.place for window in windows]) * measured.classes / _MIB
+    places = [window.place for window in windows]
+    held = most_slab_voxels(places, image.shape[2:]) if restores_scores else most_open_voxels(places)
+    scores = held * measured.classes / _MIB
     scores *= 2 if plan.half_scores else 4
     ram = psutil.Process().memory_info().rss / _MIB + labels
     at_once = min(plan.sw_batch_size, len(windows))

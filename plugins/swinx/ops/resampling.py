@@ -17,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-__all__ = ["AxisMap", "axis_map", "resample_linear", "resample_nearest", "restore_nearest"]
+__all__ = ["AxisMap", "axis_map", "labels_between", "resample_linear", "resample_nearest", "restore_nearest"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _interpolate(volume: Tensor, axis: int, positions: NDArray[np.float64], widt
     taps = int(np.ceil(2 * width))
     weights = np.stack([np.clip(1 - np.abs(first + tap - clamped) / width, 0, None) for tap in range(taps)])
     weights /= weights.sum(axis=0)
-    shape = [1, 1, 1]
+    shape = [1] * volume.ndim
     shape[axis] = len(positions)
     result = None
     for tap in range(taps):
@@ -117,6 +117,23 @@ def _interpolate(volume: Tensor, axis: int, positions: NDArray[np.float64], widt
         result = part if result is None else result.add_(part)
     assert result is not None  # the weights of every position sum to one
     return result
+
+
+def labels_between(probabilities: Tensor, positions: Sequence[NDArray[np.float64]]) -> Tensor:
+    """Return the most probable class between voxels, of class probabilities that are interpolated linearly.
+
+    Args:
+        probabilities: ``(classes, X, Y, Z)``, floating point.
+        positions: Where along each axis, in voxels; ``x``, ``y`` and ``z`` of them. Outside, the border counts.
+
+    Returns:
+        Labels, uint8, ``(x, y, z)``.
+    """
+    lengths = [len(along) for along in positions]
+    result = probabilities
+    for axis in sorted(range(3), key=lambda a: lengths[a] / result.shape[1 + a]):
+        result = _interpolate(result, 1 + axis, positions[axis], 1.0)
+    return result.argmax(dim=0).to(torch.uint8)
 
 
 def resample_nearest(

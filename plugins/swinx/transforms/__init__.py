@@ -12,7 +12,7 @@ from swinx.transforms.mask_unannotated import MaskUnannotatedd
 from swinx.transforms.mirroring import RandLeftRightFlipd
 from swinx.transforms.refine_labels import RefineLabelsd
 from swinx.transforms.refuse_empty import RefuseEmptyLabeld
-from swinx.transforms.restore_labels import RestoreLabelsd
+from swinx.transforms.restore_labels import ON_SCAN_GRID, RestoreLabelsd
 from swinx.transforms.sample_voxels import SampleVoxelsd
 from swinx.transforms.save_labels import SaveLabelsd
 from swinx.transforms.save_reconstruction import SaveReconstructiond
@@ -21,6 +21,7 @@ from swinx.transforms.two_views import RandTwoViewsd
 
 __all__ = [
     "LABEL_SAMPLE",
+    "ON_SCAN_GRID",
     "AnnotatedClassesd",
     "CTPreprocessingd",
     "CompareRoundsd",

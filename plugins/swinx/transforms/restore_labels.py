@@ -15,14 +15,18 @@ from monai.transforms import MapTransform
 from swinx.ops.resampling import restore_nearest
 from swinx.transforms.label_votes import LABEL_SAMPLE
 
-__all__ = ["RestoreLabelsd"]
+__all__ = ["ON_SCAN_GRID", "RestoreLabelsd"]
+
+ON_SCAN_GRID = "on_scan_grid"
+"""Key in the metadata of a label map: it is on the grid of the scan already."""
 
 
 class RestoreLabelsd(MapTransform):
     """Undo :class:`swinx.transforms.CTPreprocessingd` on a label map.
 
     Labels are restored, never class probabilities: at the full size of a scan only one
-    uint8 volume exists. Voxels outside the body crop are background.
+    uint8 volume exists. Voxels outside the body crop are background. Labels that the inferer has put on
+    the scan's grid itself, and that say so by ``ON_SCAN_GRID`` in their metadata, stay as they are.
 
     Args:
         keys: Label maps in model space, each ``(1, X, Y, Z)``; class scores ``(C, X, Y, Z)``
@@ -51,6 +55,10 @@ class RestoreLabelsd(MapTransform):
         for key in self.key_iterator(out):
             is_sample = isinstance(out[key], MetaTensor) and out[key].meta.get(LABEL_SAMPLE, False)
             labels = out[key].as_tensor() if isinstance(out[key], MetaTensor) else out[key]
+            meta = {k: v for k, v in image.meta.items() if k != "affine"} | ({LABEL_SAMPLE: True} if is_sample else {})
+            if isinstance(out[key], MetaTensor) and out[key].meta.get(ON_SCAN_GRID, False):
+                out[key] = MetaTensor(labels.cpu(), affine=torch.as_tensor(original_affine), meta=meta)
+                continue
             if labels.shape[1:] != image.shape[1:]:
                 raise ValueError(
                     f"{key} {tuple(labels.shape)} and {self.ref_key} {tuple(image.shape)} differ in shape; "
@@ -63,8 +71,6 @@ class RestoreLabelsd(MapTransform):
                 original_affine,
                 original_shape,
             )
-            meta = {k: v for k, v in image.meta.items() if k != "affine"}
-            meta |= {LABEL_SAMPLE: True} if is_sample else {}
             out[key] = MetaTensor(restored[None], affine=torch.as_tensor(original_affine), meta=meta)
         out["seconds_restore"] = time.perf_counter() - started
         return out

@@ -136,10 +136,14 @@ class WindowBudget:
 
 
 class _Measured(NamedTuple):
-    """What windows cost here: seconds for each and for each voxel of its part, MiB, and the number of classes."""
+    """What windows cost here: seconds for each and for each voxel of its part, MiB, and the number of classes.
+
+    Memory of windows comes on top of what was there before; of RAM, some stays in use between windows.
+    """
 
     seconds: float
     seconds_per_voxel: float
+    ram_before_mb: float
     window_ram_mb: float
     window_gpu_mb: float | None
     gpu_before_mb: float
@@ -164,7 +168,7 @@ def _measure(image: Tensor, scores: PartScores, roi: Sequence[int]) -> _Measured
     slow, quick = (_time(scores, window, part) for part in (whole, least))
     voxels = _voxels(whole) - _voxels(least)
     per_voxel = max(slow - quick, 0.0) / voxels if isinstance(scores, SplitScores) and voxels else 0.0
-    return _Measured(slow - per_voxel * _voxels(whole), per_voxel, window_ram, gpu, gpu_before, classes)
+    return _Measured(slow - per_voxel * _voxels(whole), per_voxel, ram, window_ram, gpu, gpu_before, classes)
 
 
 def _time(scores: PartScores, window: Tensor, part: WindowPart) -> float:
@@ -195,13 +199,13 @@ def _cost(
     held = most_slab_voxels(places, image.shape[2:]) if restores_scores else most_open_voxels(places)
     scores = held * measured.classes / _MIB
     scores *= 2 if plan.half_scores else 4
-    ram = psutil.Process().memory_info().rss / _MIB + labels
+    ram = psutil.Process().memory_info().rss / _MIB
     at_once = min(plan.sw_batch_size, len(windows))
     if measured.window_gpu_mb is None:
-        ram += scores + measured.window_ram_mb * at_once
+        ram = max(ram, measured.ram_before_mb + measured.window_ram_mb * at_once) + labels + scores
         return WindowCost(len(windows), seconds, ram)
     gpu = measured.gpu_before_mb + _SAFETY * (scores + measured.window_gpu_mb * at_once)
-    return WindowCost(len(windows), seconds, ram, gpu)
+    return WindowCost(len(windows), seconds, ram + labels, gpu)
 
 
 def _voxels(part: WindowPart) -> int:

@@ -46,7 +46,7 @@ def labels_in(folder):
 @pytest.fixture(scope="module")
 def ordinary(trained, scan, tmp_path_factory):
     out = tmp_path_factory.mktemp("ordinary")
-    done = segment(trained, scan, out)
+    done = segment(trained, scan, out, "exact")
     assert done.returncode == 0, done.stderr[-3000:]
     return labels_in(out)
 
@@ -86,7 +86,7 @@ def test_exact_labels_as_the_order_of_monais_model_zoo(undecided, scan, tmp_path
 
 
 @pytest.mark.parametrize("profile", ["fast", "lowmem"])
-def test_a_profile_labels_as_the_bundle_without_it(profile, trained, scan, ordinary, tmp_path):
+def test_a_profile_labels_trained_weights_as_exact_does(profile, trained, scan, ordinary, tmp_path):
     done = segment(trained, scan, tmp_path, profile)
     assert done.returncode == 0, done.stderr[-3000:]
     assert ordinary.any()

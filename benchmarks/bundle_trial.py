@@ -7,7 +7,9 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,10 @@ from swinx.files import write_json
 __all__ = ["ROOT", "machine_name", "run_bundle", "write_record"]
 
 ROOT = Path(__file__).parents[1]
+
+# Threads that wait in a loop take the cores from those that work, as soon as there are more than cores; read when
+# OpenMP begins, and so for the programs that are started from here.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def run_bundle(run_id: str, config_files: Sequence[str], knobs: Mapping[str, Any], threads: int | None = None) -> None:
@@ -55,16 +61,27 @@ def write_record(out_dir: Path, name: str, content: Mapping[str, Any]) -> Path:
         "command": " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *map(_without_folders, sys.argv[1:])]),
         "machine": machine,
         "threads": torch.get_num_threads(),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
+        "load_of_the_machine": [round(load, 1) for load in os.getloadavg()],
         "date": datetime.now(timezone.utc).date().isoformat(),
         "versions": {
             "swinx": swinx.__version__,
             "torch": torch.__version__,
             "monai": monai.__version__,
             "python": platform.python_version(),
+            **_versions_of("numpy", "openvino", "onnxruntime"),
         },
     }
     write_json(path, record | dict(content))
     return path
+
+
+def _versions_of(*packages: str) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _without_folders(word: str) -> str:

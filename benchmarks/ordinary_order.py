@@ -63,6 +63,7 @@ def main() -> None:
     clock = stamp("network", clock)
     labels_at_the_model_s_grid = scores.argmax(dim=0).to(torch.uint8).cpu()
     clock = time.perf_counter()
+    # As in MONAI's evaluator, whose output keeps the scores until all of the postprocessing is done.
     probabilities = MetaTensor(torch.softmax(scores.as_tensor(), dim=0), affine=image.affine)
     inverted = SpatialResample(mode="bilinear", padding_mode="zeros")(
         probabilities, dst_affine=image.meta["original_affine"], spatial_size=image.meta["spatial_shape"].tolist()

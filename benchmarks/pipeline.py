@@ -46,12 +46,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     options.add_argument("--slices", type=int, nargs="+", default=[], help="phantoms of 512 x 512 x these")
-    options.add_argument("--checkpoint", type=Path)
+    options.add_argument("--checkpoint", type=lambda word: Path(word).absolute())
     options.add_argument("--knobs", type=json.loads, default={}, help="JSON, such as those beside the weights")
     options.add_argument("--pixdim", type=float, default=1.0, help="mm, along all axes")
     options.add_argument("--repeats", type=int, default=1)
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--cache", type=Path, default=ROOT / "work" / "demo" / "cache")
+    options.add_argument("--cache", type=lambda word: Path(word).absolute(), default=ROOT / "work" / "demo" / "cache")
     options.add_argument("--name", default="pipeline")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = options.parse_args()
@@ -59,12 +59,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = given.checkpoint or untrained(Path(folder) / "model.pt", given.seed)
         scans = make_scans(Path(folder), given.slices, given.seed, given.cache)
-        cases = {
-            scan.name: measure(scan, Path(folder) / "out", given.ways, checkpoint, knobs, given.repeats)
-            for scan in scans
-        }
-    settings = {"trained": given.checkpoint is not None, "knobs": knobs, "repeats": given.repeats, "seed": given.seed}
-    write_record(given.out, given.name, {**settings, "cases": cases})
+        settings = {"trained": given.checkpoint is not None, "knobs": knobs}
+        settings |= {"repeats": given.repeats, "seed": given.seed}
+        cases: dict[str, Any] = {}
+        for scan in scans:
+            out = Path(folder) / f"out_{scan.name}"
+            cases[scan.name] = measure(scan, out, given.ways, checkpoint, knobs, given.repeats)
+            write_record(given.out, given.name, {**settings, "cases": cases})
     print(json.dumps(cases, indent=1))
 
 

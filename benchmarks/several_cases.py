@@ -36,7 +36,7 @@ def main() -> None:
     options.add_argument("--pixdim", type=float, default=2.0, help="mm, along all axes")
     options.add_argument("--repeats", type=int, default=2)
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--cache", type=Path, default=ROOT / "work" / "demo" / "cache")
+    options.add_argument("--cache", type=lambda word: Path(word).absolute(), default=ROOT / "work" / "demo" / "cache")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = options.parse_args()
     taken: dict[int, list[dict[str, float]]] = {workers: [] for workers in given.workers}

@@ -187,3 +187,30 @@ def test_other_errors_and_a_single_window_that_does_not_fit_are_not_hidden():
 def test_an_engine_takes_no_arguments_for_the_network(network):
     with pytest.raises(ValueError, match="takes no arguments for the network, and was given mask"):
         sliding_window_labels(torch.zeros(1, 1, 8, 8, 8), network, (8, 8, 8), engine=TorchEngine(), mask=1)
+
+
+def test_a_network_that_cannot_be_split_runs_as_it_is(network, caplog):
+    caplog.set_level("INFO")
+    image = torch.rand((1, 1, 24, 24, 24), generator=torch.Generator().manual_seed(3))
+    plain, engine = (SlidingWindowLabelInferer((16, 16, 16), engine=e)(image, network) for e in (None, TorchEngine()))
+    assert torch.equal(plain, engine)
+    assert "only SwinXSeg can be split, not Sequential, which runs as it is" in caplog.text
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_windows_at_once_are_refused(network, count):
+    with pytest.raises(ValueError, match=f"sw_batch_size must be 1 or more, not {count}"):
+        SlidingWindowLabelInferer((16, 16, 16), sw_batch_size=count)(torch.rand(1, 1, 16, 16, 16), network)
+
+
+def test_memory_that_numpy_cannot_have_halves_the_batch_too(network):
+    class Greedy:
+        def __call__(self, windows: Tensor) -> Tensor:
+            if len(windows) > 1:
+                raise MemoryError("Unable to allocate 9 GiB for an array")
+            return network(windows)
+
+    image = torch.rand((1, 1, 24, 24, 24), generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        four = sliding_window_labels(image, Greedy(), (16, 16, 16), 4)
+        assert torch.equal(four, sliding_window_labels(image, network, (16, 16, 16), 1))

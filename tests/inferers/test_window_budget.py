@@ -11,6 +11,7 @@ import torch
 from monai.data import MetaTensor
 
 from swinx.errors import CaseError
+from swinx.handlers import PeakMemory, ResourceMonitor
 from swinx.inferers import SlidingWindowLabelInferer, WindowBudget
 from swinx.inferers.window_budget import Pace
 from swinx.networks import SwinXSeg, TorchEngine
@@ -30,6 +31,17 @@ class Slow:
         time.sleep(self.seconds)
         self.windows += len(windows)
         return torch.cat([windows, windows**2, 1 - windows], dim=1)
+
+
+def at_most(peak_mb: float, monkeypatch) -> None:
+    """Let windows be measured as if the process had reached so many MiB."""
+
+    class Monitor(ResourceMonitor):
+        def stop(self) -> PeakMemory:
+            super().stop()
+            return PeakMemory(peak_mb)
+
+    monkeypatch.setattr("swinx.inferers.window_budget.ResourceMonitor", Monitor)
 
 
 def scan(**meta: object) -> MetaTensor:
@@ -80,7 +92,7 @@ def test_a_limit_that_cannot_be_met_is_refused_before_the_windows(limit):
 def test_too_little_memory_runs_single_windows_first(caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     have = psutil.Process().memory_info().rss / 2**20
-    monkeypatch.setattr("swinx.inferers.window_budget._peak_ram_mb", lambda: have + 2000)
+    at_most(have + 2000, monkeypatch)
     windows_run(WindowBudget(max_ram_mb=have + 5000), Slow(0), scan(), sw_batch_size=4)
     assert "with overlap 0.5, margin 0, 1 windows at once, scores in single" in caplog.text
 
@@ -107,7 +119,48 @@ def test_pace_is_judged_by_what_is_done():
     assert not Pace(None, 0.25).is_late(1, 100)
     assert not Pace(1000, 0.25).is_late(1, 100)
     assert not Pace(1e-9, 0.25).is_late(0, 100)
-    assert Pace(1e-9, 0.25).is_late(1, 100)
+    assert not Pace(1e-9, 0.25).is_late(2, 100), "the first windows may be slow"
+    assert Pace(1e-9, 0.25).is_late(3, 100)
+
+
+def test_a_case_that_took_longer_than_it_may_says_so(caplog):
+    Pace(1000, 0.25).tell_if_late("carl")
+    Pace(None, 0.25).tell_if_late("carl")
+    assert not caplog.text
+    Pace(1e-9, 0.25).tell_if_late("carl")
+    assert "carl: over the budget: max_seconds left 0.0 s" in caplog.text
+
+
+def test_making_the_network_ready_counts():
+    class Compiled(TorchEngine):
+        def __call__(self, network, roi_size):
+            time.sleep(1)
+            return super().__call__(network, roi_size)
+
+    network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
+    inferer = SlidingWindowLabelInferer((32, 32, 32), engine=Compiled(), budget=WindowBudget(max_seconds=0.9))
+    with pytest.raises(CaseError, match=r"max_seconds 0\.9"):
+        inferer(torch.rand(1, 1, 32, 32, 32), network)
+
+
+def test_memory_that_was_given_back_does_not_count(caplog):
+    """A large scan earlier in the batch must not get small ones refused."""
+    caplog.set_level(logging.INFO)
+    have = psutil.Process().memory_info().rss / 2**20
+    large = torch.ones(int(1000 * 2**20 / 4))
+    assert psutil.Process().memory_info().rss / 2**20 > have + 900
+    del large
+    windows_run(WindowBudget(max_ram_mb=have + 500), Slow(0), scan())
+    assert " MB of RAM predicted" in caplog.text
+
+
+def test_a_limit_of_the_gpu_alone_measures_nothing_on_a_cpu():
+    assert windows_run(WindowBudget(max_gpu_mb=10), Slow(0), scan()) == 64
+
+
+def test_the_settings_that_need_least_are_named():
+    with pytest.raises(CaseError, match=r"even with overlap .*, 1 windows at once, scores in half precision"):
+        windows_run(WindowBudget(max_ram_mb=1), Slow(0), scan(), sw_batch_size=4)
 
 
 def test_margins_that_would_save_no_time_are_not_widened(caplog):
@@ -126,7 +179,7 @@ def test_margins_that_would_save_no_time_are_not_widened(caplog):
 def test_memory_is_predicted_from_the_scores_that_are_held(caplog, monkeypatch):
     """Of two lays of windows that differ in overlap alone, the one that holds less is told to take less."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("swinx.inferers.window_budget._peak_ram_mb", lambda: 0.0)
+    at_most(0.0, monkeypatch)
     image = torch.rand((1, 1, 100, 100, 200))
     told = []
     for margin in (0, 0.25):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Any
@@ -22,7 +23,7 @@ from swinx.inferers.out_of_memory import after_out_of_memory, is_out_of_memory
 from swinx.inferers.slab_scores import ScanGrid, SlabScores, scan_grid_of
 from swinx.inferers.window_budget import Pace, WindowBudget
 from swinx.inferers.window_layout import Window, lay_windows, place_window
-from swinx.networks import Engine, PartScores, WholeScores, with_active_dropout
+from swinx.networks import Engine, PartScores, SwinXSeg, WholeScores, with_active_dropout
 from swinx.ops.window_budget import SECONDS_BEFORE, WindowPlan
 from swinx.transforms import LABEL_SAMPLE, ON_SCAN_GRID
 
@@ -72,7 +73,7 @@ def sliding_window_labels(
         empty_below: Leave out windows in which all that would be used is at or below this value; what no window covers
             is background.
         engine: Makes the network ready, such as :class:`swinx.networks.TorchEngine`, which does not compute the
-            margins at full resolution; by default it is called as it is.
+            margins at full resolution; by default, and if it is no ``SwinXSeg``, it is called as it is.
         half_scores: Hold blended scores in half precision.
         budget: Limits that each image has to keep to; settings are made cheaper where need be.
         restore_scores: Return labels on the grid of the scan, which the metadata of ``inputs`` tell, of class
@@ -88,12 +89,16 @@ def sliding_window_labels(
             of an engine.
         CaseError: If the budget cannot be kept.
     """
+    started = time.perf_counter()
     roi = tuple(int(side) for side in roi_size)
-    _check(inputs, roi, overlap, margin)
+    _check(inputs, roi, overlap, margin, sw_batch_size)
     if engine is not None and kwargs:
         raise ValueError(f"an engine takes no arguments for the network, and was given {', '.join(kwargs)}")
     plain = inputs.as_tensor() if hasattr(inputs, "as_tensor") else inputs
     weights = compute_importance_map(roi, mode=BlendMode(mode), sigma_scale=sigma_scale, device=plain.device).float()
+    if engine is not None and not isinstance(network, SwinXSeg):
+        _logger.info("only SwinXSeg can be split, not %s, which runs as it is", type(network).__name__)
+        engine = None
     scores: PartScores = WholeScores(network, **kwargs) if engine is None else engine(network, roi)
     wanted = WindowPlan(overlap, margin, sw_batch_size, half_scores)
     meta = getattr(inputs, "meta", {})
@@ -102,11 +107,15 @@ def sliding_window_labels(
     result = torch.zeros((len(plain), 1, *shape), dtype=torch.uint8, device=plain.device)
     for image, labels in zip(plain, result, strict=True):
         padded, inner = _padded(image[None], roi)
+        known = _known(meta)
+        known["seconds_before"] += time.perf_counter() - started  # compiling counts
         chosen = (budget or WindowBudget()).plan(
-            padded, scores, roi, wanted, empty_below, **_known(meta), restores_scores=restore_scores
+            padded, scores, roi, wanted, empty_below, **known, restores_scores=restore_scores
         )
         windows = lay_windows(padded, roi, chosen[0].overlap, chosen[0].margin, empty_below)
         _fill(labels, grid, padded, inner, windows, scores, weights, *chosen, progress)
+        chosen[1].tell_if_late(known["name"])
+        started = time.perf_counter()
     if grid is None:
         return result
     return MetaTensor(result, affine=torch.as_tensor(grid.affine), meta={ON_SCAN_GRID: True})
@@ -123,7 +132,9 @@ def _known(meta: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check(inputs: Tensor, roi: tuple[int, ...], overlap: float, margin: float) -> None:
+def _check(inputs: Tensor, roi: tuple[int, ...], overlap: float, margin: float, sw_batch_size: int) -> None:
+    if sw_batch_size < 1:
+        raise ValueError(f"sw_batch_size must be 1 or more, not {sw_batch_size}")
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must be in [0, 1), not {overlap}")
     if len(roi) != inputs.ndim - 2 or min(roi) < 1:
@@ -170,12 +181,14 @@ def _fill(
         while waiting:
             kind = waiting[0].kind
             batch = list(islice(takewhile(lambda window: window.kind == kind, waiting), batch_size))  # noqa: B023
-            stacked = torch.cat([image[:, :, x, y, z] for x, y, z in (window.extent for window in batch)])
+            found = None
             try:
+                stacked = torch.cat([image[:, :, x, y, z] for x, y, z in (window.extent for window in batch)])
                 found = scores(stacked, batch[0].part)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or len(batch) == 1:
                     raise
+            if found is None:  # only now nothing of the failed attempt is held by its traceback
                 batch_size = after_out_of_memory(len(batch))
                 continue
             for window, score in zip(batch, found, strict=True):

@@ -13,9 +13,9 @@ _logger = logging.getLogger(__name__)
 _SAYINGS = ("out of memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Return whether an error says that memory, of a GPU or of the host, ran out."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(saying in str(error).lower() for saying in _SAYINGS)
 

@@ -98,8 +98,8 @@ class SlabScores:
         self.size = tuple(size)
         self.planes = max((place[self.axis].stop - place[self.axis].start for place in places), default=0) + 1
         self.sums: Tensor | None = None
-        """Scores, and last the weights, of planes from ``first`` on; ``ready`` of them are probabilities already."""
-        self.first = self.ready = 0
+        """Scores, and last the weights, of planes from ``first`` on."""
+        self.first = 0
         lengths = [axis.stop - axis.start for axis in self.inner]
         # As with zeros beyond the border: half a voxel out, all classes are half as probable, and none a whole one out.
         near = [np.flatnonzero((p > -1) & (p < n)) for p, n in zip(grid.positions, lengths, strict=True)]
@@ -127,25 +127,22 @@ class SlabScores:
         """Label what is left."""
         if self.sums is not None:
             self._finish_before(self.size[self.axis])
+            self._label_up_to(self.size[self.axis] - 1)
 
     def _finish_before(self, end: int) -> None:
         """Label all voxels of the scan that lie between planes before ``end``, and drop these but for the last."""
-        while end > self.first + self.ready:
+        while end > self.first + 1:
             stop = min(end, self.first + self.planes)  # planes that no window touches come on top of those held
-            self._make_probable(stop)
             self._label_up_to(stop - 1)
             self._drop_before(stop - 1)
 
-    def _make_probable(self, stop: int) -> None:
+    def _probabilities(self, low: int, high: int) -> Tensor:
+        """Return class probabilities of planes, in single precision; zeros where no window was laid."""
         assert self.sums is not None
-        for plane in range(self.ready, stop - self.first):
-            held = self.sums.select(1 + self.axis, plane)
-            weight = held[-1].float()
-            scores = held[:-1].float() / weight.clamp_min(torch.finfo(torch.float32).tiny)
-            probable = torch.softmax(scores, dim=0)
-            probable[:, weight == 0] = 0  # no window was laid here: background
-            held[:-1] = probable
-        self.ready = stop - self.first
+        held = self.sums.narrow(1 + self.axis, low - self.first, high - low + 1)
+        weight = held[-1:].float()
+        scores = held[:-1] / weight.clamp_min(torch.finfo(torch.float32).tiny)
+        return torch.softmax(scores, dim=0).mul_(weight > 0)
 
     def _label_up_to(self, plane: int) -> None:
         assert self.sums is not None
@@ -158,7 +155,7 @@ class SlabScores:
         for begin in range(0, count, step):
             chosen = todo[begin : begin + step]
             low, high = int(np.floor(along[chosen[0]])), int(np.ceil(along[chosen[-1]]))
-            part = self.sums[:-1].narrow(1 + self.axis, low - self.first, high - low + 1)
+            part = self._probabilities(low, high)
             positions = [along[chosen] - low if a == self.axis else p for a, p in enumerate(self.positions)]
             where: list[Any] = list(self.near)
             where[self.axis] = torch.as_tensor(chosen + self.near[self.axis].start, device=self.view.device)
@@ -171,7 +168,7 @@ class SlabScores:
         for channel in self.sums:  # one at a time, since each is copied on the way
             channel.narrow(self.axis, 0, kept).copy_(channel.narrow(self.axis, gone, kept).clone())
             channel.narrow(self.axis, kept, gone).zero_()
-        self.first, self.ready = plane, 1
+        self.first = plane
 
 
 def _longest(size: Sequence[int]) -> int:

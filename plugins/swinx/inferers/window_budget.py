@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 import psutil
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from swinx.errors import CaseError
+from swinx.handlers import ResourceMonitor
 from swinx.inferers.slab_scores import most_slab_voxels
 from swinx.inferers.window_layout import Window, lay_windows
 from swinx.networks import PartScores, SplitScores
@@ -26,6 +26,8 @@ _logger = logging.getLogger(__name__)
 
 _MIB = 2**20
 _SAFETY = 1.15
+_FEWEST_WINDOWS = 3
+"""That a pace is told from."""
 _FINISH_SECONDS_PER_VOXEL = 5e-8
 """To restore and to save labels, on a slow machine."""
 _RESTORE_SECONDS_PER_SCORE = 3e-8
@@ -47,17 +49,23 @@ class Pace:
 
     def is_late(self, done: int, total: int) -> bool:
         """Return whether all windows would take longer than they may, at the pace of those that are done."""
-        if self.seconds is None or not done:
+        if self.seconds is None or done < _FEWEST_WINDOWS:
             return False
         return (time.perf_counter() - self.started) / done * total > self.seconds
+
+    def tell_if_late(self, name: str) -> None:
+        """Write to the log that the windows of a case took longer than they might, if they did."""
+        taken = time.perf_counter() - self.started
+        if self.seconds is not None and taken > self.seconds:
+            _logger.warning("%s: over the budget: max_seconds left %.1f s, %.1f were taken", name, self.seconds, taken)
 
 
 class WindowBudget:
     """Lay windows so that a case keeps to limits.
 
-    Before the windows of a case, two of them are run and measured, and time and memory of the whole case predicted:
-    for the settings as they are, then for cheaper ones (:func:`swinx.ops.window_budget.cheaper_plans`). The first
-    that keeps to all limits is taken, and said in the log.
+    Before the windows of a case, one is run and measured, whole and with a margin, twice each, and time and memory of
+    the whole case predicted: for the settings as they are, then for cheaper ones
+    (:func:`swinx.ops.window_budget.cheaper_plans`). The first that keeps to all limits is taken, and said in the log.
 
     Args:
         max_gpu_mb: MiB of the device that this process may take, its context included.
@@ -101,7 +109,8 @@ class WindowBudget:
         Raises:
             CaseError: If no plan keeps to the limits; the message tells what the cheapest would need.
         """
-        if not self.limits:
+        on_cpu = image.device.type != "cuda"
+        if not self.limits or (on_cpu and self.limits == Limits(max_gpu_mb=self.limits.max_gpu_mb)):
             return wanted, Pace(None, 0)
         started = time.perf_counter()
         measured = _measure(image, scores, roi)
@@ -118,11 +127,12 @@ class WindowBudget:
                 break
         chosen = choose_plan(costs, self.limits)
         if chosen is None:
-            plan, cost = min(costs, key=lambda pair: len(self.limits.exceeded(pair[1])) * 1e9 + pair[1].seconds)
+            plan, cost = min(costs, key=lambda pair: self.limits.excess(pair[1]))
+            hint = ", --restore_scores False" if restores_scores else ""
             raise CaseError(
                 name,
                 f"over the budget: {'; '.join(self.limits.exceeded(cost))}, even with {plan}: {cost}. Raise the limit, "
-                "or take a coarser --pixdim or a smaller network",
+                f"or take a coarser --pixdim{hint} or a smaller network",
             )
         plan, cost = chosen
         _logger.info("%s: %s predicted with %s", name, cost, plan)
@@ -158,29 +168,30 @@ def _measure(image: Tensor, scores: PartScores, roi: Sequence[int]) -> _Measured
     on_gpu = image.device.type == "cuda"
     ram = psutil.Process().memory_info().rss / _MIB
     gpu_before = _gpu_taken_mb(image.device) if on_gpu else 0.0
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats(image.device)
     held = torch.cuda.memory_allocated(image.device) / _MIB if on_gpu else 0.0
-    classes = scores(window, whole).shape[1]  # also compiles what has to be
-    gpu = torch.cuda.max_memory_allocated(image.device) / _MIB - held if on_gpu else None
-    window_ram = max(_peak_ram_mb() - ram, 0.0)
-    scores(window, least)
-    slow, quick = (_time(scores, window, part) for part in (whole, least))
-    voxels = _voxels(whole) - _voxels(least)
-    per_voxel = max(slow - quick, 0.0) / voxels if isinstance(scores, SplitScores) and voxels else 0.0
+    monitor = ResourceMonitor(image.device, interval_seconds=0.01)
+    monitor.start()
+    slow, classes = _time(scores, window, whole)
+    peak = monitor.stop()
+    gpu = None if peak.gpu_allocated_mb is None else peak.gpu_allocated_mb - held
+    per_voxel = 0.0
+    if isinstance(scores, SplitScores) and _voxels(whole) > _voxels(least):
+        quick, _ = _time(scores, window, least)
+        per_voxel = max(slow - quick, 0.0) / (_voxels(whole) - _voxels(least))
+    window_ram = max(peak.rss_mb - ram, 0.0)
     return _Measured(slow - per_voxel * _voxels(whole), per_voxel, ram, window_ram, gpu, gpu_before, classes)
 
 
-def _time(scores: PartScores, window: Tensor, part: WindowPart) -> float:
-    """Return the shorter of two runs, in seconds."""
-    taken = []
+def _time(scores: PartScores, window: Tensor, part: WindowPart) -> tuple[float, int]:
+    """Return the shorter of two runs, in seconds: the first may have to get ready; and the number of classes."""
+    taken, classes = [], 0
     for _ in range(2):
         started = time.perf_counter()
-        scores(window, part)
+        classes = scores(window, part).shape[1]
         if window.device.type == "cuda":
             torch.cuda.synchronize(window.device)
         taken.append(time.perf_counter() - started)
-    return min(taken)
+    return min(taken), classes
 
 
 def _cost(
@@ -211,15 +222,6 @@ def _cost(
 def _voxels(part: WindowPart) -> int:
     x, y, z = (axis.stop - axis.start for axis in part.image)
     return int(x * y * z)
-
-
-def _peak_ram_mb() -> float:
-    """Return the most resident memory, in MiB, that this process had; on Windows what it has."""
-    with suppress(ImportError):  # not on Windows
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return float(psutil.Process().memory_info().rss / _MIB)
 
 
 def _gpu_taken_mb(device: torch.device) -> float:

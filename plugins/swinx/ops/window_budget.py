@@ -64,16 +64,19 @@ class Limits:
 
     def exceeded(self, cost: WindowCost) -> list[str]:
         """Return each limit that a cost is over, in words."""
-        pairs = (
-            ("max_gpu_mb", self.max_gpu_mb, cost.gpu_mb),
-            ("max_ram_mb", self.max_ram_mb, cost.ram_mb),
-            ("max_seconds", self.max_seconds, cost.seconds),
-        )
         return [
-            f"{name} {limit:g} (needs about {value:.0f})"
-            for name, limit, value in pairs
-            if limit is not None and value is not None and value > limit
+            f"{name} {limit:g} (needs about {value:.0f})" for name, limit, value in self._pairs(cost) if value > limit
         ]
+
+    def excess(self, cost: WindowCost) -> tuple[float, float]:
+        """Return how far a cost is over the limit that it is over most, as a ratio, and its seconds: for comparison."""
+        return max((value / limit for _, limit, value in self._pairs(cost)), default=0.0), cost.seconds
+
+    def _pairs(self, cost: WindowCost) -> list[tuple[str, float, float]]:
+        """Return name, limit and cost of all that is limited."""
+        costs = {"max_gpu_mb": cost.gpu_mb, "max_ram_mb": cost.ram_mb, "max_seconds": cost.seconds}
+        limits = [(name, getattr(self, name), value) for name, value in costs.items()]
+        return [(name, limit, value) for name, limit, value in limits if limit is not None and value is not None]
 
 
 def cheaper_plans(plan: WindowPlan, skips_margins: bool) -> list[WindowPlan]:

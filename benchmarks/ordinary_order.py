@@ -20,8 +20,8 @@ from monai.data import MetaTensor
 from monai.inferers import SlidingWindowInferer
 from monai.transforms import SaveImage, SpatialResample
 
-from swinx.handlers import ResourceMonitor
 from swinx.networks import load_weights
+from swinx.resources import ResourceMonitor
 
 CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "inference.json"
 

@@ -27,7 +27,7 @@ from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
 from swinx.data import fetch_demo_ct
-from swinx.handlers import ResourceMonitor
+from swinx.resources import ResourceMonitor
 
 SWIN_UNETR = {"_target_": "SwinUNETR", "in_channels": 1, "out_channels": 15, "feature_size": 48}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -135,9 +135,10 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             continue
         x, y = ([row[key] * 100 for row in of_it] for key in ("cpu_of_first", "mean_dice"))
         axes.plot(x, y, marker=marker, linestyle="--", label=f"overlap {overlap:g}{', bfloat16' * bfloat16}")
-        for row, across, up in zip(of_it, x, y, strict=True):
+        for number, (row, across, up) in enumerate(zip(of_it, x, y, strict=True)):
+            place = (8, 12 - 14 * (len(of_it) - 1 - number) + 8) if bfloat16 else (5, -12)  # they are close together
             axes.annotate(
-                f"margin {row['margin']:g}", (across, up), xytext=(5, -12), textcoords="offset points", fontsize=8
+                f"margin {row['margin']:g}", (across, up), xytext=place, textcoords="offset points", fontsize=8
             )
     axes.set(xlabel="time in the network (% of overlap 0.5 without margin)", ylabel="mean Dice (%)", xlim=(0, 115))
     axes.margins(y=0.25)

@@ -31,9 +31,9 @@ from torch import Tensor, nn
 from swinx.exports import OpenVINOEngine
 from swinx.exports.onnx_file import load_onnx, write_onnx
 from swinx.exports.openvino_package import compile_for_cpu, import_openvino
-from swinx.handlers import ResourceMonitor
 from swinx.networks import SwinXSeg, TorchEngine
 from swinx.ops.window_parts import WindowPart, window_part
+from swinx.resources import ResourceMonitor
 
 CLASSES = 15
 MARGINS = (0.0, 0.125, 0.25)

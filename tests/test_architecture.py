@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "plugins" / "swinx"
-LEAVES = {"errors", "files", "labels", "nifti"}
+LEAVES = {"errors", "files", "labels", "nifti", "resources"}
 BELOW = {
     "errors": set(),
     "files": set(),
     "labels": set(),
     "nifti": {"files"},
+    "resources": set(),
     "ops": LEAVES,
     "networks": LEAVES | {"ops"},
     "tracking": LEAVES,

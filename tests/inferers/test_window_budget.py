@@ -11,10 +11,10 @@ import torch
 from monai.data import MetaTensor
 
 from swinx.errors import CaseError
-from swinx.handlers import PeakMemory, ResourceMonitor
 from swinx.inferers import SlidingWindowLabelInferer, WindowBudget
 from swinx.inferers.window_budget import Pace
 from swinx.networks import SwinXSeg, TorchEngine
+from swinx.resources import PeakMemory, ResourceMonitor
 
 ROI = (16, 16, 16)
 

@@ -14,12 +14,12 @@ from swinx.handlers.mlflow_run import MLflowRun
 from swinx.handlers.pretraining_health import PretrainingHealth
 from swinx.handlers.reconstruction_pictures import ReconstructionPictures
 from swinx.handlers.refinement_records import RefinementRecords
-from swinx.handlers.resources import PeakMemory, ResourceMonitor
 from swinx.handlers.run_log import require_writable, start_log
 from swinx.handlers.step_log import StepLog
 from swinx.handlers.teacher import CentreUpdate, TeacherTemperature, TeacherUpdate
 from swinx.handlers.time_limit import TimeLimit
 from swinx.handlers.training_state import TrainingState
+from swinx.resources import PeakMemory, ResourceMonitor
 
 __all__ = [
     "BestModel",

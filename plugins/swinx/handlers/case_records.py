@@ -17,7 +17,7 @@ from monai.engines import IterationEvents, Workflow
 
 from swinx.errors import DataListError
 from swinx.files import write_json
-from swinx.handlers.resources import ResourceMonitor
+from swinx.resources import ResourceMonitor
 
 __all__ = ["CaseRecords"]
 

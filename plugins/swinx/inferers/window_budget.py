@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from swinx.errors import CaseError
-from swinx.handlers import ResourceMonitor
 from swinx.inferers.slab_scores import most_slab_voxels
 from swinx.inferers.window_layout import Window, lay_windows
 from swinx.networks import PartScores, SplitScores
 from swinx.ops.score_boxes import most_open_voxels
 from swinx.ops.window_budget import Limits, WindowCost, WindowPlan, cheaper_plans, choose_plan
 from swinx.ops.window_parts import WindowPart, window_part
+from swinx.resources import ResourceMonitor
 
 __all__ = ["Pace", "WindowBudget"]
 

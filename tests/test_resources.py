@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from swinx.handlers import PeakMemory, ResourceMonitor
+from swinx.resources import PeakMemory, ResourceMonitor
 
 MIB = 2**20
 

@@ -166,7 +166,7 @@ def _measure(image: Tensor, scores: PartScores, roi: Sequence[int]) -> _Measured
     middle = [slice(side, 2 * side) for side in roi]
     whole, least = (window_part(middle, [3 * side for side in roi], roi, margin) for margin in (0, 0.25))
     on_gpu = image.device.type == "cuda"
-    ram = psutil.Process().memory_info().rss / _MIB
+    ram = _rss_mb()
     gpu_before = _gpu_taken_mb(image.device) if on_gpu else 0.0
     held = torch.cuda.memory_allocated(image.device) / _MIB if on_gpu else 0.0
     monitor = ResourceMonitor(image.device, interval_seconds=0.01)
@@ -210,7 +210,7 @@ def _cost(
     held = most_slab_voxels(places, image.shape[2:]) if restores_scores else most_open_voxels(places)
     scores = held * measured.classes / _MIB
     scores *= 2 if plan.half_scores else 4
-    ram = psutil.Process().memory_info().rss / _MIB
+    ram = _rss_mb()
     at_once = min(plan.sw_batch_size, len(windows))
     if measured.window_gpu_mb is None:
         ram = max(ram, measured.ram_before_mb + measured.window_ram_mb * at_once) + labels + scores
@@ -222,6 +222,11 @@ def _cost(
 def _voxels(part: WindowPart) -> int:
     x, y, z = (axis.stop - axis.start for axis in part.image)
     return int(x * y * z)
+
+
+def _rss_mb() -> float:
+    """Return the resident memory of this process, in MiB."""
+    return float(psutil.Process().memory_info().rss) / _MIB
 
 
 def _gpu_taken_mb(device: torch.device) -> float:

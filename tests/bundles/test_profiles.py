@@ -100,6 +100,11 @@ def test_the_budget_is_planned_said_and_kept(trained, scan, tmp_path):
     (record,) = json.loads((tmp_path / "cases.json").read_text())["done"]
     assert record["seconds"]["total"] < 100
     assert record["peak_memory"]["rss_mb"] < 6000
+    laid = record["windows"]
+    assert (laid["overlap"], laid["margin"], laid["sw_batch_size"], laid["half_scores"]) == (0.5, 0, 1, False)
+    assert laid["count"] == laid["predicted"]["windows"] > 1
+    assert record["seconds"]["total"] / 10 < laid["predicted"]["seconds"] < 100
+    assert 100 < laid["predicted"]["ram_mb"] < 6000
 
 
 def test_a_budget_that_cannot_be_kept_is_refused_and_the_case_named(trained, scan, tmp_path):
@@ -116,6 +121,13 @@ def test_a_budget_that_cannot_be_kept_is_refused_and_the_case_named(trained, sca
     [
         ({"engine": "warp"}, "engine 'warp' is none of plain, torch, openvino, auto"),
         ({"max_seconds": 0}, "max_seconds must be a number above 0, or null for no limit, not 0"),
+        ({"overlap": 1}, "overlap must be in [0, 1), not 1"),
+        ({"overlap": "half"}, "overlap must be in [0, 1), not 'half'"),
+        ({"margin": 0.3}, "margin must be from 0 to 0.25, half of the overlap, not 0.3"),
+        ({"sw_batch_size": 0}, "sw_batch_size must be 1 or more, not 0"),
+        ({"sw_batch_size": 1.5}, "sw_batch_size must be 1 or more, not 1.5"),
+        ({"roi_size": 96}, "roi_size must be whole numbers above 0, one for each axis, not 96"),
+        ({"roi_size": [96, 0, 96]}, "roi_size must be whole numbers above 0, one for each axis, not [96, 0, 96]"),
     ],
 )
 @pytest.mark.parametrize("config", ["inference", "evaluate"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,6 +57,9 @@ def test_each_record_tells_grid_files_and_device(cases, out):
     np.testing.assert_allclose(np.sort(record["network_shape"]), np.sort(between_centres_mm) / PIXDIM_MM + 1, atol=1)
     assert record["device"] == "cpu"
     assert record["peak_memory"]["rss_mb"] > 50
+    counts = [math.ceil((max(length, 8) - 8) / 4) + 1 for length in record["network_shape"]]
+    laid = {"overlap": 0.5, "margin": 0.0, "sw_batch_size": 2, "half_scores": False}
+    assert record["windows"] == {"count": math.prod(counts), "cut": 0, **laid}, "without limits nothing is predicted"
     assert summary(out)["done"][0] == record
 
 

@@ -8,7 +8,7 @@ from monai.data.utils import compute_importance_map, dense_patch_slices
 from monai.inferers import sliding_window_inference
 from torch import Tensor, nn
 
-from swinx.inferers import SlidingWindowLabelInferer, sliding_window_labels
+from swinx.inferers import LaidWindows, SlidingWindowLabelInferer, sliding_window_labels
 from swinx.networks import SwinXSeg, TorchEngine
 from swinx.ops.window_parts import interval_of
 
@@ -169,7 +169,9 @@ def test_half_the_windows_at_once_where_memory_runs_out(network, caplog):
 
     image = torch.randn((1, 1, 16, 16, 40), generator=torch.Generator().manual_seed(5))
     expected = sliding_window_labels(image, network, (8, 8, 8))
-    assert torch.equal(sliding_window_labels(image, greedy, (8, 8, 8), 8), expected)
+    laid: list[LaidWindows] = []
+    assert torch.equal(sliding_window_labels(image, greedy, (8, 8, 8), 8, laid=laid), expected)
+    assert laid[0].plan.sw_batch_size == 2, "what fitted"
     assert sizes[:3] == [8, 4, 2]
     assert set(sizes[3:]) == {1, 2} or set(sizes[3:]) == {2}
     assert "memory ran out with 8 windows at once; going on with 4" in caplog.text

@@ -106,13 +106,15 @@ def test_windows_slower_than_predicted_are_cut_for_the_rest(caplog):
 
     class Late(WindowBudget):
         def plan(self, *args, **kwargs):
-            plan, _ = super().plan(*args, **kwargs)
-            return plan, Pace(1e-9, plan.overlap / 2)
+            chosen = super().plan(*args, **kwargs)
+            return chosen._replace(pace=Pace(1e-9, chosen.plan.overlap / 2))
 
     inferer.budget = Late()
     found = inferer(image, network)
     assert "windows take longer than predicted: the others are cut to a margin of 0.25" in caplog.text
     assert (found == expected).float().mean() > 0.95
+    (laid,) = inferer.laid
+    assert laid.cut == laid.count - 3, "all but those that the pace was told from"
 
 
 def test_pace_is_judged_by_what_is_done():
@@ -166,8 +168,8 @@ def test_the_settings_that_need_least_are_named():
 def test_margins_that_would_save_no_time_are_not_widened(caplog):
     class Late(WindowBudget):
         def plan(self, *args, **kwargs):
-            plan, pace = super().plan(*args, **kwargs)
-            return plan, Pace(1e-9, pace.margin)
+            chosen = super().plan(*args, **kwargs)
+            return chosen._replace(pace=Pace(1e-9, chosen.pace.margin))
 
     network = Slow(0)
     expected = SlidingWindowLabelInferer(ROI)(scan(), network)

@@ -25,8 +25,9 @@ __all__ = ["CaseRecords"]
 class CaseRecords:
     """Record time and memory of every case, and which cases failed and why.
 
-    Writes ``<case>.json`` beside each prediction (seconds per stage, peak memory, grid, and
-    the ``measures`` that a postprocessing may have taken) and ``cases.json`` at the end. A
+    Writes ``<case>.json`` beside each prediction (seconds per stage, peak memory, grid, the
+    ``windows`` that a :class:`swinx.inferers.SlidingWindowLabelInferer` laid and the cost that
+    was predicted, and the ``measures`` that a postprocessing may have taken) and ``cases.json`` at the end. A
     run with failed cases ends with exit code 1 if :meth:`exit_if_failed` is the last step of
     the bundle's ``finalize``.
 
@@ -107,6 +108,8 @@ class CaseRecords:
             "seconds": seconds,
             "peak_memory": asdict(memory),
         }
+        if laid := getattr(getattr(engine, "inferer", None), "laid", None):
+            record["windows"] = laid[0].as_record()
         if "measures" in result:
             record["measures"] = result["measures"]
         try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import islice, takewhile
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,23 +15,47 @@ import torch
 import torch.nn.functional as functional
 from monai.data import MetaTensor
 from monai.data.utils import compute_importance_map
-from monai.inferers import Inferer
 from monai.utils import BlendMode
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from swinx.inferers.open_scores import OpenScores
 from swinx.inferers.out_of_memory import after_out_of_memory, is_out_of_memory
 from swinx.inferers.slab_scores import ScanGrid, SlabScores, scan_grid_of
-from swinx.inferers.window_budget import Pace, WindowBudget
+from swinx.inferers.window_budget import BudgetedPlan, WindowBudget
 from swinx.inferers.window_layout import Window, lay_windows, place_window
-from swinx.networks import Engine, PartScores, SwinXSeg, WholeScores, with_active_dropout
-from swinx.ops.window_budget import SECONDS_BEFORE, WindowPlan
-from swinx.transforms import LABEL_SAMPLE, ON_SCAN_GRID
+from swinx.networks import Engine, PartScores, SwinXSeg, WholeScores
+from swinx.ops.window_budget import SECONDS_BEFORE, WindowCost, WindowPlan
+from swinx.transforms import ON_SCAN_GRID
 
-__all__ = ["SlidingWindowLabelInferer", "sliding_window_labels"]
+__all__ = ["LaidWindows", "check_windows", "sliding_window_labels"]
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LaidWindows:
+    """What was laid for an image, and what was predicted before.
+
+    Attributes:
+        count: Windows that went through the network.
+        cut: How many of them, at the end, were cut to the widest margin because they came too slowly.
+        plan: The settings; the windows at once are those that fitted.
+        predicted: What a budget thought that the case would cost; None without limits.
+    """
+
+    count: int
+    cut: int
+    plan: WindowPlan
+    predicted: WindowCost | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """Return numbers and booleans by name, for JSON; costs in seconds and MiB, rounded."""
+        record: dict[str, Any] = {"count": self.count, "cut": self.cut, **asdict(self.plan)}
+        if self.predicted is not None:
+            costs = {name: value for name, value in asdict(self.predicted).items() if value is not None}
+            record["predicted"] = {name: round(value, 1) for name, value in costs.items()}
+        return record
 
 
 def sliding_window_labels(
@@ -47,6 +73,7 @@ def sliding_window_labels(
     half_scores: bool = False,
     budget: WindowBudget | None = None,
     restore_scores: bool = False,
+    laid: list[LaidWindows] | None = None,
     **kwargs: Any,
 ) -> Tensor:
     """Segment a volume by overlapping windows and return labels, not class scores.
@@ -78,6 +105,7 @@ def sliding_window_labels(
         budget: Limits that each image has to keep to; settings are made cheaper where need be.
         restore_scores: Return labels on the grid of the scan, which the metadata of ``inputs`` tell, of class
             probabilities that are interpolated there: :class:`swinx.inferers.slab_scores.SlabScores`.
+        laid: Is extended by what was laid for each image.
         **kwargs: Passed on to ``network``.
 
     Returns:
@@ -90,8 +118,10 @@ def sliding_window_labels(
         CaseError: If the budget cannot be kept.
     """
     started = time.perf_counter()
-    roi = tuple(int(side) for side in roi_size)
-    _check(inputs, roi, overlap, margin, sw_batch_size)
+    roi = tuple(roi_size)
+    check_windows(roi, overlap, margin, sw_batch_size)
+    if len(roi) != inputs.ndim - 2:
+        raise ValueError(f"roi_size {roi} does not fit images of shape {tuple(inputs.shape)}")
     if engine is not None and kwargs:
         raise ValueError(f"an engine takes no arguments for the network, and was given {', '.join(kwargs)}")
     plain = inputs.as_tensor() if hasattr(inputs, "as_tensor") else inputs
@@ -112,9 +142,11 @@ def sliding_window_labels(
         chosen = (budget or WindowBudget()).plan(
             padded, scores, roi, wanted, empty_below, **known, restores_scores=restore_scores
         )
-        windows = lay_windows(padded, roi, chosen[0].overlap, chosen[0].margin, empty_below)
-        _fill(labels, grid, padded, inner, windows, scores, weights, *chosen, progress)
-        chosen[1].tell_if_late(known["name"])
+        windows = lay_windows(padded, roi, chosen.plan.overlap, chosen.plan.margin, empty_below)
+        done = _fill(labels, grid, padded, inner, windows, scores, weights, chosen, progress)
+        if laid is not None:
+            laid.append(done)
+        chosen.pace.tell_if_late(known["name"])
         started = time.perf_counter()
     if grid is None:
         return result
@@ -132,17 +164,30 @@ def _known(meta: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check(inputs: Tensor, roi: tuple[int, ...], overlap: float, margin: float, sw_batch_size: int) -> None:
-    if sw_batch_size < 1:
-        raise ValueError(f"sw_batch_size must be 1 or more, not {sw_batch_size}")
-    if not 0 <= overlap < 1:
-        raise ValueError(f"overlap must be in [0, 1), not {overlap}")
-    if len(roi) != inputs.ndim - 2 or min(roi) < 1:
-        raise ValueError(f"roi_size {roi} does not fit images of shape {tuple(inputs.shape)}")
-    if not 0 <= margin <= overlap / 2:
+def check_windows(roi_size: Any, overlap: Any, margin: Any, sw_batch_size: Any) -> None:
+    """Refuse settings that no image could be cut by.
+
+    Raises:
+        ValueError: If one of them is out of range, see :func:`sliding_window_labels`; it is named.
+    """
+    if not isinstance(roi_size, Sequence) or not all(_is_whole(side) and side > 0 for side in roi_size):
+        raise ValueError(f"roi_size must be whole numbers above 0, one for each axis, not {roi_size!r}")
+    if not _is_whole(sw_batch_size) or sw_batch_size < 1:
+        raise ValueError(f"sw_batch_size must be 1 or more, not {sw_batch_size!r}")
+    if not _is_number(overlap) or not 0 <= overlap < 1:
+        raise ValueError(f"overlap must be in [0, 1), not {overlap!r}")
+    if not _is_number(margin) or not 0 <= margin <= overlap / 2:
         raise ValueError(
-            f"margin must be from 0 to {overlap / 2:g}, half of the overlap, not {margin}: there would be gaps"
+            f"margin must be from 0 to {overlap / 2:g}, half of the overlap, not {margin!r}: there would be gaps"
         )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _padded(image: Tensor, roi: tuple[int, ...]) -> tuple[Tensor, tuple[slice, ...]]:
@@ -162,11 +207,11 @@ def _fill(
     windows: Sequence[Window],
     scores: PartScores,
     weights: Tensor,
-    plan: WindowPlan,
-    pace: Pace,
+    chosen: BudgetedPlan,
     progress: bool,
-) -> None:
+) -> LaidWindows:
     """Label what the windows cover, on the grid of the image or of the scan."""
+    plan, pace, predicted = chosen
     size, roi = image.shape[2:], weights.shape
     shorter = [] if pace.seconds is None else [place_window(w.extent, size, roi, pace.margin) for w in windows]
     dtype = torch.float16 if plan.half_scores else torch.float32
@@ -176,7 +221,7 @@ def _fill(
         held = OpenScores(labels, places, or_places, dtype, inner)
     else:
         held = SlabScores(labels, grid, size, inner, [*places, *or_places], dtype)
-    waiting, batch_size, is_cut = list(windows), plan.sw_batch_size, pace.margin <= plan.margin
+    waiting, batch_size, cut, may_cut = list(windows), plan.sw_batch_size, 0, pace.margin > plan.margin
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
         while waiting:
             kind = waiting[0].kind
@@ -196,97 +241,9 @@ def _fill(
             del found, score  # before the next ones come
             del waiting[: len(batch)]
             bar.update(len(batch))
-            if not is_cut and pace.is_late(len(windows) - len(waiting), len(windows)):
+            if not cut and may_cut and pace.is_late(len(windows) - len(waiting), len(windows)):
                 _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", pace.margin)
-                is_cut, waiting = True, shorter[len(windows) - len(waiting) :]
+                cut, waiting = len(waiting), shorter[len(windows) - len(waiting) :]
                 held.move([window.place for window in waiting])
     held.close()
-
-
-class SlidingWindowLabelInferer(Inferer):
-    """MONAI inferer around :func:`sliding_window_labels`; same arguments, and one more.
-
-    The result holds labels ``(B, 1, X, Y, Z)``: what follows needs no argmax.
-
-    Args:
-        roi_size: Window size in voxels.
-        sw_batch_size: Windows per call of the network.
-        overlap: Fraction of a window shared with its neighbour, in [0, 1).
-        mode: Blending of overlapping windows, ``"gaussian"`` or ``"constant"``.
-        sigma_scale: Width of the Gaussian as a fraction of the window.
-        progress: Show a progress bar over windows.
-        sample_dropout: Take a network in training mode, as MONAI Label's epistemic score hands it over, as a wish for
-            a sample: dropout is at work, batch norm is not
-            (:func:`swinx.networks.with_active_dropout`), and the labels have ``LABEL_SAMPLE`` in their metadata, which
-            :class:`swinx.transforms.LabelVotesd` looks for.
-        margin: Fraction of a window, at each end, whose scores are not used where a neighbour covers them.
-        empty_below: Leave out windows in which all that would be used is at or below this value.
-        engine: Makes the network ready; by default, and for samples, it is called as it is.
-        half_scores: Hold blended scores in half precision.
-        budget: Limits that each image has to keep to.
-        restore_scores: Return labels on the grid of the scan, of interpolated probabilities.
-    """
-
-    def __init__(
-        self,
-        roi_size: Sequence[int],
-        sw_batch_size: int = 1,
-        overlap: float = 0.5,
-        mode: str = "gaussian",
-        sigma_scale: float = 0.125,
-        progress: bool = False,
-        sample_dropout: bool = False,
-        margin: float = 0.0,
-        empty_below: float | None = None,
-        engine: Engine | None = None,
-        half_scores: bool = False,
-        budget: WindowBudget | None = None,
-        restore_scores: bool = False,
-    ) -> None:
-        super().__init__()
-        self.roi_size = tuple(roi_size)
-        self.sw_batch_size = sw_batch_size
-        self.overlap = overlap
-        self.mode = mode
-        self.sigma_scale = sigma_scale
-        self.progress = progress
-        self.sample_dropout = sample_dropout
-        self.margin = margin
-        self.empty_below = empty_below
-        self.engine = engine
-        self.half_scores = half_scores
-        self.budget = budget
-        self.restore_scores = restore_scores
-
-    def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
-        """Return labels, uint8, ``(B, 1, X, Y, Z)``.
-
-        Raises:
-            ValueError: If positional network arguments are given, or a setting is out of range.
-            CaseError: If the budget cannot be kept.
-        """
-        if args:
-            raise ValueError("network arguments must be given by keyword")
-        is_sample = False
-        if self.sample_dropout and isinstance(network, nn.Module) and network.training:
-            network, is_sample = with_active_dropout(network), True
-        engine = None if is_sample or kwargs else self.engine
-        with torch.no_grad():
-            labels = sliding_window_labels(
-                inputs,
-                network,
-                self.roi_size,
-                self.sw_batch_size,
-                self.overlap,
-                self.mode,
-                self.sigma_scale,
-                self.progress,
-                self.margin,
-                self.empty_below,
-                engine,
-                self.half_scores,
-                self.budget,
-                self.restore_scores,
-                **kwargs,
-            )
-        return MetaTensor(labels, meta={**getattr(labels, "meta", {}), LABEL_SAMPLE: True}) if is_sample else labels
+    return LaidWindows(len(windows), cut, replace(plan, sw_batch_size=batch_size), predicted)

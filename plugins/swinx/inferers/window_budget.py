@@ -20,7 +20,7 @@ from swinx.ops.window_budget import Limits, WindowCost, WindowPlan, cheaper_plan
 from swinx.ops.window_parts import WindowPart, window_part
 from swinx.resources import ResourceMonitor
 
-__all__ = ["Pace", "WindowBudget"]
+__all__ = ["BudgetedPlan", "Pace", "WindowBudget"]
 
 _logger = logging.getLogger(__name__)
 
@@ -60,6 +60,14 @@ class Pace:
             _logger.warning("%s: over the budget: max_seconds left %.1f s, %.1f were taken", name, self.seconds, taken)
 
 
+class BudgetedPlan(NamedTuple):
+    """How to lay the windows of a case, how fast they must come, and what it will cost; None if nothing is limited."""
+
+    plan: WindowPlan
+    pace: Pace
+    cost: WindowCost | None = None
+
+
 class WindowBudget:
     """Lay windows so that a case keeps to limits.
 
@@ -92,7 +100,7 @@ class WindowBudget:
         scan_voxels: int = 0,
         name: str = "the scan",
         restores_scores: bool = False,
-    ) -> tuple[WindowPlan, Pace]:
+    ) -> BudgetedPlan:
         """Return how to lay the windows of a case.
 
         Args:
@@ -111,7 +119,7 @@ class WindowBudget:
         """
         on_cpu = image.device.type != "cuda"
         if not self.limits or (on_cpu and self.limits == Limits(max_gpu_mb=self.limits.max_gpu_mb)):
-            return wanted, Pace(None, 0)
+            return BudgetedPlan(wanted, Pace(None, 0))
         started = time.perf_counter()
         measured = _measure(image, scores, roi)
         seconds_before += time.perf_counter() - started
@@ -142,7 +150,8 @@ class WindowBudget:
         allowed = None
         if self.limits.max_seconds is not None:
             allowed = self.limits.max_seconds - seconds_before - finish
-        return plan, Pace(allowed, plan.overlap / 2 if isinstance(scores, SplitScores) else plan.margin)
+        widest = plan.overlap / 2 if isinstance(scores, SplitScores) else plan.margin
+        return BudgetedPlan(plan, Pace(allowed, widest), cost)
 
 
 class _Measured(NamedTuple):

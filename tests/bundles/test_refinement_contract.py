@@ -58,6 +58,7 @@ def test_overlays_change_only_what_they_are_for():
     for name in ("teacher_folder", "teacher_bundle"):
         assert set(content(name)) - {"teacher_bundle", "teacher_checkpoint", "teacher_overrides"} <= set(refine)
     assert content("multi_gpu_refine")["run"] == refine["run"]
+    assert content("multi_gpu_refine")["finalize"] == ["$idist.finalize()", *refine["finalize"]]
 
 
 def test_metadata_tell_the_classes_and_the_version():

@@ -180,7 +180,7 @@ class SwinEncoder(nn.Module):
             found = tuple(map(int, image.shape))  # within a trace they are tensors
             raise ValueError(
                 f"image {found} must be (batch, channels, D, H, W) with sides that are multiples of "
-                f"{self.stride}, got sides {found[2:]}: pad it, or run it through a sliding window"
+                f"{self.stride}, got sides {found[2:]}: pad it, or run it through windows (roi_size) of such sides"
             )
         return cast(Tensor, self.patch_embed(image)).movedim(1, -1)
 

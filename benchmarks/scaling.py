@@ -38,7 +38,7 @@ def main() -> None:
     """Measure, write and draw the results."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--slices", type=int, nargs="+", default=[100, 200, 400, 600])
-    options.add_argument("--classes", type=int, nargs="+", default=[2, 15, 30, 60])
+    options.add_argument("--classes", type=int, nargs="+", default=[2, 15, 30, 60, 120])
     options.add_argument("--network", choices=list(VOLUMES), default="convolution", help="of --one")
     options.add_argument("--one", nargs=3, metavar=("WAY", "SLICES", "CLASSES"), help="measure this alone")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")

@@ -54,8 +54,8 @@ class OpenVINOEngine:
             window = (1, split.in_channels, *roi_size)
             features = _compile(split.features, self.bfloat16, [torch.zeros(window)], [window])
             middle = self._compile_for_parts(split.middle, split.skip_channels, split.coarse_channels)
-            head = self._compile_for_parts(split.head, split.in_channels, split.feature_channels)
-            self._made = (version, SplitScores(features, middle, head))
+            head = self._compile_for_parts(split.last, split.in_channels, split.feature_channels)
+            self._made = (version, SplitScores(features, middle, head, readout=split.readout))
             precision = "bfloat16" if self.bfloat16 else "single precision"
             _logger.info("network compiled by OpenVINO for %s in %.1f s", precision, time.perf_counter() - started)
         return self._made[1]

@@ -218,9 +218,9 @@ def _fill(
     places, or_places = [w.place for w in windows], [w.place for w in shorter]
     held: OpenScores | SlabScores
     if grid is None:
-        held = OpenScores(labels, places, or_places, dtype, inner)
+        held = OpenScores(labels, places, or_places, dtype, inner, scores.readout)
     else:
-        held = SlabScores(labels, grid, size, inner, [*places, *or_places], dtype)
+        held = SlabScores(labels, grid, size, inner, [*places, *or_places], dtype, scores.readout)
     waiting, batch_size, cut, may_cut = list(windows), plan.sw_batch_size, 0, pace.margin > plan.margin
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
         while waiting:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from swinx.ops.readout import Readout, best_classes
 from swinx.ops.score_boxes import Box, BoxGrid
 
 __all__ = ["OpenScores"]
@@ -25,6 +26,7 @@ class OpenScores:
         or_places: Where they may be added instead, see :meth:`move`.
         dtype: Of the scores that are held.
         inner: Where the labels lie in the volume of the windows, if that was padded.
+        readout: What makes scores, if windows have features.
     """
 
     def __init__(
@@ -34,16 +36,19 @@ class OpenScores:
         or_places: Iterable[Place] = (),
         dtype: torch.dtype = torch.float32,
         inner: Place | None = None,
+        readout: Readout | None = None,
     ) -> None:
         self.labels = labels
         self.dtype = dtype
+        self.readout = readout
         self.inner = tuple(inner or (slice(0, side) for side in labels.shape[1:]))
         self.grid = BoxGrid([*places, *or_places])
         self.to_come = self.grid.count(places)
         self.held: dict[Box, Tensor] = {}
+        """Weighted sums; of features, their weights come last."""
 
     def add(self, place: Place, score: Tensor, weights: Tensor) -> None:
-        """Add scores ``(classes, x, y, z)``, each times its weight above 0, ``(x, y, z)``, at a place of a window."""
+        """Add scores, or features, ``(C, x, y, z)``, times weights above 0, ``(x, y, z)``, at a place of a window."""
         for box in self.grid.boxes(place):
             extent = self.grid.extent(box)
             local = tuple(
@@ -53,14 +58,16 @@ class OpenScores:
             self.to_come[box] -= 1
             sums = self.held.get(box)
             if sums is None and not self.to_come[box]:
-                self._label(box, found)
+                self._label(box, found, None)
                 continue
             weight = weights[local].to(self.dtype)
             if sums is None:
-                self.held[box] = found.to(self.dtype) * weight
-            else:
-                sums.addcmul_(found.to(self.dtype), weight)
-                self._finish(box)
+                channels = len(found) + (self.readout is not None)
+                sums = self.held[box] = found.new_zeros((channels, *weight.shape), dtype=self.dtype)
+            sums[: len(found)].addcmul_(found.to(self.dtype), weight)
+            if self.readout is not None:
+                sums[-1] += weight
+            self._finish(box)
 
     def move(self, places: Sequence[Place]) -> None:
         """Let the windows that are left add elsewhere: at these places, which were named as possible ones."""
@@ -73,9 +80,10 @@ class OpenScores:
 
     def _finish(self, box: Box) -> None:
         if not self.to_come[box]:
-            self._label(box, self.held.pop(box))
+            sums = self.held.pop(box)
+            self._label(box, *((sums, None) if self.readout is None else (sums[:-1], sums[-1])))
 
-    def _label(self, box: Box, scores: Tensor) -> None:
+    def _label(self, box: Box, sums: Tensor, weights: Tensor | None) -> None:
         extent = self.grid.extent(box)
         shared = [
             slice(max(axis.start, inner.start), max(min(axis.stop, inner.stop), inner.start))
@@ -83,4 +91,5 @@ class OpenScores:
         ]
         x, y, z = (slice(s.start - e.start, s.stop - e.start) for s, e in zip(shared, extent, strict=True))
         i, j, k = (slice(s.start - n.start, s.stop - n.start) for s, n in zip(shared, self.inner, strict=True))
-        self.labels[0, i, j, k] = scores[:, x, y, z].argmax(dim=0).to(self.labels.dtype)
+        found = best_classes(sums[:, x, y, z], None if weights is None else weights[x, y, z], self.readout)
+        self.labels[0, i, j, k] = found.to(self.labels.dtype)

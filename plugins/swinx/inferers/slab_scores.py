@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from swinx.ops.readout import Readout, class_probabilities
 from swinx.ops.resampling import axis_map, labels_between
 
 __all__ = ["ScanGrid", "SlabScores", "most_slab_voxels", "scan_grid_of"]
@@ -80,6 +81,7 @@ class SlabScores:
         inner: Where the image lies in it.
         places: Where the scores of windows will be added, or may be.
         dtype: Of the scores that are held.
+        readout: What makes scores, if windows have features.
     """
 
     def __init__(
@@ -90,15 +92,17 @@ class SlabScores:
         inner: Place,
         places: Iterable[Place],
         dtype: torch.dtype = torch.float32,
+        readout: Readout | None = None,
     ) -> None:
         self.axis = _longest(size)
         self.view = labels[0].permute(grid.order)
         self.inner = tuple(inner)
         self.dtype = dtype
+        self.readout = readout
         self.size = tuple(size)
         self.planes = max((place[self.axis].stop - place[self.axis].start for place in places), default=0) + 1
         self.sums: Tensor | None = None
-        """Scores, and last the weights, of planes from ``first`` on."""
+        """Scores, or features, and last the weights, of planes from ``first`` on."""
         self.first = 0
         lengths = [axis.stop - axis.start for axis in self.inner]
         # As with zeros beyond the border: half a voxel out, all classes are half as probable, and none a whole one out.
@@ -109,7 +113,7 @@ class SlabScores:
         self.waiting = np.argsort(self.positions[self.axis], kind="stable")
 
     def add(self, place: Place, score: Tensor, weights: Tensor) -> None:
-        """Add scores ``(classes, x, y, z)``, each times its weight above 0, ``(x, y, z)``, at the place of a window."""
+        """Add scores, or features, ``(C, x, y, z)``, times weights above 0, ``(x, y, z)``, at the place of a window."""
         if self.sums is None:
             sides = [self.planes if axis == self.axis else side for axis, side in enumerate(self.size)]
             self.sums = score.new_zeros((len(score) + 1, *sides), dtype=self.dtype)
@@ -136,13 +140,14 @@ class SlabScores:
             self._label_up_to(stop - 1)
             self._drop_before(stop - 1)
 
-    def _probabilities(self, low: int, high: int) -> Tensor:
-        """Return class probabilities of planes, in single precision; zeros where no window was laid."""
+    def _probabilities(self, low: int, high: int) -> Iterator[Tensor]:
+        """Yield class probabilities of planes, some classes at a time; zeros where no window was laid."""
         assert self.sums is not None
         held = self.sums.narrow(1 + self.axis, low - self.first, high - low + 1)
         weight = held[-1:].float()
-        scores = held[:-1] / weight.clamp_min(torch.finfo(torch.float32).tiny)
-        return torch.softmax(scores, dim=0).mul_(weight > 0)
+        means = held[:-1] / weight.clamp_min(torch.finfo(torch.float32).tiny)
+        for probabilities in class_probabilities(means, self.readout):
+            yield probabilities.mul_(weight > 0)
 
     def _label_up_to(self, plane: int) -> None:
         assert self.sums is not None

@@ -125,7 +125,8 @@ class WindowBudget:
         seconds_before += time.perf_counter() - started
         finish = scan_voxels * _FINISH_SECONDS_PER_VOXEL
         if restores_scores:
-            finish += scan_voxels * measured.classes * _RESTORE_SECONDS_PER_SCORE
+            classes = measured.channels if scores.readout is None else len(scores.readout.bias)
+            finish += scan_voxels * classes * _RESTORE_SECONDS_PER_SCORE
         costs = []
         for plan in cheaper_plans(wanted, isinstance(scores, SplitScores)):
             windows = lay_windows(image, roi, plan.overlap, plan.margin, empty_below)
@@ -155,7 +156,7 @@ class WindowBudget:
 
 
 class _Measured(NamedTuple):
-    """What windows cost here: seconds for each and for each voxel of its part, MiB, and the number of classes.
+    """What windows cost here: seconds for each and for each voxel of its part, MiB, and channels of what they make.
 
     Memory of windows comes on top of what was there before; of RAM, some stays in use between windows.
     """
@@ -166,7 +167,7 @@ class _Measured(NamedTuple):
     window_ram_mb: float
     window_gpu_mb: float | None
     gpu_before_mb: float
-    classes: int
+    channels: int
 
 
 @torch.no_grad()
@@ -180,7 +181,7 @@ def _measure(image: Tensor, scores: PartScores, roi: Sequence[int]) -> _Measured
     held = torch.cuda.memory_allocated(image.device) / _MIB if on_gpu else 0.0
     monitor = ResourceMonitor(image.device, interval_seconds=0.01)
     monitor.start()
-    slow, classes = _time(scores, window, whole)
+    slow, channels = _time(scores, window, whole)
     peak = monitor.stop()
     gpu = None if peak.gpu_allocated_mb is None else peak.gpu_allocated_mb - held
     per_voxel = 0.0
@@ -188,19 +189,19 @@ def _measure(image: Tensor, scores: PartScores, roi: Sequence[int]) -> _Measured
         quick, _ = _time(scores, window, least)
         per_voxel = max(slow - quick, 0.0) / (_voxels(whole) - _voxels(least))
     window_ram = max(peak.rss_mb - ram, 0.0)
-    return _Measured(slow - per_voxel * _voxels(whole), per_voxel, ram, window_ram, gpu, gpu_before, classes)
+    return _Measured(slow - per_voxel * _voxels(whole), per_voxel, ram, window_ram, gpu, gpu_before, channels)
 
 
 def _time(scores: PartScores, window: Tensor, part: WindowPart) -> tuple[float, int]:
-    """Return the shorter of two runs, in seconds: the first may have to get ready; and the number of classes."""
-    taken, classes = [], 0
+    """Return the shorter of two runs, in seconds: the first may have to get ready; and the channels of what comes."""
+    taken, channels = [], 0
     for _ in range(2):
         started = time.perf_counter()
-        classes = scores(window, part).shape[1]
+        channels = scores(window, part).shape[1]
         if window.device.type == "cuda":
             torch.cuda.synchronize(window.device)
         taken.append(time.perf_counter() - started)
-    return min(taken), classes
+    return min(taken), channels
 
 
 def _cost(
@@ -217,7 +218,7 @@ def _cost(
     labels = (image.shape[2:].numel() + 2 * scan_voxels) / _MIB
     places = [window.place for window in windows]
     held = most_slab_voxels(places, image.shape[2:]) if restores_scores else most_open_voxels(places)
-    scores = held * measured.classes / _MIB
+    scores = held * (measured.channels + 1) / _MIB
     scores *= 2 if plan.half_scores else 4
     ram = _rss_mb()
     at_once = min(plan.sw_batch_size, len(windows))

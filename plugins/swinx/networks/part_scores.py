@@ -10,16 +10,23 @@ from torch import Tensor, nn
 
 from swinx.networks.split import SplitNetwork
 from swinx.networks.swinx_seg import SwinXSeg
+from swinx.ops.readout import Readout
 from swinx.ops.window_parts import Slices, WindowPart
 
 __all__ = ["Engine", "PartScores", "SplitScores", "TorchEngine", "WholeScores", "weights_version"]
 
 
 class PartScores(Protocol):
-    """What turns windows into class scores."""
+    """What turns windows into class scores, or into features that a readout makes scores of.
+
+    Attributes:
+        readout: What makes scores of features; None if there are scores already.
+    """
+
+    readout: Readout | None
 
     def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
-        """Return scores ``(N, classes, *part)`` of windows ``(N, C, X, Y, Z)``."""
+        """Return scores ``(N, classes, *part)``, or features, of windows ``(N, C, X, Y, Z)``."""
         ...
 
 
@@ -39,6 +46,8 @@ class WholeScores:
         **kwargs: Passed on to it.
     """
 
+    readout: Readout | None = None
+
     def __init__(self, network: Callable[..., Tensor], **kwargs: Any) -> None:
         self.network = network
         self.kwargs = kwargs
@@ -55,8 +64,10 @@ class SplitScores:
         features: Maps windows ``(N, C, X, Y, Z)`` to tokens ``(N, E, X / 2, Y / 2, Z / 2)`` and features ``(N, F, X /
             4, Y / 4, Z / 4)``, as :class:`swinx.networks.split.WindowFeatures`.
         middle: Maps a part of these to features of half the resolution, as :class:`swinx.networks.split.WindowMiddle`.
-        head: Maps a part of the windows and of those to scores, as :class:`swinx.networks.split.WindowHead`.
+        head: Maps a part of the windows and of those to scores, as :class:`swinx.networks.split.WindowHead`, or to
+            features, as :class:`swinx.networks.split.WindowDecoder`.
         memory_format: What all are given.
+        readout: What makes scores of what ``head`` returns, if these are features.
     """
 
     def __init__(
@@ -65,14 +76,16 @@ class SplitScores:
         middle: Callable[[Tensor, Tensor], Tensor],
         head: Callable[[Tensor, Tensor], Tensor],
         memory_format: torch.memory_format = torch.contiguous_format,
+        readout: Readout | None = None,
     ) -> None:
         self.features = features
         self.middle = middle
         self.head = head
         self.memory_format = memory_format
+        self.readout = readout
 
     def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
-        """Return scores ``(N, classes, *part)``."""
+        """Return scores ``(N, classes, *part)``, or features with a readout."""
         skip, coarse = self.features(windows.contiguous(memory_format=self.memory_format))
         features = self.middle(self._cut(skip, part.skip), self._cut(coarse, part.coarse))
         del skip, coarse  # before the full resolution comes
@@ -103,7 +116,8 @@ class TorchEngine:
         if self._made is None or self._made[0] != version:
             split = SplitNetwork(network)
             split.to(memory_format=self.memory_format)  # type: ignore[call-overload] # missing in torch's stubs
-            self._made = (version, SplitScores(split.features, split.middle, split.head, self.memory_format))
+            parts = (split.features, split.middle, split.last)
+            self._made = (version, SplitScores(*parts, self.memory_format, split.readout))
         return self._made[1]
 
 

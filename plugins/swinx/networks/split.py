@@ -13,8 +13,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from swinx.networks.merged_up_block import MergedUpBlock
 from swinx.networks.swinx_seg import ReductionBlock, SwinXSeg
+from swinx.ops.readout import Readout
 
-__all__ = ["SplitNetwork", "WindowFeatures", "WindowHead", "WindowMiddle"]
+__all__ = ["SplitNetwork", "WindowDecoder", "WindowFeatures", "WindowHead", "WindowMiddle"]
 
 _SLOPE = 0.01
 
@@ -28,6 +29,10 @@ class SplitNetwork(nn.Module):
     upsampling is merged (:class:`swinx.networks.MergedUpBlock`).
 
     The weights are copies: a network that is trained on needs a new one.
+
+    Attributes:
+        readout: What makes scores of the decoder's features where there are fewer of these than classes; else None.
+        last: What an engine runs at full resolution: the head, or, with a readout, the decoder in it.
 
     Args:
         network: The network.
@@ -48,6 +53,12 @@ class SplitNetwork(nn.Module):
         self.features = WindowFeatures(copied)
         self.middle = WindowMiddle(copied)
         self.head = WindowHead(copied)
+        self.readout: Readout | None = None
+        self.last: nn.Module = self.head
+        out = copied.out.conv.conv
+        if out.out_channels > out.in_channels:
+            self.readout = Readout(out.weight.detach().flatten(1), out.bias.detach())
+            self.last = self.head.decoder
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -114,7 +125,7 @@ class WindowMiddle(nn.Module):
 
 
 class WindowHead(nn.Module):
-    """The full resolution: the block on the image, the last up block, the output layer.
+    """The full resolution, and the output layer.
 
     Args:
         network: Its output layer is used, not copied.
@@ -122,12 +133,28 @@ class WindowHead(nn.Module):
 
     def __init__(self, network: SwinXSeg) -> None:
         super().__init__()
-        self.image_block = _FoldedBasicBlock(network.image_block)
-        self.up_block = MergedUpBlock(network.up_blocks[0])  # type: ignore[arg-type]
+        self.decoder = WindowDecoder(network)
         self.out = network.out
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
-        """Return logits ``(B, classes, 2d, 2h, 2w)`` on the grid that the features cover.
+        """Return logits ``(B, classes, 2d, 2h, 2w)`` on the grid that the features cover; see the decoder."""
+        return cast(Tensor, self.out(self.decoder(image, features)))
+
+
+class WindowDecoder(nn.Module):
+    """The full resolution: the block on the image, and the last up block.
+
+    Args:
+        network: Its parts are used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.image_block = _FoldedBasicBlock(network.image_block)
+        self.up_block = MergedUpBlock(network.up_blocks[0])  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return what the output layer reads, ``(B, G, 2d, 2h, 2w)``, on the grid that the features cover.
 
         Where a side is not a border of the window, the outer voxels are wrong, four at the begin and two at the end:
         what lies beyond is taken for the border's zeros.
@@ -137,7 +164,7 @@ class WindowHead(nn.Module):
                 window does.
             features: ``(B, F, d, h, w)``.
         """
-        return cast(Tensor, self.out(self.up_block(features, _covered(self.image_block(image), features))))
+        return cast(Tensor, self.up_block(features, _covered(self.image_block(image), features)))
 
 
 def _covered(fine: Tensor, coarse: Tensor) -> Tensor:

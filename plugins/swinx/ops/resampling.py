@@ -9,7 +9,7 @@ is the same to float precision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,21 +119,33 @@ def _interpolate(volume: Tensor, axis: int, positions: NDArray[np.float64], widt
     return result
 
 
-def labels_between(probabilities: Tensor, positions: Sequence[NDArray[np.float64]]) -> Tensor:
+def labels_between(probabilities: Iterable[Tensor], positions: Sequence[NDArray[np.float64]]) -> Tensor:
     """Return the most probable class between voxels, of class probabilities that are interpolated linearly.
 
     Args:
-        probabilities: ``(classes, X, Y, Z)``, floating point.
+        probabilities: ``(n, X, Y, Z)``, floating point, of some classes at a time, in rising order.
         positions: Where along each axis, in voxels; ``x``, ``y`` and ``z`` of them. Outside, the border counts.
 
     Returns:
         Labels, uint8, ``(x, y, z)``.
     """
     lengths = [len(along) for along in positions]
-    result = probabilities
-    for axis in sorted(range(3), key=lambda a: lengths[a] / result.shape[1 + a]):
-        result = _interpolate(result, 1 + axis, positions[axis], 1.0)
-    return result.argmax(dim=0).to(torch.uint8)
+    labels = best = None
+    first = 0
+    for part in probabilities:
+        result = part
+        for axis in sorted(range(3), key=lambda a: lengths[a] / part.shape[1 + a]):
+            result = _interpolate(result, 1 + axis, positions[axis], 1.0)
+        largest, found = result.max(dim=0)
+        found += first
+        first += len(part)
+        if labels is None or best is None:
+            labels, best = found, largest
+            continue
+        labels = torch.where(largest > best, found, labels)
+        best = torch.maximum(best, largest)
+    assert labels is not None  # there is a class
+    return labels.to(torch.uint8)
 
 
 def resample_nearest(

@@ -12,17 +12,24 @@ import torch
 from swinx.errors import ExportError
 from swinx.exports import ENGINES, OpenVINOEngine, choose_engine
 from swinx.exports.openvino_package import has_bfloat16_instructions
-from swinx.networks import SwinXSeg, TorchEngine
-from swinx.ops.window_parts import window_part
+from swinx.networks import PartScores, SwinXSeg, TorchEngine
+from swinx.ops.window_parts import WindowPart, window_part
 
 ROI = (32, 32, 32)
 LONG = (96, 64, 32)
 
 
-@pytest.fixture(scope="module")
-def network() -> SwinXSeg:
+@pytest.fixture(scope="module", params=[4, 15], ids=["scores", "features"])
+def network(request) -> SwinXSeg:
+    """A network with as many features as classes, or fewer: then engines return these."""
     torch.manual_seed(0)
-    return SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
+    sizes = {"embed_dim": 12, "num_heads": (1, 2, 4, 8), "decoder_channels": 4}
+    return SwinXSeg(out_channels=request.param, **sizes).eval()
+
+
+def scores_of(run: PartScores, windows: torch.Tensor, part: WindowPart) -> torch.Tensor:
+    found = run(windows, part)
+    return found if run.readout is None else torch.stack([run.readout.scores(features) for features in found])
 
 
 def part_at(*starts: int, margin: float):
@@ -43,7 +50,7 @@ def test_an_engine_scores_a_part_at_any_place_as_the_network_does(engine, networ
             extent = [slice(place * side, (place + 1) * side) for place, side in zip(places, LONG, strict=True)]
             part = window_part(extent, size, LONG, margin)
             with torch.no_grad():
-                found = run(windows, part)
+                found = scores_of(run, windows, part)
             torch.testing.assert_close(found, whole[(..., *part.inside)], rtol=1e-4, atol=1e-4)
 
 
@@ -57,7 +64,7 @@ def test_openvino_keeps_what_it_compiled_until_the_weights_change():
     with torch.no_grad():
         network.out.conv.conv.bias[3] += 50
     part = part_at(0, 0, 0, margin=0)
-    assert (engine(network, ROI)(torch.rand(1, 1, *ROI), part).argmax(dim=1) == 3).all()
+    assert (scores_of(engine(network, ROI), torch.rand(1, 1, *ROI), part).argmax(dim=1) == 3).all()
 
 
 def test_each_name_is_an_engine():
@@ -96,7 +103,7 @@ def test_bfloat16_scores_as_the_network_does_but_for_rounding(network):
     part = part_at(32, 32, 32, margin=0.125)
     with torch.no_grad():
         whole = network(windows)[(..., *part.inside)]
-    found = OpenVINOEngine(bfloat16=True)(network, ROI)(windows, part)
+    found = scores_of(OpenVINOEngine(bfloat16=True)(network, ROI), windows, part)
     assert found.dtype == torch.float32
     largest = float((found - whole).abs().max() / whole.abs().max())
     assert largest < 0.05

@@ -25,7 +25,7 @@ from swinx.data import write_demo_cohort
 from swinx.networks import SwinXSeg
 
 CONFIGS = "bundles/swinx_seg/configs"
-VARIANTS: dict[str, Any] = {"wide": 16, "narrow": [6, 16, 16, 16, 16]}
+VARIANTS: dict[str, Any] = {"wide": 16, "between": [11, 16, 16, 16, 16], "narrow": [6, 16, 16, 16, 16]}
 KNOBS: dict[str, Any] = {
     "roi_size": [32, 32, 32],
     "max_epochs": 60,

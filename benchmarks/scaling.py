@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -105,8 +106,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     for axes, (what, network, x, y) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
         name, value = ("classes", CLASSES) if x == "slices" else ("slices", SLICES)
         for way, marker in zip(WAYS, "osd^", strict=True):
-            points = {(r[x], r[y]) for r in rows if (r["network"], r["way"], r[name]) == (network, way, value)}
-            axes.plot(*zip(*sorted(points), strict=True), marker=marker, label=way)
+            points: dict[int, list[float]] = {}  # one size is in both series
+            for r in rows:
+                if (r["network"], r["way"], r[name]) == (network, way, value):
+                    points.setdefault(r[x], []).append(r[y])
+            axes.plot(sorted(points), [median(points[at]) for at in sorted(points)], marker=marker, label=way)
         unit = "seconds of processor" if y == "cpu_seconds" else "peak of memory, MiB"
         title = f"{what}, {'one convolution' if network == 'convolution' else network}"
         axes.set(xlabel=f"{x} ({value} {name})", ylabel=unit, ylim=(0, None), title=title)

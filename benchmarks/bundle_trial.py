@@ -19,9 +19,10 @@ import torch
 import swinx
 from swinx.files import write_json
 
-__all__ = ["ROOT", "machine_name", "run_bundle", "write_record"]
+__all__ = ["RESULTS", "ROOT", "machine_name", "picture_path", "run_bundle", "write_record"]
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 
 # Threads that wait in a loop take the cores from those that work, as soon as there are more than cores; read when
 # OpenMP begins, and so for the programs that are started from here.
@@ -45,6 +46,12 @@ def run_bundle(run_id: str, config_files: Sequence[str], knobs: Mapping[str, Any
     command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *words]
     environment = os.environ | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
+def picture_path(out_dir: Path, name: str) -> Path:
+    """Return where a picture goes by default: to the documents, or beside a record that goes elsewhere."""
+    folder = ROOT / "docs" / "images" if out_dir == RESULTS else out_dir
+    return folder / f"{name}.png"
 
 
 def write_record(out_dir: Path, name: str, content: Mapping[str, Any]) -> Path:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from bundle_trial import ROOT, run_bundle, write_record
+from bundle_trial import RESULTS, ROOT, picture_path, run_bundle, write_record
 from matplotlib.figure import Figure
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -45,8 +45,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--folder", type=Path, default=ROOT / "work" / "decoder_width")
     options.add_argument("--cache", type=Path, default=ROOT / "work" / "demo" / "cache")
-    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
-    options.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "decoder_width.png")
+    options.add_argument("--out", type=Path, default=RESULTS)
+    options.add_argument("--picture", type=Path, help="by default in docs/images, or beside a record that --out moves")
     options.add_argument("--epochs", type=int, default=KNOBS["max_epochs"])
     given = options.parse_args()
     KNOBS["max_epochs"] = given.epochs
@@ -59,7 +59,7 @@ def main() -> None:
         run_bundle("training", files, {**places, "output_dir": folder / name, **KNOBS, "decoder_channels": channels})
         found[name] = {"decoder_channels": channels, **arithmetic(channels), **scores(folder, name, places, channels)}
     write_record(given.out, "decoder_width", {"knobs": KNOBS, "variants": found})
-    draw(found, given.picture)
+    draw(found, given.picture or picture_path(given.out, "decoder_width"))
     print(json.dumps(found, indent=1))
 
 

@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from bundle_trial import ROOT, write_record
+from bundle_trial import RESULTS, picture_path, write_record
 from matplotlib.figure import Figure
 from monai.inferers import SlidingWindowInferer
 from torch import nn
@@ -42,8 +42,8 @@ def main() -> None:
     options.add_argument("--classes", type=int, nargs="+", default=[2, 15, 30, 60, 120])
     options.add_argument("--network", choices=list(VOLUMES), default="convolution", help="of --one")
     options.add_argument("--one", nargs=3, metavar=("WAY", "SLICES", "CLASSES"), help="measure this alone")
-    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
-    options.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "scaling.png")
+    options.add_argument("--out", type=Path, default=RESULTS)
+    options.add_argument("--picture", type=Path, help="by default in docs/images, or beside a record that --out moves")
     given = options.parse_args()
     if given.one:
         way, slices, classes = given.one
@@ -51,9 +51,11 @@ def main() -> None:
         return
     sizes = [("convolution", slices, CLASSES) for slices in given.slices]
     sizes += [(network, SLICES, classes) for network in VOLUMES for classes in given.classes]
-    rows = [in_a_process(network, way, slices, classes) for network, slices, classes in sizes for way in WAYS]
-    write_record(given.out, "scaling", {"runs": rows})
-    draw(rows, given.picture)
+    rows = []
+    for network, slices, classes in sizes:
+        rows += [in_a_process(network, way, slices, classes) for way in WAYS]
+        write_record(given.out, "scaling", {"runs": rows})
+    draw(rows, given.picture or picture_path(given.out, "scaling"))
 
 
 def in_a_process(network: str, way: str, slices: int, classes: int) -> dict[str, Any]:

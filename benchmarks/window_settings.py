@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from bundle_trial import ROOT, write_record
+from bundle_trial import RESULTS, ROOT, picture_path, write_record
 from matplotlib.figure import Figure
 from monai.bundle import ConfigParser
 from monai.transforms import Compose, LoadImaged
@@ -54,8 +54,8 @@ def main() -> None:
     options.add_argument("--engine", default="torch")
     options.add_argument("--bfloat16", action="store_true", help="OpenVINO in bfloat16 as well")
     options.add_argument("--cases", type=int, default=None, help="at most so many")
-    options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
-    options.add_argument("--picture", type=Path, default=ROOT / "docs" / "images" / "window_settings.png")
+    options.add_argument("--out", type=Path, default=RESULTS)
+    options.add_argument("--picture", type=Path, help="by default in docs/images, or beside a record that --out moves")
     given = options.parse_args()
     knobs = json.loads(given.checkpoint.with_suffix(".json").read_text(encoding="utf-8"))["knobs"]
     parser = ConfigParser(json.loads(CONFIG.read_text(encoding="utf-8")))
@@ -101,7 +101,7 @@ def main() -> None:
     write_record(
         given.out, "window_settings", {"engine": given.engine, "knobs": knobs, "cases": len(items), "settings": rows}
     )
-    draw(rows, given.picture)
+    draw(rows, given.picture or picture_path(given.out, "window_settings"))
 
 
 def dice(labels: Tensor, reference: Tensor, label: int) -> float:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from swinx.exports import OpenVINOEngine
 from swinx.exports.onnx_file import load_onnx, write_onnx
 from swinx.exports.openvino_package import compile_for_cpu, import_openvino
-from swinx.networks import SwinXSeg, TorchEngine
+from swinx.networks import PartScores, SwinXSeg, TorchEngine
 from swinx.ops.window_parts import WindowPart, window_part
 from swinx.resources import ResourceMonitor
 
@@ -69,6 +69,8 @@ def main() -> None:
     if given.memory_of:
         print(peak_of(made[given.memory_of]))
         return
+    if unknown := set(given.only or ()) - set(made):
+        options.error(f"--only {', '.join(sorted(unknown))}: none of {', '.join(made)}")
     runs = {name: make() for name, make in made.items() if not given.only or name in ("as it is", *given.only)}
     costs = time_in_turns(runs, given.rounds, device)
     if device.type == "cpu":
@@ -90,8 +92,8 @@ def ways(network: SwinXSeg, window: Tensor, compiled: bool, half: bool) -> dict[
     last = cache(lambda: copy.deepcopy(network).to(memory_format=torch.channels_last_3d))  # type: ignore[call-overload] # missing in torch's stubs
     made["channels last"] = lambda: lambda: last()(window.contiguous(memory_format=torch.channels_last_3d))
     halves = [torch.bfloat16, torch.float16] if window.is_cuda else [torch.bfloat16] if half else []
-    split = cache(lambda: TorchEngine()(network, sides))
-    openvino = cache(lambda half: OpenVINOEngine(half)(network, sides))
+    split = cache(lambda: read_out(TorchEngine()(network, sides)))
+    openvino = cache(lambda half: read_out(OpenVINOEngine(half)(network, sides)))
     for dtype in halves:
         name = f"channels last, {str(dtype).removeprefix('torch.')}"
         made[name] = lambda dtype=dtype: under_autocast(made["channels last"](), dtype)  # type: ignore[misc]
@@ -156,6 +158,14 @@ def peak_alone(name: str) -> float:
     words = [sys.executable, *sys.argv, "--memory-of", name]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     return round(float(done.stdout.split()[-1]), 1)
+
+
+def read_out(scores: PartScores) -> Callable[[Tensor, WindowPart], Tensor]:
+    """Return what makes scores of a window, whether the engine returns these or features."""
+    readout = scores.readout
+    if readout is None:
+        return scores
+    return lambda window, part: torch.stack([readout.scores(features) for features in scores(window, part)])
 
 
 def under_autocast(run: Run, dtype: torch.dtype) -> Run:

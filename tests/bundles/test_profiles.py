@@ -101,6 +101,8 @@ def test_the_budget_is_planned_said_and_kept(trained, scan, tmp_path):
     assert record["seconds"]["total"] < 100
     assert record["peak_memory"]["rss_mb"] < 6000
     laid = record["windows"]
+    assert laid["engine"] == "openvino"
+    assert laid["limits"] == {"max_seconds": 100, "max_ram_mb": 6000}
     assert (laid["overlap"], laid["margin"], laid["sw_batch_size"], laid["half_scores"]) == (0.5, 0, 1, False)
     assert laid["count"] == laid["predicted"]["windows"] > 1
     assert record["seconds"]["total"] / 10 < laid["predicted"]["seconds"] < 100
@@ -121,6 +123,10 @@ def test_a_budget_that_cannot_be_kept_is_refused_and_the_case_named(trained, sca
     [
         ({"engine": "warp"}, "engine 'warp' is none of plain, torch, openvino, auto"),
         ({"max_seconds": 0}, "max_seconds must be a number above 0, or null for no limit, not 0"),
+        ({"max_seconds": True}, "max_seconds must be a number above 0, or null for no limit, not True"),
+        ({"half_scores": "maybe"}, "half_scores must be true or false, not 'maybe'"),
+        ({"restore_scores": "yes"}, "restore_scores must be true or false, not 'yes'"),
+        ({"skip_air": "no"}, "skip_air must be true or false, not 'no'"),
         ({"overlap": 1}, "overlap must be in [0, 1), not 1"),
         ({"overlap": "half"}, "overlap must be in [0, 1), not 'half'"),
         ({"margin": 0.3}, "margin must be from 0 to 0.25, half of the overlap, not 0.3"),

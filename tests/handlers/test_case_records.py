@@ -19,6 +19,8 @@ from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
 from swinx.engines import CaseIteration
 from swinx.errors import DataListError
 from swinx.handlers import CaseRecords
+from swinx.inferers import WindowBudget
+from swinx.resources import PeakMemory, ResourceMonitor
 
 SPACING_MM = (0.8, 0.9, 2.5)
 
@@ -58,7 +60,7 @@ def test_each_record_tells_grid_files_and_device(cases, out):
     assert record["device"] == "cpu"
     assert record["peak_memory"]["rss_mb"] > 50
     counts = [math.ceil((max(length, 8) - 8) / 4) + 1 for length in record["network_shape"]]
-    laid = {"overlap": 0.5, "margin": 0.0, "sw_batch_size": 2, "half_scores": False}
+    laid = {"engine": "plain", "overlap": 0.5, "margin": 0.0, "sw_batch_size": 2, "half_scores": False}
     assert record["windows"] == {"count": math.prod(counts), "cut": 0, **laid}, "without limits nothing is predicted"
     assert summary(out)["done"][0] == record
 
@@ -217,3 +219,20 @@ def test_the_log_says_what_was_done(out, caplog):
         records._summarise()
     assert f"0 of 1 cases reconstructed into {out}" in caplog.messages
     assert "not reconstructed: a: why" in caplog.messages
+
+
+def test_memory_that_was_more_than_it_might_be_is_told(cases, out, monkeypatch, caplog):
+    class Monitor(ResourceMonitor):
+        def stop(self) -> PeakMemory:
+            super().stop()
+            return PeakMemory(9999.0)
+
+    monkeypatch.setattr("swinx.handlers.case_records.ResourceMonitor", Monitor)
+    segment(cases[:1], out, budget=WindowBudget(max_ram_mb=9000, max_seconds=1000))
+    assert "a: over the budget: max_ram_mb 9000, 9999 were taken" in caplog.text
+    assert "max_seconds" not in caplog.text
+
+
+def test_how_long_the_network_took_to_get_ready_is_in_the_summary(cases, out):
+    segment(cases[:1], out)
+    assert summary(out)["seconds_to_prepare"] == 0

@@ -216,3 +216,26 @@ def test_memory_that_numpy_cannot_have_halves_the_batch_too(network):
     with torch.no_grad():
         four = sliding_window_labels(image, Greedy(), (16, 16, 16), 4)
         assert torch.equal(four, sliding_window_labels(image, network, (16, 16, 16), 1))
+
+
+def test_more_classes_than_a_label_can_tell_are_refused():
+    with pytest.raises(ValueError, match="the network has 257 classes, and labels in uint8 are of 256 at most"):
+        sliding_window_labels(torch.zeros(1, 1, 8, 8, 8), nn.Conv3d(1, 257, 1), (8, 8, 8))
+
+
+def test_a_network_is_made_ready_before_the_first_case_and_once():
+    made = []
+
+    class Counted(TorchEngine):
+        def __call__(self, network, roi_size):
+            made.append(roi_size)
+            return super().__call__(network, roi_size)
+
+    network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
+    inferer = SlidingWindowLabelInferer((32, 32, 32), engine=Counted())
+    inferer.prepare(network)
+    assert made == [(32, 32, 32)]
+    assert inferer.seconds_to_prepare > 0
+    with pytest.raises(ValueError, match=r"roi_size \[48, 32, 32\] must be multiples of 32 for this network"):
+        SlidingWindowLabelInferer((48, 32, 32)).prepare(network)
+    SlidingWindowLabelInferer((48, 32, 32)).prepare(nn.Conv3d(1, 2, 1))

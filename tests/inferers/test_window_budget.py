@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -12,7 +14,11 @@ from monai.data import MetaTensor
 
 from swinx.errors import CaseError
 from swinx.inferers import SlidingWindowLabelInferer, WindowBudget
+from swinx.inferers.measured_windows import MeasuredWindows, largest_part, measure_windows
+from swinx.inferers.restoring_cost import RestoringCost
+from swinx.inferers.slab_scores import ScanGrid
 from swinx.inferers.window_budget import Pace
+from swinx.inferers.window_layout import lay_windows
 from swinx.networks import SwinXSeg, TorchEngine
 from swinx.resources import PeakMemory, ResourceMonitor
 
@@ -41,7 +47,7 @@ def at_most(peak_mb: float, monkeypatch) -> None:
             super().stop()
             return PeakMemory(peak_mb)
 
-    monkeypatch.setattr("swinx.inferers.window_budget.ResourceMonitor", Monitor)
+    monkeypatch.setattr("swinx.inferers.measured_windows.ResourceMonitor", Monitor)
 
 
 def scan(**meta: object) -> MetaTensor:
@@ -118,11 +124,25 @@ def test_windows_slower_than_predicted_are_cut_for_the_rest(caplog):
 
 
 def test_pace_is_judged_by_what_is_done():
-    assert not Pace(None, 0.25).is_late(1, 100)
-    assert not Pace(1000, 0.25).is_late(1, 100)
-    assert not Pace(1e-9, 0.25).is_late(0, 100)
-    assert not Pace(1e-9, 0.25).is_late(2, 100), "the first windows may be slow"
-    assert Pace(1e-9, 0.25).is_late(3, 100)
+    windows = lay_windows(scan(), ROI, 0.5, 0, None)
+    assert not Pace(None, 0.25).is_late(windows, 1)
+    assert not Pace(1000, 0.25).is_late(windows, 1)
+    assert not Pace(1e-9, 0.25).is_late(windows, 0)
+    assert not Pace(1e-9, 0.25).is_late(windows, 2), "the first windows may be slow"
+    assert Pace(1e-9, 0.25).is_late(windows, 3)
+
+
+def test_windows_at_a_border_may_take_longer_than_those_inside():
+    """The first ones, of which most is used, must not get the others cut."""
+    windows = lay_windows(torch.rand(1, 1, 160, 160, 160), (64, 64, 64), 0.5, 0.25, None)
+    measured = MeasuredWindows(0.0, 1.0, 1, 0.0, 0.0, None, 0.0, 1)
+    work = [measured.work(window.part) for window in windows]
+    assert sum(work[:3]) / sum(work) > 3 / len(windows)
+    by_share, by_count = Pace(1, 0.25, measured), Pace(1, 0.25)
+    for pace in (by_share, by_count):
+        pace.started -= 0.9 * sum(work[:3]) / sum(work)
+    assert not by_share.is_late(windows, 3)
+    assert by_count.is_late(windows, 3)
 
 
 def test_a_case_that_took_longer_than_it_may_says_so(caplog):
@@ -182,7 +202,7 @@ def test_memory_is_predicted_from_the_scores_that_are_held(caplog, monkeypatch):
     """Of two lays of windows that differ in overlap alone, the one that holds less is told to take less."""
     caplog.set_level(logging.INFO)
     at_most(0.0, monkeypatch)
-    monkeypatch.setattr("swinx.inferers.window_budget._rss_mb", lambda: 100.0)
+    monkeypatch.setattr("swinx.inferers.measured_windows.rss_mb", lambda: 100.0)
     image = torch.rand((1, 1, 100, 100, 200))
     told = []
     for margin in (0, 0.25):
@@ -191,3 +211,80 @@ def test_memory_is_predicted_from_the_scores_that_are_held(caplog, monkeypatch):
     held = 3 * 4 * 16 * 100 * 100 / 2**20  # a plane of overlap; the rows of overlap on top
     assert told[0] - told[1] == pytest.approx(held, rel=0.7)
     assert told[0] - told[1] > held
+
+
+def test_no_larger_part_is_measured_than_will_be_used():
+    """Else a margin could not be had within the memory that it needs."""
+    parts = []
+
+    class Spy(TorchEngine):
+        def __call__(self, network, roi_size):
+            scores = super().__call__(network, roi_size)
+            run = scores.head
+            scores.head = lambda image, features: (parts.append(image.shape[2:].numel()), run(image, features))[1]
+            return scores
+
+    torch.manual_seed(0)
+    network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=16).eval()
+    image, roi = torch.rand(1, 1, 64, 64, 64), (32, 32, 32)
+    measured = {}
+    for margin in (0, 0.25):
+        largest = largest_part(lay_windows(image, roi, 0.5, margin, None), (64, 64, 64), roi)
+        parts.clear()
+        measured[margin] = measure_windows(image, Spy()(network, roi), roi, largest)
+        assert max(parts) == measured[margin].voxels
+    assert measured[0.25].voxels < measured[0].voxels == 32**3
+
+
+def test_measuring_that_fails_leaves_no_thread_behind():
+    def broken(_windows):
+        raise RuntimeError("sizes differ")
+
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="sizes differ"):
+            SlidingWindowLabelInferer(ROI, budget=WindowBudget(max_seconds=10))(scan(), broken)
+    assert threading.active_count() == before
+
+
+def test_memory_that_runs_out_within_a_single_window_is_told_of_the_case():
+    def greedy(_windows):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    with pytest.raises(CaseError, match=r"carl.nii.gz: memory ran out within a single window: CUDA out of memory"):
+        SlidingWindowLabelInferer(ROI, budget=WindowBudget(max_seconds=10))(scan(filename_or_obj="carl.nii.gz"), greedy)
+
+
+def restoring(planes: int, reached: int) -> RestoringCost:
+    """What it costs to restore a scan of so many planes of which the volume reaches some."""
+    positions = (np.linspace(0, 39, 64), np.linspace(0, 39, 64), np.linspace(0, 39, reached))
+    beyond = np.full(planes - reached, 99.0)
+    grid = ScanGrid((64, 64, planes), np.eye(4), (0, 1, 2), (*positions[:2], np.concatenate([positions[2], beyond])))
+    return RestoringCost(grid, (40, 40, 41), (slice(0, 40),) * 2 + (slice(0, 40),))
+
+
+def test_restoring_is_measured_and_counts_the_planes_that_the_volume_reaches():
+    part, whole = restoring(1000, 50), restoring(1000, 1000)
+    assert part.axis == 2
+    assert 0 < part.seconds(5, 5) < whole.seconds(5, 5)
+    assert whole.seconds(50, 5) > 2 * whole.seconds(5, 5), "more classes than come at a time"
+    assert restoring(10, 0).seconds(5, 5) == 0
+
+
+def test_a_network_on_a_cpu_says_once_that_a_limit_of_the_gpu_is_not_looked_at(caplog):
+    caplog.set_level(logging.INFO)
+    budget = WindowBudget(max_gpu_mb=10)
+    for _ in range(2):
+        windows_run(budget, Slow(0), scan())
+    assert caplog.text.count("max_gpu_mb 10 is not looked at") == 1
+
+
+def test_what_was_wanted_and_what_was_allowed_is_recorded():
+    inferer = SlidingWindowLabelInferer(ROI, budget=WindowBudget(max_seconds=1.1))
+    inferer(scan(), Slow(0.02))
+    record = inferer.laid[0].as_record()
+    assert record["engine"] == "plain"
+    assert record["limits"] == {"max_seconds": 1.1}
+    assert record["wanted"] == {"overlap": 0.5, "margin": 0, "sw_batch_size": 1, "half_scores": False}
+    assert record["overlap"] < 0.5
+    assert record["predicted"]["seconds"] <= 1.1

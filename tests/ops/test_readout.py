@@ -84,3 +84,12 @@ def test_of_equal_classes_the_first_is_taken_within_a_part_and_across():
     equal = torch.ones(4, 2, 2, 2)
     for size in (1, 2, 4):
         assert not labels_between(equal.split(size), [np.array([0.5])] * 3).any()
+
+
+def test_mixed_precision_does_not_reach_it(readout, windows):
+    expected = readout.scores(windows[0][0])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = readout.scores(windows[0][0])
+        (first, *_) = class_probabilities(windows[0][0], readout)
+    assert torch.equal(found, expected)
+    assert first.dtype == torch.float32

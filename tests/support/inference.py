@@ -16,7 +16,7 @@ from monai.transforms import Compose, LoadImaged
 from swinx.data import CaseDataset, CTReader, collate_case
 from swinx.engines import CaseIteration
 from swinx.handlers import CaseRecords
-from swinx.inferers import SlidingWindowLabelInferer
+from swinx.inferers import SlidingWindowLabelInferer, WindowBudget
 from swinx.transforms import CTPreprocessingd, RestoreLabelsd, SaveLabelsd
 
 __all__ = ["BRIGHT_HU", "PIXDIM_MM", "SHAPE", "BrightIsLiver", "segment", "write_scan"]
@@ -54,6 +54,7 @@ def segment(
     output_dir: Path,
     num_workers: int = 0,
     measure: Callable[[dict[Any, Any]], dict[Any, Any]] = dict,
+    budget: WindowBudget | None = None,
 ) -> CaseRecords:
     """Segment cases as ``inference.json`` does, with one more step at the end, and return the records."""
     preprocessing = Compose(
@@ -70,7 +71,7 @@ def segment(
         ),
         network=BrightIsLiver(),
         iteration_update=CaseIteration(),
-        inferer=SlidingWindowLabelInferer((8, 8, 8), sw_batch_size=2),
+        inferer=SlidingWindowLabelInferer((8, 8, 8), sw_batch_size=2, budget=budget),
         postprocessing=Compose([RestoreLabelsd("pred", ref_key="image"), SaveLabelsd("pred", output_dir), measure]),
         val_handlers=[records],
     )

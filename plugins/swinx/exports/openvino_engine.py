@@ -26,7 +26,7 @@ class OpenVINOEngine:
 
     For :class:`swinx.inferers.SlidingWindowLabelInferer`. The network is split
     (:class:`swinx.networks.SplitNetwork`), traced and compiled at the first window, which takes as long as a few
-    windows; the result is kept until other weights come.
+    windows; the result is kept until other weights come, unless they are hidden from autograd by ``.data``.
 
     Args:
         bfloat16: Compute in bfloat16 and not in single precision, which is faster where the CPU has instructions for
@@ -40,6 +40,11 @@ class OpenVINOEngine:
         import_openvino()
         self.bfloat16 = bfloat16
         self._made: tuple[object, SplitScores] | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what it is, for records."""
+        return "openvino" + ", bfloat16" * self.bfloat16
 
     def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitScores:
         """Return what runs this network on windows of this size.

@@ -56,6 +56,7 @@ class CaseRecords:
         self.done: list[dict[str, Any]] = []
         self.failed: list[dict[str, str]] = []
         self._clock: dict[str, float] = {}
+        self._prepared: dict[str, float] = {}
         self._summarised = True
 
     def attach(self, engine: Workflow) -> None:
@@ -69,6 +70,8 @@ class CaseRecords:
 
     def _begin(self, engine: Workflow) -> None:
         self.done, self.failed, self._summarised = [], [], True
+        prepared = getattr(getattr(engine, "inferer", None), "seconds_to_prepare", None)
+        self._prepared = {} if prepared is None else {"seconds_to_prepare": round(prepared, 3)}
         items = list(getattr(getattr(engine.data_loader, "dataset", None), "data", ()))
         predictions = {path.resolve(): path for item in items for path in self._predictions(item["case"])}
         for item in items:
@@ -119,6 +122,20 @@ class CaseRecords:
             return
         self.done.append(record)
         self.logger.info("%s %s: %.1f s, %.0f MB", number, record["case"], seconds["total"], memory.rss_mb)
+        self._tell_if_over(record)
+
+    def _tell_if_over(self, record: Mapping[str, Any]) -> None:
+        limits = record.get("windows", {}).get("limits", {})
+        taken = {
+            "max_seconds": record["seconds"]["total"],
+            "max_ram_mb": record["peak_memory"]["rss_mb"],
+            "max_gpu_mb": record["peak_memory"]["gpu_device_mb"],
+        }
+        for name, limit in limits.items():
+            if taken[name] is not None and taken[name] > limit:
+                self.logger.warning(
+                    "%s: over the budget: %s %g, %.0f were taken", record["case"], name, limit, taken[name]
+                )
 
     def _seconds(self, batch: dict[str, Any], result: dict[str, Any]) -> dict[str, float]:
         seconds = {
@@ -153,7 +170,7 @@ class CaseRecords:
         for failure in self.failed:
             self.logger.error("not %s: %s: %s", self.verb, failure["case"], failure["reason"])
         try:
-            write_json(self.output_dir / "cases.json", {"done": self.done, "failed": self.failed})
+            write_json(self.output_dir / "cases.json", {**self._prepared, "done": self.done, "failed": self.failed})
         except OSError as error:
             self._summarised = False
             self.logger.error("%s", error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.inferers.label_inferer import SlidingWindowLabelInferer
+from swinx.inferers.label_inferer import SlidingWindowLabelInferer, air_below
 from swinx.inferers.label_windows import LaidWindows, sliding_window_labels
 from swinx.inferers.masked_reconstruction import MaskedReconstructionInferer, reconstruct_masked
 from swinx.inferers.sampled_features import SampledFeaturesInferer, sampled_features
@@ -14,6 +14,7 @@ __all__ = [
     "SampledFeaturesInferer",
     "SlidingWindowLabelInferer",
     "WindowBudget",
+    "air_below",
     "reconstruct_masked",
     "sampled_features",
     "sliding_window_labels",

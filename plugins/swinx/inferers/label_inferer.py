@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,10 +13,30 @@ from torch import Tensor, nn
 
 from swinx.inferers.label_windows import LaidWindows, check_windows, sliding_window_labels
 from swinx.inferers.window_budget import WindowBudget
-from swinx.networks import Engine, with_active_dropout
+from swinx.networks import Engine, SwinXSeg, with_active_dropout
 from swinx.transforms import LABEL_SAMPLE
 
-__all__ = ["SlidingWindowLabelInferer"]
+__all__ = ["SlidingWindowLabelInferer", "air_below"]
+
+
+def air_below(skip_air: bool) -> float | None:
+    """Return the value at or below which a voxel of the preprocessed image is air; None if air is not left out.
+
+    Raises:
+        ValueError: If ``skip_air`` is neither true nor false.
+    """
+    check_flag("skip_air", skip_air)
+    return 0.0 if skip_air else None
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse what only looks like a yes or a no, such as the word "no".
+
+    Raises:
+        ValueError: If the value is neither true nor false.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {value!r}")
 
 
 class SlidingWindowLabelInferer(Inferer):
@@ -43,9 +64,11 @@ class SlidingWindowLabelInferer(Inferer):
 
     Attributes:
         laid: What the last call laid for each image of its batch.
+        seconds_to_prepare: How long :meth:`prepare` took.
 
     Raises:
-        ValueError: If ``roi_size``, ``overlap``, ``margin`` or ``sw_batch_size`` is out of range.
+        ValueError: If ``roi_size``, ``overlap``, ``margin`` or ``sw_batch_size`` is out of range, or ``half_scores`` or
+            ``restore_scores`` neither true nor false.
     """
 
     def __init__(
@@ -66,6 +89,8 @@ class SlidingWindowLabelInferer(Inferer):
     ) -> None:
         super().__init__()
         check_windows(roi_size, overlap, margin, sw_batch_size)
+        for name, value in {"half_scores": half_scores, "restore_scores": restore_scores}.items():
+            check_flag(name, value)
         self.roi_size = tuple(roi_size)
         self.sw_batch_size = sw_batch_size
         self.overlap = overlap
@@ -80,6 +105,23 @@ class SlidingWindowLabelInferer(Inferer):
         self.budget = budget
         self.restore_scores = restore_scores
         self.laid: list[LaidWindows] = []
+        self.seconds_to_prepare = 0.0
+
+    def prepare(self, network: nn.Module) -> None:
+        """Make the engine ready before the first case, whose time it would count for.
+
+        Raises:
+            ValueError: If the network cannot take windows of ``roi_size``.
+        """
+        if not isinstance(network, SwinXSeg):
+            return
+        stride = network.encoder.stride
+        if any(side % stride for side in self.roi_size):
+            raise ValueError(f"roi_size {list(self.roi_size)} must be multiples of {stride} for this network")
+        started = time.perf_counter()
+        if self.engine is not None:
+            self.engine(network, self.roi_size)
+        self.seconds_to_prepare = time.perf_counter() - started
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """Return labels, uint8, ``(B, 1, X, Y, Z)``.

@@ -21,16 +21,19 @@ from tqdm import tqdm
 
 from swinx.inferers.open_scores import OpenScores
 from swinx.inferers.out_of_memory import after_out_of_memory, is_out_of_memory
+from swinx.inferers.restoring_cost import RestoringCost
 from swinx.inferers.slab_scores import ScanGrid, SlabScores, scan_grid_of
 from swinx.inferers.window_budget import BudgetedPlan, WindowBudget
 from swinx.inferers.window_layout import Window, lay_windows, place_window
 from swinx.networks import Engine, PartScores, SwinXSeg, WholeScores
-from swinx.ops.window_budget import SECONDS_BEFORE, WindowCost, WindowPlan
+from swinx.ops.window_budget import SECONDS_BEFORE, Limits, WindowCost, WindowPlan
 from swinx.transforms import ON_SCAN_GRID
 
 __all__ = ["LaidWindows", "check_windows", "sliding_window_labels"]
 
 _logger = logging.getLogger(__name__)
+
+_MOST_CLASSES = 256
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,28 @@ class LaidWindows:
     Attributes:
         count: Windows that went through the network.
         cut: How many of them, at the end, were cut to the widest margin because they came too slowly.
+        engine: What ran the network.
         plan: The settings; the windows at once are those that fitted.
+        wanted: The settings as they were asked for.
+        limits: What the case might cost.
         predicted: What a budget thought that the case would cost; None without limits.
     """
 
     count: int
     cut: int
+    engine: str
     plan: WindowPlan
+    wanted: WindowPlan
+    limits: Limits
     predicted: WindowCost | None = None
 
     def as_record(self) -> dict[str, Any]:
-        """Return numbers and booleans by name, for JSON; costs in seconds and MiB, rounded."""
-        record: dict[str, Any] = {"count": self.count, "cut": self.cut, **asdict(self.plan)}
+        """Return what JSON holds: costs in seconds and MiB, and what was asked for only if it was set aside."""
+        record: dict[str, Any] = {"count": self.count, "cut": self.cut, "engine": self.engine, **asdict(self.plan)}
+        if self.wanted != self.plan:
+            record["wanted"] = asdict(self.wanted)
+        if self.limits:
+            record["limits"] = {name: value for name, value in asdict(self.limits).items() if value is not None}
         if self.predicted is not None:
             costs = {name: value for name, value in asdict(self.predicted).items() if value is not None}
             record["predicted"] = {name: round(value, 1) for name, value in costs.items()}
@@ -112,7 +125,8 @@ def sliding_window_labels(
         Labels, uint8, ``(B, 1, X, Y, Z)``, on the device of ``inputs``; with ``restore_scores`` a ``MetaTensor``.
 
     Raises:
-        ValueError: If the metadata do not tell the scan's grid, with ``restore_scores``.
+        ValueError: If the metadata do not tell the scan's grid, with ``restore_scores``, or there are more than 256
+            classes.
         ValueError: If ``overlap``, ``roi_size`` or ``margin`` is out of range, or arguments are given for the network
             of an engine.
         CaseError: If the budget cannot be kept.
@@ -139,13 +153,15 @@ def sliding_window_labels(
         padded, inner = _padded(image[None], roi)
         known = _known(meta)
         known["seconds_before"] += time.perf_counter() - started  # compiling counts
-        chosen = (budget or WindowBudget()).plan(
-            padded, scores, roi, wanted, empty_below, **known, restores_scores=restore_scores
-        )
+        restoring = None if grid is None else RestoringCost(grid, padded.shape[2:], inner, plain.device)
+        budget = budget or WindowBudget()
+        chosen = budget.plan(padded, scores, roi, wanted, empty_below, **known, restoring=restoring)
         windows = lay_windows(padded, roi, chosen.plan.overlap, chosen.plan.margin, empty_below)
-        done = _fill(labels, grid, padded, inner, windows, scores, weights, chosen, progress)
+        cut, batch = _fill(labels, grid, padded, inner, windows, scores, weights, chosen, progress)
         if laid is not None:
-            laid.append(done)
+            plan = replace(chosen.plan, sw_batch_size=batch)
+            name = "plain" if engine is None else engine.name
+            laid.append(LaidWindows(len(windows), cut, name, plan, wanted, budget.limits, chosen.cost))
         chosen.pace.tell_if_late(known["name"])
         started = time.perf_counter()
     if grid is None:
@@ -178,8 +194,14 @@ def check_windows(roi_size: Any, overlap: Any, margin: Any, sw_batch_size: Any) 
         raise ValueError(f"overlap must be in [0, 1), not {overlap!r}")
     if not _is_number(margin) or not 0 <= margin <= overlap / 2:
         raise ValueError(
-            f"margin must be from 0 to {overlap / 2:g}, half of the overlap, not {margin!r}: there would be gaps"
+            f"margin must be from 0 to {overlap / 2:g}, half of the overlap, not {margin!r}: there would be gaps; "
+            "where a profile sets the margin, give a smaller --margin with the smaller overlap"
         )
+
+
+def _check_classes(count: int) -> None:
+    if count > _MOST_CLASSES:
+        raise ValueError(f"the network has {count} classes, and labels in uint8 are of {_MOST_CLASSES} at most")
 
 
 def _is_number(value: object) -> bool:
@@ -209,9 +231,13 @@ def _fill(
     weights: Tensor,
     chosen: BudgetedPlan,
     progress: bool,
-) -> LaidWindows:
-    """Label what the windows cover, on the grid of the image or of the scan."""
-    plan, pace, predicted = chosen
+) -> tuple[int, int]:
+    """Label what the windows cover, on the grid of the image or of the scan.
+
+    Returns:
+        How many windows were cut to the widest margin, and how many went at once at the end.
+    """
+    plan, pace, _ = chosen
     size, roi = image.shape[2:], weights.shape
     shorter = [] if pace.seconds is None else [place_window(w.extent, size, roi, pace.margin) for w in windows]
     dtype = torch.float16 if plan.half_scores else torch.float32
@@ -236,14 +262,15 @@ def _fill(
             if found is None:  # only now nothing of the failed attempt is held by its traceback
                 batch_size = after_out_of_memory(len(batch))
                 continue
+            _check_classes(found.shape[1] if scores.readout is None else len(scores.readout.bias))
             for window, score in zip(batch, found, strict=True):
                 held.add(window.place, score, weights[window.part.inside])
             del found, score  # before the next ones come
             del waiting[: len(batch)]
             bar.update(len(batch))
-            if not cut and may_cut and pace.is_late(len(windows) - len(waiting), len(windows)):
+            if not cut and may_cut and pace.is_late(windows, len(windows) - len(waiting)):
                 _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", pace.margin)
                 cut, waiting = len(waiting), shorter[len(windows) - len(waiting) :]
                 held.move([window.place for window in waiting])
     held.close()
-    return LaidWindows(len(windows), cut, replace(plan, sw_batch_size=batch_size), predicted)
+    return cut, batch_size

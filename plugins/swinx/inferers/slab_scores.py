@@ -13,9 +13,10 @@ from torch import Tensor
 from swinx.ops.readout import Readout, class_probabilities
 from swinx.ops.resampling import axis_map, labels_between
 
-__all__ = ["ScanGrid", "SlabScores", "most_slab_voxels", "scan_grid_of"]
+__all__ = ["CHUNK_BYTES", "ScanGrid", "SlabScores", "longest_axis", "most_slab_voxels", "reach_of", "scan_grid_of"]
 
-_CHUNK_BYTES = 2**25
+CHUNK_BYTES = 2**25
+"""Of probabilities that are interpolated at a time, if that is a plane at least."""
 
 Place = Sequence[slice]
 
@@ -60,9 +61,24 @@ def scan_grid_of(meta: Mapping[str, Any]) -> ScanGrid:
     return ScanGrid(shape, original.reshape(4, 4), order, positions)
 
 
+def reach_of(grid: ScanGrid, inner: Place) -> tuple[list[slice], list[NDArray[np.float64]]]:
+    """Return, along each axis of the volume, which voxels of the scan it reaches, and where they lie in it.
+
+    Args:
+        grid: Of the scan.
+        inner: Where the image lies in the volume.
+    """
+    lengths = [axis.stop - axis.start for axis in inner]
+    # As with zeros beyond the border: half a voxel out, all classes are half as probable, and none a whole one out.
+    near = [np.flatnonzero((p > -1) & (p < n)) for p, n in zip(grid.positions, lengths, strict=True)]
+    clipped = (np.clip(p[i], 0, n - 1) for p, i, n in zip(grid.positions, near, lengths, strict=True))
+    slices = [slice(int(i[0]), int(i[-1]) + 1) if i.size else slice(0, 0) for i in near]
+    return slices, [p + axis.start for p, axis in zip(clipped, inner, strict=True)]
+
+
 def most_slab_voxels(places: Sequence[Place], size: Sequence[int]) -> int:
     """Return the voxels of the planes that :class:`SlabScores` holds at once, of a volume of ``size``."""
-    axis = _longest(size)
+    axis = longest_axis(size)
     planes = max((place[axis].stop - place[axis].start for place in places), default=0) + 1
     return int(planes * np.prod(size, dtype=np.int64) // size[axis])
 
@@ -94,7 +110,7 @@ class SlabScores:
         dtype: torch.dtype = torch.float32,
         readout: Readout | None = None,
     ) -> None:
-        self.axis = _longest(size)
+        self.axis = longest_axis(size)
         self.view = labels[0].permute(grid.order)
         self.inner = tuple(inner)
         self.dtype = dtype
@@ -104,12 +120,7 @@ class SlabScores:
         self.sums: Tensor | None = None
         """Scores, or features, and last the weights, of planes from ``first`` on."""
         self.first = 0
-        lengths = [axis.stop - axis.start for axis in self.inner]
-        # As with zeros beyond the border: half a voxel out, all classes are half as probable, and none a whole one out.
-        near = [np.flatnonzero((p > -1) & (p < n)) for p, n in zip(grid.positions, lengths, strict=True)]
-        self.near = [slice(int(i[0]), int(i[-1]) + 1) if i.size else slice(0, 0) for i in near]
-        clipped = (np.clip(p[i], 0, n - 1) for p, i, n in zip(grid.positions, near, lengths, strict=True))
-        self.positions = [p + axis.start for p, axis in zip(clipped, self.inner, strict=True)]
+        self.near, self.positions = reach_of(grid, self.inner)
         self.waiting = np.argsort(self.positions[self.axis], kind="stable")
 
     def add(self, place: Place, score: Tensor, weights: Tensor) -> None:
@@ -156,7 +167,7 @@ class SlabScores:
         todo, self.waiting = self.waiting[:count], self.waiting[count:]
         widest = [max(len(p), n) for p, n in zip(self.positions, self.sums.shape[1:], strict=True)]
         widest[self.axis] = 1
-        step = max(_CHUNK_BYTES // (4 * len(self.sums) * int(np.prod(widest))), 1)
+        step = max(CHUNK_BYTES // (4 * len(self.sums) * int(np.prod(widest))), 1)
         for begin in range(0, count, step):
             chosen = todo[begin : begin + step]
             low, high = int(np.floor(along[chosen[0]])), int(np.ceil(along[chosen[-1]]))
@@ -176,5 +187,6 @@ class SlabScores:
         self.first = plane
 
 
-def _longest(size: Sequence[int]) -> int:
+def longest_axis(size: Sequence[int]) -> int:
+    """Return the axis across which planes go."""
     return max(range(3), key=lambda axis: size[axis])

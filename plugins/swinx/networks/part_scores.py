@@ -31,7 +31,16 @@ class PartScores(Protocol):
 
 
 class Engine(Protocol):
-    """What makes a network ready to run."""
+    """What makes a network ready to run.
+
+    Attributes:
+        name: What it is, for records.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return what it is, for records."""
+        ...
 
     def __call__(self, network: Any, roi_size: Sequence[int]) -> PartScores:
         """Return what runs this network on windows of this size."""
@@ -98,9 +107,13 @@ class SplitScores:
 class TorchEngine:
     """PyTorch, with the network split (:class:`swinx.networks.SplitNetwork`) and its weights folded, once.
 
+    They are folded anew when the weights have changed, unless this was hidden from autograd by ``.data``.
+
     Args:
         channels_last: Keep channels last in memory, which is faster at full resolution.
     """
+
+    name = "torch"
 
     def __init__(self, channels_last: bool = True) -> None:
         self.memory_format = torch.channels_last_3d if channels_last else torch.contiguous_format

@@ -30,8 +30,9 @@ class Readout(NamedTuple):
     def scores(self, features: Tensor, first: int = 0, stop: int | None = None) -> Tensor:
         """Return scores ``(n, ...)`` of features ``(F, ...)``, of all classes or of some in a row, single precision."""
         weight, bias = (part[first:stop].to(features.device) for part in self)
-        found = torch.tensordot(weight, features.float(), dims=1)
-        return cast(Tensor, found.add_(bias.view(-1, *[1] * (features.ndim - 1))))
+        with torch.autocast(features.device.type, enabled=False):
+            found = torch.tensordot(weight, features.float(), dims=1)
+            return cast(Tensor, found.add_(bias.view(-1, *[1] * (features.ndim - 1))))
 
 
 def best_classes(blended: Tensor, weights: Tensor | None = None, readout: Readout | None = None) -> Tensor:

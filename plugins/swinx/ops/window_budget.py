@@ -56,7 +56,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value is not None and not (isinstance(value, int | float) and value > 0):
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (is_number and value > 0):
                 raise ValueError(f"{name} must be a number above 0, or null for no limit, not {value!r}")
 
     def __bool__(self) -> bool:

@@ -1,0 +1,61 @@
+"""The benchmarks run, in their smallest sizes, and write what they promise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from support.bundles import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def run(program: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / program), *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=300)
+
+
+def test_windows_in_all_ways_agree(tmp_path):
+    done = run("windows.py", "--small", "--side", 32, "--rounds", 1, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = tmp_path.glob("windows_small_*.json")
+    record = json.loads(path.read_text())
+    assert {"machine", "date", "versions", "command", "load_of_the_machine"} <= record.keys()
+    differences = {name: row["largest_difference"] for name, row in record["window"].items() if name != "as it is"}
+    assert {"split, margin 0.25", "OpenVINO, margin 0.25", "ONNX Runtime", "channels last"} <= differences.keys()
+    assert max(differences.values()) < 1e-4, differences
+    assert all(row["seconds"] > 0 and row["peak_rss_mb"] > 100 for row in record["window"].values())
+
+
+def test_a_way_that_is_none_is_refused(tmp_path):
+    done = run("windows.py", "--small", "--side", 32, "--only", "Nonsense", "--out", tmp_path)
+    assert done.returncode == 2
+    assert "--only Nonsense: none of as it is, " in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_phantom_by_two_profiles(tmp_path):
+    knobs = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 16, "roi_size": [32, 32, 32]}
+    words = ["--slices", 8, "--pixdim", 12, "--ways", "exact", "lowmem", "--out", tmp_path, "--cache", tmp_path]
+    done = run("pipeline.py", *words, "--knobs", json.dumps(knobs), "--checkpoint", small_weights(tmp_path, knobs))
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = tmp_path.glob("pipeline_*.json")
+    (case,) = json.loads(path.read_text())["cases"].values()
+    assert set(case) == {"exact", "lowmem"}
+    assert case["lowmem"]["windows"]["limits"] == {"max_gpu_mb": 4096, "max_ram_mb": 8192}
+    assert case["exact"]["seconds"]["prepare"] > 0
+    stages = {name: value for name, value in case["exact"]["seconds"].items() if name != "total"}
+    assert sum(stages.values()) == pytest.approx(case["exact"]["seconds"]["total"], abs=0.01)
+    assert 0 <= case["lowmem"]["same_labels"] <= 1
+
+
+def small_weights(folder, knobs):
+    """Write weights of a small network as they are before training."""
+    from swinx.networks import SwinXSeg, save_weights
+
+    path = folder / "model.pt"
+    save_weights(SwinXSeg(**{name: value for name, value in knobs.items() if name != "roi_size"}), path)
+    return path

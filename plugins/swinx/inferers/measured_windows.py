@@ -23,6 +23,8 @@ __all__ = ["MeasuredWindows", "largest_part", "measure_windows", "predict_cost"]
 
 _MIB = 2**20
 _SAFETY = 1.15
+_LABEL_COPIES = 4
+"""Of a byte for each voxel of the scan, while labels are brought to its grid and saved."""
 
 
 class MeasuredWindows(NamedTuple):
@@ -103,7 +105,7 @@ def predict_cost(
         restoring: What interpolating probabilities costs, if that is done.
     """
     seconds = other_seconds + _SAFETY * sum(measured.work(window.part) for window in windows)
-    labels = (image.shape[2:].numel() + 2 * scan_voxels) / _MIB
+    labels = (image.shape[2:].numel() + _LABEL_COPIES * scan_voxels) / _MIB
     places = [window.place for window in windows]
     held = most_open_voxels(places) if restoring is None else most_slab_voxels(places, image.shape[2:])
     scores = held * (measured.channels + 1) * (2 if plan.half_scores else 4) / _MIB

@@ -29,7 +29,7 @@ from monai.bundle import ConfigParser
 from swinx.data import fetch_demo_ct
 from swinx.resources import ResourceMonitor
 
-SWIN_UNETR = {"_target_": "SwinUNETR", "in_channels": 1, "out_channels": 15, "feature_size": 48}
+SWIN_UNETR = {"_target_": "SwinUNETR", "in_channels": 1, "out_channels": 15, "feature_size": "@embed_dim"}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "swinx_seg": ("swinx_seg", {}),
     "swinx_seg with SwinUNETR-48": ("swinx_seg", {"network_def": SWIN_UNETR}),

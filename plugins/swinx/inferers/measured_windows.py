@@ -23,6 +23,8 @@ __all__ = ["MeasuredWindows", "largest_part", "measure_windows", "predict_cost"]
 
 _MIB = 2**20
 _SAFETY = 1.15
+_RAM_SAFETY = 1.3
+"""More for the host, whose allocators keep memory for each size of a part."""
 _LABEL_COPIES = 4
 """Of a byte for each voxel of the scan, while labels are brought to its grid and saved."""
 
@@ -93,7 +95,7 @@ def predict_cost(
     scan_voxels: int,
     restoring: RestoringCost | None,
 ) -> WindowCost:
-    """Return what a case costs with its windows laid by a plan, with 15 % in reserve for what was measured.
+    """Return what a case costs with its windows laid by a plan, with a reserve for what was measured.
 
     Args:
         measured: What windows cost.
@@ -114,7 +116,7 @@ def predict_cost(
     at_once *= max(max(map(_voxels, (window.part for window in windows)), default=0) / measured.voxels, 1.0)
     label_mb = 0.0 if restoring is None else restoring.mib(measured.channels)
     if measured.window_gpu_mb is None:
-        windows_mb = _SAFETY * max(measured.window_ram_mb * at_once, label_mb)
+        windows_mb = _RAM_SAFETY * max(measured.window_ram_mb * at_once, label_mb)
         ram = max(rss_mb(), measured.ram_before_mb + windows_mb) + labels + scores
         return WindowCost(len(windows), seconds, ram)
     windows_mb = max(measured.window_gpu_mb * at_once, label_mb)

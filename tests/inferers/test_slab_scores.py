@@ -140,7 +140,7 @@ def test_windows_that_are_cut_on_the_way_leave_no_gap(monkeypatch):
     network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
     network.out.conv.conv.bias.data[0] = -1e6  # never background
     image = prepared((80, 50, 40), oblique((1.5, 1.5, 2.0), (1, 1, -1), (0, 1, 2)))
-    monkeypatch.setattr(Pace, "is_late", lambda _, windows, done: done >= len(windows) // 3)
+    monkeypatch.setattr(Pace, "is_late", lambda _, _done, share: share >= 1 / 3)
     inferers = [
         SlidingWindowLabelInferer((32, 32, 32), restore_scores=True, engine=TorchEngine(), budget=budget)
         for budget in (None, WindowBudget(max_seconds=1000))

@@ -124,12 +124,10 @@ def test_windows_slower_than_predicted_are_cut_for_the_rest(caplog):
 
 
 def test_pace_is_judged_by_what_is_done():
-    windows = lay_windows(scan(), ROI, 0.5, 0, None)
-    assert not Pace(None, 0.25).is_late(windows, 1)
-    assert not Pace(1000, 0.25).is_late(windows, 1)
-    assert not Pace(1e-9, 0.25).is_late(windows, 0)
-    assert not Pace(1e-9, 0.25).is_late(windows, 2), "the first windows may be slow"
-    assert Pace(1e-9, 0.25).is_late(windows, 3)
+    assert not Pace(None, 0.25).is_late(1, 0.01)
+    assert not Pace(1000, 0.25).is_late(1, 0.01)
+    assert not Pace(1e-9, 0.25).is_late(2, 0.02), "the first windows may be slow"
+    assert Pace(1e-9, 0.25).is_late(3, 0.03)
 
 
 def test_windows_at_a_border_may_take_longer_than_those_inside():
@@ -141,8 +139,12 @@ def test_windows_at_a_border_may_take_longer_than_those_inside():
     by_share, by_count = Pace(1, 0.25, measured), Pace(1, 0.25)
     for pace in (by_share, by_count):
         pace.started -= 0.9 * sum(work[:3]) / sum(work)
-    assert not by_share.is_late(windows, 3)
-    assert by_count.is_late(windows, 3)
+    assert not by_share.is_late(3, by_share.shares(windows)[2])
+    assert by_count.is_late(3, by_count.shares(windows)[2])
+    for pace in (by_share, by_count):
+        shares = pace.shares(windows)
+        assert shares == sorted(shares)
+        assert shares[-1] == pytest.approx(1)
 
 
 def test_a_case_that_took_longer_than_it_may_says_so(caplog):
@@ -279,12 +281,14 @@ def test_a_network_on_a_cpu_says_once_that_a_limit_of_the_gpu_is_not_looked_at(c
     assert caplog.text.count("max_gpu_mb 10 is not looked at") == 1
 
 
-def test_what_was_wanted_and_what_was_allowed_is_recorded():
-    inferer = SlidingWindowLabelInferer(ROI, budget=WindowBudget(max_seconds=1.1))
-    inferer(scan(), Slow(0.02))
+def test_what_was_wanted_and_what_was_allowed_is_recorded(monkeypatch):
+    have = psutil.Process().memory_info().rss / 2**20
+    at_most(have + 2000, monkeypatch)
+    inferer = SlidingWindowLabelInferer(ROI, sw_batch_size=4, budget=WindowBudget(max_ram_mb=have + 5000))
+    inferer(scan(), Slow(0))
     record = inferer.laid[0].as_record()
     assert record["engine"] == "plain"
-    assert record["limits"] == {"max_seconds": 1.1}
-    assert record["wanted"] == {"overlap": 0.5, "margin": 0, "sw_batch_size": 1, "half_scores": False}
-    assert record["overlap"] < 0.5
-    assert record["predicted"]["seconds"] <= 1.1
+    assert record["limits"] == {"max_ram_mb": have + 5000}
+    assert record["wanted"] == {"overlap": 0.5, "margin": 0.0, "sw_batch_size": 4, "half_scores": False}
+    assert record["sw_batch_size"] == 1
+    assert have + 2000 < record["predicted"]["ram_mb"] <= have + 5000

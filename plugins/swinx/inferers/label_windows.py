@@ -248,6 +248,7 @@ def _fill(
     else:
         held = SlabScores(labels, grid, size, inner, [*places, *or_places], dtype, scores.readout)
     waiting, batch_size, cut, may_cut = list(windows), plan.sw_batch_size, 0, pace.margin > plan.margin
+    shares = pace.shares(windows)
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
         while waiting:
             kind = waiting[0].kind
@@ -268,9 +269,10 @@ def _fill(
             del found, score  # before the next ones come
             del waiting[: len(batch)]
             bar.update(len(batch))
-            if not cut and may_cut and pace.is_late(windows, len(windows) - len(waiting)):
+            done = len(windows) - len(waiting)
+            if not cut and may_cut and pace.is_late(done, shares[done - 1]):
                 _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", pace.margin)
-                cut, waiting = len(waiting), shorter[len(windows) - len(waiting) :]
+                cut, waiting = len(waiting), shorter[done:]
                 held.move([window.place for window in waiting])
     held.close()
     return cut, batch_size

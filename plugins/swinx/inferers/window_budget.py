@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from torch import Tensor
@@ -42,12 +43,21 @@ class Pace:
         self.measured = measured
         self.started = time.perf_counter()
 
-    def is_late(self, windows: Sequence[Window], done: int) -> bool:
-        """Return whether all windows would take longer than they may, at the pace of those that are done."""
+    def shares(self, windows: Sequence[Window]) -> list[float]:
+        """Return the share of the work of all windows that is done after each of them."""
+        work = [1.0 if self.measured is None else self.measured.work(window.part) for window in windows]
+        total = sum(work)
+        return [done / total for done in accumulate(work)]
+
+    def is_late(self, done: int, share: float) -> bool:
+        """Return whether all windows would take longer than they may, at the pace of those that are done.
+
+        Args:
+            done: Their number.
+            share: What they are of all work, above 0.
+        """
         if self.seconds is None or done < _FEWEST_WINDOWS:
             return False
-        work = [1.0 if self.measured is None else self.measured.work(window.part) for window in windows]
-        share = sum(work[:done]) / sum(work)
         return (time.perf_counter() - self.started) / share > self.seconds
 
     def tell_if_late(self, name: str) -> None:
@@ -68,8 +78,8 @@ class BudgetedPlan(NamedTuple):
 class WindowBudget:
     """Lay windows so that a case keeps to limits.
 
-    Before the windows of a case, one is run and measured, whole and with a margin, twice each, and time and memory of
-    the whole case predicted: for the settings as they are, then for cheaper ones
+    Before the windows of a case, one is run and measured, with the largest part that would be used and with the least,
+    twice each, and time and memory of the whole case predicted: for the settings as they are, then for cheaper ones
     (:func:`swinx.ops.window_budget.cheaper_plans`). The first that keeps to all limits is taken, and said in the log.
 
     Args:
@@ -125,11 +135,10 @@ class WindowBudget:
         if restoring is not None:
             classes = measured.channels if scores.readout is None else len(scores.readout.bias)
             finish += restoring.seconds(classes, measured.channels)
-        seconds_before += time.perf_counter() - started
         costs = []
         for plan in cheaper_plans(wanted, isinstance(scores, SplitScores)):
             windows = lay_windows(image, roi, plan.overlap, plan.margin, empty_below)
-            other = seconds_before + finish
+            other = seconds_before + time.perf_counter() - started + finish
             cost = predict_cost(measured, plan, windows, image, other, scan_voxels, restoring)
             costs.append((plan, cost))
             if not self.limits.exceeded(cost):
@@ -150,7 +159,7 @@ class WindowBudget:
             _logger.warning("%s: set aside %s, which is over %s", name, wanted, over)
         allowed = None
         if self.limits.max_seconds is not None:
-            allowed = self.limits.max_seconds - seconds_before - finish
+            allowed = self.limits.max_seconds - seconds_before - (time.perf_counter() - started) - finish
         widest = plan.overlap / 2 if isinstance(scores, SplitScores) else plan.margin
         return BudgetedPlan(plan, Pace(allowed, widest, measured), cost)
 

@@ -38,7 +38,7 @@ help:
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"
-	@echo "make sync       copy the configuration files that the bundles share"
+	@echo "make sync       copy the configuration files that the bundles share; write docs/refusals.md"
 	@echo "make clean      remove what the demo made"
 
 install: $(INSTALLED)
@@ -89,8 +89,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-sync:
+sync: $(INSTALLED)
 	for bundle in $(BUNDLES); do cp plugins/swinx/shared_configs/* $$bundle/configs/ && cp LICENSE $$bundle/LICENSE; done
+	$(BIN)/python -m swinx.rules.page > docs/refusals.md
 
 clean:
 	rm -rf $(DEMO)

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "plugins" / "swinx"
-LEAVES = {"errors", "files", "labels", "nifti", "resources"}
+LEAVES = {"errors", "files", "labels", "nifti", "resources", "rules"}
 BELOW = {
     "errors": set(),
     "files": set(),
     "labels": set(),
     "nifti": {"files"},
     "resources": set(),
+    "rules": set(),
     "ops": LEAVES,
     "networks": LEAVES | {"ops"},
     "tracking": LEAVES,

@@ -9,14 +9,29 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "plugins" / "swinx"
-LEAVES = {"errors", "files", "labels", "nifti", "resources", "rules"}
+LEAVES = {
+    "case_names",
+    "errors",
+    "files",
+    "labels",
+    "nifti",
+    "paths",
+    "resources",
+    "rules",
+    "tables",
+    "visible_text",
+}
 BELOW = {
-    "errors": set(),
-    "files": set(),
+    "case_names": {"rules", "visible_text"},
+    "errors": {"visible_text"},
+    "files": {"rules"},
     "labels": set(),
     "nifti": {"files"},
+    "paths": set(),
     "resources": set(),
     "rules": set(),
+    "tables": {"files", "rules"},
+    "visible_text": set(),
     "ops": LEAVES,
     "networks": LEAVES | {"ops"},
     "tracking": LEAVES,
@@ -105,11 +120,12 @@ def test_mlflow_is_imported_where_runs_are_tracked_and_only_when_it_is_needed(pa
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_highdicom_is_imported_by_its_own_modules_alone_and_only_when_it_is_needed(path):
+def test_pydicom_and_highdicom_are_imported_by_modules_about_dicom_alone_and_only_when_needed(path):
     theirs = {"pydicom", "highdicom"}
     if not any(name.split(".")[0] in theirs for name in imported(path)):
         return
-    assert (room(path), path.name.startswith("dicom")) == ("interop", True)
+    assert room(path) in ("data", "interop")
+    assert path.name.startswith("dicom")
     at_import = ast.parse(path.read_text())
     for part in ast.walk(at_import):
         for_types = isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING"

@@ -6,28 +6,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swinx.data.dicom_damage import tell_unreadable, unreadable_slices
-from swinx.data.dicom_headers import SliceHeader, read_header
-from swinx.data.file_kinds import dicom_files, is_dicom_series
-from swinx.data.itk_geometry import sitk
+from swinx.data.dicom_damage import may_be_slices, tell_unreadable
+from swinx.data.dicom_folder import DicomFolder, Slices, read_dicom_folder
+from swinx.data.dicom_headers import read_header
+from swinx.data.file_kinds import is_dicom_series
 from swinx.errors import CaseError
 
 __all__ = ["choose_series", "pick_series"]
 
-Files = tuple[str, ...]
-
 _SHOWN = 10
 
 
-def choose_series(place: Path, series: str | None = None) -> tuple[Files, tuple[str, ...]]:
-    """Return the files of one CT series.
+def choose_series(place: Path, series: str | None = None) -> tuple[Slices, tuple[str, ...]]:
+    """Return the slices of one CT series.
 
     Args:
         place: A folder, or one slice, which stands for its series.
         series: Series Instance UID; by default the series of the slice, or the longest CT series of the folder.
 
     Returns:
-        The files, in no order; and notes: which series was taken, if there are several.
+        The headers, in name order; and notes: which series was taken, if there are several.
 
     Raises:
         CaseError: If there is no such series, none is CT, several CT series are equally long, or a file that may be
@@ -41,19 +39,18 @@ def choose_series(place: Path, series: str | None = None) -> tuple[Files, tuple[
         if series not in (None, own):
             raise CaseError(place, f"is a slice of the series {own}, not of {series}; give its folder instead")
         series = own
-    found = _series_in(folder)
-    if not found:
-        _refuse_damage(place, folder, found, ())
+    found = read_dicom_folder(folder)
+    if not found.series:
+        _refuse_damage(place, found, ())
         raise CaseError(place, "no DICOM slices in this folder" if place.is_dir() else "not a DICOM file")
-    firsts = {uid: read_header(files[0]) for uid, files in found.items()}
     if series is not None:
-        if series not in found:
-            raise CaseError(place, f"has no DICOM series {series}; it has {_list(found, firsts, found)}")
-        if not _is_ct(firsts[series]):
-            raise CaseError(place, f"the DICOM series {series} is {firsts[series].modality}, not CT")
-        _refuse_damage(place, folder, found, [series])
-        return found[series], ()
-    return _longest_ct(place, folder, found, firsts)
+        if series not in found.series:
+            raise CaseError(place, f"has no DICOM series {series}; it has {_list(found.series, found)}")
+        if not _is_ct(found.series[series]):
+            raise CaseError(place, f"the DICOM series {series} is {found.series[series][0].modality}, not CT")
+        _refuse_damage(place, found, [series])
+        return found.series[series], ()
+    return _longest_ct(place, found)
 
 
 def pick_series(items: Iterable[Mapping[str, Any]], series: str | None = None) -> list[dict[str, Any]]:
@@ -73,50 +70,44 @@ def pick_series(items: Iterable[Mapping[str, Any]], series: str | None = None) -
     for item in picked if series is not None else ():
         place = Path(item["image"])
         if place.is_dir() and is_dicom_series(place):
-            item["image"] = sorted(choose_series(place, series)[0])[0]
+            item["image"] = choose_series(place, series)[0][0].path
     return picked
 
 
-def _longest_ct(
-    place: Path, folder: Path, found: Mapping[str, Files], firsts: Mapping[str, SliceHeader]
-) -> tuple[Files, tuple[str, ...]]:
-    scans = sorted((uid for uid in found if _is_ct(firsts[uid])), key=lambda uid: len(found[uid]), reverse=True)
+def _longest_ct(place: Path, found: DicomFolder) -> tuple[Slices, tuple[str, ...]]:
+    series = found.series
+    scans = sorted((uid for uid in series if _is_ct(series[uid])), key=lambda uid: len(series[uid]), reverse=True)
     if not scans:
-        raise CaseError(place, f"no CT in this folder, but {_list(found, firsts, found)}")
-    _refuse_damage(place, folder, found, scans)  # of all of them: which is the longest depends on it
+        raise CaseError(place, f"no CT in this folder, but {_list(series, found)}")
+    _refuse_damage(place, found, scans)  # of all of them: which is the longest depends on it
     chosen = scans[0]
-    if len(scans) > 1 and len(found[scans[1]]) == len(found[chosen]):
+    if len(scans) > 1 and len(series[scans[1]]) == len(series[chosen]):
         raise CaseError(
             place,
-            f"{len(scans)} DICOM series of CT, two of them equally long: {_list(scans, firsts, found)}; "
+            f"{len(scans)} DICOM series of CT, two of them equally long: {_list(scans, found)}; "
             "give the path of one slice of the series that is meant, or its UID (--series UID)",
         )
     if len(scans) == 1:
-        return found[chosen], ()
-    others = _list(scans[1:], firsts, found)
-    return found[chosen], (f"{len(scans)} DICOM series of CT: took {_list([chosen], firsts, found)} and not {others}",)
+        return series[chosen], ()
+    others = _list(scans[1:], found)
+    return series[chosen], (f"{len(scans)} DICOM series of CT: took {_list([chosen], found)} and not {others}",)
 
 
-def _series_in(folder: Path) -> dict[str, Files]:
-    if next(dicom_files(folder), None) is None:  # ITK prints a warning when it finds nothing
-        return {}
-    generator = sitk.ImageSeriesReader
-    return {uid: generator.GetGDCMSeriesFileNames(str(folder), uid) for uid in generator.GetGDCMSeriesIDs(str(folder))}
-
-
-def _refuse_damage(place: Path, folder: Path, found: Mapping[str, Files], wanted: Sequence[str]) -> None:
-    if damaged := unreadable_slices(folder, found, wanted):
+def _refuse_damage(place: Path, found: DicomFolder, wanted: Sequence[str]) -> None:
+    others = [uid for uid in found.series if uid not in wanted]
+    kinds = {found.series[uid][0].storage_class for uid in wanted}
+    if damaged := may_be_slices(found.faults, wanted, others, kinds):
         raise CaseError(place, tell_unreadable(damaged))
 
 
-def _is_ct(header: SliceHeader) -> bool:
-    return header.modality in ("CT", "")  # without a modality nothing speaks against it
+def _is_ct(slices: Slices) -> bool:
+    return slices[0].modality in ("CT", "")  # without a modality nothing speaks against it
 
 
-def _list(uids: Iterable[str], firsts: Mapping[str, SliceHeader], found: Mapping[str, Files]) -> str:
-    listed = [
-        f"{uid} ({firsts[uid].modality or 'no modality'} of {len(found[uid])} files"
-        + (f", {firsts[uid].description!r})" if firsts[uid].description else ")")
-        for uid in uids
-    ]
+def _list(uids: Iterable[str], found: DicomFolder) -> str:
+    listed = []
+    for uid in uids:
+        slices = found.series[uid]
+        text = f", {slices[0].description!r})" if slices[0].description else ")"
+        listed.append(f"{uid} ({slices[0].modality or 'no modality'} of {len(slices)} files{text}")
     return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")

@@ -1,50 +1,46 @@
-"""Files of a DICOM folder that should be slices and cannot be read; GDCM passes them over without a word."""
+"""Files of a DICOM folder that should be slices and cannot be read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from swinx.data.dicom_headers import storage_class
-from swinx.data.file_kinds import DICOM_SUFFIXES, VOLUME_SUFFIXES, has_dicom_magic, volume_suffix
+from swinx.data.dicom_headers import CT_IMAGE
 from swinx.data.itk_geometry import sitk
 
-__all__ = ["tell_unreadable", "undecodable_slices", "unreadable_slices"]
+__all__ = ["may_be_slices", "tell_unreadable", "undecodable_slices"]
 
-_CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+_STORAGE_CLASS = b"\x02\x00\x02\x00UI"
 _HEADER_BYTES = 1 << 16
 _SHOWN = 10
 
 
-def unreadable_slices(folder: Path, found: Mapping[str, Sequence[str]], wanted: Iterable[str] = ()) -> tuple[Path, ...]:
-    """Return the files that may be slices of some series, but that GDCM could not read.
+def may_be_slices(
+    faults: Mapping[Path, str], wanted: Collection[str], others: Collection[str], kinds: Collection[str] = ()
+) -> dict[Path, str]:
+    """Return those of the unreadable files of a folder that may be slices of some series.
 
-    A file counts if it has DICOM's magic bytes or a DICOM extension, and if what is left of its header does not tell
-    that it is something else: another kind of object, such as a structure set, or a slice of a series not wanted.
+    A file counts unless what is left of its header tells that it is something else: another kind of object, such as a
+    structure set, or a slice of a series that is not wanted.
 
     Args:
-        folder: The folder.
-        found: The files that GDCM found in it, by Series Instance UID.
-        wanted: UIDs of the series that count.
+        faults: What is wrong with each unreadable file.
+        wanted: Series Instance UIDs that count.
+        others: Series Instance UIDs of the same folder that do not.
+        kinds: Storage classes of the wanted series; CT is always one.
     """
-    read = {Path(name).name for files in found.values() for name in files}
-    own = tuple(wanted)
-    kinds = {storage_class(found[uid][0]) for uid in own} | {_CT_IMAGE, ""}
-    others = tuple(uid for uid in found if uid not in own)
-    return tuple(
-        path
-        for path in sorted(folder.iterdir())
-        if path.name not in read
-        and _should_be_dicom(path)
-        and storage_class(str(path)) in kinds
-        and (_names(path, own) or not _names(path, others))
-    )
+    known = {*kinds, CT_IMAGE, ""}
+    return {
+        path: fault
+        for path, fault in faults.items()
+        if _storage_class(path) in known and (_names(path, wanted) or not _names(path, others))
+    }
 
 
-def undecodable_slices(files: Iterable[str]) -> tuple[Path, ...]:
+def undecodable_slices(files: Sequence[str]) -> dict[Path, str]:
     """Return the slices whose pixels SimpleITK cannot decode, one by one."""
-    damaged = []
+    damaged = {}
     for name in files:
         reader = sitk.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
@@ -52,32 +48,37 @@ def undecodable_slices(files: Iterable[str]) -> tuple[Path, ...]:
         try:
             reader.Execute()
         except RuntimeError:
-            damaged.append(Path(name))
-    return tuple(damaged)
+            damaged[Path(name)] = "its pixels cannot be decoded"
+    return damaged
 
 
-def tell_unreadable(paths: Sequence[Path]) -> str:
-    """Return the reason of an error that names some files of a folder."""
-    names = ", ".join(path.name for path in paths[:_SHOWN])
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    count = f"{len(paths)} file{'' if len(paths) == 1 else 's'}"
+def tell_unreadable(faults: Mapping[Path, str]) -> str:
+    """Return the reason of an error that names some files of a folder, and the fault of the first."""
+    names = ", ".join(path.name for path in list(faults)[:_SHOWN])
+    more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    count = f"{len(faults)} file{'' if len(faults) == 1 else 's'}"
     return (
-        f"{count} of this folder cannot be read: {names}{more}; damaged or cut off: copy from the source again, "
-        "or move away what is no slice of the scan"
+        f"{count} of this folder cannot be read: {names}{more} ({next(iter(faults.values()))}); damaged or cut off: "
+        "copy from the source again, or move away what is no slice of the scan"
     )
 
 
-def _should_be_dicom(path: Path) -> bool:
-    if path.name.startswith(".") or not path.is_file() or volume_suffix(path) in VOLUME_SUFFIXES:
-        return False
-    return volume_suffix(path) in DICOM_SUFFIXES or has_dicom_magic(path)
+def _storage_class(path: Path) -> str:
+    """Read the storage class from the file meta information, which is always explicit little endian (PS3.10, 7.1)."""
+    _, _, rest = _head(path).partition(_STORAGE_CLASS)
+    length = int.from_bytes(rest[:2], "little")
+    uid = rest[2 : 2 + length]
+    return uid.decode("ascii", "replace").strip("\0 ") if len(uid) == length else ""
 
 
-def _names(path: Path, uids: Sequence[str]) -> bool:
+def _names(path: Path, uids: Collection[str]) -> bool:
     """Say whether the header of a file holds one of some UIDs, which stand there as text in every transfer syntax."""
     if not uids:
         return False
-    with path.open("rb") as stream:
-        header = stream.read(_HEADER_BYTES)
     pattern = "|".join(map(re.escape, uids)).encode()
-    return re.search(rb"(?<![0-9.])(?:" + pattern + rb")(?![0-9.])", header) is not None
+    return re.search(rb"(?<![0-9.])(?:" + pattern + rb")(?![0-9.])", _head(path)) is not None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(_HEADER_BYTES)

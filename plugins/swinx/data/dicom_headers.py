@@ -1,58 +1,76 @@
-"""What the header of a DICOM slice says, as far as it decides whether and how slices make a volume."""
+"""The header of a DICOM file, as far as it decides whether and how slices make a volume."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from swinx.data.itk_geometry import sitk
-from swinx.errors import CaseError
+from swinx.data.dicom_pixels import PixelLayout, find_pixel_fault
+from swinx.errors import CaseError, reason_of
+from swinx.rules import ByteRules
 
-__all__ = ["SliceHeader", "read_header", "storage_class", "syntax_note"]
+__all__ = ["CT_IMAGE", "SliceHeader", "read_header", "require_pydicom"]
 
-_TAGS = {
-    "series": "0020|000e",
-    "instance": "0008|0018",
-    "modality": "0008|0060",
-    "description": "0008|103e",
-    "image_type": "0008|0008",
-    "frame_of_reference": "0020|0052",
-    "frames": "0028|0008",
-    "samples": "0028|0002",
-    "lossy": "0028|2110",
-    "position": "0020|0032",
-    "orientation": "0020|0037",
-    "pixel_spacing": "0028|0030",
-    "slope": "0028|1053",
-    "intercept": "0028|1052",
-    "rescale_type": "0028|1054",
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+"""Storage class of a CT slice; those of enhanced CT begin with it."""
+
+_TEXTS = {
+    "series": 0x0020000E,
+    "study": 0x0020000D,
+    "instance": 0x00080018,
+    "storage_class": 0x00080016,
+    "modality": 0x00080060,
+    "description": 0x0008103E,
+    "image_type": 0x00080008,
+    "frame_of_reference": 0x00200052,
+    "frames": 0x00280008,
+    "lossy": 0x00282110,
+    "position": 0x00200032,
+    "orientation": 0x00200037,
+    "pixel_spacing": 0x00280030,
+    "slope": 0x00281053,
+    "intercept": 0x00281052,
+    "rescale_type": 0x00281054,
 }
-
-_STORAGE_CLASS = b"\x02\x00\x02\x00UI"
-_TRANSFER_SYNTAX = b"\x02\x00\x10\x00UI"
-_META_BYTES = 4096
+_NUMBERS = {
+    "columns": 0x00280011,
+    "rows": 0x00280010,
+    "samples": 0x00280002,
+    "bits_allocated": 0x00280100,
+    "bits_stored": 0x00280101,
+    "high_bit": 0x00280102,
+    "signed": 0x00280103,
+    "padding": 0x00280120,
+    "padding_limit": 0x00280121,
+}
+_SIXTEEN_BITS = 2
+_PIXELS = 0x7FE00010
 
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """The tags of one file, stripped; a tag that is not there is an empty string.
+    """The tags of one file. A text that is not there is empty, a number that is not there is None.
 
     Attributes:
         path: The file.
-        size: Columns and rows.
+        syntax: UID of the transfer syntax.
+        signed: Whether stored values are two's complement (Pixel Representation).
+        padding: Pixel Padding Value as the unsigned number of its two bytes.
+        padding_limit: The other end of the range of padding values, likewise.
     """
 
     path: str
-    size: tuple[int, int]
+    syntax: str
     series: str
+    study: str
     instance: str
+    storage_class: str
     modality: str
     description: str
     image_type: str
     frame_of_reference: str
     frames: str
-    samples: str
     lossy: str
     position: str
     orientation: str
@@ -60,6 +78,35 @@ class SliceHeader:
     slope: str
     intercept: str
     rescale_type: str
+    columns: int | None
+    rows: int | None
+    samples: int | None
+    bits_allocated: int | None
+    bits_stored: int | None
+    high_bit: int | None
+    signed: int | None
+    padding: int | None
+    padding_limit: int | None
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its folder."""
+        return Path(self.path).name
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the object has pixels; structure sets, reports and directories have none."""
+        return bool(self.rows and self.columns)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        return self.columns or 0, self.rows or 0
+
+    @property
+    def syntax_note(self) -> str:
+        """The transfer syntax as the end of a message."""
+        return f" (transfer syntax {self.syntax})" if self.syntax else ""
 
     def numbers(self, name: str, count: int) -> list[float]:
         """Return the ``count`` numbers of a tag.
@@ -68,7 +115,7 @@ class SliceHeader:
             CaseError: If the tag is missing or holds something else.
         """
         text: str = getattr(self, name)
-        tag = f"({_TAGS[name].replace('|', ',')})"
+        tag = f"({_TEXTS[name] >> 16:04x},{_TEXTS[name] & 0xFFFF:04x})"
         if not text:
             raise CaseError(self.path, f"DICOM tag {tag}, {name.replace('_', ' ')}, is missing from {self.name}")
         try:
@@ -79,50 +126,98 @@ class SliceHeader:
             raise CaseError(self.path, f"DICOM tag {tag} of {self.name} is {text!r}, not {count} numbers")
         return numbers
 
-    @property
-    def name(self) -> str:
-        """Name of the file without its folder."""
-        return Path(self.path).name
+
+def require_pydicom() -> None:
+    """Check that pydicom is installed.
+
+    Raises:
+        ImportError: If it is not; the message says how to get it.
+    """
+    try:
+        import pydicom  # noqa: F401 - whether it is there is the question
+    except ImportError as error:
+        raise ImportError("reading DICOM needs pydicom: pip install pydicom") from error
 
 
 def read_header(path: str) -> SliceHeader:
-    """Read the header of one slice, not its pixels.
+    """Read the header of one DICOM object, with or without preamble, and compare its pixels with their promised size.
+
+    No pixel is decoded.
 
     Raises:
-        CaseError: If the file is no DICOM image.
+        CaseError: If the file is no DICOM object or is damaged: it ends within its header, or holds fewer bytes of
+            pixels than the header promises.
+        ImportError: If pydicom is not installed.
     """
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(path)
+    require_pydicom()
+    from pydicom import dcmread
+
     try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise CaseError(path, f"{Path(path).name} is damaged, or not a DICOM image{syntax_note(path)}") from error
-    columns, rows, *_ = reader.GetSize()
-    tags: dict[str, Any] = {name: _text(reader, tag) for name, tag in _TAGS.items()}
-    return SliceHeader(path=path, size=(int(columns), int(rows)), **tags)
+        with Path(path).open("rb") as stream:
+            dataset = dcmread(stream, stop_before_pixels=True, force=True)
+            header = _header_of(path, dataset)
+            fault = _pixel_fault(stream, header, path)
+    except Exception as error:  # pydicom raises whatever the bytes lead it into
+        name = Path(path).name
+        raise CaseError(path, f"{name} is damaged, or not a DICOM object: {reason_of(error)}") from error
+    if fault:
+        raise CaseError(path, fault)
+    return header
 
 
-def syntax_note(path: str) -> str:
-    """Return the transfer syntax UID of a DICOM file as the end of a message; SimpleITK does not tell it."""
-    uid = _meta_uid(path, _TRANSFER_SYNTAX)
-    return f" (transfer syntax {uid})" if uid else ""
+def _header_of(path: str, dataset: Any) -> SliceHeader:
+    if not dataset:
+        raise ValueError("it holds no DICOM tag")
+    meta = getattr(dataset, "file_meta", {})
+    syntax = _text(meta, 0x00020010)
+    values: dict[str, Any] = {name: _text(dataset, tag) for name, tag in _TEXTS.items()}
+    values["storage_class"] = values["storage_class"] or _text(meta, 0x00020002)
+    values |= {name: _number(dataset, tag) for name, tag in _NUMBERS.items()}
+    return SliceHeader(path=path, syntax=syntax, **values)
 
 
-def storage_class(path: str) -> str:
-    """Return the UID of the kind of object that a DICOM file holds; empty if the file ends before it, or has none."""
-    return _meta_uid(path, _STORAGE_CLASS)
+def _pixel_fault(stream: BinaryIO, header: SliceHeader, path: str) -> str:
+    from pydicom import dcmread
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    if not header.is_image:
+        if header.storage_class.startswith(CT_IMAGE) or not header.storage_class:
+            return ByteRules.HEADER_CUT.says()
+        return ""
+    layout = PixelLayout(
+        rows=header.rows or 0,
+        columns=header.columns or 0,
+        samples=header.samples or 1,
+        bits_allocated=header.bits_allocated or 16,
+        frames=int(header.frames) if header.frames.isdecimal() else 1,
+    )
+    if header.syntax == DeflatedExplicitVRLittleEndian:  # all of it was inflated: only the whole file tells
+        whole = dcmread(path, force=True)
+        found = len(whole.get_item(_PIXELS).value or b"") if _PIXELS in whole else 0
+        return ByteRules.SHORT.says(promised=layout.size, found=found) if found < layout.size else ""
+    return find_pixel_fault(stream, header.syntax, layout)
 
 
-def _meta_uid(path: str, tag: bytes) -> str:
-    """Read a UID of the file meta information, which is always explicit little endian (PS3.10, 7.1)."""
-    with Path(path).open("rb") as stream:
-        meta = stream.read(_META_BYTES)
-    _, _, rest = meta.partition(tag)
-    length = int.from_bytes(rest[:2], "little")
-    uid = rest[2 : 2 + length]
-    return uid.decode("ascii", "replace").strip("\0 ") if len(uid) == length else ""
+def _text(dataset: Any, tag: int) -> str:
+    """Return the stored characters of a tag: pydicom's own conversion refuses or changes what is not to the letter."""
+    value = _stored(dataset, tag)
+    return value.decode("utf-8", "replace").strip("\0 \t\r\n") if isinstance(value, bytes) else str(value or "").strip()
 
 
-def _text(reader: Any, tag: str) -> str:
-    return str(reader.GetMetaData(tag)).strip("\0 ") if reader.HasMetaDataKey(tag) else ""
+def _number(dataset: Any, tag: int) -> int | None:
+    value = _stored(dataset, tag)
+    if isinstance(value, bytes):
+        little = getattr(dataset.get_item(tag), "is_little_endian", True)
+        return int.from_bytes(value[:_SIXTEEN_BITS], "little" if little else "big") if len(value) >= 2 else None
+    return None if value is None or value == "" else int(value)
+
+
+def _stored(dataset: Any, tag: int) -> Any:
+    if tag not in dataset:
+        return None
+    element = dataset.get_item(tag)
+    value, length = element.value, getattr(element, "length", None)
+    cut = isinstance(value, bytes) and length not in (None, 0xFFFFFFFF) and len(value) < length
+    if cut:
+        raise ValueError(f"the file ends within tag ({tag >> 16:04x},{tag & 0xFFFF:04x})")
+    return value

@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swinx.data.decoder_warnings import caught_decoder_warnings
 from swinx.data.dicom_choice import choose_series
 from swinx.data.dicom_damage import tell_unreadable, undecodable_slices
-from swinx.data.dicom_headers import SliceHeader, read_header, syntax_note
+from swinx.data.dicom_headers import SliceHeader
+from swinx.data.dicom_padding import fill_padding
 from swinx.data.itk_geometry import array_from_itk, sitk
 from swinx.errors import CaseError
 from swinx.ops.slice_stack import find_slice_faults, slice_order, stack_affine
+from swinx.rules import ByteRules, ValueRules
 
 __all__ = ["SliceStack", "read_dicom_series", "stack_slices"]
+
+_JPEG = tuple(f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 57, 70))
 
 
 @dataclass(frozen=True)
@@ -58,23 +63,36 @@ def read_dicom_series(place: Path) -> tuple[NDArray[Any], NDArray[np.float64], t
         CaseError: As :func:`stack_slices`; or if the pixels cannot be decoded or are not in HU.
     """
     stack = stack_slices(place)
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(stack.files)
-    if len({(header.slope, header.intercept) for header in stack.headers}) > 1:
-        reader.SetOutputPixelType(sitk.sitkFloat32)  # else the first slice decides, and fractions of others are cut off
     try:
-        image = reader.Execute()
+        image, corrupt = _decode(stack)
     except RuntimeError as error:
         damaged = undecodable_slices(stack.files)
         if 0 < len(damaged) < len(stack.files):
             raise CaseError(place, tell_unreadable(damaged)) from error
         raise CaseError(
             place,
-            f"damaged, or compressed in a way that SimpleITK cannot decode{syntax_note(stack.files[0])}; "
+            f"damaged, or compressed in a way that SimpleITK cannot decode{stack.headers[0].syntax_note}; "
             "write the series uncompressed first",
         ) from error
+    if corrupt:
+        raise CaseError(place, ByteRules.JPEG.says(detail=corrupt[0]))
     array = array_from_itk(image)
-    return array, stack.affine, (*stack.notes, *_check_rescaling(place, stack.headers, array))
+    notes = (*stack.notes, *_check_rescaling(place, stack.headers, array))
+    array, filled = fill_padding(array, stack.headers)
+    return array, stack.affine, (*notes, *filled)
+
+
+def _decode(stack: SliceStack) -> tuple[Any, list[str]]:
+    """Return the image, and what its decoder complains of without an error."""
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(stack.files)
+    if len({(header.slope, header.intercept, header.signed) for header in stack.headers}) > 1:
+        reader.SetOutputPixelType(sitk.sitkFloat32)  # else the first slice decides, and fractions of others are cut off
+    if not any(header.syntax in _JPEG for header in stack.headers):
+        return reader.Execute(), []
+    with caught_decoder_warnings() as corrupt:
+        image = reader.Execute()
+    return image, corrupt
 
 
 def stack_slices(place: Path, series: str | None = None) -> SliceStack:
@@ -91,8 +109,8 @@ def stack_slices(place: Path, series: str | None = None) -> SliceStack:
         CaseError: If there is no series, it is not clear which is meant, or its slices differ in size, spacing or
             frame of reference, are multi-frame or colour images, or do not make a regular volume.
     """
-    files, notes = choose_series(place, series)
-    headers, left_out = _slices([read_header(name) for name in sorted(files)])
+    found, notes = choose_series(place, series)
+    headers, left_out = _slices(found)
     _check_frames(place, headers)
     _check_agreement(place, headers)
     positions = np.array([header.numbers("position", 3) for header in headers])
@@ -129,8 +147,13 @@ def _check_frames(place: Path, headers: Sequence[SliceHeader]) -> None:
                 f"{header.name} is a multi-frame image of {header.frames} frames (enhanced CT?); convert it to single "
                 "frames or NIfTI first (dcm2niix does)",
             )
-        if header.samples not in ("", "1"):
+        if header.samples not in (None, 1):
             raise CaseError(place, f"{header.name} has {header.samples} values per voxel (RGB); a CT has one")
+        if header.bits_allocated not in (None, 8, 16, 32) or (header.bits_stored or 0) > (header.bits_allocated or 16):
+            raise CaseError(
+                place,
+                ValueRules.BITS.says(name=header.name, stored=header.bits_stored, allocated=header.bits_allocated),
+            )
     if len(headers) == 1:
         raise CaseError(place, "single slice: the DICOM series has one file")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,11 @@ VOLUME_SUFFIXES = NIFTI_SUFFIXES + ITK_SUFFIXES
 
 _CHANNEL_SUFFIX = "_0000"
 _DICOM_PREAMBLE, _DICOM_MAGIC = 128, b"DICM"
+_BARE_DICOM = re.compile(
+    rb"\x02\0\0\0UL\x04\0|\x08\0[\0\x01\x05\x08\x12-\x18]\0(?:(?:UL|CS|UI|DA|TM)[\x02-\x40]\0|[\x02-\x40]\0\0\0)",
+    re.DOTALL,
+)
+"""First element of a header without a preamble: of group 2, or of group 8 with a short value, explicit or implicit."""
 
 
 def absolute_path(path: str | os.PathLike[str]) -> Path:
@@ -89,9 +95,13 @@ def is_dicom_series(folder: str | os.PathLike[str]) -> bool:
 
 
 def has_dicom_magic(path: Path) -> bool:
-    """Say whether a file begins as PS3.10, 7.1 wants it; one that cannot be opened does not."""
+    """Say whether a file begins as a DICOM file does; one that cannot be opened does not.
+
+    That is with a preamble (PS3.10, 7.1), or, as old exports have it, with the first element of the header.
+    """
     try:
         with path.open("rb") as stream:
-            return stream.read(_DICOM_PREAMBLE + len(_DICOM_MAGIC))[_DICOM_PREAMBLE:] == _DICOM_MAGIC
+            head = stream.read(_DICOM_PREAMBLE + len(_DICOM_MAGIC))
     except OSError:
         return False
+    return head[_DICOM_PREAMBLE:] == _DICOM_MAGIC or _BARE_DICOM.match(head) is not None

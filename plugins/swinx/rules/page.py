@@ -11,12 +11,14 @@ __all__ = ["rules_page"]
 _INTRODUCTION = """\
 # What swinx refuses, warns of, and repairs
 
-- **refused**: the case, or the file, is not used. A batch goes on with the others, names it with the reason, and ends with exit code 1.
+- **refused**: the case, or the file, is not used. A batch goes on with the others, names it with the reason, and ends
+  with exit code 1.
 - **warned**: the case is used. The log and the record of the case (`warnings` in `<case>.json`) say what was found.
 - **repaired**: the case is used with the value that is certainly meant, and the log says so.
 
-The same rules hold in `swinx data check`, pretraining, refinement, training, inference and scoring. Words in italics stand for what
-was found. This page is generated from the tables that the code uses (`make sync`), and each row is a test.
+The same rules hold in `swinx data check`, pretraining, refinement, training, inference and scoring. Words in italics
+stand for what was found. This page is generated from the tables that the code uses (`make sync`), and each row is a
+test.
 """
 
 

@@ -16,6 +16,18 @@ class ByteRules(Rules):
         "the header promises {promised} bytes of voxels and the file holds {found}; cut off: copy it from the source "
         "again",
     )
+    HEADER_CUT = Rule("refused", "DICOM", "the file ends within its header, or has no pixels")
+    COMPRESSED_CUT = Rule("refused", "DICOM that is compressed", "its compressed pixels are cut off: {detail}")
+    DECODED_SIZE = Rule(
+        "refused",
+        "DICOM that is compressed",
+        "the header promises {promised} and the compressed picture has {found}",
+    )
+    JPEG = Rule(
+        "refused",
+        "DICOM that is compressed as JPEG",
+        "a slice is damaged, and its decoder made up what is missing ({detail}); copy the series from the source again",
+    )
     IMPOSSIBLE_CLAIM = Rule(
         "refused",
         "compressed files",
@@ -51,3 +63,14 @@ class GeometryRules(Rules):
 
 class ValueRules(Rules):
     """The values of the voxels."""
+
+    BITS = Rule(
+        "refused",
+        "DICOM",
+        "{name} stores {stored} bits in {allocated}; a CT stores at most as many as are allocated, 8, 16 or 32",
+    )
+    PADDING = Rule(
+        "repaired",
+        "DICOM",
+        "{count} voxels of pixel padding ({value} HU) are taken as air",
+    )

@@ -1,0 +1,59 @@
+"""The DICOM objects that lie in a folder."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from swinx.data.dicom_headers import SliceHeader, read_header
+from swinx.data.file_kinds import DICOM_SUFFIXES, VOLUME_SUFFIXES, has_dicom_magic, volume_suffix
+from swinx.errors import CaseError
+
+__all__ = ["DicomFolder", "read_dicom_folder"]
+
+Slices = tuple[SliceHeader, ...]
+
+
+@dataclass(frozen=True)
+class DicomFolder:
+    """What the headers of a folder's DICOM files say; subfolders do not count.
+
+    Attributes:
+        series: Images by Series Instance UID, each in name order.
+        others: Objects without pixels, such as structure sets and directories.
+        faults: What is wrong with each file that should be DICOM and cannot be read.
+    """
+
+    series: dict[str, Slices]
+    others: Slices
+    faults: dict[Path, str]
+
+
+def read_dicom_folder(folder: Path) -> DicomFolder:
+    """Read the headers of all DICOM files that lie directly in a folder.
+
+    A file counts if it begins as a DICOM file does, or has the extension of one.
+    """
+    series: dict[str, list[SliceHeader]] = defaultdict(list)
+    others: list[SliceHeader] = []
+    faults: dict[Path, str] = {}
+    for path in sorted(folder.iterdir()):
+        if not _should_be_dicom(path):
+            continue
+        try:
+            header = read_header(str(path))
+        except CaseError as error:
+            faults[path] = error.reason
+            continue
+        if header.is_image:
+            series[header.series].append(header)
+        else:
+            others.append(header)
+    return DicomFolder({uid: tuple(slices) for uid, slices in series.items()}, tuple(others), faults)
+
+
+def _should_be_dicom(path: Path) -> bool:
+    if path.name.startswith(".") or not path.is_file() or volume_suffix(path) in VOLUME_SUFFIXES:
+        return False
+    return volume_suffix(path) in DICOM_SUFFIXES or has_dicom_magic(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.disks import nearly_full_disk
-from swinx.files import remove_partials, write_json, write_several_whole, write_whole
+from swinx.files import read_json, remove_partials, write_json, write_several_whole, write_whole
 
 
 @pytest.fixture
@@ -137,3 +137,39 @@ def test_a_full_disk_is_named_by_the_file_that_was_to_appear(target):
         (folder / "table.csv").write_text("0" * 100)
     assert target.read_text() == "old"
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_json_is_read_in_the_encoding_that_another_program_gave_it(tmp_path, encoding):
+    (tmp_path / "a.json").write_bytes('{"case": "Müller"}'.encode(encoding))
+    assert read_json(tmp_path / "a.json") == {"case": "Müller"}
+
+
+def test_a_key_that_stands_twice_is_named_since_the_first_would_be_lost(tmp_path):
+    (tmp_path / "a.json").write_text('{"training": [{"case": 1}], "x": {"testing": 1, "testing": 2}}')
+    with pytest.raises(ValueError, match=r"a\.json: not a list: key 'testing' stands twice"):
+        read_json(tmp_path / "a.json", "a list")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"\xff\xfe\xfa", b"", b"[" * 100_000, b'"\xed\xa0\x80"', b"9" * 5000],
+    ids=["cut", "bytes", "empty", "deep", "surrogate", "digits"],
+)
+def test_what_is_no_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.json: not JSON: "):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("name", ["a" * 240 + ".nii.gz", "ü" * 120 + ".json", "a" * 255])
+def test_a_name_as_long_as_a_file_system_allows_is_written_and_its_leftovers_are_found(tmp_path, name):
+    with write_whole(tmp_path / name, suffix=".nii.gz") as partial:
+        leftover = partial.with_name(partial.name.replace(".nii.gz", ".left"))
+        leftover.touch()
+        partial.write_text("whole")
+    remove_partials(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with write_several_whole(tmp_path / "new" / name) as folder:
+        (folder / name).write_text("whole")
+    assert (tmp_path / "new" / name).is_file()

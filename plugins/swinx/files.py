@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and text and JSON that are read whoever wrote them."""
 
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -12,7 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["remove_partials", "write_json", "write_several_whole", "write_whole"]
+from swinx.rules.names import TextRules
+
+__all__ = ["read_json", "read_text", "remove_partials", "write_json", "write_several_whole", "write_whole"]
+
+_LONGEST_NAME_BYTES = 255
+_ROOM_FOR_PARTIAL = 32
+"""Bytes of a temporary name besides that of the file: two dots, the random part and the suffix."""
 
 
 @contextmanager
@@ -44,7 +51,7 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=suffix)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_partial_prefix(target.name), suffix=suffix)
     except OSError as error:
         raise OSError(_sentence(target, error)) from error
     os.close(descriptor)
@@ -83,7 +90,7 @@ def write_several_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OSError(f"cannot write {target}: it is a folder; choose another name")
     try:
         near = next(folder for folder in target.absolute().parents if folder.exists())
-        folder = Path(tempfile.mkdtemp(dir=near, prefix=f".{target.name}."))
+        folder = Path(tempfile.mkdtemp(dir=near, prefix=_partial_prefix(target.name)))
     except OSError as error:
         raise OSError(_sentence(target, error)) from error
     try:
@@ -108,6 +115,37 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32, without its byte order mark.
+
+    Raises:
+        OSError: If the file cannot be read.
+        UnicodeDecodeError: If it is no such text.
+    """
+    content = Path(path).read_bytes()
+    return content.decode(json.detect_encoding(content))
+
+
+def read_json(path: str | os.PathLike[str], kind: str = "JSON") -> Any:
+    """Return what a JSON file holds, in any encoding that JSON may have.
+
+    Args:
+        path: The file.
+        kind: Noun for the message, such as ``"a JSON data list"``.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it holds no JSON, or an object with one key twice, the first of which would be lost. The message
+            names the file.
+    """
+    try:
+        return json.loads(read_text(path), object_pairs_hook=_unique)
+    except _KeyTwiceError as error:
+        raise ValueError(TextRules.KEY_TWICE.says(path=path, kind=kind, key=error.args[0])) from None
+    except (ValueError, RecursionError) as error:  # errors of JSON, of encodings and of NUL in the path alike
+        raise ValueError(TextRules.UNREADABLE.says(path=path, kind=kind, detail=error)) from error
+
+
 def remove_partials(*paths: str | os.PathLike[str]) -> None:
     """Remove what :func:`write_whole` could not remove of files because its process was killed.
 
@@ -120,8 +158,27 @@ def remove_partials(*paths: str | os.PathLike[str]) -> None:
         OSError: If a leftover cannot be removed.
     """
     for path in map(Path, paths):
-        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        for leftover in path.parent.glob(f"{glob.escape(_partial_prefix(path.name))}*"):
             leftover.unlink(missing_ok=True)
+
+
+class _KeyTwiceError(Exception):
+    """A key that stands twice in one object."""
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise _KeyTwiceError(key)
+        content[key] = value
+    return content
+
+
+def _partial_prefix(name: str) -> str:
+    """Return how temporary names of a file begin: with its name, or a hash of one that leaves no room."""
+    room = _LONGEST_NAME_BYTES - _ROOM_FOR_PARTIAL
+    return f".{name}." if len(os.fsencode(name)) <= room else f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}."
 
 
 def _move(files: Sequence[Path], target: Path) -> None:

@@ -1,0 +1,60 @@
+"""Paths of users, looked at without an error: loops of links, unknown home folders, names that no file can have."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+__all__ = ["absolute_path", "existing_form", "is_whole_disk", "real_path"]
+
+
+def absolute_path(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` from the root, without ``~`` and ``..``.
+
+    Links are not followed: data often lies behind them. The ``~`` of an unknown user stays as it is.
+
+    Examples:
+        >>> absolute_path("/data/a/../b").as_posix()
+        '/data/b'
+    """
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib raises where these do not
+
+
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` with all links followed as far as they lead; a loop of links stays as it is."""
+    place = absolute_path(path)
+    try:
+        return Path(os.path.realpath(place))
+    except (OSError, ValueError):  # no file can have this name
+        return place
+
+
+def existing_form(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` as the disk has it, each part composed (NFC) or decomposed (NFD) where only that exists.
+
+    macOS decomposes names, and a list that was written elsewhere has them composed, or the other way round.
+
+    Args:
+        path: An absolute path.
+
+    Returns:
+        The path that exists, or ``path`` as it is given.
+    """
+    given = Path(path)
+    if str(given).isascii() or os.path.lexists(given):
+        return given
+    place = Path(given.anchor)
+    for part in given.parts[1:]:
+        forms = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
+        found = next((place / form for form in forms if os.path.lexists(place / form)), None)
+        if found is None:
+            return given
+        place = found
+    return place
+
+
+def is_whole_disk(folder: Path) -> bool:
+    """Say whether a folder is the root of a disk or the home folder of the user, links followed."""
+    place = real_path(folder)
+    return place in (Path(place.anchor), real_path("~"))

@@ -10,6 +10,7 @@ __all__ = [
     "CaseError",
     "DataListError",
     "ExportError",
+    "RecordError",
     "TeacherError",
     "TrainingError",
     "WeightsError",
@@ -46,6 +47,10 @@ class DataListError(ValueError):
 
 class ExportError(ValueError):
     """A network cannot be exported, or an exported one cannot be used."""
+
+
+class RecordError(BundleError):
+    """A file of plain data, such as a sidecar, holds more than plain data, or a setting is none."""
 
 
 class TeacherError(ValueError):

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from swinx.rules.folders import LabelFolderRules
+from swinx.rules.names import EntryRules, NameRules, TextRules
 from swinx.rules.rule import Action, Rule, Rules
 from swinx.rules.scans import ByteRules, GeometryRules, ValueRules
+from swinx.rules.trust import FileRules, NnUNetRules, PlainDataRules, TrackingRules
 
-__all__ = ["ALL_RULES", "Action", "ByteRules", "GeometryRules", "Rule", "Rules", "ValueRules"]
+__all__ = [
+    "ALL_RULES",
+    "Action",
+    "ByteRules",
+    "FileRules",
+    "GeometryRules",
+    "NnUNetRules",
+    "PlainDataRules",
+    "Rule",
+    "Rules",
+    "TrackingRules",
+    "ValueRules",
+]
 
 ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     "Files of scans": (ByteRules, GeometryRules, ValueRules),
+    "Folders": (LabelFolderRules,),
+    "Names, data lists and tables": (NameRules, EntryRules, TextRules),
+    "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),
 }
 """The tables by the heading of their section."""

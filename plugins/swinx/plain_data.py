@@ -1,0 +1,244 @@
+"""Plain data: JSON from anywhere that is read, written and shown, and never becomes code.
+
+MONAI evaluates texts of a configuration that begin with ``$``, ``@`` or ``%``, and calls what stands under
+``_target_``. So whatever comes from a file of data (a sidecar, a record, a manifest, overrides) passes through here
+before it may get near a configuration, and settings that a user gives for weights do, too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from swinx.errors import RecordError
+from swinx.regular_files import open_regular
+from swinx.rules import PlainDataRules as Plain
+from swinx.visible_text import visible, visible_lines
+
+__all__ = [
+    "PROGRAM_NAMES",
+    "check_plain",
+    "check_setting_of",
+    "check_settings",
+    "is_program",
+    "is_setting",
+    "read_object",
+    "shown",
+]
+
+PROGRAM_NAMES = frozenset(
+    {
+        *("imports", "initialize", "run", "finalize", "training", "inference", "evaluate", "refine"),
+        *("network_def", "network", "launcher"),
+    }
+)
+"""Names of a configuration that are its program in every bundle: what MONAI runs, and what is built."""
+
+_LARGEST_FILE = 64 << 20
+_DEEPEST = 12
+_MOST_ENTRIES = 200_000
+_LONGEST_TEXT = 20_000
+_LONGEST_SETTING = 1024
+_DEEPEST_SETTING = 6
+_SHOWN = 60
+_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_MARKS = frozenset("$@%")
+
+
+def read_object(path: str | os.PathLike[str], largest: int = _LARGEST_FILE) -> dict[str, Any]:
+    """Read a JSON file that holds an object of plain data.
+
+    Args:
+        path: The file; a regular one.
+        largest: Bytes that it may have.
+
+    Raises:
+        RecordError: If it holds anything else, or has two entries of one name; one line that names file and key.
+        OSError: If it cannot be read, or is no regular file.
+    """
+    source = os.fspath(path)
+    with open_regular(path) as stream:
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        found = max(len(content), Path(path).stat().st_size)
+        raise RecordError(f"{source}: {Plain.TOO_LARGE.says(found=found, limit=largest)}")
+    try:
+        found_object = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        detail = "it is nested too deeply" if isinstance(error, RecursionError) else shown_error(error)
+        raise RecordError(f"{source}: {Plain.UNREADABLE.says(detail=detail)}") from error
+    if not isinstance(found_object, dict):
+        raise RecordError(f"{source}: {Plain.NO_OBJECT.says(kind=_kind(found_object))}")
+    check_plain(found_object, source)
+    return found_object
+
+
+def check_plain(value: Any, source: str, key: str = "") -> None:
+    """Refuse what is no plain data: numbers, booleans, null, texts, and lists and objects of such.
+
+    Texts may have line breaks and any length up to that of a long message; :func:`check_settings` is stricter.
+
+    Args:
+        value: The data, as JSON has it.
+        source: Where it stands, for the message.
+        key: Its name there.
+
+    Raises:
+        RecordError: If something is too deep, too long or too much, a text holds control characters, a number is not
+            finite, or an object has a name by which MONAI builds components.
+    """
+    _Check(source, strict=False).value(value, key, 0)
+
+
+def check_settings(settings: Mapping[str, Any], source: str) -> None:
+    """Refuse settings that are more than plain values under plain names.
+
+    Args:
+        settings: Values by name.
+        source: The file or the command that they come from, for the message.
+
+    Raises:
+        RecordError: If a name is none of a setting, or a value is neither a number, a short text without ``$``, ``@``
+            and ``%``, true, false, null, nor a list or an object of such.
+    """
+    for name, value in settings.items():
+        if name in PROGRAM_NAMES or str(name).startswith("_"):
+            raise RecordError(f"{source}: {Plain.PROGRAM.says(name=shown(name, quoted=False))}")
+        if len(str(name)) > _LONGEST_SETTING or not _NAME.fullmatch(str(name)):
+            raise RecordError(f"{source}: {Plain.SETTING_NAME.says(name=shown(name))}")
+        _Check(source, strict=True).value(value, name, 0)
+
+
+def is_setting(name: str, value: Any) -> bool:
+    """Tell whether :func:`check_settings` takes a value under a name."""
+    try:
+        check_settings({name: value}, "")
+    except RecordError:
+        return False
+    return True
+
+
+def check_setting_of(configuration: Mapping[str, Any], settings: Mapping[str, Any], source: str) -> None:
+    """Refuse settings that would replace a part of a configuration's program.
+
+    Args:
+        configuration: Content of a configuration file.
+        settings: Values by name; names that the configuration does not have are passed.
+        source: The file or the command that they come from, for the message.
+
+    Raises:
+        RecordError: As :func:`check_settings`, and if a component or a list of expressions stands under a name.
+    """
+    check_settings(settings, source)
+    for name in settings:
+        if name in configuration and is_program(configuration[name]):
+            raise RecordError(f"{source}: {Plain.PROGRAM.says(name=name)}")
+
+
+def is_program(stands: Any) -> bool:
+    """Tell whether what stands in a configuration is a part of its program: components, lists of expressions, macros.
+
+    One expression or reference in the place of a value is not: a plain value may replace it.
+
+    Examples:
+        >>> [is_program(x) for x in ({"_target_": "UNet"}, ["$import os"], "%run", "$0.1 * 2", [96, 96], {"3": [0, 1]})]
+        [True, True, True, False, False, False]
+    """
+    if isinstance(stands, str):
+        return stands.startswith("%")
+    return _holds_program(stands)
+
+
+def shown(value: Any, quoted: bool = True) -> str:
+    """Return a value as a message shows it: short, and on one line."""
+    text = repr(value) if quoted else visible(str(value))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def shown_error(error: BaseException) -> str:
+    """Return the text of an error as a message shows it: on one line."""
+    return visible(" ".join(str(error).split()))[:200]
+
+
+class _Check:
+    """One walk through data."""
+
+    def __init__(self, source: str, strict: bool) -> None:
+        self.source = source
+        self.strict = strict
+        self.entries = 0
+
+    def value(self, value: Any, key: str, depth: int) -> None:
+        if value is None or isinstance(value, bool | int):
+            return
+        if isinstance(value, float):
+            self._refuse_if(not math.isfinite(value), Plain.NOT_FINITE, key, value=value)
+        elif isinstance(value, str):
+            self._text(value, key)
+        elif isinstance(value, list | tuple):
+            self._enter(value, key, depth)
+            for number, item in enumerate(value):
+                self.value(item, f"{key}[{number}]", depth + 1)
+        elif isinstance(value, Mapping):
+            self._enter(value, key, depth)
+            for name, item in value.items():
+                self._name(name, key)
+                self.value(item, f"{key}.{name}" if key else str(name), depth + 1)
+        else:
+            self._refuse_if(True, Plain.NO_PLAIN_VALUE, key, value=shown(value))
+
+    def _enter(self, value: Any, key: str, depth: int) -> None:
+        limit = _DEEPEST_SETTING if self.strict else _DEEPEST
+        self._refuse_if(depth >= limit, Plain.TOO_DEEP, key, limit=limit)
+        self.entries += len(value)
+        self._refuse_if(self.entries > _MOST_ENTRIES, Plain.TOO_MANY, key, found=self.entries, limit=_MOST_ENTRIES)
+
+    def _name(self, name: Any, key: str) -> None:
+        within = f"{key}.{name}" if key else str(name)
+        if isinstance(name, str) or self.strict:
+            self._text(str(name), within)
+        component = str(name).startswith("_") and str(name).endswith("_") and len(str(name)) > 1
+        if component or (self.strict and (str(name).startswith(("_", "+", "~")) or "#" in name or "::" in name)):
+            self._refuse_if(True, Plain.COMPONENT, key or "it", name=shown(name))
+
+    def _text(self, value: str, key: str) -> None:
+        limit = _LONGEST_SETTING if self.strict else _LONGEST_TEXT
+        self._refuse_if(len(value) > limit, Plain.LONG_TEXT, key, found=len(value), limit=limit)
+        clean = visible(value) if self.strict else visible_lines(value.replace("\r\n", "\n"))
+        self._refuse_if(clean != value.replace("\r\n", "\n"), Plain.CONTROL, key, value=shown(value))
+        self._refuse_if(self.strict and bool(_MARKS & set(value)), Plain.EXPRESSION, key, value=shown(value))
+
+    def _refuse_if(self, fault: bool, rule: Plain, key: str, **fields: Any) -> None:
+        if fault:
+            raise RecordError(f"{self.source}: {rule.says(key=shown(key or 'it', quoted=False), **fields)}")
+
+
+def _holds_program(stands: Any) -> bool:
+    if isinstance(stands, Mapping):
+        return any(str(name).startswith("_") or _holds_program(item) for name, item in stands.items())
+    if isinstance(stands, list | tuple):
+        return any(_holds_program(item) for item in stands)
+    return isinstance(stands, str) and stands[:1] in _MARKS
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{shown(name)} stands twice")
+        found[name] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number that JSON knows")
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")

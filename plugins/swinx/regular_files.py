@@ -1,0 +1,72 @@
+"""Files that are read by name: regular files only, so that no pipe or device can stop or feed a reader."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from swinx.rules import FileRules
+
+__all__ = ["check_regular", "file_sha256", "open_regular"]
+
+_CHUNK = 1 << 20
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file, or a link to one, for reading.
+
+    A pipe without a writer would stop the caller for ever; a device may never end. Neither is opened for longer than
+    it takes to find out.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If it cannot be opened, or is no regular file; the message names it.
+    """
+    check_regular(path)  # opening a device can have effects of its own
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        _check_mode(path, os.fstat(descriptor).st_mode)  # it may have been exchanged meanwhile
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that leads to anything but a regular file.
+
+    Raises:
+        OSError: If it does, or there is nothing; the message names it.
+    """
+    _check_mode(path, Path(path).stat().st_mode)
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a regular file, in hexadecimal.
+
+    Raises:
+        OSError: If it cannot be read, or is no regular file.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as stream:
+        while part := stream.read(_CHUNK):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _check_mode(path: str | os.PathLike[str], mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise OSError(f"{os.fspath(path)}: {FileRules.NOT_REGULAR.says(kind=kind)}")

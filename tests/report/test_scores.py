@@ -172,6 +172,46 @@ def test_a_bad_reference_is_named(folders):
     assert error.path == str(folders / "reference" / "a.nii.gz")
 
 
+def test_how_many_references_have_no_prediction_is_told(folders):
+    (folders / "prediction" / "b.nii.gz").unlink()
+    told = "1 of 2 references have no prediction (scored 0): b"
+    report = score(folders, "fixed")
+    assert told in report.text.splitlines()
+    assert report.notes == (told,)
+    assert json.loads((folders / "out" / "summary.json").read_text())["notes"] == [told]
+    assert f"- {told}" in (folders / "out" / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("protocol", ["flare23", "fixed"])
+def test_a_scorer_never_says_0_for_equal_files(folders, protocol):
+    """A DICOM Segmentation and a record lie beside each NIfTI, as inference_dicom.json leaves them."""
+    save(folders / "prediction" / "b.nii.gz", labels())
+    for name in ("a.dcm", "b.dcm", "DICOMDIR"):
+        (folders / "prediction" / name).write_bytes(b"\0" * 128 + b"DICM")
+    (folders / "prediction" / "a.json").write_text("{}")
+    report = score(folders, protocol)
+    assert report.ok
+    assert report.means["liver_dsc"] == report.means["spleen_dsc"] == 1
+
+
+def test_label_maps_named_as_3d_slicer_names_them_match_their_case(folders):
+    (folders / "prediction" / "a.nii.gz").rename(folders / "prediction" / "a.seg.nii.gz")
+    report = score(folders)
+    assert report.ok
+    assert report.table.loc["a", "liver_dsc"] == 1
+
+
+def test_folders_that_share_no_case_are_refused_and_not_scored_0(folders):
+    for case in "ab":
+        (folders / "prediction" / f"{case}.nii.gz").rename(folders / "prediction" / f"{case}_pred.nii.gz")
+    for protocol in ("flare23", "fixed"):
+        with pytest.raises(
+            DataListError, match=r"prediction has a prediction of none .* a, b, .* a_pred, b_pred; give"
+        ):
+            score(folders, protocol)
+    assert not (folders / "out").exists()
+
+
 def test_if_nothing_can_be_scored_the_files_say_so(folders):
     for case in "ab":
         truncated(folders / "prediction" / f"{case}.nii.gz")
@@ -244,7 +284,7 @@ def test_an_unwritable_folder_is_found_out_first(folders):
 
 def test_folders_without_label_maps_are_refused(folders):
     (folders / "empty").mkdir()
-    with pytest.raises(DataListError, match=r"no scans found in .*empty"):
+    with pytest.raises(DataListError, match=r"empty: holds no label maps"):
         score_folders(folders / "reference", folders / "empty", folders / "out")
     assert not list((folders / "out").glob("*"))
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-from swinx.data import case_name, read_volume
-from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
-from swinx.errors import CaseError, TeacherError
+from swinx.data import read_volume
+from swinx.data.file_kinds import VOLUME_SUFFIXES
+from swinx.data.label_folders import label_maps_in
+from swinx.errors import CaseError, DataListError, TeacherError
 from swinx.interop.class_maps import ClassMap, read_class_map
 from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
 from swinx.ops.grids import compare_grids
@@ -29,6 +30,8 @@ _MAX_FOREIGN_ID = 65535
 
 class PredictionFolderTeacher:
     """A folder with one predicted label map for each case, ``<case>.nii.gz`` or another kind of volume.
+
+    :func:`swinx.data.find_label_maps` says which files of a folder count and to which case each belongs.
 
     A prediction on another grid than its scan is carried over to the nearest voxel by world coordinates, and a note
     says so. If voxels of the scan lie farther outside the prediction than :data:`MAX_OVERHANG_VOXELS`, nobody knows
@@ -99,13 +102,7 @@ class PredictionFolderTeacher:
 def _find_predictions(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise TeacherError(f"{folder}: no such folder; give the folder that holds the predictions")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or volume_suffix(path) not in VOLUME_SUFFIXES:
-            continue
-        first = found.setdefault(case_name(path), path)
-        if first != path:
-            raise TeacherError(f"{first} and {path} are both predictions of case {case_name(path)!r}; remove one")
-    if not found:
-        raise TeacherError(f"{folder}: holds no predictions; looked for {', '.join(VOLUME_SUFFIXES)} files")
-    return found
+    try:
+        return label_maps_in(folder, "predictions")
+    except DataListError as error:
+        raise TeacherError(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,17 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from swinx.data import case_name, find_cases, read_volume
-from swinx.errors import CaseError
+from swinx.data import read_volume
+from swinx.data.label_folders import find_label_maps, label_case_name
+from swinx.errors import CaseError, DataListError
 from swinx.ops.grids import compare_grids, voxel_sizes_mm
+from swinx.rules.folders import LabelFolderRules
 
 __all__ = ["CasePair", "LabelPair", "header_spacing_mm", "pair_cases", "read_label_pair"]
 
 PathLike = str | os.PathLike[str]
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def pair_cases(reference: PathLike, prediction: PathLike) -> tuple[list[CasePair
     """Match references and predictions.
 
     Two files are one pair, whatever their names. Otherwise files match by case name, that is without folder,
-    extension and ``_0000``.
+    extension, ``.seg`` and ``_0000``; :func:`swinx.data.find_label_maps` says which files of a folder count.
 
     Args:
         reference: One file, or a folder of label maps.
@@ -60,13 +65,18 @@ def pair_cases(reference: PathLike, prediction: PathLike) -> tuple[list[CasePair
         One pair per reference in name order, and the names of predictions that no reference asks for.
 
     Raises:
-        DataListError: If one of the two holds no label map, or two of its files are one case.
+        DataListError: If one of the two holds no label map, two of its files are one case, or they share no case:
+            zeros for all cases would say more of the names than of the labels.
     """
     if Path(reference).is_file() and Path(prediction).is_file():
-        return [CasePair(case_name(reference), Path(reference), Path(prediction))], []
-    references, predictions = (
-        {item["case"]: Path(item["image"]) for item in find_cases(source)} for source in (reference, prediction)
-    )
+        return [CasePair(label_case_name(reference), Path(reference), Path(prediction))], []
+    references, predictions = (find_label_maps(source) for source in (reference, prediction))
+    if not references.keys() & predictions.keys():
+        raise DataListError(
+            LabelFolderRules.NOTHING_SHARED.says(
+                prediction=prediction, reference=reference, references=_some(references), predictions=_some(predictions)
+            )
+        )
     pairs = [CasePair(case, path, predictions.get(case)) for case, path in references.items()]
     return pairs, sorted(predictions.keys() - references.keys())
 
@@ -102,3 +112,8 @@ def header_spacing_mm(path: PathLike, affine: npt.NDArray[np.float64]) -> tuple[
     except nib.filebasedimages.ImageFileError:
         return tuple(voxel_sizes_mm(affine).tolist())
     return tuple(float(size) for size in header.get_zooms()[:3])
+
+
+def _some(cases: Iterable[str]) -> str:
+    names = list(cases)
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from swinx.data import find_cases, read_volume
+from swinx.data.label_folders import find_label_maps
 from swinx.errors import DataListError, reason_of
 from swinx.ops.grids import compare_grids
 from swinx.report.slice_viewer import slice_viewer
@@ -47,10 +48,10 @@ def case_viewers(
     best = list(scored.index[-count:][::-1])
     worst = [case for case in scored.index[:count] if case not in best]
     scans = {item["case"]: item for item in find_cases(images, section=section)}
-    predicted = {item["case"]: item["image"] for item in find_cases(prediction)}
+    predicted = {case: str(path) for case, path in find_label_maps(prediction).items()}
     truths = {case: item["label"] for case, item in scans.items() if "label" in item}
     if reference is not None:
-        truths |= {item["case"]: item["image"] for item in find_cases(reference)}
+        truths |= {case: str(path) for case, path in find_label_maps(reference).items()}
     parts = []
     for rank, case in [("best", case) for case in best] + [("worst", case) for case in worst]:
         parts.append(f"<h3>{escape(str(case))}: among the {rank}, mean DSC {100 * scored[case]:.1f} %</h3>")

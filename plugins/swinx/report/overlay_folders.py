@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from swinx.data import Volume, find_cases, read_volume
 from swinx.data.check_report import probe_folder
+from swinx.data.label_folders import find_label_maps
 from swinx.errors import CaseError
 from swinx.ops.grids import compare_grids
 from swinx.report.overlays import write_overlay
@@ -55,8 +56,8 @@ def write_overlays(
 
     Args:
         images: Folder, file, files or data list, as :func:`swinx.data.find_cases` takes.
-        references: Label maps by annotators, likewise; None if there are none. If ``images`` is a data list,
-            the labels in it are taken for cases that are not found here.
+        references: Label maps by annotators, as :func:`swinx.data.find_label_maps` takes; None if there are none. If
+            ``images`` is a data list, the labels in it are taken for cases that are not found here.
         predictions: Label maps by a network, likewise; None if there are none.
         out_dir: Folder for the PNG files.
         show_progress: Show a progress bar.
@@ -100,8 +101,8 @@ def draw_cases(
     return OverlayReport(tuple(paths), tuple(bad_cases))
 
 
-def _by_case(source: Source | None) -> dict[str, Any]:
-    return {} if source is None else {item["case"]: item["image"] for item in find_cases(source)}
+def _by_case(source: Source | None) -> dict[str, str]:
+    return {} if source is None else {case: str(path) for case, path in find_label_maps(source).items()}
 
 
 def _draw(case: str, image_path: str, reference_path: str | None, prediction_path: str | None, path: Path) -> None:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from swinx.data import load_data_list, read_volume
+from swinx.data.label_folders import find_label_maps
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_whole
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.metrics import dice_per_class
 from swinx.ops.grids import compare_grids
-from swinx.report.case_pairs import pair_cases
 
 __all__ = ["RefinementGain", "gain_table", "refinement_gain"]
 
@@ -65,8 +65,7 @@ def refinement_gain(
     """
     drawn = {item["case"]: item for item in _items(before)}
     refined = load_data_list(after, "training", need_label=True)
-    pairs, _ = pair_cases(truth, truth)
-    truths = {pair.case: pair.reference for pair in pairs}
+    truths = find_label_maps(truth)
     shared = [item for item in refined if item["case"] in truths]
     if not shared:
         raise DataListError(f"{truth}: has the complete label of none of the {len(refined)} cases in {after}")

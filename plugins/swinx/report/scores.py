@@ -18,8 +18,12 @@ from swinx.metrics import PROTOCOLS, CaseScores, Protocol, ScoreSummary, score_c
 from swinx.ops.grids import axial_axis, voxel_sizes_mm
 from swinx.report.case_pairs import CasePair, PathLike, header_spacing_mm, pair_cases, read_label_pair
 from swinx.report.score_text import format_table, summary_as_json, summary_as_markdown
+from swinx.rules.folders import LabelFolderRules
 
 __all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
+
+_SHOWN = 10
+_CONSEQUENCE: dict[Protocol, str] = {"flare23": "left out", "fixed": "scored 0"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class ScoreReport:
         summary: Means over the cases; None if no case could be scored.
         text: The summary and the bad cases, for the terminal.
         bad_cases: Cases that could not be scored, and those without a prediction.
-        notes: Remarks on cases that were scored.
+        notes: Remarks on cases that were scored, and how many references have no prediction.
     """
 
     table: pd.DataFrame
@@ -92,7 +96,7 @@ def score_folders(
 
     Raises:
         ValueError: If the protocol is unknown.
-        DataListError: If one of the two folders holds no label map, or two files of one case.
+        DataListError: If one of the two folders holds no label map or two files of one case, or they share no case.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
     pairs, unasked = pair_cases(reference, prediction)
@@ -126,7 +130,8 @@ def score_pairs(
     probe_folder(out_dir)
     scores: dict[str, CaseScores] = {}
     bad_cases: list[CaseError] = []
-    notes: list[str] = []
+    missing = [pair.case for pair in pairs if pair.prediction is None]
+    notes = [_tell_missing(missing, len(pairs), protocol)] if missing else []
     for pair in tqdm(pairs, desc="scoring", unit="case", disable=not show_progress):
         if pair.prediction is None:
             bad_cases.append(_missing(pair, protocol))
@@ -148,7 +153,9 @@ def score_pairs(
     table = score_table(scores)
     summary = summarise(table, np.random.default_rng(seed)) if scores else None
     _write(Path(out_dir), table, summary, protocol, seed, bad_cases, notes)
-    return ScoreReport(table, summary, _as_text(summary, bad_cases), tuple(bad_cases), tuple(notes))
+    return ScoreReport(
+        table, summary, _as_text(summary, bad_cases, notes[:1] if missing else ()), tuple(bad_cases), tuple(notes)
+    )
 
 
 def read_scores(path: PathLike) -> pd.DataFrame:
@@ -174,8 +181,13 @@ def _score_pair(pair: CasePair, protocol: Protocol) -> tuple[CaseScores, tuple[s
 
 
 def _missing(pair: CasePair, protocol: Protocol) -> CaseError:
-    consequence = "left out" if protocol == "flare23" else "scored 0"
-    return CaseError(pair.case, f"no prediction for {pair.reference}; {consequence}")
+    return CaseError(pair.case, f"no prediction for {pair.reference}; {_CONSEQUENCE[protocol]}")
+
+
+def _tell_missing(missing: Sequence[str], total: int, protocol: Protocol) -> str:
+    shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
+    consequence = _CONSEQUENCE[protocol]
+    return LabelFolderRules.MISSING.says(missing=len(missing), total=total, consequence=consequence, cases=shown)
 
 
 def _write(
@@ -202,8 +214,8 @@ def _write(
         partial.write_text(page, encoding="utf-8")
 
 
-def _as_text(summary: ScoreSummary | None, bad_cases: Sequence[CaseError]) -> str:
-    parts = ["no case could be scored" if summary is None else format_table(summary)]
+def _as_text(summary: ScoreSummary | None, bad_cases: Sequence[CaseError], told: Sequence[str]) -> str:
+    parts = ["no case could be scored" if summary is None else format_table(summary), *told]
     if bad_cases:
         parts.append(f"{len(bad_cases)} bad case{'' if len(bad_cases) == 1 else 's'}:")
         parts += [f"  {error}" for error in bad_cases]

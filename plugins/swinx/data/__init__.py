@@ -7,7 +7,7 @@ from swinx.data.case_dataset import CaseDataset, collate_case
 from swinx.data.case_files import find_cases
 from swinx.data.check_report import CheckReport, Finding, format_report
 from swinx.data.ct_reader import CTReader
-from swinx.data.data_list import load_data_list, write_data_list
+from swinx.data.data_list import load_cases, load_data_list, write_data_list
 from swinx.data.demo_cohort import write_demo_cohort
 from swinx.data.demo_ct import fetch_demo_ct
 from swinx.data.dicom_choice import pick_series
@@ -48,6 +48,7 @@ __all__ = [
     "flare_data_list",
     "format_report",
     "is_refined",
+    "load_cases",
     "load_data_list",
     "load_probe_cases",
     "load_refinement_cases",

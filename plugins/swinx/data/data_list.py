@@ -15,51 +15,32 @@ class ids whose labels a network made.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swinx.data.file_kinds import absolute_path, case_name
+from swinx.data.list_entries import FILE_KEYS
+from swinx.data.list_file import SECTIONS, list_roots, read_list
+from swinx.data.list_sections import EntryFault, data_directory, scan_section, sections_of
 from swinx.errors import DataListError
 from swinx.files import write_json
-from swinx.labels import CLASS_NAMES, NUM_CLASSES
+from swinx.labels import CLASS_NAMES
+from swinx.paths import absolute_path, is_whole_disk
+from swinx.visible_text import visible
 
 __all__ = [
     "SECTIONS",
     "EntryFault",
     "data_list_roots",
     "data_list_sections",
+    "load_cases",
     "load_data_list",
     "scan_data_list",
     "write_data_list",
 ]
 
-SECTIONS = ("training", "validation", "unlabeled", "testing")
-"""Sections that a list may have: drawn labels, drawn labels to select by, no labels, to be segmented."""
-
 _SHOWN = 10
-_FILE_KEYS = ("image", "label")
-_CLASS_KEYS = ("annotated", "pseudo")
-
-
-@dataclass(frozen=True)
-class EntryFault:
-    """What is wrong with one entry of a data list.
-
-    Attributes:
-        number: Position in its section, from 0.
-        case: The case's name as far as it is known.
-        file: The file at fault, or the data list itself.
-        reason: What was found.
-    """
-
-    number: int
-    case: str
-    file: str
-    reason: str
 
 
 def load_data_list(
@@ -107,28 +88,51 @@ def scan_data_list(
     Raises:
         DataListError: If the list as a whole cannot be read or lacks the section.
     """
-    content = _read(path)
-    if section not in content:
-        raise DataListError(
-            f"{path}: no section {section!r}; choose one of {', '.join(data_list_sections(path)) or 'none'}"
-        )
-    entries = content[section]
-    if not isinstance(entries, list):
-        raise DataListError(f"{path}: section {section!r} is a {type(entries).__name__}, not a list of entries")
-    base = absolute_path(Path(path).parent if base_dir is None else base_dir)
-    roots = [base, *_roots(content, base, path)]
-    items: list[dict[str, Any]] = []
-    faults: list[EntryFault] = []
-    first_with: dict[str, int] = {}
-    for number, entry in enumerate(entries):
-        item, reasons = _check_entry(entry, roots, need_label, must_exist)
-        case = str(item.get("case", f"{section}[{number}]"))
-        if "case" in item and first_with.setdefault(case, number) != number:
-            reasons.append((os.fspath(path), f"case {case!r} is already entry {first_with[case]}"))
-        faults += [EntryFault(number, case, file or os.fspath(path), reason) for file, reason in reasons]
-        if not reasons:
-            items.append(item)
-    return items, faults
+    entries = scan_section(path, section, base_dir, need_label, must_exist)
+    good = [entry.item for entry in entries if not entry.faults]
+    return good, [fault for entry in entries for fault in entry.faults]
+
+
+def load_cases(
+    path: str | os.PathLike[str],
+    section: str,
+    base_dir: str | os.PathLike[str] | None = None,
+    need_label: bool = False,
+) -> list[dict[str, Any]]:
+    """Read one section for a batch: an unusable entry costs its own case alone.
+
+    Args:
+        path: The JSON file.
+        section: Section of the list.
+        base_dir: Data directory that paths are relative to; by default the folder of the list.
+        need_label: Count an entry without a label as unusable.
+
+    Returns:
+        All entries, as :func:`load_data_list` has them. An unusable one has ``fault``, the reason, and of ``image`` and
+        ``label`` those that are good; :class:`swinx.data.CaseDataset` reports it. Its name is ``<section>[<number>]``
+        where its own cannot be used. Files that do not exist are left to the reader of the case.
+
+    Raises:
+        DataListError: If the list as a whole cannot be read, lacks the section, or the section is empty.
+    """
+    entries = scan_section(path, section, base_dir, need_label, must_exist=False)
+    if not entries:
+        raise DataListError(f"{path}: section {section!r} is empty")
+    taken = {entry.item["case"] for entry in entries if not entry.faults}
+    cases = []
+    for entry in entries:
+        item = entry.item
+        if entry.faults:
+            reasons = "; ".join(fault.reason for fault in entry.faults)
+            name = entry.name if entry.name not in taken else f"{section}[{entry.faults[0].number}]"
+            while name in taken:
+                name += "'"
+            taken.add(name)
+            kept = {key: item[key] for key in FILE_KEYS if key in item}
+            fault = f"{visible(path)}: {section}[{entry.faults[0].number}]: {reasons}"
+            item = {"case": name, **kept, "fault": fault}
+        cases.append(item)
+    return cases
 
 
 def data_list_sections(path: str | os.PathLike[str]) -> list[str]:
@@ -137,8 +141,7 @@ def data_list_sections(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         DataListError: If the file is missing or is no JSON object.
     """
-    content = _read(path)
-    return [section for section in SECTIONS if section in content]
+    return sections_of(read_list(path))
 
 
 def data_list_roots(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None = None) -> list[Path]:
@@ -147,8 +150,7 @@ def data_list_roots(path: str | os.PathLike[str], base_dir: str | os.PathLike[st
     Raises:
         DataListError: If the list cannot be read.
     """
-    base = absolute_path(Path(path).parent if base_dir is None else base_dir)
-    return [base, *_roots(_read(path), base, path)]
+    return list_roots(read_list(path), data_directory(path, base_dir), path)
 
 
 def write_data_list(
@@ -178,91 +180,36 @@ def write_data_list(
     """
     if unknown := [section for section in sections if section not in SECTIONS]:
         raise DataListError(f"{path}: unknown sections {unknown}; a data list has {', '.join(SECTIONS)}")
-    base = absolute_path(Path(path).parent if base_dir is None else base_dir)
+    base = data_directory(path, base_dir)
     content: dict[str, Any] = {"name": name, "description": description}
     content["labels"] = {str(index): class_name for index, class_name in enumerate(CLASS_NAMES)}
     content.update(extra or {})
-    places = [base, *(absolute_path(root) for root in roots)]
+    listed = {section: list(entries) for section, entries in sections.items()}
+    files = [
+        absolute_path(base / entry[key])
+        for found in listed.values()
+        for entry in found
+        for key in FILE_KEYS
+        if key in entry
+    ]
+    places = [base, *(place for root in roots for place in _narrow(absolute_path(root), files))]
     if roots:
         content["roots"] = [Path(os.path.relpath(place, base)).as_posix() for place in places[1:]]
-    for section, entries in sections.items():
+    for section, entries in listed.items():
         content[section] = [_relative(entry, places, path) for entry in entries]
     write_json(path, content)
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    try:
-        content = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataListError(f"{path}: cannot read the data list: {error.strerror or error}") from error
-    except ValueError as error:  # JSON and UTF-8 errors alike
-        raise DataListError(f"{path}: not a JSON data list: {error}") from error
-    if not isinstance(content, dict):
-        raise DataListError(f"{path}: a data list is an object of sections, not a {type(content).__name__}")
-    return content
-
-
-def _roots(content: Mapping[str, Any], base: Path, path: str | os.PathLike[str]) -> list[Path]:
-    given = content.get("roots", [])
-    if not isinstance(given, list) or not all(isinstance(root, str) and root for root in given):
-        raise DataListError(f"{path}: roots is {given!r}; give a list of folders")
-    return [absolute_path(base / Path(root).expanduser()) for root in given]
-
-
-def _check_entry(
-    entry: Any, roots: Sequence[Path], need_label: bool, must_exist: bool
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return the item made of ``entry`` and its faults as pairs of file and reason."""
-    if not isinstance(entry, dict):
-        return {}, [("", f"{entry!r} is not an object with 'image'")]
-    item = dict(entry)
-    reasons: list[tuple[str, str]] = []
-    for key in _FILE_KEYS:
-        if key not in entry:
-            if key == "image" or need_label:
-                reasons.append(("", f"key {key!r} is missing; the entry has {', '.join(map(repr, entry)) or 'none'}"))
-            continue
-        item[key], found = _check_path(key, entry[key], roots, must_exist)
-        reasons += found
-    if "case" not in item and isinstance(item.get("image"), str):
-        item["case"] = case_name(item["image"])
-    if "case" in item and not _is_plain_name(item["case"]):
-        reasons.append(("", f"case {item['case']!r} cannot name an output file"))
-    for key in _CLASS_KEYS:
-        if key in entry and (reason := _class_ids_fault(key, entry[key])):
-            reasons.append(("", reason))
-    return item, reasons
-
-
-def _check_path(
-    key: str, value: Any, roots: Sequence[Path], must_exist: bool
-) -> tuple[str | None, list[tuple[str, str]]]:
-    if not isinstance(value, str) or not value:
-        return None, [("", f"{key} is {value!r}, not a path")]
-    place = absolute_path(roots[0] / Path(value).expanduser())
-    if not any(place.is_relative_to(root) for root in roots):
-        allowed = " and ".join(str(root) for root in roots)
-        return str(place), [(str(place), f"{key} {value!r} is outside the data directory {allowed}")]
-    if must_exist and not place.exists():
-        return str(place), [(str(place), f"{key} {place} does not exist")]
-    return str(place), []
-
-
-def _is_plain_name(case: Any) -> bool:
-    return isinstance(case, str) and case not in ("", ".", "..") and not set(case) & set("/\\\0")
-
-
-def _class_ids_fault(key: str, value: Any) -> str | None:
-    ids = value if isinstance(value, list) else [value]
-    bad = [number for number in ids if type(number) is not int or not 1 <= number < NUM_CLASSES]
-    if bad or not isinstance(value, list):
-        return f"{key} is {value!r}; give a list of class ids in 1..{NUM_CLASSES - 1}"
-    return None
+def _narrow(root: Path, files: Iterable[Path]) -> list[Path]:
+    """Return what a written list names instead of a whole disk or home folder: the folders of its files there."""
+    if not is_whole_disk(root):
+        return [root]
+    return sorted({root / file.relative_to(root).parts[0] for file in files if file.is_relative_to(root)})
 
 
 def _relative(entry: Mapping[str, Any], places: Sequence[Path], path: str | os.PathLike[str]) -> dict[str, Any]:
     written = dict(entry)
-    for key in _FILE_KEYS:
+    for key in FILE_KEYS:
         if key in written:
             file = absolute_path(places[0] / written[key])
             if not any(file.is_relative_to(place) for place in places):

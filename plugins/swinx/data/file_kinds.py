@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from swinx.case_names import composed
+from swinx.paths import absolute_path
+
 __all__ = [
     "VOLUME_SUFFIXES",
     "absolute_path",
@@ -33,18 +36,6 @@ _BARE_DICOM = re.compile(
 """First element of a header without a preamble: of group 2, or of group 8 with a short value, explicit or implicit."""
 
 
-def absolute_path(path: str | os.PathLike[str]) -> Path:
-    """Return ``path`` from the root, without ``~`` and ``..``.
-
-    Links are not followed: data often lies behind them.
-
-    Examples:
-        >>> absolute_path("/data/a/../b").as_posix()
-        '/data/b'
-    """
-    return Path(os.path.normpath(Path(path).expanduser().absolute()))
-
-
 def volume_suffix(path: str | os.PathLike[str]) -> str:
     """Return the known extension of ``path`` in lower case (``".nii.gz"``), or an empty string.
 
@@ -61,6 +52,8 @@ def volume_suffix(path: str | os.PathLike[str]) -> str:
 def case_name(path: str | os.PathLike[str]) -> str:
     """Return the name under which results of a scan are filed: no folder, extension or ``_0000``.
 
+    Names are in composed form (NFC), so that those of macOS and of others are equal.
+
     A DICOM slice stands for its series and is named after its folder.
 
     Examples:
@@ -75,7 +68,7 @@ def case_name(path: str | os.PathLike[str]) -> str:
     suffix = volume_suffix(place)
     if suffix in DICOM_SUFFIXES:
         place, suffix = place.parent, ""
-    name = place.name[: len(place.name) - len(suffix)]
+    name = composed(place.name[: len(place.name) - len(suffix)])
     return name.removesuffix(_CHANNEL_SUFFIX) or name
 
 

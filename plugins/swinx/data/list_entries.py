@@ -1,0 +1,126 @@
+"""Entries of a data list: their paths, their names, and values that are nothing but values."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from swinx.case_names import composed, name_fault
+from swinx.data.file_kinds import case_name
+from swinx.labels import NUM_CLASSES
+from swinx.paths import absolute_path, existing_form
+from swinx.rules.names import EntryRules
+from swinx.visible_text import visible
+
+__all__ = ["FILE_KEYS", "check_entry", "is_plain", "shown"]
+
+FILE_KEYS = ("image", "label")
+"""Keys of an entry that hold paths."""
+
+_CLASS_KEYS = ("annotated", "pseudo")
+_LONGEST_TEXT = 1024
+_DEEPEST = 4
+_SHOWN = 120
+
+_logger = logging.getLogger(__name__)
+
+
+def check_entry(
+    entry: Any, roots: Sequence[Path], need_label: bool, must_exist: bool
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return the item that an entry stands for, and what is wrong with it.
+
+    Args:
+        entry: The entry as the file has it.
+        roots: Folders in which files may lie; paths are relative to the first.
+        need_label: Refuse an entry without a label.
+        must_exist: Refuse an entry whose files do not exist.
+
+    Returns:
+        The item with absolute paths and its case name in composed form, without the paths that are at fault; and the
+        faults as pairs of the file at fault (empty if it is the list) and reason.
+    """
+    if not isinstance(entry, dict):
+        return {}, [("", EntryRules.NO_OBJECT.says(entry=shown(entry)))]
+    item = dict(entry)
+    reasons: list[tuple[str, str]] = []
+    for key in FILE_KEYS:
+        if key in entry:
+            place, found = _check_path(key, entry[key], roots, must_exist)
+            reasons += found
+            item = {**item, key: str(place)} if not found else {k: v for k, v in item.items() if k != key}
+        elif key == "image" or need_label:
+            keys = visible(", ".join(map(repr, entry)) or "none")[:_SHOWN]
+            reasons.append(("", EntryRules.NO_KEY.says(key=key, keys=keys)))
+    if "case" not in item and isinstance(entry.get("image"), str):
+        item["case"] = case_name(entry["image"])
+    if "case" in item:
+        if isinstance(item["case"], str):
+            item["case"] = composed(item["case"])
+        if (fault := name_fault(item["case"])) is not None:
+            reasons.append(("", fault))
+    reasons += [("", reason) for key, value in entry.items() if (reason := _value_fault(key, value)) is not None]
+    return item, reasons
+
+
+def is_plain(value: Any, depth: int = _DEEPEST) -> bool:
+    """Say whether a value is a number, a truth value, null, a short text, or a list or an object of these.
+
+    Args:
+        value: What JSON has given.
+        depth: Lists and objects that may be nested in each other.
+    """
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TEXT
+    if isinstance(value, Mapping):
+        return depth > 0 and all(is_plain(key, 0) and is_plain(item, depth - 1) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return depth > 0 and all(is_plain(item, depth - 1) for item in value)
+    return value is None or isinstance(value, bool | int | float)
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message: on one line, and cut."""
+    text = visible(repr(value)) if _is_shallow(value) else f"a {type(value).__name__} of many levels"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _is_shallow(value: Any, depth: int = 50) -> bool:
+    """Say whether ``repr`` can show a value without running out of stack."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return depth > 0 and all(_is_shallow(part, depth - 1) for part in parts)
+
+
+def _check_path(key: str, value: Any, roots: Sequence[Path], must_exist: bool) -> tuple[Path, list[tuple[str, str]]]:
+    if not isinstance(value, str) or not _is_path(value):
+        return roots[0], [("", EntryRules.NO_PATH.says(key=key, value=shown(value)))]
+    place = absolute_path(roots[0] / os.path.expanduser(value))  # noqa: PTH111 - pathlib raises for unknown users
+    if not any(place.is_relative_to(root) for root in roots):
+        allowed = visible(" and ".join(str(root) for root in roots))
+        return place, [(str(place), EntryRules.OUTSIDE.says(key=key, value=shown(value), allowed=allowed))]
+    if (found := existing_form(place)) != place:
+        _logger.info(EntryRules.UNICODE_FORM.says(key=key, path=visible(place)))
+        place = found
+    if must_exist and not os.path.exists(place):  # noqa: PTH110 - pathlib raises for names that are too long
+        return place, [(str(place), EntryRules.MISSING.says(key=key, path=visible(place)))]
+    return place, []
+
+
+def _is_path(value: str) -> bool:
+    try:
+        return bool(value) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
+def _value_fault(key: str, value: Any) -> str | None:
+    if key in _CLASS_KEYS:
+        ids = value if isinstance(value, list) else [value]
+        good = isinstance(value, list) and all(type(number) is int and 1 <= number < NUM_CLASSES for number in ids)
+        return None if good else EntryRules.CLASS_IDS.says(key=key, value=shown(value), last=NUM_CLASSES - 1)
+    if key in (*FILE_KEYS, "case") or (is_plain(key) and is_plain(value)):
+        return None
+    return EntryRules.NOT_PLAIN.says(key=shown(key), value=shown(value), longest=_LONGEST_TEXT)

@@ -69,3 +69,18 @@ def test_a_loader_hands_over_cases_of_different_size_and_bad_ones(num_workers):
 def test_several_cases_in_one_batch_are_refused():
     with pytest.raises(ValueError, match="one by one; got a batch of 2"):
         collate_case([{"case": "a"}, {"case": "b"}])
+
+
+def test_an_entry_with_a_fault_is_reported_with_it_and_not_read():
+    data_set = CaseDataset([{"case": "a", "image": "xx", "fault": "list.json: testing[0]: why"}], Compose(STEPS))
+    assert data_set[0] == {"case": "a", "failure": "list.json: testing[0]: why"}
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0", "\udcff", ".a", "a/b", "", "x" * 300, None, 7])
+def test_a_case_whose_name_cannot_name_a_file_fails_alone_under_another_name(name):
+    data_set = CaseDataset([{"case": "case[1]", "image": "xx"}, {"case": name, "image": "a\nb.nii"}], Compose(STEPS))
+    assert data_set[0]["case"] == "case[1]"
+    failed = data_set[1]
+    assert failed["case"] == data_set.data[1]["case"] == "case[1]'"
+    assert "cannot name an output file" in failed["failure"]
+    assert "\n" not in failed["failure"]

@@ -16,6 +16,8 @@ from monai.engines import SupervisedEvaluator
 
 from support.geometry import oblique_affine
 from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
+from swinx.case_names import record_path
+from swinx.data import find_cases
 from swinx.engines import CaseIteration
 from swinx.errors import DataListError
 from swinx.handlers import CaseRecords
@@ -236,3 +238,39 @@ def test_memory_that_was_more_than_it_might_be_is_told(cases, out, monkeypatch, 
 def test_how_long_the_network_took_to_get_ready_is_in_the_summary(cases, out):
     segment(cases[:1], out)
     assert summary(out)["seconds_to_prepare"] == 0
+
+
+@pytest.mark.parametrize("name", ["cases", "summary", "mlflow_run", "Müller", "NA", "x" * 230])
+def test_a_case_of_any_name_has_a_record_of_its_own(cases, out, name):
+    cases[1]["case"] = name
+    segment(cases, out)
+    assert [record["case"] for record in summary(out)["done"]] == ["a", name, "c"]
+    assert json.loads(record_path(out, name).read_text())["case"] == name
+    assert (out / f"{name}.nii.gz").is_file()
+
+
+@pytest.mark.usefixtures("cases")
+def test_one_bad_name_link_or_path_of_a_list_costs_its_own_case(tmp_path, out):
+    (tmp_path / "scans" / "loop.nii.gz").symlink_to("loop.nii.gz")
+    bad = {
+        "newline": {"case": "a\nb", "image": "a_0000.nii.gz"},
+        "nul": {"image": "a\0.nii.gz"},
+        "home": {"image": "~nobody-of-this-name/x.nii.gz"},
+        "loop": {"image": "loop.nii.gz"},
+        "long": {"image": "x" * 5000},
+        "outside": {"case": "o", "image": "/etc/hostname"},
+        "hidden": {"case": ".b", "image": "b_0000.nii.gz"},
+        "no object": "b_0000.nii.gz",
+        "twice": {"case": "a", "image": "b_0000.nii.gz"},
+    }
+    entries = [{"case": "a", "image": "a_0000.nii.gz"}, *bad.values(), {"case": "c", "image": "c_0000.nii.gz"}]
+    (tmp_path / "scans" / "list.json").write_text(json.dumps({"testing": entries}))
+    records = segment(find_cases(tmp_path / "scans" / "list.json"), out)
+    assert [record["case"] for record in records.done] == ["a", "c"]
+    assert len(records.failed) == len(bad)
+    for number, failure in enumerate(records.failed, start=1):
+        assert f"testing[{number}]" in failure["reason"] or "scans" in failure["reason"], failure
+        assert len(failure["reason"].splitlines()) == 1
+    assert (out / "a.nii.gz").is_file(), "a bad entry of the same name must not remove it"
+    with pytest.raises(SystemExit, match="1"):
+        records.exit_if_failed()

@@ -10,8 +10,10 @@ from typing import Any
 from monai.data import Dataset, MetaTensor, list_data_collate
 from monai.transforms import Compose
 
+from swinx.case_names import name_fault
 from swinx.errors import reason_of
 from swinx.ops.window_budget import SECONDS_BEFORE
+from swinx.visible_text import visible
 
 __all__ = ["CaseDataset", "collate_case"]
 
@@ -22,15 +24,19 @@ class CaseDataset(Dataset):
     """One case per item, with the time that each step took; a case that fails says why.
 
     Args:
-        data: Items with at least ``case`` (its name) and the keys that ``transform`` reads.
+        data: Items with at least ``case`` (its name) and the keys that ``transform`` reads. One with ``fault``, a
+            sentence, is reported with it and not read, as :func:`swinx.data.load_cases` gives unusable entries. So is a
+            case whose name cannot name a file; in :attr:`data` it is called ``case[<number>]``.
         transform: Deterministic preprocessing; its first step is taken to be the loading.
     """
 
     def __init__(self, data: Sequence[dict[str, Any]], transform: Compose) -> None:
-        super().__init__(list(data), transform)
+        super().__init__(_with_usable_names(data), transform)
 
     def _transform(self, index: int) -> dict[str, Any]:
         item = dict(self.data[index])
+        if "fault" in item:
+            return {"case": item["case"], "failure": str(item["fault"])}
         steps = list(self.transform.transforms)
         try:
             started = time.perf_counter()
@@ -58,3 +64,19 @@ def collate_case(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
         raise ValueError(f"cases differ in size and are segmented one by one; got a batch of {len(batch)}")
     collated: dict[str, Any] = batch[0] if "failure" in batch[0] else list_data_collate(batch)
     return collated
+
+
+def _with_usable_names(data: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the items; those whose name cannot name a file are faults of another name."""
+    faults = [name_fault(item.get("case")) for item in data]
+    names = {item["case"] for item, fault in zip(data, faults, strict=True) if fault is None}
+    items = []
+    for number, (item, fault) in enumerate(zip(data, faults, strict=True)):
+        if fault is not None:
+            name = f"case[{number}]"
+            while name in names:
+                name += "'"
+            names.add(name)
+            item = {**item, "case": name, "fault": item.get("fault", f"{visible(item.get('image', name))}: {fault}")}
+        items.append(item)
+    return items

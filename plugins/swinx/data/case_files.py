@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from swinx.data.data_list import load_data_list
+from swinx.data.data_list import load_cases, load_data_list
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, is_dicom_series, volume_suffix
 from swinx.errors import DataListError
 
@@ -34,7 +34,8 @@ def find_cases(
             ``datalist.json``; or a data list (``.json``).
         data_list: A data list whose paths are relative to the folder ``source``.
         section: Section of the data list.
-        must_exist: Refuse files that do not exist; by default they are listed too, for their reader to report.
+        must_exist: Refuse files that do not exist, and unusable entries of a data list; by default they are listed
+            too, for their reader to report: see :func:`swinx.data.load_cases`.
 
     Returns:
         Items ``{"image": path, "case": name}`` in name order, those of a data list with all their other keys.
@@ -45,12 +46,12 @@ def find_cases(
     if data_list is not None:
         if not isinstance(source, str | os.PathLike):
             raise DataListError(f"with a data list, give the one folder it refers to, not {len(source)} paths")
-        return load_data_list(data_list, section, base_dir=source, must_exist=must_exist)
+        return _listed(data_list, section, source, must_exist)
     if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".json":
-        return load_data_list(source, section, must_exist=must_exist)
+        return _listed(source, section, None, must_exist)
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
     if len(named) == 1 and (listed := Path(named[0]) / _LIST_NAME).is_file() and not _expand(os.fspath(named[0])):
-        return load_data_list(listed, section, must_exist=must_exist)
+        return _listed(listed, section, None, must_exist)
     items, doubles = name_scans(source)
     if doubles:
         first, other = doubles[0]
@@ -61,6 +62,12 @@ def find_cases(
     if must_exist and missing:
         raise DataListError(f"{len(missing)} of the scans named do not exist: {', '.join(missing[:_SHOWN])}")
     return items
+
+
+def _listed(
+    path: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None, must_exist: bool
+) -> list[dict[str, Any]]:
+    return load_data_list(path, section, base_dir) if must_exist else load_cases(path, section, base_dir)
 
 
 def name_scans(source: PathOrPaths) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], dict[str, Any]]]]:

@@ -15,8 +15,10 @@ import torch
 from ignite.engine import Events
 from monai.engines import IterationEvents, Workflow
 
+from swinx.case_names import record_path
 from swinx.errors import DataListError
 from swinx.files import write_json
+from swinx.paths import real_path
 from swinx.resources import ResourceMonitor
 
 __all__ = ["CaseRecords"]
@@ -25,11 +27,11 @@ __all__ = ["CaseRecords"]
 class CaseRecords:
     """Record time and memory of every case, and which cases failed and why.
 
-    Writes ``<case>.json`` beside each prediction (seconds per stage, peak memory, grid, the
-    ``windows`` that a :class:`swinx.inferers.SlidingWindowLabelInferer` laid and the cost that
-    was predicted, and the ``measures`` that a postprocessing may have taken) and ``cases.json`` at the end. A
-    run with failed cases ends with exit code 1 if :meth:`exit_if_failed` is the last step of
-    the bundle's ``finalize``.
+    Writes ``<case>.json`` beside each prediction, see :func:`swinx.case_names.record_path` (seconds per
+    stage, peak memory, grid, the ``windows`` that a :class:`swinx.inferers.SlidingWindowLabelInferer` laid
+    and the cost that was predicted, and the ``measures`` that a postprocessing may have taken), and
+    ``cases.json`` at the end. A run with failed cases ends with exit code 1 if :meth:`exit_if_failed` is
+    the last step of the bundle's ``finalize``.
 
     A case that failed has no prediction: one that an earlier run left in the folder is
     removed with its record, so that it is not taken for this run's, by a scorer or a reader.
@@ -73,7 +75,7 @@ class CaseRecords:
         prepared = getattr(getattr(engine, "inferer", None), "seconds_to_prepare", None)
         self._prepared = {} if prepared is None else {"seconds_to_prepare": round(prepared, 3)}
         items = list(getattr(getattr(engine.data_loader, "dataset", None), "data", ()))
-        predictions = {path.resolve(): path for item in items for path in self._predictions(item["case"])}
+        predictions = {real_path(path): path for item in items for path in self._predictions(item["case"])}
         for item in items:
             _check_apart(item, predictions)
 
@@ -116,7 +118,7 @@ class CaseRecords:
         if "measures" in result:
             record["measures"] = result["measures"]
         try:
-            write_json(self.output_dir / f"{record['case']}.json", record)
+            write_json(record_path(self.output_dir, record["case"]), record)
         except OSError as error:
             self._fail(number, str(record["case"]), str(error))
             return
@@ -151,7 +153,7 @@ class CaseRecords:
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
-        for path in (*self._predictions(case), self.output_dir / f"{case}.json"):
+        for path in (*self._predictions(case), record_path(self.output_dir, case)):
             self._remove(path)
 
     def _remove(self, path: Path) -> None:
@@ -199,7 +201,7 @@ def _check_apart(item: Mapping[str, Any], predictions: Mapping[Path, Path]) -> N
     """
     for key in ("image", "label"):
         place = item.get(key)
-        if isinstance(place, str | os.PathLike) and (found := predictions.get(Path(place).resolve())):
+        if isinstance(place, str | os.PathLike) and (found := predictions.get(real_path(place))):
             raise DataListError(
                 f"{found} is the {key} of case {item['case']!r} and would be overwritten by a prediction; "
                 "choose another --output_dir"

@@ -91,3 +91,13 @@ def test_cases_without_a_record_of_their_classes_come_last():
     assert [item["case"] for item in choose_covering(items, 1, np.random.default_rng(0))] == ["k"]
     assert len(choose_covering(items, 5, np.random.default_rng(0))) == 5
     assert len(choose_covering(items, 99, np.random.default_rng(0))) == 21
+
+
+def test_an_unusable_entry_costs_its_own_case_and_is_never_among_the_chosen(write):
+    path = write(
+        training=[entry("a"), entry("b") | {"label": "../b.nii.gz"}, entry("c")],
+        validation=[entry("v"), entry("w") | {"case": ".w"}],
+    )
+    found = load_probe_cases(path, "training", "validation", max_fit_cases=1)
+    assert [item["section"] for item in found if "fault" not in item] == ["training", "validation"]
+    assert [item["case"] for item in found if "fault" in item] == ["b", "validation[1]"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from support.geometry import oblique_affine
 from support.inference import segment
+from swinx.data import load_cases
 from swinx.report import score_cases
 
 SHAPE = (14, 12, 9)
@@ -94,3 +96,21 @@ def test_without_a_folder_for_them_no_pictures_are_drawn(cases, out):
     segment(cases, out)
     assert score_cases(cases, out, out).ok
     assert not list(out.glob("**/*.png"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "scored"), [("flare23", ["patient one"]), ("fixed", ["patient one", "patient_two"])]
+)
+def test_an_unusable_entry_is_a_bad_case_and_the_others_are_scored(cases, out, tmp_path, protocol, scored):
+    entries = [
+        cases[0],
+        {**cases[1], "image": "/elsewhere/x.nii.gz"},
+        {"case": "no label", "image": cases[1]["image"]},
+        {**cases[1], "case": "a\nb"},
+    ]
+    (tmp_path / "list.json").write_text(json.dumps({"validation": entries}))
+    report = evaluate(load_cases(tmp_path / "list.json", "validation", need_label=True), out, protocol)
+    assert list(report.table.index)[: len(scored)] == scored
+    assert {error.path for error in report.bad_cases} == {"patient_two", "no label", "validation[3]"}
+    assert "validation[2]: key 'label' is missing" in report.text
+    assert "patient one.png" in pictures(out)

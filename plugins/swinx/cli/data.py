@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from swinx.cli.common import check_paths, complain, data_list_of, say
 from swinx.errors import DataListError
+from swinx.files import read_json
 
 __all__ = ["DataCommands"]
 
@@ -40,7 +40,7 @@ class DataCommands:
             raise DataListError(f"{target} is there already; give --overwrite to replace it, or another --out")
         path = flare_data_list(dataset_dir, out=target, annotated=annotated, workers=workers)
         say(path)
-        left_out = json.loads(path.read_text(encoding="utf-8")).get("left_out", [])
+        left_out = read_json(path).get("left_out", [])
         for case in left_out:
             complain(f"left out: {case}")
         if left_out:
@@ -49,22 +49,29 @@ class DataCommands:
     def annotated(self, source: str, section: str = "training", manifest: str | None = None) -> None:
         """Print which classes are annotated in which cases, and how that is known.
 
+        The exit code is 1 if an entry of the list cannot be used.
+
         Args:
             source: A data list, or a folder with a datalist.json.
             section: Section of the list.
             manifest: CSV or JSON manifest that outranks the list, or "inferred" from presence.
         """
         check_paths(source, manifest)
-        from swinx.data import load_data_list, load_refinement_cases
+        from swinx.data import load_cases, load_refinement_cases
         from swinx.report import annotated_table
 
         place = data_list_of(source)
         items = (
-            load_data_list(place, section, must_exist=False)
+            load_cases(place, section)
             if manifest is None
             else load_refinement_cases(place, [section], annotated=manifest)
         )
         say(annotated_table(items))
+        faults = [item["fault"] for item in items if "fault" in item]
+        for fault in faults:
+            complain(f"not usable: {fault}")
+        if faults:
+            raise SystemExit(1)
 
     def refined(self, truth: str, before: str, after: str, out: str | None = None) -> None:
         """Print the Dice of partial and of refined labels against a complete truth that was kept from both.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -98,6 +99,8 @@ def _check_path(key: str, value: Any, roots: Sequence[Path], must_exist: bool) -
     if not isinstance(value, str) or not _is_path(value):
         return roots[0], [("", EntryRules.NO_PATH.says(key=key, value=shown(value)))]
     place = absolute_path(roots[0] / os.path.expanduser(value))  # noqa: PTH111 - pathlib raises for unknown users
+    if not _fits(place):
+        return place, [("", EntryRules.NO_PATH.says(key=key, value=shown(value)))]
     if not any(place.is_relative_to(root) for root in roots):
         allowed = visible(" and ".join(str(root) for root in roots))
         return place, [(str(place), EntryRules.OUTSIDE.says(key=key, value=shown(value), allowed=allowed))]
@@ -114,6 +117,15 @@ def _is_path(value: str) -> bool:
         return bool(value) and b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
+
+
+def _fits(place: Path) -> bool:
+    """Say whether a file system takes a path of this length."""
+    try:
+        os.lstat(place)
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return True
 
 
 def _value_fault(key: str, value: Any) -> str | None:

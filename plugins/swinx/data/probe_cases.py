@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from swinx.data.data_list import load_data_list
+from swinx.data.data_list import load_cases, load_data_list
 from swinx.errors import DataListError
 
 __all__ = ["choose_covering", "load_probe_cases"]
@@ -32,11 +32,11 @@ def load_probe_cases(
         seed: Of the choice.
 
     Returns:
-        Entries as :func:`swinx.data.load_data_list` gives them, those to fit on first, each with its ``"section"``.
+        Entries as :func:`swinx.data.load_cases` gives them, those to fit on first, each with its ``"section"``.
 
     Raises:
-        DataListError: If a section is missing, empty or has unlabelled entries, if a case or an image is in both,
-            or the probe would be tested on what it was fitted on.
+        DataListError: If a section is missing, is empty or has no usable entry, if a case or an image is in both, or
+            the probe would be tested on what it was fitted on.
         ValueError: If ``max_fit_cases`` is not positive.
     """
     if fit_section == section:
@@ -44,16 +44,21 @@ def load_probe_cases(
             f"{path}: a probe must not be tested on the cases it was fitted on; fit_section and section are both "
             f"{section!r}"
         )
-    sections = {name: load_data_list(path, name, need_label=True) for name in (fit_section, section)}
+    sections = {name: load_cases(path, name, need_label=True) for name in (fit_section, section)}
+    for name, items in sections.items():
+        if all("fault" in item for item in items):
+            load_data_list(path, name, need_label=True, must_exist=False)  # names the faults
     for key in ("case", "image"):
-        tested = {item[key] for item in sections[section]}
-        if twice := [item[key] for item in sections[fit_section] if item[key] in tested]:
+        tested = {item[key] for item in sections[section] if key in item}
+        if twice := [item[key] for item in sections[fit_section] if item.get(key) in tested]:
             raise DataListError(
                 f"{path}: {key} {twice[0]!r} is in both {fit_section!r} and {section!r}; a probe must be tested on "
                 "cases that it was not fitted on: remove it from one of them"
             )
     if max_fit_cases is not None:
-        sections[fit_section] = choose_covering(sections[fit_section], max_fit_cases, np.random.default_rng(seed))
+        usable = [item for item in sections[fit_section] if "fault" not in item]
+        unusable = [item for item in sections[fit_section] if "fault" in item]
+        sections[fit_section] = choose_covering(usable, max_fit_cases, np.random.default_rng(seed)) + unusable
     return [{**item, "section": name} for name, items in sections.items() for item in items]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import zlib
@@ -15,17 +14,18 @@ import numpy as np
 import pandas as pd
 
 from swinx import __version__
-from swinx.data.data_list import data_list_roots, data_list_sections, load_data_list, write_data_list
+from swinx.data.data_list import data_list_roots, data_list_sections, load_cases, write_data_list
 from swinx.data.file_kinds import absolute_path
 from swinx.data.refinement_cases import is_refined, record_path
 from swinx.data.refinement_settings import RefinementSettings, describe
 from swinx.data.volume_files import read_volume
 from swinx.errors import DataListError
-from swinx.files import remove_partials, write_json, write_whole
+from swinx.files import read_json, remove_partials, write_json
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.nifti import write_nifti
 from swinx.ops.fusion import Fusion, drop_classes
 from swinx.ops.selection import PredictedSomewhere, SelectionRule, Verdict, select_cases
+from swinx.tables import write_table
 
 __all__ = ["RefinedData", "assemble_refined"]
 
@@ -84,7 +84,7 @@ def assemble_refined(
     records = {}
     for item in items:
         if item["case"] not in why and is_refined(item, folder, settings.fingerprint):
-            records[item["case"]] = json.loads(record_path(folder, item["case"]).read_text(encoding="utf-8"))
+            records[item["case"]] = read_json(record_path(folder, item["case"]))
     reports = {case: record["refinement"] for case, record in records.items()}
     verdicts = select_cases(reports, rules)
     for rule in rules:
@@ -179,9 +179,14 @@ def _write_list(
     for section in data_list_sections(source_list):
         if section not in refined:
             try:
-                sections[section] = list(load_data_list(source_list, section, base_dir, must_exist=False))
+                listed = load_cases(source_list, section, base_dir)
             except DataListError as error:
                 _logger.warning("section %s is not taken over: %s", section, error)
+                continue
+            sections[section] = [item for item in listed if "fault" not in item]
+            for item in listed:
+                if "fault" in item:
+                    _logger.warning("not taken over: %s", item["fault"])
     roots = data_list_roots(source_list, base_dir)
     write_data_list(path, sections, name="refined", description="Partial truth and pseudo labels", roots=roots)
 
@@ -202,8 +207,7 @@ def _write_table(
         else:
             row |= {"selected": False, "reason": failures.get(case, "not refined yet")}
         rows.append(row)
-    with write_whole(path) as partial:
-        pd.DataFrame(rows).to_csv(partial, index=False, lineterminator="\n")
+    write_table(path, pd.DataFrame(rows))
 
 
 def _facts(record: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,12 +12,14 @@ from typing import Any
 from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.annotated_manifest import load_annotated_manifest, look_up_annotated
-from swinx.data.data_list import data_list_sections, load_data_list
+from swinx.data.data_list import data_list_sections, load_cases
 from swinx.data.file_kinds import absolute_path, case_name
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
+from swinx.files import read_json
 from swinx.labels import NUM_CLASSES, UNKNOWN
 from swinx.ops.volume_checks import label_values
+from swinx.paths import real_path
 
 __all__ = [
     "file_sha256",
@@ -54,8 +55,9 @@ def load_refinement_cases(
 
     Returns:
         Items ``{"case", "section", "image", "annotated", "annotated_source"}``, with ``"label"`` where there is one.
-        The source is ``"manifest"``, ``"data list"``, ``"inferred"``, or ``"no label"``. A label that cannot be
-        read leaves ``annotated`` empty: the reader of the case will report it.
+        The source is ``"manifest"``, ``"data list"``, ``"inferred"``, ``"no label"``, or ``"unusable"`` for an entry
+        that cannot be used, which has a ``"fault"``. A label that cannot be read leaves ``annotated`` empty: the reader
+        of the case will report it.
 
     Raises:
         DataListError: If the list or the manifest cannot be used, a case is in two sections or has pseudo labels
@@ -101,7 +103,7 @@ def refinement_case(
         DataListError: If a file is missing, or an id is no class.
     """
     for place in (image, *([label] if label is not None else ())):
-        if not Path(place).expanduser().exists():
+        if not os.path.exists(absolute_path(place)):  # noqa: PTH110 - pathlib raises for names that are too long
             raise DataListError(f"{place}: no such file")
     ids = None if annotated is None else [int(value) for value in annotated]
     if ids is not None and not all(1 <= value < NUM_CLASSES for value in ids):
@@ -147,10 +149,10 @@ def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.Pat
     Raises:
         DataListError: If it would; the message names the file.
     """
-    written = {(Path(output_dir) / f"{item['case']}{end}").resolve() for item in items for end in _ENDS}
+    written = {real_path(Path(output_dir) / f"{item['case']}{end}") for item in items for end in _ENDS}
     for item in items:
         for key in ("image", "label"):
-            if key in item and Path(item[key]).resolve() in written:
+            if key in item and real_path(item[key]) in written:
                 raise DataListError(f"{item[key]} would be overwritten by a refined label; choose another output_dir")
     return items
 
@@ -163,7 +165,7 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
     """
     record_file = record_path(output_dir, item["case"])
     try:
-        record = json.loads(record_file.read_text(encoding="utf-8"))
+        record = read_json(record_file)
         if record["settings"] != settings or record["annotated"] != list(item["annotated"]):
             return False
         if record["annotated_source"] != item["annotated_source"]:
@@ -210,7 +212,7 @@ def _entries(
     data_list: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None
 ) -> list[dict[str, Any]]:
     try:
-        return load_data_list(data_list, section, base_dir, must_exist=False)
+        return load_cases(data_list, section, base_dir)
     except DataListError as error:
         if str(error).endswith("is empty"):
             return []
@@ -218,7 +220,9 @@ def _entries(
 
 
 def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]], infer: bool) -> dict[str, Any]:
-    known = {key: item[key] for key in ("case", "section", "image", "label") if key in item}
+    known = {key: item[key] for key in ("case", "section", "image", "label", "fault") if key in item}
+    if "fault" in item:
+        return {**known, "annotated": [], "annotated_source": "unusable"}
     if "label" not in item:
         return {**known, "annotated": [], "annotated_source": "no label"}
     if (listed := look_up_annotated(manifest, item["case"])) is not None:

@@ -118,7 +118,7 @@ class CaseRecords:
         if "measures" in result:
             record["measures"] = result["measures"]
         try:
-            write_json(record_path(self.output_dir, record["case"]), record)
+            write_json(record_path(self.output_dir, str(record["case"])), record)
         except OSError as error:
             self._fail(number, str(record["case"]), str(error))
             return

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from swinx.errors import CaseError
 from swinx.metrics import Protocol
 from swinx.report.case_pairs import CasePair
 from swinx.report.overlay_folders import draw_cases
@@ -28,7 +29,8 @@ def score_cases(
     """Score the predictions of labelled cases on the grid of their images, and draw them.
 
     Args:
-        cases: Items with ``case``, ``image`` and ``label``, as a data list gives them.
+        cases: Items with ``case``, ``image`` and ``label``, as :func:`swinx.data.load_cases` gives them. One with a
+            ``fault`` is among the bad cases; it is scored as a missing prediction if it has a label.
         prediction_dir: Folder with ``<case>.nii.gz``.
         out_dir: Folder for ``scores.csv``, ``summary.json`` and ``summary.md``.
         protocol: ``"flare23"`` or ``"fixed"``, see :func:`swinx.metrics.score_case`.
@@ -42,9 +44,14 @@ def score_cases(
         OSError: If a folder cannot be written to.
     """
     predictions = {str(item["case"]): Path(prediction_dir) / f"{item['case']}.nii.gz" for item in cases}
-    predicted = {case: path for case, path in predictions.items() if path.is_file()}
-    pairs = [CasePair(str(item["case"]), Path(item["label"]), predicted.get(str(item["case"]))) for item in cases]
-    report = score_pairs(pairs, out_dir, protocol)
+    faulty = {str(item["case"]) for item in cases if "fault" in item}
+    predicted = {case: path for case, path in predictions.items() if case not in faulty and path.is_file()}
+    labelled = [item for item in cases if "label" in item]
+    pairs = [CasePair(str(item["case"]), Path(item["label"]), predicted.get(str(item["case"]))) for item in labelled]
+    unusable = [
+        CaseError(str(item["case"]), str(item.get("fault", "has no label"))) for item in cases if "label" not in item
+    ]
+    report = score_pairs(pairs, out_dir, protocol, unusable=unusable)
     if overlay_dir is not None:
         drawable = [{**item, "prediction": predicted[item["case"]]} for item in cases if item["case"] in predicted]
         pictures = draw_cases(drawable, overlay_dir)

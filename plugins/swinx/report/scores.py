@@ -110,6 +110,7 @@ def score_pairs(
     seed: int = 0,
     show_progress: bool = True,
     unasked: Sequence[str] = (),
+    unusable: Sequence[CaseError] = (),
 ) -> ScoreReport:
     """Score pairs of files; see :func:`score_folders`.
 
@@ -120,6 +121,7 @@ def score_pairs(
         seed: Of the bootstrap behind the confidence intervals.
         show_progress: Show a progress bar.
         unasked: Predictions without a reference, for the notes.
+        unusable: Cases that cannot be scored, for the bad cases.
 
     Raises:
         ValueError: If the protocol is unknown.
@@ -129,7 +131,7 @@ def score_pairs(
         raise ValueError(f"protocol {protocol!r} is not one of {PROTOCOLS}")
     probe_folder(out_dir)
     scores: dict[str, CaseScores] = {}
-    bad_cases: list[CaseError] = []
+    bad_cases = list(unusable)
     missing = [pair.case for pair in pairs if pair.prediction is None]
     notes = [_tell_missing(missing, len(pairs), protocol)] if missing else []
     for pair in tqdm(pairs, desc="scoring", unit="case", disable=not show_progress):

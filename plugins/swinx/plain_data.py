@@ -22,6 +22,7 @@ from swinx.visible_text import visible, visible_lines
 
 __all__ = [
     "PROGRAM_NAMES",
+    "check_overrides",
     "check_plain",
     "check_setting_of",
     "check_settings",
@@ -39,6 +40,7 @@ PROGRAM_NAMES = frozenset(
 )
 """Names of a configuration that are its program in every bundle: what MONAI runs, and what is built."""
 
+_STEPS = frozenset({"imports", "initialize", "run", "finalize"})
 _LARGEST_FILE = 64 << 20
 _DEEPEST = 12
 _MOST_ENTRIES = 200_000
@@ -114,6 +116,28 @@ def check_settings(settings: Mapping[str, Any], source: str) -> None:
         _Check(source, strict=True).value(value, name, 0)
 
 
+def check_overrides(overrides: Mapping[str, Any], source: str) -> None:
+    """Refuse values by id that would bring code into the configuration in which they replace others.
+
+    What a user writes on the command line or into a program of theirs, such as the path of a folder, may hold ``$``,
+    ``@`` and ``%``, but not begin with one; an id may lead into components, but not to what builds them.
+
+    Args:
+        overrides: Plain values by id, such as ``"preprocessing::transforms::2::pixdim"``.
+        source: Where they are given, for the message.
+
+    Raises:
+        RecordError: If an id is, or leads to, a part of the program, or a value is more than a plain value.
+    """
+    for id_, value in overrides.items():
+        parts = re.split(r"::|#", str(id_))
+        if str(id_) in PROGRAM_NAMES or parts[0] in _STEPS or any(part.startswith("_") for part in parts):
+            raise RecordError(f"{source}: {Plain.PROGRAM.says(name=shown(id_, quoted=False))}")
+        if not all(_NAME.fullmatch(part) or part.isdecimal() for part in parts):
+            raise RecordError(f"{source}: {Plain.SETTING_NAME.says(name=shown(id_))}")
+        _Check(source, strict=True, marks_within=True).value(value, str(id_), 0)
+
+
 def is_setting(name: str, value: Any) -> bool:
     """Tell whether :func:`check_settings` takes a value under a name."""
     try:
@@ -168,9 +192,10 @@ def shown_error(error: BaseException) -> str:
 class _Check:
     """One walk through data."""
 
-    def __init__(self, source: str, strict: bool) -> None:
+    def __init__(self, source: str, strict: bool, marks_within: bool = False) -> None:
         self.source = source
         self.strict = strict
+        self.marks_within = marks_within
         self.entries = 0
 
     def value(self, value: Any, key: str, depth: int) -> None:
@@ -211,7 +236,8 @@ class _Check:
         self._refuse_if(len(value) > limit, Plain.LONG_TEXT, key, found=len(value), limit=limit)
         clean = visible(value) if self.strict else visible_lines(value.replace("\r\n", "\n"))
         self._refuse_if(clean != value.replace("\r\n", "\n"), Plain.CONTROL, key, value=shown(value))
-        self._refuse_if(self.strict and bool(_MARKS & set(value)), Plain.EXPRESSION, key, value=shown(value))
+        marks = _MARKS & set(value[:1] if self.marks_within else value)
+        self._refuse_if(self.strict and bool(marks), Plain.EXPRESSION, key, value=shown(value))
 
     def _refuse_if(self, fault: bool, rule: Plain, key: str, **fields: Any) -> None:
         if fault:

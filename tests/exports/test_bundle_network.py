@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
 from support.bundles import CONFIGS, ROOT
 from support.exports import WINDOW, small_network
-from swinx.errors import BundleError, ExportError, WeightsError
+from swinx.errors import BundleError, ExportError, RecordError, WeightsError
 from swinx.exports import export_network, read_bundle_network
 from swinx.networks import save_weights
 from swinx.tracking import write_sidecar
@@ -89,3 +91,29 @@ def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):
         read_bundle_network(BUNDLE, tmp_path / "no-model.pt", overrides=KNOBS)
     with pytest.raises(WeightsError, match="these are weights of another network"):
         read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"embed_dim": 24})
+
+
+@pytest.mark.parametrize("by", ["sidecar", "user"])
+@pytest.mark.parametrize(
+    ("knobs", "reason"),
+    [
+        ({"overlap": "$CANARY"}, "overlap is .*, and \\$, @ and % make a program"),
+        ({"overlap": "@network_def"}, "make a program"),
+        ({"overlap": "%run"}, "make a program"),
+        ({"run": ["$CANARY"]}, "no override of run is taken"),
+        ({"imports": ["$CANARY"]}, "no override of imports is taken"),
+        ({"handlers": []}, "no override of handlers is taken"),
+        ({"roi_size": {"_target_": "os.getcwd"}}, "'_target_', by which a configuration builds components"),
+        ({"network_def::_target_": "os.getcwd"}, "is no name of a setting"),
+    ],
+)
+def test_what_is_beside_weights_or_given_with_them_never_becomes_code(knobs, reason, by, checkpoint, tmp_path):
+    canary = tmp_path / "canary"
+    expression = f"$__import__('pathlib').Path('{canary}').touch()"
+    knobs = json.loads(json.dumps(knobs).replace("$CANARY", expression))
+    write_sidecar(checkpoint, {"knobs": KNOBS | (knobs if by == "sidecar" else {})})
+    source = r"model\.json" if by == "sidecar" else "swinx export"
+    with pytest.raises(RecordError, match=f"{source}: .*{reason}") as refused:
+        read_bundle_network(BUNDLE, checkpoint, overrides=knobs if by == "user" else None)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not canary.exists()

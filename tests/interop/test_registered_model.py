@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from support.bundles import ROOT, SMALL, write_case
-from swinx.errors import DataListError
+from swinx.errors import DataListError, RecordError
 from swinx.interop import RegisteredModel
 from swinx.networks import SwinXSeg, save_weights
 from swinx.tracking import save_mlflow_model
@@ -73,3 +74,29 @@ def test_two_scans_of_one_name_are_refused(model, tmp_path):
     paths = [str(write_case(tmp_path / name, "a", 0, np.eye(4))[0]) for name in ("x", "y")]
     with pytest.raises(DataListError, match="two of the 2 scans would have one name"):
         model.predict({"image": paths}, {"output_dir": str(tmp_path / "out")})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"overlap": "$CANARY"}, "overlap is .*make a program"),
+        ({"run": ["$CANARY"]}, "no override of run is taken"),
+        ({"preprocessing": []}, "no override of preprocessing is taken"),
+        ({"inferer::_target_": "os.getcwd"}, "is no name of a setting"),
+        ({"roi_size": {"_target_": "os.getcwd"}}, "'_target_', by which a configuration builds components"),
+    ],
+)
+def test_overrides_of_a_model_never_become_code(packed, tmp_path, overrides, reason):
+    canary = tmp_path / "canary"
+    folder = Path(shutil.copytree(packed / "data" / "bundle", tmp_path / "bundle"))
+    expression = f"$__import__('pathlib').Path('{canary}').touch()"
+    (folder / "overrides.json").write_text(json.dumps(overrides).replace("$CANARY", expression))
+    with pytest.raises(RecordError, match=rf"overrides\.json: .*{reason}") as refused:
+        RegisteredModel(folder)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not canary.exists()
+
+
+def test_a_model_gets_no_settings_that_could_not_be_read_back(tmp_path):
+    with pytest.raises(RecordError, match=r"overlap is .*make a program"):
+        save_mlflow_model(tmp_path / "m", ROOT / "bundles" / "swinx_seg", __file__, KNOBS | {"overlap": "$1"})

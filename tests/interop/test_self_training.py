@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swinx.errors import DataListError, TrainingError
+from swinx.errors import DataListError, RecordError, TrainingError
 from swinx.interop import run_rounds
 from swinx.interop.student import student_knobs
 
@@ -183,6 +183,28 @@ def test_a_configuration_that_is_not_there_is_named_before_anything_runs(stage):
 def test_an_override_that_is_a_component_is_refused_with_the_way_out(stage):
     with pytest.raises(ValueError, match="put anything else into a configuration"):
         play(stage, refine_overrides={"policy": object()})
+
+
+@pytest.mark.parametrize("given", ["refine_overrides", "student_overrides"])
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"rate": "$__import__('os')"}, "{given}: rate is .*make a program"),
+        ({"policy": {"_target_": "os.getcwd"}}, "{given}: policy has the name '_target_'"),
+        ({"policy::_target_": "os.getcwd"}, "no override of policy::_target_ is taken"),
+        ({"run": []}, "no override of run is taken"),
+        ({"imports": ["x"]}, "no override of imports is taken"),
+    ],
+)
+def test_an_override_that_would_be_evaluated_is_refused_before_anything_runs(stage, given, overrides, reason):
+    with pytest.raises(RecordError, match=reason.format(given=given)) as refused:
+        play(stage, **{given: overrides})
+    assert len(str(refused.value).splitlines()) == 1
+    assert not (stage / "calls.jsonl").exists()
+
+
+def test_folders_whose_names_hold_marks_are_handed_on(stage):
+    play(stage, refine_overrides={"dataset_dir": "/data/a@b/50%/$c"})
 
 
 def test_knobs_of_a_student_leave_out_paths_expressions_and_components(stage):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -116,6 +117,86 @@ def test_knobs_come_from_the_sidecar_and_nothing_of_the_machine_does(weights, tm
     assert (told["sha256"], told["run_id"]) == (digest, "1")
     with zipfile.ZipFile(archive) as opened:
         assert not [name for name in opened.namelist() if b"/home/somebody" in opened.read(name)]
+
+
+def evil(path: Path) -> str:
+    """An expression that makes a file when it is evaluated."""
+    return f"$__import__('pathlib').Path('{path}').touch()"
+
+
+@pytest.mark.parametrize(
+    ("knobs", "reason"),
+    [
+        ({"overlap": "$CANARY"}, r"model\.json: overlap is .*, and \$, @ and % make a program"),
+        ({"of_old": "$CANARY"}, r"model\.json: of_old is "),
+        ({"roi_size": [32, 32, "$CANARY"]}, r"model\.json: roi_size\[2\] is "),
+        ({"overlap": "@network_def"}, "make a program"),
+        ({"overlap": "%run"}, "make a program"),
+        ({"run": ["$CANARY"]}, r"model\.json: no override of run is taken"),
+        ({"imports": ["$CANARY"]}, "no override of imports is taken"),
+        ({"initialize": ["$CANARY"]}, "no override of initialize is taken"),
+        ({"inference": "plain"}, "no override of inference is taken"),
+        ({"handlers": []}, "no override of handlers is taken"),
+        ({"preprocessing": {"a": 1}}, "no override of preprocessing is taken"),
+        ({"network_def": {"_target_": "os.getcwd"}}, "network_def"),
+        ({"overlap": {"_target_": "os.getcwd"}}, "'_target_', by which a configuration builds components"),
+        ({"inferer::_target_": "os.getcwd"}, "is no name of a setting"),
+        ({"+imports": []}, "is no name of a setting"),
+    ],
+)
+@pytest.mark.parametrize("by", ["sidecar", "user"])
+def test_what_is_beside_weights_or_given_with_them_never_becomes_code(knobs, reason, by, weights, tmp_path):
+    canary = tmp_path / "canary"
+    knobs = json.loads(json.dumps(knobs).replace("$CANARY", evil(canary)))
+    mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
+    recorded = KNOBS | (knobs if by == "sidecar" else {})
+    sidecar_path(mine).write_text(
+        json.dumps({"sha256": hashlib.sha256(mine.read_bytes()).hexdigest(), "knobs": recorded})
+    )
+    if by == "user":
+        reason = reason.replace(r"model\.json", "swinx pack")
+    with pytest.raises(BundleError, match=reason) as refused:
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine, knobs=knobs if by == "user" else None)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not canary.exists()
+    assert not (tmp_path / "dist").exists()
+
+
+def test_what_a_sidecar_says_besides_what_is_known_is_not_packed(weights, tmp_path):
+    mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
+    record = {"knobs": KNOBS, "note": evil(tmp_path / "canary"), "upstream": [{"name": "a", "path": "b", "more": 1}]}
+    sidecar_path(mine).write_text(json.dumps(record))
+    archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine)
+    told = json.loads(member(archive, "models/model.json"))
+    assert "note" not in told
+    assert told["upstream"] == [{"name": "a", "path": "b"}]
+
+
+@pytest.mark.parametrize(
+    "name", ["docs/notes.md", "docs/README.md", "LICENSE", "configs/evaluate.json", "configs/x.conf"]
+)
+def test_a_link_out_of_the_bundle_is_not_packed(name, bundle, weights, tmp_path):
+    (tmp_path / "secret").write_text("{}")
+    (bundle / name).unlink(missing_ok=True)
+    (bundle / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(BundleError, match=f"{name}: leads out of .*swinx_seg by a link, and is not packed"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+    assert not (tmp_path / "dist").exists()
+
+
+def test_a_link_within_the_bundle_is_packed_as_what_it_leads_to(bundle, weights, tmp_path):
+    (bundle / "docs/more.md").symlink_to(bundle / "docs/README.md")
+    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+    assert member(archive, "docs/more.md") == member(archive, "docs/README.md")
+
+
+def test_a_pipe_among_the_documents_or_in_the_place_of_the_weights_does_not_stop_packing(bundle, weights, tmp_path):
+    os.mkfifo(bundle / "docs/pipe")
+    with pytest.raises(BundleError, match=r"docs/pipe: is a named pipe, not a regular file"):
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+    os.mkfifo(tmp_path / "model.pt")
+    with pytest.raises(OSError, match=r"model\.pt: is a named pipe, not a regular file"):
+        pack_bundle(bundle, tmp_path / "dist", weights=tmp_path / "model.pt", knobs=KNOBS)
 
 
 def test_weights_changed_after_the_training_are_refused(weights, tmp_path):

@@ -12,7 +12,8 @@ from torch import nn
 
 from swinx.errors import BundleError, ExportError, reason_of
 from swinx.networks import SwinEncoder, load_weights, window_sides
-from swinx.tracking import knob_fault, knobs_of_network, read_record, recorded_knobs
+from swinx.plain_data import check_setting_of
+from swinx.tracking import knob_fault, knobs_of_network, read_record, recorded_knobs, sidecar_path
 
 __all__ = ["BundleNetwork", "read_bundle_network"]
 
@@ -50,25 +51,31 @@ def read_bundle_network(
         checkpoint: Weights; by default those that the configuration names as ``checkpoint``.
         config_file: Configuration files, of which later ones change earlier ones; by default the bundle's
             ``configs/inference.json``.
-        overrides: Values by id, such as ``embed_dim``, that replace those of the files.
+        overrides: Plain values by name, such as ``embed_dim``, that replace those of the files.
 
     Raises:
         ExportError: If the bundle, a file or an id is missing, a value is of another kind than the one it replaces, or
             the network cannot be built.
         BundleError: If the weights were changed after their sidecar was written.
+        RecordError: If the sidecar or ``overrides`` hold more than plain values, or a name of a part of a
+            configuration's program.
         WeightsError: If the weights cannot be read or do not fit.
     """
     root = Path(bundle)
     if not root.is_dir():
         raise ExportError(f"{root}: no such folder; give the folder of a MONAI Bundle")
-    given = [config_file] if isinstance(config_file, str) else [str(file) for file in config_file or ()]
-    files = given or [str(root / "configs" / "inference.json")]
+    chosen = [config_file] if isinstance(config_file, str) else [str(file) for file in config_file or ()]
+    files = chosen or [str(root / "configs" / "inference.json")]
     name = ", ".join(files)
+    given = dict(overrides or {})
     parser = _read_configs(files)
-    _set_values(parser, {"bundle_root": str(root), **(overrides or {})}, name)
+    check_setting_of(parser.get(), given, "swinx export")
+    _set_values(parser, {"bundle_root": str(root), **given}, name)
     try:
         weights = Path(checkpoint or parser.get_parsed_content("checkpoint"))
-        knobs = _recorded(parser, files[1:], weights) | dict(overrides or {})
+        recorded = _recorded(parser, files[1:], weights)
+        check_setting_of(parser.get(), recorded, str(sidecar_path(weights)))
+        knobs = recorded | given
         _set_values(parser, knobs, name)
         network, roi_size = (parser.get_parsed_content(part) for part in ("network_def", "roi_size"))
         window = window_sides(roi_size)

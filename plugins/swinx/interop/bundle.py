@@ -36,7 +36,7 @@ class BundleTeacher:
     Args:
         bundle_dir: Folder with ``configs`` and ``models``.
         config: Name of the configuration in ``configs``.
-        overrides: Values by id that replace those of the configuration.
+        overrides: Plain values by id that replace those of the configuration.
         checkpoint: Weights; by default ``models/model.pt``. Read with ``weights_only=True``.
         label_map: From the bundle's ids or class names to FLARE ids or names; by default the names under
             ``network_data_format`` / ``outputs`` / ``pred`` / ``channel_def`` in ``metadata.json`` decide.
@@ -44,6 +44,7 @@ class BundleTeacher:
         name: What reports call it; by default the name of the folder.
 
     Raises:
+        RecordError: If an override is more than a plain value, or names a part of the configuration's program.
         TeacherError: If the bundle lacks something or cannot be built, or the label map is unusable.
         WeightsError: If the weights cannot be read or do not fit.
     """

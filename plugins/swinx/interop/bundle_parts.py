@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from swinx.errors import TeacherError, WeightsError, reason_of
 from swinx.networks import SwinEncoder, load_weights, read_checkpoint
+from swinx.plain_data import check_overrides
 
 __all__ = ["BundleParts", "build_parts", "load_bundle_weights", "read_channel_names"]
 
@@ -53,12 +54,14 @@ def build_parts(root: Path, config: Path, overrides: Mapping[str, Any], device: 
     Args:
         root: Folder of the bundle; becomes its ``bundle_root``, and its own modules can be imported.
         config: JSON or YAML file.
-        overrides: Values by id (``"preprocessing::transforms::2::pixdim"``) that replace those of the file.
+        overrides: Plain values by id (``"preprocessing::transforms::2::pixdim"``) that replace those of the file.
         device: Becomes ``device``, if the configuration has one.
 
     Raises:
+        RecordError: If an override is more than a plain value, or names a part of the configuration's program.
         TeacherError: If a part is missing or cannot be built, or an override names nothing in the file.
     """
+    check_overrides(overrides, f"overrides of {config}")
     if not config.is_file():
         raise TeacherError(f"{config}: no such file; give the name of a configuration in the bundle's configs folder")
     parser = ConfigParser()

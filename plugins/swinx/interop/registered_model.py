@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +12,10 @@ from monai.transforms import LoadImage
 
 from swinx.data import CTReader, case_name
 from swinx.errors import CaseError, DataListError
+from swinx.files import read_json
 from swinx.interop.bundle import BundleTeacher
 from swinx.nifti import write_nifti
+from swinx.plain_data import check_setting_of, read_object
 
 __all__ = ["RegisteredModel"]
 
@@ -27,12 +28,15 @@ class RegisteredModel:
             :func:`swinx.tracking.save_mlflow_model` packs it.
 
     Raises:
+        RecordError: If ``overrides.json`` holds more than plain values of settings.
         TeacherError: If the bundle cannot be built.
         WeightsError: If the weights do not fit.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        overrides = json.loads((Path(folder) / "overrides.json").read_text(encoding="utf-8"))
+        path, inference = Path(folder) / "overrides.json", Path(folder) / "configs" / "inference.json"
+        overrides = read_object(path)
+        check_setting_of(read_json(inference, "a configuration"), overrides, str(path))
         self._teacher = BundleTeacher(folder, overrides=overrides)
         self._load = LoadImage(CTReader(), image_only=True, ensure_channel_first=True)
 

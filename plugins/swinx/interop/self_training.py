@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from swinx.data import file_sha256
-from swinx.errors import DataListError, TrainingError
+from swinx.errors import DataListError, RecordError, TrainingError
 from swinx.files import write_json
 from swinx.interop.student import student_knobs
+from swinx.plain_data import check_overrides, read_object
 
 __all__ = ["run_rounds"]
 
@@ -61,11 +62,13 @@ def run_rounds(
         The data list of the last round, to train from.
 
     Raises:
-        ValueError: If ``rounds`` is no whole number of 1 or more, or an override is not plain.
+        ValueError: If ``rounds`` is no whole number of 1 or more.
+        RecordError: If an override is not plain, or names a part of a configuration's program.
         DataListError: If a configuration file does not exist.
         TrainingError: If a run fails; cases that fail do not end a round, they are named again at the end.
     """
     _check_rounds(rounds)
+    _check_overrides(refine_overrides=refine_overrides, student_overrides=student_overrides or {})
     root = Path(output_dir).expanduser().absolute()
     refine, train, last = _as_list(refine_configs), _as_list(student_configs), _as_list(last_round)
     for file in (*refine, *train, student_teacher_config, *last):
@@ -104,6 +107,20 @@ def _check_rounds(rounds: Any) -> None:
         raise ValueError(f"rounds must be a whole number, 1 or more, not {rounds!r}")
 
 
+def _check_overrides(**given: Mapping[str, Any]) -> None:
+    """Refuse what the configurations that overrides are written into would evaluate.
+
+    Raises:
+        RecordError: If there is something.
+    """
+    try:
+        for name, overrides in given.items():
+            check_overrides(overrides, name)
+    except RecordError as error:
+        advice = "put anything else into a configuration file and add that to the list of configurations"
+        raise RecordError(f"{error}; {advice}") from error
+
+
 @dataclass(frozen=True)
 class _Run:
     """One run of a bundle: which part of which configurations, with which changes, written where."""
@@ -117,13 +134,7 @@ class _Run:
 
     def __call__(self) -> int:
         """Run it and return the exit code; what it prints goes where this process prints."""
-        try:
-            write_json(self.changes_file, dict(self.changes))
-        except TypeError as error:
-            raise ValueError(
-                f"overrides of {self.part} must be plain values ({error}); put anything else into a configuration "
-                "file and add that to the list of configurations"
-            ) from error
+        write_json(self.changes_file, dict(self.changes))
         files = [*self.configs, str(self.changes_file)]
         words = [word for name, value in self.extra.items() for word in (f"--{name}", value)]
         command = [*self.launcher, "-m", "monai.bundle", "run", self.part, "--config_file", str(files), *words]
@@ -138,10 +149,12 @@ def _refine(run: _Run) -> dict[str, str]:
     finished = manifest.is_file() and manifest.stat().st_mtime_ns != before
     if not finished:
         raise TrainingError(f"the refinement ended with exit code {code} before it was complete; its words are above")
-    failed: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["failed"]
+    failed = read_object(manifest).get("failed")
+    if not isinstance(failed, dict):
+        raise TrainingError(f"{manifest}: does not say which cases failed; it is not the manifest of a refinement")
     if code and not failed:
         raise TrainingError(f"the refinement ended with exit code {code}; its words are above")
-    return failed
+    return {str(case): str(reason) for case, reason in failed.items()}
 
 
 def _train(here: Path, configs: Sequence[str], overrides: Mapping[str, Any], launcher: Sequence[str]) -> None:
@@ -151,7 +164,7 @@ def _train(here: Path, configs: Sequence[str], overrides: Mapping[str, Any], lau
     changes = {**overrides, **paths}
     key = _digest(changes, [*map(Path, configs), data / "datalist.json", data / "manifest.json"])
     record = folder / "student.json"
-    content = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    content = read_object(record) if record.is_file() else {}
     same = content.get("key") == key
     model = folder / "model.pt"
     if same and model.is_file() and content.get("model") == file_sha256(model):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from swinx.errors import DataListError
+from swinx.plain_data import PROGRAM_NAMES
 
 __all__ = ["student_knobs"]
 
@@ -28,7 +29,7 @@ def student_knobs(inference: Path, training: Sequence[str | Path], overrides: Ma
     Raises:
         DataListError: If a file cannot be read as a configuration.
     """
-    known = set(_read(inference)) - _PLACES
+    known = set(_read(inference)) - _PLACES - PROGRAM_NAMES
     merged: dict[str, Any] = {}
     for overlay in training[1:]:
         merged |= _read(Path(overlay))

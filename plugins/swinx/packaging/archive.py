@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from swinx.files import write_whole
+from swinx.regular_files import open_regular
 
 __all__ = ["write_zip"]
 
@@ -28,7 +29,7 @@ def write_zip(path: str | os.PathLike[str], contents: Mapping[str, bytes | Path]
         contents: For each name in the zip, with forward slashes, the bytes or the file that has them.
 
     Raises:
-        OSError: If a file cannot be read, or the zip not be written.
+        OSError: If a file cannot be read or is no regular file, or the zip not be written.
     """
     with write_whole(path, suffix=".zip") as partial, ZipFile(partial, "w") as archive:
         for name in sorted(contents):
@@ -41,5 +42,5 @@ def write_zip(path: str | os.PathLike[str], contents: Mapping[str, bytes | Path]
                 archive.writestr(entry, source)
                 continue
             entry.file_size = source.stat().st_size
-            with source.open("rb") as reader, archive.open(entry, "w") as writer:
+            with open_regular(source) as reader, archive.open(entry, "w") as writer:
                 shutil.copyfileobj(reader, writer, 1 << 20)

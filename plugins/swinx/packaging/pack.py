@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ from swinx.packaging.configurations import (
 from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
 from swinx.packaging.versions import check_versions
-from swinx.tracking import PLACES, read_record, recorded_knobs
+from swinx.plain_data import check_setting_of
+from swinx.regular_files import check_regular
+from swinx.rules import FileRules
+from swinx.tracking import PLACES, read_record, recorded_knobs, sidecar_path
 
 __all__ = ["pack_bundle"]
 
@@ -56,24 +59,30 @@ def pack_bundle(
 
     Raises:
         BundleError: If the bundle lacks files or weights, breaks a rule of the Model Zoo, or its metadata do not agree
-            with the network.
+            with the network; a file leads out of the bundle by a link.
+        RecordError: If a knob is more than a plain value, or the name of a part of a configuration's program.
         WeightsError: If the weights do not fit the network.
         OSError: If a file cannot be read or written.
     """
     root = Path(bundle_dir).expanduser().absolute()
     metadata = _checked_metadata(root)
+    _refuse_links_outside(root.glob("configs/*.json"), root)
     configs = read_configs(root / "configs")
     teacher = "teacher_dir" in configs["inference.json"]
     source = _find_weights(root, weights, teacher)
     record = read_record(source)
-    known = {knob for config in configs.values() if is_whole(config) for knob in config}
-    settled = {**recorded_knobs(record, known), **(knobs or {})}
+    whole = [config for config in configs.values() if is_whole(config)]
+    recorded, given = recorded_knobs(record, {knob for config in whole for knob in config}), dict(knobs or {})
+    for config in whole:  # what is recorded, or given, is written into programs
+        check_setting_of(config, recorded, str(sidecar_path(source)))
+        check_setting_of(config, given, "swinx pack")
+    settled = {**recorded, **given}
     if places := sorted(PLACES & settled.keys()):
         raise BundleError(f"{', '.join(places)}: belongs to the machine that runs the bundle, and is not packed")
     if teacher:
         settled.setdefault("folds", _folds(source))
     if settled:
-        record["knobs"] = {**record.get("knobs", {}), **settled}
+        record["knobs"] = {**(record.get("knobs") or {}), **settled}
     configs = {
         name: with_script_window(config) for name, config in set_knobs(configs, settled, root / "configs").items()
     }
@@ -93,6 +102,7 @@ def pack_bundle(
 
 def _checked_metadata(root: Path) -> dict[str, Any]:
     path = root / "configs" / "metadata.json"
+    _refuse_links_outside([path] if path.exists() else [], root)
     metadata: dict[str, Any] = read_json(path)
     if missing := [name for name in _NEEDED if not (root / name).is_file()]:
         raise BundleError(f"{root}: lacks {', '.join(missing)}, which the Model Zoo asks for")
@@ -131,6 +141,7 @@ def _folds(model_folder: Path) -> list[int | str]:
 def _weights_files(source: Path, record: Mapping[str, Any]) -> dict[str, bytes | Path]:
     if source.is_dir():
         files = sorted({path for pattern in _OF_NNUNET for path in source.glob(pattern)})
+        _refuse_links_outside(files, source)
         inside: dict[str, bytes | Path] = {f"models/teacher/{p.relative_to(source).as_posix()}": p for p in files}
         return {**inside, "models/teacher/run.json": _json(record)}
     return {"models/model.pt": source, "models/model.json": _json(record)}
@@ -138,11 +149,25 @@ def _weights_files(source: Path, record: Mapping[str, Any]) -> dict[str, bytes |
 
 def _plain_files(root: Path) -> list[Path]:
     """Return what is packed as it is: licence, documents, settings of the log."""
-    return [
-        root / "LICENSE",
-        *sorted(root.glob("configs/*.conf")),
-        *sorted(p for p in root.glob("docs/**/*") if p.is_file()),
-    ]
+    documents = sorted(path for path in root.glob("docs/**/*") if not path.is_dir())
+    files = [root / "LICENSE", *sorted(root.glob("configs/*.conf")), *documents]
+    _refuse_links_outside(files, root)
+    return files
+
+
+def _refuse_links_outside(files: Iterable[Path], folder: Path) -> None:
+    """Refuse files that are links to something outside of their folder, or no regular files.
+
+    Raises:
+        BundleError: If one is; the message names it.
+    """
+    for path in files:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise BundleError(f"{path}: {FileRules.LINK_OUTSIDE.says(folder=folder)}")
+        try:
+            check_regular(path)
+        except OSError as error:
+            raise BundleError(str(error)) from error
 
 
 def _package_files(package: Path) -> list[Path]:

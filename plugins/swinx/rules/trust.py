@@ -58,9 +58,6 @@ class PlainDataRules(Rules):
         "settings in sidecars, in overrides, for swinx pack and swinx export",
         "no override of {name} is taken: it is a part of the program of a configuration and no setting; leave it out",
     )
-    DROPPED = Rule(
-        "warned", "sidecars", "says {names}, which this version does not know; they are left out of what is made of it"
-    )
     FOLDERS = Rule("refused", "records of refined cases", "{key} is {value}, where the name of a file beside it stands")
 
 

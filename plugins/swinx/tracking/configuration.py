@@ -5,22 +5,33 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
 
+from swinx.plain_data import is_setting
+from swinx.visible_text import visible
+
 __all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work", "parser_at_work"]
+
+_logger = logging.getLogger(__name__)
 
 PLACES = frozenset(
     {
         *("bundle_root", "dataset_dir", "datalist", "section", "output_dir", "scores_dir", "checkpoint", "pretrained"),
         *("teacher_dir", "device", "num_workers", "num_processes", "cache_rate", "amp", "progress", "is_rank_zero"),
         *("resume", "mlflow", "registered_model", "time_limit_minutes", "picture_interval"),
+        *("configs_dir", "refine_configs", "student_bundle", "student_configs", "last_round", "launcher"),
+        *("teacher_bundle", "teacher_checkpoint", "teacher_source", "previous_rounds", "exported"),
     }
 )
-"""Knobs about the machine and the place of a run, which say nothing of the network that comes out."""
+"""Settings about the machine and the place of a run, which say nothing of the network that comes out.
+
+Among them are all that name a program or a file that is run: weights of others must not choose what is run here.
+"""
 
 
 def configuration_at_work() -> dict[str, Any]:
@@ -84,9 +95,15 @@ def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def knobs_at_work() -> dict[str, Any]:
-    """Return the knobs of the bundle that is building the caller, without :data:`PLACES`; empty if none is building."""
-    knobs = flat_knobs(configuration_at_work())
-    return {name: value for name, value in knobs.items() if name not in PLACES}
+    """Return the knobs of the bundle that is building the caller, without :data:`PLACES`; empty if none is building.
+
+    They are written beside weights, so that only what may be read from there again is among them.
+    """
+    knobs = {name: value for name, value in flat_knobs(configuration_at_work()).items() if name not in PLACES}
+    for name in [name for name, value in knobs.items() if not is_setting(name, value)]:
+        _logger.warning("%s is not recorded with the weights: it is no plain value", visible(name))
+        del knobs[name]
+    return knobs
 
 
 def _is_plain(value: Any) -> bool:

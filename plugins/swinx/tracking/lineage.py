@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from swinx.errors import RecordError
 from swinx.files import write_json
+from swinx.plain_data import read_object
+from swinx.regular_files import file_sha256
+from swinx.tracking.sidecar_schema import check_sidecar
+from swinx.visible_text import visible
 
-__all__ = ["artefact_hash", "read_sidecar", "sidecar_path", "upstream_of", "write_sidecar"]
+__all__ = ["artefact_hash", "hashed_files", "read_sidecar", "sidecar_path", "upstream_of", "write_sidecar"]
 
 _logger = logging.getLogger(__name__)
 
-_CHUNK = 1 << 20
+_LARGEST_SIDECAR = 4 << 20
 _EXPORTED = {".ts", ".onnx", ".pt2", ".xml", ".ep"}
 _OF_A_MODEL_FOLDER = ("*.json", "fold_*/*.pth")
 
@@ -40,40 +44,55 @@ def artefact_hash(artefact: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file, or of the checkpoints and settings in nnU-Net's model folder.
 
     Raises:
-        OSError: If it cannot be read.
+        OSError: If it cannot be read, or one of the files is no regular file.
     """
     path = Path(artefact)
     if not path.is_dir():
-        return _file_hash(path)
+        return file_sha256(path)
     digest = hashlib.sha256()
-    for file in sorted({file for pattern in _OF_A_MODEL_FOLDER for file in path.glob(pattern)}):
-        if file != sidecar_path(path):
-            digest.update(f"{file.relative_to(path).as_posix()} {_file_hash(file)}\n".encode())
+    for file in hashed_files(path):
+        digest.update(f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
+
+
+def hashed_files(artefact: str | os.PathLike[str]) -> list[Path]:
+    """Return the files that :func:`artefact_hash` reads: the artefact itself, or those in a model folder."""
+    path = Path(artefact)
+    if not path.is_dir():
+        return [path]
+    found = {file for pattern in _OF_A_MODEL_FOLDER for file in path.glob(pattern)}
+    return sorted(found - {sidecar_path(path)})
 
 
 def write_sidecar(artefact: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
     """Write ``facts`` and the artefact's hash beside it; what an earlier sidecar says besides is kept.
 
     An artefact that is still what an earlier run made keeps that run's sidecar: a run that found nothing to do has not
-    made it.
+    made it. An earlier sidecar that holds more than plain data is replaced, with a warning.
 
     Raises:
         OSError: If the artefact cannot be read, or the sidecar not be written.
     """
-    record, found = read_sidecar(artefact), artefact_hash(artefact)
+    place, found = sidecar_path(artefact), artefact_hash(artefact)
+    try:
+        record = _read(place)
+        check_sidecar(record, str(place))
+    except RecordError as error:
+        _logger.warning("%s; it is replaced", error)
+        record = {}
     if record.get("run_id") and record.get("sha256") == found:
         return
-    write_json(sidecar_path(artefact), {**record, **facts, "sha256": found})
+    write_json(place, {**record, **facts, "sha256": found})
 
 
 def read_sidecar(artefact: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what the sidecar of an artefact says; empty if there is none, or it is no such file."""
-    try:
-        content = json.loads(sidecar_path(artefact).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    """Return what the sidecar of an artefact says, as far as this version knows it; empty if there is none.
+
+    Raises:
+        RecordError: If it is no plain file, or holds anything but plain data of the kinds that a sidecar has.
+    """
+    place = sidecar_path(artefact)
+    return check_sidecar(_read(place), str(place))
 
 
 def upstream_of(name: str, artefact: str | os.PathLike[str]) -> dict[str, Any]:
@@ -87,7 +106,11 @@ def upstream_of(name: str, artefact: str | os.PathLike[str]) -> dict[str, Any]:
         ``name``, ``path``, ``sha256`` (None if it cannot be read), ``run_id`` and ``tracking_uri`` (None if nobody
         recorded them) and ``matches``: whether its hash is the recorded one, None if there is no record.
     """
-    record = read_sidecar(artefact)
+    try:
+        record = read_sidecar(artefact)
+    except RecordError as error:
+        _logger.warning("%s %s counts as one without a sidecar: %s", name, artefact, error)
+        record = {}
     try:
         found: str | None = artefact_hash(artefact)
     except OSError:
@@ -107,7 +130,7 @@ def upstream_of(name: str, artefact: str | os.PathLike[str]) -> dict[str, Any]:
         )
     return {
         "name": name,
-        "path": str(Path(artefact).absolute()),
+        "path": visible(Path(artefact).absolute()),
         "sha256": found,
         "run_id": record.get("run_id"),
         "tracking_uri": record.get("tracking_uri"),
@@ -115,9 +138,10 @@ def upstream_of(name: str, artefact: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def _file_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while part := stream.read(_CHUNK):
-            digest.update(part)
-    return digest.hexdigest()
+def _read(place: Path) -> dict[str, Any]:
+    try:
+        return read_object(place, _LARGEST_SIDECAR)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise RecordError(str(error)) from error

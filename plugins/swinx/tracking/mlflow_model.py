@@ -11,6 +11,7 @@ from typing import Any
 
 from swinx import __version__
 from swinx.files import write_json
+from swinx.plain_data import check_settings, is_program
 from swinx.tracking.configuration import PLACES
 
 __all__ = ["save_mlflow_model"]
@@ -40,6 +41,7 @@ def save_mlflow_model(
         The folder of the model.
 
     Raises:
+        RecordError: If a knob is more than a plain value.
         OSError: If a file is missing or cannot be written.
     """
     import mlflow.pyfunc
@@ -55,7 +57,9 @@ def save_mlflow_model(
         shutil.copyfile(configs / name, bundle / "configs" / name)
     shutil.copyfile(checkpoint, bundle / "models" / "model.pt")
     known = json.loads((configs / "inference.json").read_text(encoding="utf-8"))
-    write_json(bundle / "overrides.json", {k: v for k, v in knobs.items() if k in known and k not in PLACES})
+    kept = {k: v for k, v in knobs.items() if k in known and k not in PLACES and not is_program(known[k])}
+    check_settings(kept, f"knobs of {checkpoint}")  # of the model that is loaded elsewhere
+    write_json(bundle / "overrides.json", kept)
     text = DataType.string
     signature = ModelSignature(
         inputs=Schema([ColSpec(text, "image")]),

@@ -1,0 +1,107 @@
+"""Addresses of stores of runs: which are contacted, and what of them may be written down."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+__all__ = ["credentials_held", "is_server", "local_store", "names_same_store", "sqlite_path", "without_credentials"]
+
+_USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
+_USER_WITH_SLASH = re.compile(r"(?<=://)(?!(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?#'\"\s]|$))[^\s'\"]*@")
+_QUERY = re.compile(r"(?P<place>\w://[^\s?#'\"]*)\?[^\s#'\"]*")
+_VARIABLES = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_AUTH")
+_SIGNED = "MLFLOW_TRACKING_AWS_SIGV4"
+_SQLITE = "sqlite:///"
+_FILES = (_SQLITE, "file:")
+
+
+def without_credentials(text: object) -> str:
+    """Return a text in which the addresses have no user, no password and no query.
+
+    Args:
+        text: An address, or a message or a path that may hold some.
+
+    Examples:
+        >>> without_credentials("http://me:secret@tracker:5000/api?token=1 does not answer")
+        'http://tracker:5000/api does not answer'
+        >>> without_credentials("sqlite:////data/mlflow.db")
+        'sqlite:////data/mlflow.db'
+    """
+    return _QUERY.sub(r"\g<place>", _USER_WITH_SLASH.sub("", _USER.sub("", str(text))))
+
+
+def names_same_store(one: str, other: str) -> bool:
+    """Tell whether two addresses name one store, whatever the credentials in either.
+
+    Examples:
+        >>> names_same_store("http://tracker:5000", "http://me:secret@Tracker:5000/")
+        True
+    """
+    return _normal(one) == _normal(other)
+
+
+def is_server(uri: str) -> bool:
+    """Tell an address that leads over a network from a file."""
+    return "://" in uri and not uri.startswith(_FILES)
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the file of a SQLite store as an absolute path; None for other stores."""
+    return Path(uri.removeprefix(_SQLITE)).absolute() if uri.startswith(_SQLITE) else None
+
+
+def local_store(uri: str, folders: Iterable[Path]) -> bool:
+    """Tell whether an address is that of a SQLite file that exists beside or below one of some folders.
+
+    Args:
+        uri: The address, as a record has it.
+        folders: Folders that the user named.
+    """
+    path = sqlite_path(uri)
+    if path is None or "?" in uri or not path.is_file():
+        return False
+    return any(path.resolve().is_relative_to(folder.resolve()) for folder in folders)
+
+
+def credentials_held(uri: str) -> str | None:
+    """Return the name of what MLflow would send to a server that the user's environment does not name.
+
+    MLflow sends a token, or a user and a password, to whatever server it is given. The environment names the one
+    that they belong to by ``MLFLOW_TRACKING_URI``.
+
+    Args:
+        uri: The server.
+
+    Returns:
+        The environment variable or the file; None if there is none, ``uri`` is no server, or it is the one named.
+    """
+    if not is_server(uri) or _origin(uri) == _origin(os.environ.get("MLFLOW_TRACKING_URI", "")):
+        return None
+    if held := next((name for name in _VARIABLES if os.environ.get(name)), None):
+        return held
+    if os.environ.get(_SIGNED, "").lower() in ("true", "1"):
+        return _SIGNED
+    file = Path(os.path.expanduser("~/.mlflow/credentials"))  # noqa: PTH111 - pathlib raises without a home folder
+    return "~/.mlflow/credentials" if file.exists() else None
+
+
+def _origin(uri: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port of an address."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:  # a port that is none
+        return (uri, None, None)
+    return (parts.scheme.lower(), parts.hostname, port)
+
+
+def _normal(uri: str) -> tuple[object, ...]:
+    path = sqlite_path(uri)
+    if path is not None:
+        return ("sqlite", os.path.realpath(path))
+    plain = without_credentials(uri).rstrip("/")
+    return (*_origin(plain), urlsplit(plain).path.rstrip("/")) if is_server(plain) else (plain,)

@@ -13,8 +13,9 @@ import pytest
 
 from swinx.errors import DataListError
 from swinx.labels import CLASS_NAMES, FlareLabel
-from swinx.metrics import SCORE_COLUMNS
+from swinx.metrics import SCORE_COLUMNS, score_case, score_table
 from swinx.report import read_scores, score_folders
+from swinx.tables import write_table
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "flare_small"
 AFFINE = np.array([[-0.8, 0, 0, 10], [0, 0.9, 0, -20], [0, 0, 3.0, 5], [0, 0, 0, 1]])
@@ -317,3 +318,10 @@ def test_the_means_that_a_tracker_gets_have_the_averages_of_the_summary(folders)
     assert report.means["organs_dsc"] == pytest.approx(report.summary["organ average"].dsc.mean)
     assert report.means["all_nsd"] == pytest.approx(report.summary["average"].nsd.mean)
     assert 0 < report.means["organs_dsc"] < 1
+
+
+@pytest.mark.parametrize("case", ["NA", "NULL", "nan", "001", "1e5", "true", "=1+1", "-1", "Müller"])
+def test_a_case_keeps_its_name_in_the_table_whatever_it_looks_like(tmp_path, case):
+    table = score_table({case: score_case(labels(), labels(), (1.0, 1.0, 1.0), "fixed", 2)})
+    write_table(tmp_path / "scores.csv", table, missing="nan")
+    pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.csv"), table, check_index_type=False)

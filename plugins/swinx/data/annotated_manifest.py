@@ -4,22 +4,29 @@ A label file alone cannot say it: a class that is absent from the file may have 
 
 CSV: columns ``case`` and ``annotated``, the ids separated by blanks, e.g. ``FLARE23_0001,1 2 13``.
 JSON: ``{"FLARE23_0001": [1, 2, 13], "FLARE23_1*": [14]}``. A case may be a glob pattern.
+Names and patterns are text in composed form (NFC), however they look: ``NA`` and ``001`` are names.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from swinx.case_names import composed
+from swinx.data.list_entries import shown
 from swinx.errors import DataListError
+from swinx.files import read_json
 from swinx.labels import NUM_CLASSES
+from swinx.paths import absolute_path
+from swinx.tables import read_table
+from swinx.visible_text import visible
 
 __all__ = ["load_annotated_manifest", "look_up_annotated"]
+
+_LONGEST_ID = 10
 
 
 def load_annotated_manifest(path: str | os.PathLike[str]) -> dict[str, list[int]]:
@@ -35,18 +42,25 @@ def load_annotated_manifest(path: str | os.PathLike[str]) -> dict[str, list[int]
         DataListError: If the file cannot be read, or a row is not a name and class ids in 1..14.
     """
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
-        rows = _csv_rows(text) if Path(path).suffix.lower() == ".csv" else json.loads(text)
+        place = absolute_path(path)
+        is_table = place.suffix.lower() == ".csv"
+        rows = _csv_rows(place) if is_table else read_json(place, "a manifest of annotated classes")
     except OSError as error:
         raise DataListError(f"{path}: cannot read the manifest: {error.strerror or error}") from error
     except ValueError as error:
-        raise DataListError(f"{path}: not a manifest of annotated classes: {error}") from error
+        raise DataListError(str(error)) from error
     if not isinstance(rows, dict):
         raise DataListError(f"{path}: a manifest is an object of cases, not a {type(rows).__name__}")
+    cases: dict[str, list[int]] = {}
     for case, ids in rows.items():
+        if composed(case) in cases:
+            raise DataListError(f"{path}: case {visible(case)} has two rows")
         if not isinstance(ids, list) or any(type(value) is not int or not 1 <= value < NUM_CLASSES for value in ids):
-            raise DataListError(f"{path}: {case}: {ids!r} is not a list of class ids in 1..{NUM_CLASSES - 1}")
-    return {case: sorted(set(ids)) for case, ids in rows.items()}
+            raise DataListError(
+                f"{path}: {visible(case)}: {shown(ids)} is not a list of class ids in 1..{NUM_CLASSES - 1}"
+            )
+        cases[composed(case)] = sorted(set(ids))
+    return cases
 
 
 def look_up_annotated(manifest: Mapping[str, list[int]], case: str) -> list[int] | None:
@@ -56,23 +70,25 @@ def look_up_annotated(manifest: Mapping[str, list[int]], case: str) -> list[int]
         >>> look_up_annotated({"A_*": [1], "A_2": [1, 14]}, "A_2")
         [1, 14]
     """
-    if case in manifest:
-        return manifest[case]
-    return next((ids for pattern, ids in manifest.items() if fnmatchcase(case, pattern)), None)
+    name = composed(case)
+    if name in manifest:
+        return manifest[name]
+    return next((ids for pattern, ids in manifest.items() if fnmatchcase(name, pattern)), None)
 
 
-def _csv_rows(text: str) -> dict[str, Any]:
-    table = csv.DictReader(text.splitlines())
-    if not {"case", "annotated"} <= set(table.fieldnames or ()):
-        raise ValueError(f"columns {table.fieldnames} instead of case, annotated")
+def _csv_rows(path: Path) -> dict[str, Any]:
+    table = read_table(path, text=("case", "annotated"))
+    fault = f"{path}: not a manifest of annotated classes: "
+    if not {"case", "annotated"} <= set(table.columns):
+        raise ValueError(f"{fault}columns {list(table.columns)} instead of case, annotated")
     rows: dict[str, Any] = {}
-    for row in table:
-        words = (row["annotated"] or "").split()
-        if row["case"] in rows:
-            raise ValueError(f"case {row['case']} has two rows")
-        if strange := [word for word in words if not word.isdecimal()]:
+    for case, annotated in zip(table["case"], table["annotated"], strict=True):
+        words = annotated.split()
+        if case in rows:
+            raise ValueError(f"{fault}case {visible(case)} has two rows")
+        if strange := [word for word in words if not (word.isdecimal() and len(word) < _LONGEST_ID)]:
             raise ValueError(
-                f"{row['case']}: {strange[0]!r} is no class id; write ids with blanks between, as in 1 2 13"
+                f"{fault}{visible(case)}: {strange[0]!r} is no class id; write ids with blanks between, as in 1 2 13"
             )
-        rows[row["case"]] = [int(word) for word in words]
+        rows[case] = [int(word) for word in words]
     return rows

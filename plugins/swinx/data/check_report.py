@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from swinx.files import write_json, write_whole
+import pandas as pd
+
+from swinx.files import write_json
+from swinx.tables import write_table
+from swinx.visible_text import visible
 
 __all__ = ["CheckReport", "Finding", "format_report", "probe_folder", "write_report"]
 
@@ -62,7 +65,7 @@ class CheckReport:
 
 def format_report(report: CheckReport) -> str:
     """Return the findings as a table for a terminal, and a summary as its last line."""
-    rows = [_COLUMNS, *[tuple(asdict(finding).values()) for finding in report.findings]]
+    rows = [_COLUMNS, *[tuple(map(visible, asdict(finding).values())) for finding in report.findings]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
     lines = ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]) for row in rows]
     bad = len({(finding.case, finding.file) for finding in report.faults})
@@ -75,10 +78,8 @@ def write_report(report: CheckReport, out_dir: str | os.PathLike[str]) -> None:
     """Write ``check.json`` and ``check.csv`` into ``out_dir``, each whole or not at all."""
     rows = [asdict(finding) for finding in report.findings]
     write_json(Path(out_dir) / "check.json", {"ok": report.ok, "num_cases": report.num_cases, "findings": rows})
-    with write_whole(Path(out_dir) / "check.csv") as partial, partial.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, _COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
+    # as objects, since file names that are not UTF-8 are no strings to pandas
+    write_table(Path(out_dir) / "check.csv", pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object))
 
 
 def probe_folder(folder: str | os.PathLike[str]) -> None:

@@ -14,8 +14,8 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from swinx.errors import CaseError, TrainingError
-from swinx.files import write_whole
 from swinx.handlers.batch_files import files_of
+from swinx.tables import read_table, write_table
 
 __all__ = ["TrainingHistory"]
 
@@ -105,8 +105,7 @@ class TrainingHistory:
         if self.evaluator is not None and self.evaluator.state.epoch == epoch:
             row |= _scalars(self.evaluator)
         self.rows = pd.concat([self.rows, pd.DataFrame([row])], ignore_index=True)
-        with write_whole(self.path) as partial:
-            self.rows.to_csv(partial, index=False)
+        write_table(self.path, self.rows)
 
 
 def _scales(engine: Workflow) -> bool:
@@ -124,7 +123,7 @@ def _read_before(path: Path, epoch: int) -> pd.DataFrame:
     if epoch == 1 or not path.is_file():
         return pd.DataFrame()
     try:
-        table = pd.read_csv(path)
+        table = read_table(path)
     except ValueError:  # also of text that is no text
         table = pd.DataFrame()
     if "epoch" not in table:

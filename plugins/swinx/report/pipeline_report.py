@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +16,7 @@ import torch
 
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
-from swinx.files import write_whole
+from swinx.files import read_json, write_whole
 from swinx.metrics import Statistic, summarise
 from swinx.report.case_viewers import case_viewers
 from swinx.report.html_page import figure_as_html, html_table, render_page
@@ -25,6 +24,7 @@ from swinx.report.html_plots import draw_curves, draw_score_boxes
 from swinx.report.score_text import PROTOCOL_NOTES
 from swinx.report.scores import read_scores
 from swinx.report.slice_viewer import VIEWER_SCRIPT
+from swinx.tables import read_table
 from swinx.tracking import lineage_tree, sqlite_uri
 
 __all__ = ["write_report"]
@@ -149,7 +149,7 @@ def _protocol(path: Path) -> str:
         return (
             "<p>No summary.json beside the scores: by which rule, and of which cases there are none, is not known.</p>"
         )
-    told = json.loads(path.read_text(encoding="utf-8"))
+    told = read_json(path)
     text = f"<p>{escape(PROTOCOL_NOTES.get(told.get('protocol'), '')).replace('`', '')}</p>"
     bad = told.get("bad_cases", [])
     if not bad:
@@ -167,7 +167,7 @@ def _cells(score: Statistic) -> list[str | None]:
 
 
 def _cost(path: Path) -> str:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     rows: list[list[Any]] = []
     if not content["done"]:
         return "<p>No case was segmented.</p>"
@@ -182,7 +182,7 @@ def _cost(path: Path) -> str:
 
 
 def _refinement(path: Path) -> str:
-    table = pd.read_csv(path)
+    table = read_table(path)
     refined, selected = (int(table[name].fillna(False).astype(bool).sum()) for name in ("refined", "selected"))
     names = [name.removesuffix("_before_ml") for name in table.columns if name.endswith("_before_ml")]
     rows = [
@@ -194,7 +194,7 @@ def _refinement(path: Path) -> str:
 
 
 def _curves(path: Path, groups: list[tuple[str, list[str]]]) -> str:
-    history = pd.read_csv(path)
+    history = read_table(path)
     figure = draw_curves(history, groups)
     if figure is None:
         raise DataListError(f"{path}: has none of the columns that are drawn")

@@ -19,6 +19,7 @@ from swinx.labels import CLASS_NAMES
 from swinx.metrics import Probe, ProbeComparison, ProbeScores
 from swinx.report.probe_figure import draw_probe
 from swinx.report.probe_text import probe_as_markdown, probe_table
+from swinx.tables import write_table
 
 __all__ = ["PROBE_FILES", "ProbeReport", "write_probe"]
 
@@ -142,8 +143,7 @@ def write_probe(report: ProbeReport, folder: Path) -> None:
     kinds = zip(report.cases, report.sections, strict=True)
     fitted, tested = (f"{len(cases)} case{'' if len(cases) == 1 else 's'} of {name}" for cases, name in kinds)
     write_json(folder / "probe.json", report.as_json())
-    with write_whole(folder / "probe.csv") as partial:
-        report.table.to_csv(partial, index=False, encoding="utf-8")
+    write_table(folder / "probe.csv", report.table)
     page = probe_as_markdown(report.comparison, report.fit_voxels, report.kind, (fitted, tested), report.notes)
     with write_whole(folder / "probe.md") as partial:
         partial.write_text(page, encoding="utf-8")

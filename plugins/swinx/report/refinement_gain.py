@@ -16,10 +16,10 @@ from tqdm import tqdm
 from swinx.data import load_data_list, read_volume
 from swinx.data.label_folders import find_label_maps
 from swinx.errors import CaseError, DataListError
-from swinx.files import write_whole
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.metrics import dice_per_class
 from swinx.ops.grids import compare_grids
+from swinx.tables import write_table
 
 __all__ = ["RefinementGain", "gain_table", "refinement_gain"]
 
@@ -74,8 +74,7 @@ def refinement_gain(
         rows += _score(truths[item["case"]], drawn.get(item["case"], {}), item)
     table = pd.DataFrame(rows)
     if out is not None:
-        with write_whole(out) as partial:
-            table.to_csv(partial, index=False, lineterminator="\n")
+        write_table(out, table)
     text = gain_table(table)
     if missing := len(truths) - len(shared):
         text += f"\n{missing} of the {len(truths)} cases of the truth are not in {after}, and not in these means"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from swinx.ops.grids import axial_axis, voxel_sizes_mm
 from swinx.report.case_pairs import CasePair, PathLike, header_spacing_mm, pair_cases, read_label_pair
 from swinx.report.score_text import format_table, summary_as_json, summary_as_markdown
 from swinx.rules.folders import LabelFolderRules
+from swinx.tables import read_table, write_table
 
 __all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
 
@@ -167,10 +167,13 @@ def read_scores(path: PathLike) -> pd.DataFrame:
         DataListError: If the file is not there or is no table of scores.
     """
     try:
-        return pd.read_csv(path, index_col="case", dtype={"case": str}, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataListError(f"{os.fspath(path)}: {reason}; give a scores.csv that `score` wrote") from error
+        return read_table(path).set_index("case")
+    except KeyError as error:
+        raise DataListError(f"{path}: has no column 'case'; give a scores.csv that `score` wrote") from error
+    except OSError as error:
+        raise DataListError(f"{path}: {error.strerror or error}; give a scores.csv that `score` wrote") from error
+    except ValueError as error:
+        raise DataListError(f"{error}; give a scores.csv that `score` wrote") from error
 
 
 def _score_pair(pair: CasePair, protocol: Protocol) -> tuple[CaseScores, tuple[str, ...]]:
@@ -201,8 +204,7 @@ def _write(
     bad_cases: Sequence[CaseError],
     notes: Sequence[str],
 ) -> None:
-    with write_whole(folder / "scores.csv") as partial:
-        table.to_csv(partial, na_rep="nan", encoding="utf-8")
+    write_table(folder / "scores.csv", table, missing="nan")
     content = {
         "protocol": protocol,
         "seed": seed,

@@ -14,10 +14,11 @@ import SimpleITK
 from monai.data import DataLoader, Dataset
 from monai.transforms import LoadImaged
 
+from support.geometry import oblique_affine
 from swinx.data import CTReader, check_data, format_report
 from swinx.errors import CaseError, find_case_error
 
-AFFINE = np.array([[-0.7, 0.1, 0.0, 3.0], [0.1, 0.8, 0.2, -4.0], [0.0, -0.3, 2.5, 5.0], [0.0, 0.0, 0.0, 1.0]])
+AFFINE = oblique_affine("LAS", (1.1, 1.2, 2.5))
 SHAPE = (12, 11, 10)
 
 
@@ -196,13 +197,15 @@ def test_truncated_itk_files_are_refused(tmp_path, suffix, compressed):
     path = tmp_path / f"scan{suffix}"
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(scan()), str(path), compressed)
     path.write_bytes(path.read_bytes()[: int(0.6 * path.stat().st_size)])
-    assert "damaged" in fault_of(path).reason
+    reason = fault_of(path).reason
+    assert "damaged" in reason or "cut off" in reason
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".dcm"])
 def test_text_under_the_name_of_an_image_is_refused(tmp_path, suffix):
     (tmp_path / f"scan{suffix}").write_text("patient data\n" * 99)
-    assert "not a" in fault_of(tmp_path / f"scan{suffix}").reason
+    reason = fault_of(tmp_path / f"scan{suffix}").reason
+    assert "not a" in reason
 
 
 @pytest.mark.parametrize(

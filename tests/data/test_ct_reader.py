@@ -18,13 +18,13 @@ from swinx.data import CTReader, read_volume
 from swinx.errors import CaseError
 
 SHAPE = (9, 8, 6)
-SPACING_MM = (0.7, 0.9, 2.5)
+SPACING_MM = (1.4, 1.8, 2.5)
 POINTS = [(0, 0, 0), (8, 0, 0), (0, 7, 0), (0, 0, 5), (4, 3, 2)]
 
 
 def oblique_image():
     """Return an anisotropic, oblique SimpleITK scan that is neither RAS nor LPS."""
-    pixels = np.random.default_rng(0).integers(-1000, 1500, SHAPE[::-1]).astype(np.int16)
+    pixels = np.random.default_rng(0).integers(-1000, 900, SHAPE[::-1]).astype(np.int16)
     image = SimpleITK.GetImageFromArray(pixels)
     image.SetSpacing(SPACING_MM)
     image.SetOrigin((-101.5, 52.25, -800.75))
@@ -95,7 +95,9 @@ def test_slope_and_intercept_are_applied_once_and_in_single_precision(tmp_path):
     stored = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
     header = nib.Nifti1Header()
     header.set_slope_inter(0.5, -1024)
-    nib.save(nib.Nifti1Image(stored * 0.5 - 1024, np.eye(4), header, dtype=np.int16), tmp_path / "scan.nii.gz")
+    nib.save(
+        nib.Nifti1Image(stored * 0.5 - 1024, np.diag([4.0, 4, 4, 1]), header, dtype=np.int16), tmp_path / "scan.nii.gz"
+    )
     proxy = nib.load(tmp_path / "scan.nii.gz").dataobj
     assert proxy.slope != 1, "the file must be scaled for this test to mean anything"
     volume = read_volume(tmp_path / "scan.nii.gz")
@@ -107,7 +109,7 @@ def test_slope_and_intercept_are_applied_once_and_in_single_precision(tmp_path):
 def test_any_number_type_is_read_as_a_native_one(tmp_path, dtype):
     pixels = np.arange(60).reshape(3, 4, 5).astype(dtype)
     header = nib.Nifti1Header(endianness=">" if dtype.startswith(">") else "<")
-    nib.save(nib.Nifti1Image(pixels, np.eye(4), header), tmp_path / "scan.nii")
+    nib.save(nib.Nifti1Image(pixels, np.diag([4.0, 4, 4, 1]), header), tmp_path / "scan.nii")
     volume = read_volume(tmp_path / "scan.nii")
     assert volume.array.dtype.isnative
     assert volume.array.dtype.itemsize <= 4
@@ -140,6 +142,7 @@ def test_a_label_with_unknown_voxels_is_read_where_it_is_allowed(tmp_path):
 
 def test_a_header_without_orientation_is_read_and_noted_once(tmp_path, caplog):
     image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), None)
+    image.header["pixdim"][1:4] = 4
     nib.save(image, tmp_path / "scan.nii.gz")
     load = LoadImaged("image", reader=CTReader())
     with caplog.at_level(logging.WARNING):
@@ -151,12 +154,12 @@ def test_a_header_without_orientation_is_read_and_noted_once(tmp_path, caplog):
 
 
 def test_a_header_spacing_that_contradicts_the_affine_is_noted(tmp_path):
-    image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([-0.7, -0.7, 5.0, 1.0]))
+    image = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([-4.0, -4.0, 5.0, 1.0]))
     image.header["pixdim"][1:4] = 1
     nib.save(image, tmp_path / "scan.nii")
     content = bytearray((tmp_path / "scan.nii").read_bytes())
     content[80:92] = np.ones(3, "<f4").tobytes()  # pixdim[1:4]
     (tmp_path / "scan.nii").write_bytes(content)
     volume = read_volume(tmp_path / "scan.nii")
-    np.testing.assert_allclose(np.diag(volume.affine), (-0.7, -0.7, 5.0, 1.0), rtol=1e-6)
+    np.testing.assert_allclose(np.diag(volume.affine), (-4.0, -4.0, 5.0, 1.0), rtol=1e-6)
     assert "affine is used" in volume.notes[0]

@@ -11,12 +11,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from support.geometry import oblique_affine
 from swinx.data import demo_ct, fetch_demo_ct
 from swinx.errors import CaseError
 from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
 from swinx.nifti import write_nifti
 
-OBLIQUE_LAS = np.array([[-0.7, 0.1, 0, 166], [0.1, 0.7, 0.3, -187], [0, -0.1, 2.5, -340], [0, 0, 0, 1.0]])
+OBLIQUE_LAS = oblique_affine("LAS", (0.8, 0.9, 2.5))
 
 
 class FakeIndex:

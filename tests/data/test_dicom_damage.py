@@ -112,7 +112,7 @@ def test_damage_in_another_series_does_not_stop_the_one_that_was_named(tmp_path)
     cut(write(folder, series=2, count=5)[1], 2000)
     whole = write(folder, series=1)
     assert read_volume(whole[0]).array.shape == HU.shape
-    (picked,) = pick_series([{"image": str(folder)}], series_uid(1))
+    (picked,) = pick_series([{"image": str(folder), "case": "study"}], series_uid(1))
     assert Path(picked["image"]).name.startswith("1_")
 
 

@@ -13,8 +13,9 @@ from swinx.errors import CaseError
 def write_series(folder, count=6, skip=(), series=1, gap_mm=2.5):
     """Write axial slices, ``gap_mm`` apart."""
     folder.mkdir(exist_ok=True)
-    pixels = np.random.default_rng(series).integers(-1000, 1500, (count, 8, 9)).astype(np.int16)
+    pixels = np.random.default_rng(series).integers(-1000, 900, (count, 8, 9)).astype(np.int16)
     image = SimpleITK.GetImageFromArray(pixels)
+    image.SetSpacing((2.0, 2.0, gap_mm))
     writer = SimpleITK.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     for index in sorted(set(range(count)) - set(skip)):
@@ -43,7 +44,7 @@ def test_a_missing_slice_is_refused(tmp_path):
 
 
 def test_of_several_series_the_longest_is_taken_and_named(tmp_path):
-    write_series(tmp_path / "study", count=3, series=1)
+    write_series(tmp_path / "study", count=4, series=1)
     volume = read_volume(write_series(tmp_path / "study", count=5, series=2))
     assert volume.array.shape == (9, 8, 5)
     assert "2 DICOM series" in volume.notes[0]
@@ -52,8 +53,8 @@ def test_of_several_series_the_longest_is_taken_and_named(tmp_path):
 
 def test_a_slice_chooses_its_own_series(tmp_path):
     write_series(tmp_path / "study", count=5, series=2)
-    write_series(tmp_path / "study", count=3, series=1)
-    assert read_volume(tmp_path / "study" / "1_001.dcm").array.shape == (9, 8, 3)
+    write_series(tmp_path / "study", count=4, series=1)
+    assert read_volume(tmp_path / "study" / "1_001.dcm").array.shape == (9, 8, 4)
 
 
 def test_two_series_of_one_length_are_refused(tmp_path):

@@ -20,7 +20,7 @@ ALL = list(range(1, 15))
 
 def make_case(folder: Path, case: str, suffix: str = ".nii.gz", **entry: object) -> dict:
     rng = np.random.default_rng(len(case))
-    affine = oblique_affine("PSR")
+    affine = oblique_affine("PSR", (2.4, 2.6, 2.8))
     label = rng.integers(0, 15, (6, 5, 4)).astype(np.uint8)
     paths = {"image": folder / f"{case}_image{suffix}", "label": folder / f"{case}_label.nii.gz"}
     nib.save(nib.Nifti1Image(rng.integers(-1000, 1000, label.shape).astype(np.int16), affine), folder / "image.nii.gz")

@@ -21,7 +21,7 @@ def series_uid(series: int = 1) -> str:
 
 def some_hu(shape=(9, 8, 6), seed: int = 0) -> NDArray[np.int16]:
     """Whole HU that tell every voxel from its neighbours, air included."""
-    return np.random.default_rng(seed).integers(-1024, 1500, shape).astype(np.int16)
+    return np.random.default_rng(seed).integers(-1024, 900, shape).astype(np.int16)
 
 
 def ct_slice(hu: NDArray[np.int16], affine: NDArray[np.float64], index: int, series: int = 1) -> Dataset:
@@ -71,7 +71,7 @@ def write_ct_series(
         change: Called with each slice and its index before it is written.
     """
     hu = some_hu() if hu is None else hu
-    affine = np.diag([-0.8, -0.9, 2.5, 1.0]) if affine is None else affine
+    affine = np.diag([-1.6, -1.8, 2.5, 1.0]) if affine is None else affine
     folder.mkdir(parents=True, exist_ok=True)
     names = np.random.default_rng(series).permutation(hu.shape[2])
     for index in sorted(set(range(hu.shape[2])) - set(skip)):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 __all__ = ["oblique_affine"]
 
 
-def oblique_affine(codes: str = "LPS", spacing_mm=(0.8, 0.9, 2.5), degrees: float = 12.0) -> NDArray[np.float64]:
+def oblique_affine(codes: str = "LPS", spacing_mm=(1.6, 1.8, 2.5), degrees: float = 12.0) -> NDArray[np.float64]:
     """Return a voxel to RAS matrix with the given axis codes, turned about two axes, off the origin."""
     turn = np.deg2rad(degrees)
     about_x = np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]])

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from swinx.data.dicom_pixels import PixelLayout, find_pixel_fault
+from swinx.data.file_kinds import has_dicom_magic
 from swinx.errors import CaseError, reason_of
+from swinx.regular_files import open_regular
 from swinx.rules import ByteRules
 
 __all__ = ["CT_IMAGE", "SliceHeader", "read_header", "require_pydicom"]
@@ -152,8 +154,10 @@ def read_header(path: str) -> SliceHeader:
     require_pydicom()
     from pydicom import dcmread
 
+    if not has_dicom_magic(Path(path)):
+        raise CaseError(path, f"{Path(path).name} is damaged, or not a DICOM object: it does not begin as one")
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(path) as stream:
             dataset = dcmread(stream, stop_before_pixels=True, force=True)
             header = _header_of(path, dataset)
             fault = _pixel_fault(stream, header, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from swinx.data.dicom_damage import tell_unreadable, undecodable_slices
 from swinx.data.dicom_headers import SliceHeader
 from swinx.data.dicom_padding import fill_padding
 from swinx.data.itk_geometry import array_from_itk, sitk
+from swinx.data.stored_bytes import check_memory
 from swinx.errors import CaseError
 from swinx.ops.slice_stack import find_slice_faults, slice_order, stack_affine
 from swinx.rules import ByteRules, ValueRules
@@ -50,11 +52,14 @@ class SliceStack:
         return (*self.headers[0].size, len(self.headers))
 
 
-def read_dicom_series(place: Path) -> tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]:
+def read_dicom_series(
+    place: Path, max_ram_mb: float | None = None
+) -> tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]:
     """Read the series in a folder, or the one that a slice belongs to.
 
     Args:
         place: Folder whose files are slices, or one of those files.
+        max_ram_mb: As :func:`swinx.data.read_volume` has it.
 
     Returns:
         Voxels after rescaling to HU in ``(x, y, z)`` index order, the RAS affine, and notes.
@@ -63,6 +68,7 @@ def read_dicom_series(place: Path) -> tuple[NDArray[Any], NDArray[np.float64], t
         CaseError: As :func:`stack_slices`; or if the pixels cannot be decoded or are not in HU.
     """
     stack = stack_slices(place)
+    check_memory(place, math.prod(stack.shape), 4, max_ram_mb)
     try:
         image, corrupt = _decode(stack)
     except RuntimeError as error:

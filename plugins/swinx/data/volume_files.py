@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +18,15 @@ from numpy.typing import NDArray
 from swinx.data.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.itk_geometry import affine_from_itk, array_from_itk, sitk
+from swinx.data.itk_headers import read_itk_header
+from swinx.data.stored_bytes import check_claim, check_memory, check_stored, drain
 from swinx.errors import CaseError
 from swinx.labels import NUM_CLASSES
-from swinx.ops.grids import check_affine, check_spacing, voxel_sizes_mm
-from swinx.ops.volume_checks import find_image_faults, find_label_faults, find_shape_faults
+from swinx.ops.grids import GRID_TOLERANCE_VOXELS, check_affine, check_spacing, grid_difference_mm, voxel_sizes_mm
+from swinx.ops.patient_grid import find_grid_faults, find_grid_notes
+from swinx.ops.volume_checks import find_image_faults, find_image_notes, find_label_faults, find_shape_faults
+from swinx.regular_files import open_regular
+from swinx.rules import GeometryRules
 
 __all__ = ["Volume", "VolumeKind", "read_volume"]
 
@@ -53,8 +60,12 @@ def read_volume(
     allow_empty: bool = False,
     allow_unknown: bool = False,
     num_classes: int = NUM_CLASSES,
+    max_ram_mb: float | None = None,
 ) -> Volume:
     """Read and check one volume.
+
+    What the header promises is compared with what the file holds before memory is taken for it, and checksums of
+    compressed files are compared while they are read.
 
     Args:
         path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha`` or ``.mhd`` file, a folder with one DICOM
@@ -63,29 +74,34 @@ def read_volume(
         allow_empty: Accept a label map without a voxel of any class.
         allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
         num_classes: A label map may hold the ids 0..``num_classes`` - 1; raise it for maps of other tools.
+        max_ram_mb: Refuse what would take the resident memory of this process over so many MiB; by default, what
+            the machine has no memory for.
 
     Returns:
-        A volume without faults.
+        A volume without faults; its ``notes`` say what is odd about header, grid and values.
 
     Raises:
-        CaseError: If the file is missing, damaged or no image, or has a fault that
-            :mod:`swinx.ops.volume_checks` or :mod:`swinx.ops.grids` find; all of them are named.
+        CaseError: If the file is missing, damaged or no image, or has a fault that :mod:`swinx.ops.volume_checks` or
+            :mod:`swinx.ops.patient_grid` find; all of them are named.
     """
     place = Path(path).expanduser()
     _check_presence(place)
     try:
-        volume = _decode(place)
+        volume = _decode(place, max_ram_mb)
     except CaseError as error:
         raise CaseError(path, error.reason) from error.__cause__
     except Exception as error:  # decoders raise whatever the bytes lead them into; all of it means: unreadable
         raise CaseError(path, f"damaged, or not a {_format_name(place)}: {_one_line(error)}") from error
-    faults = check_affine(volume.affine, volume.array.shape)
+    faults = find_grid_faults(volume.affine, volume.array.shape, of_scan=kind == "image")
     if kind == "label":
         faults += find_label_faults(volume.array, num_classes, allow_empty, allow_unknown)
     else:
         faults += find_image_faults(volume.array)
     _refuse(place, faults)
-    return volume
+    if kind == "label":
+        return volume
+    notes = (*find_grid_notes(volume.affine, volume.array.shape), *find_image_notes(volume.array))
+    return replace(volume, notes=(*volume.notes, *notes))
 
 
 def _check_presence(place: Path) -> None:
@@ -98,44 +114,80 @@ def _check_presence(place: Path) -> None:
         raise CaseError(place, f"unknown kind of file {place.suffix!r}; give {formats} or a DICOM series folder")
 
 
-def _decode(place: Path) -> Volume:
+def _decode(place: Path, max_ram_mb: float | None) -> Volume:
     suffix = volume_suffix(place)
     if place.is_dir() or suffix in DICOM_SUFFIXES or not suffix:
-        array, affine, notes = read_dicom_series(place)
+        array, affine, notes = read_dicom_series(place, max_ram_mb)
         return Volume(_as_stored(array), affine, notes)
-    return _read_nifti(place) if suffix in NIFTI_SUFFIXES else _read_itk(place)
+    read = _read_nifti if suffix in NIFTI_SUFFIXES else _read_itk
+    return read(place, max_ram_mb)
 
 
-def _read_nifti(place: Path) -> Volume:
-    image: Any = nib.load(place)
-    stored = image.dataobj.dtype
+def _read_nifti(place: Path, max_ram_mb: float | None) -> Volume:
+    found: Any = nib.load(place)
+    stored = found.dataobj.dtype
     channels = len(stored.fields) if stored.fields is not None else 1
-    _refuse(place, find_shape_faults(image.shape, channels))
+    _refuse(place, find_shape_faults(found.shape, channels))
     with ImageOpener(str(place)) as stream:  # nibabel silently replaces a spacing of 0 by 1 mm: look at what is stored
-        header = type(image.header).from_fileobj(stream, check=False)
+        header = type(found.header).from_fileobj(stream, check=False)
     sizes_mm = np.asarray(header["pixdim"][1:4], dtype=np.float64)
     _refuse(place, check_spacing(sizes_mm))
-    affine = np.array(image.affine, dtype=np.float64)
-    notes = []
-    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
-        notes.append("the header states no orientation; left-right and front-back are guessed")
-    elif not np.allclose(sizes_mm, voxel_sizes_mm(affine), rtol=_HEADER_AGREEMENT):
-        written, used = (" x ".join(f"{size:g}" for size in sizes) for sizes in (sizes_mm, voxel_sizes_mm(affine)))
-        notes.append(f"header states spacing {written} mm but its affine {used} mm; the affine is used")
-    whole = stored.kind in "iub" and not image.dataobj.inter and image.dataobj.slope == 1
-    array = np.asarray(image.dataobj) if whole or stored.kind == "c" else image.get_fdata(dtype=np.float32)
+    is_compressed = place.suffix.lower() == ".gz"
+    voxels = math.prod(found.shape)
+    promised = int(found.dataobj.offset) + voxels * stored.itemsize
+    check_claim(place, promised, place.stat().st_size, "zlib" if is_compressed else "raw")
+    check_memory(place, voxels, stored.itemsize, max_ram_mb)
+    affine = np.array(found.affine, dtype=np.float64)
+    notes = _header_notes(header, sizes_mm, affine, found.shape)
+    if not is_compressed:
+        return Volume(_as_stored(_nifti_voxels(found)), affine, tuple(notes))
+    with open_regular(place) as file, gzip.open(file) as stream:
+        array = _nifti_voxels(type(found).from_stream(stream))
+        drain(place, stream)
     return Volume(_as_stored(array), affine, tuple(notes))
 
 
-def _read_itk(place: Path) -> Volume:
+def _nifti_voxels(image: Any) -> NDArray[Any]:
+    data, kind = image.dataobj, image.dataobj.dtype.kind
+    whole = kind in "iub" and not data.inter and data.slope == 1
+    array: NDArray[Any] = np.asarray(data) if whole or kind == "c" else image.get_fdata(dtype=np.float32)
+    return array
+
+
+def _header_notes(
+    header: Any, sizes_mm: NDArray[np.float64], affine: NDArray[np.float64], shape: Sequence[int]
+) -> list[str]:
+    notes = []
+    codes = int(header["sform_code"]), int(header["qform_code"])
+    if codes == (0, 0):
+        notes.append(GeometryRules.NO_ORIENTATION.says())
+    elif not np.allclose(sizes_mm, voxel_sizes_mm(affine), rtol=_HEADER_AGREEMENT):
+        written, used = (" x ".join(f"{size:g}" for size in sizes) for sizes in (sizes_mm, voxel_sizes_mm(affine)))
+        notes.append(GeometryRules.HEADER_SPACING.says(written=written, used=used))
+    if min(codes) > 0 and not check_affine(affine, shape):
+        distance = grid_difference_mm(affine, shape, header.get_qform(), shape)
+        if distance > GRID_TOLERANCE_VOXELS * voxel_sizes_mm(affine).min():
+            notes.append(GeometryRules.TWO_FORMS.says(distance=distance))
+    unit = header.get_xyzt_units()[0]
+    if unit not in ("mm", "unknown"):
+        notes.append(GeometryRules.UNIT.says(unit=unit))
+    return notes
+
+
+def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
+    header = read_itk_header(place)
+    _refuse(place, header.faults)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
     reader.SetFileName(str(place))
     reader.ReadImageInformation()
     _refuse(place, find_shape_faults(reader.GetSize(), reader.GetNumberOfComponents()))
     _refuse(place, check_spacing(reader.GetSpacing()))
+    voxels = math.prod(reader.GetSize())
+    check_memory(place, voxels, 8 if header.size is None else header.size // voxels, max_ram_mb)
+    check_stored(place, header)
     image = reader.Execute()
-    return Volume(_as_stored(array_from_itk(image)), affine_from_itk(image))
+    return Volume(_as_stored(array_from_itk(image)), affine_from_itk(image), header.notes)
 
 
 def _as_stored(array: NDArray[Any]) -> NDArray[Any]:

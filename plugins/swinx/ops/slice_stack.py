@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from swinx.ops.patient_grid import SHEAR_TOLERANCE_DEGREES
+from swinx.rules import GeometryRules
+
 __all__ = ["find_slice_faults", "slice_order", "stack_affine"]
 
 _GAP_TOLERANCE = 0.1
 """Part of the usual slice distance by which one distance may differ; headers round to 0.01 mm or so."""
-
-_SIDEWAYS_TOLERANCE = 0.01
-"""Sideways drift of the slice positions per mm along the stack; more is a tilted gantry (0.6 degrees)."""
 
 _COSINE_TOLERANCE = 1e-3
 
@@ -75,13 +75,8 @@ def find_slice_faults(positions: NDArray[np.float64], orientations: NDArray[np.f
     whole = positions[-1] - positions[0]
     along = float(whole @ normal)
     sideways = float(np.linalg.norm(whole - along * normal))
-    if sideways > _SIDEWAYS_TOLERANCE * abs(along):
-        degrees = np.degrees(np.arctan2(sideways, abs(along)))
-        return [
-            f"slices are shifted sideways, as by a gantry tilted by {degrees:.1f} degrees; resample the series to a "
-            "straight volume first (dcm2niix does)"
-        ]
-    return []
+    degrees = float(np.degrees(np.arctan2(sideways, abs(along))))
+    return [GeometryRules.SHEAR.says(degrees=degrees)] if degrees > SHEAR_TOLERANCE_DEGREES else []
 
 
 def stack_affine(

@@ -10,13 +10,28 @@ from numpy.typing import NDArray
 
 from swinx.labels import NUM_CLASSES, UNKNOWN
 from swinx.ops.grids import check_affine
+from swinx.rules import ValueRules
 
-__all__ = ["find_image_faults", "find_image_notes", "find_label_faults", "find_shape_faults", "label_values"]
+__all__ = [
+    "find_image_faults",
+    "find_image_notes",
+    "find_label_faults",
+    "find_shape_faults",
+    "label_values",
+    "looks_like_labels",
+]
 
 _MIN_SIDE = 2
 _MANY = 10
 _AIR_HU = -200
 _DENSEST_HU = 32767
+_BONE_HU = 700
+_MOST_BONE = 0.3
+"""Share of bone among voxels denser than air; a skull has about 0.15, and HU + 1024 nearly all soft tissue."""
+
+_MOST_CLASSES = 130
+_LEAST_ALIKE = 0.8
+_SAMPLE = 2_000_000
 
 
 def find_shape_faults(shape: Sequence[int], channels: int = 1) -> list[str]:
@@ -70,19 +85,57 @@ def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -
 def find_image_notes(array: NDArray[Any]) -> list[str]:
     """Return what is odd about the values of a CT in HU, though it can be segmented.
 
+    The rules find values that were never rescaled (HU + 1024, wrapped numbers, 0..255, 0..1), images of other
+    modalities, and label maps.
+
     Args:
         array: A volume in which :func:`find_image_faults` found nothing.
 
     Examples:
-        >>> find_image_notes(np.arange(256).reshape(4, 8, 8))
-        ['values 0..255 hold no air (nothing below -200); are they Hounsfield units?']
+        >>> find_image_notes(np.arange(256).reshape(4, 8, 8))[0]
+        'the values are not plausible HU: 0..255 hold no air (nothing below -200); rescale them to HU'
     """
     low, high = float(array.min()), float(array.max())
+    if looks_like_labels(array):
+        return [ValueRules.LABELS.says(count=label_values(array).size, low=low, high=high)]
     if low > _AIR_HU:
-        return [f"values {low:g}..{high:g} hold no air (nothing below {_AIR_HU}); are they Hounsfield units?"]
+        return [ValueRules.NO_AIR.says(low=low, high=high)]
     if high > _DENSEST_HU:
-        return [f"values {low:g}..{high:g} exceed what a CT stores ({_DENSEST_HU}); are they Hounsfield units?"]
-    return []
+        return [ValueRules.TOO_DENSE.says(low=low, high=high)]
+    sample = _sample(array)
+    dense = sample[sample > _AIR_HU]
+    bone = np.count_nonzero(dense > _BONE_HU) / dense.size if dense.size else 0.0
+    return [ValueRules.BONE.says(percent=100 * bone)] if bone > _MOST_BONE else []
+
+
+def looks_like_labels(array: NDArray[Any]) -> bool:
+    """Say whether a volume has the values of a label map: few whole numbers from 0 on, alike from voxel to voxel.
+
+    Args:
+        array: Volume ``(X, Y, Z)`` of any dtype, without NaN.
+
+    Examples:
+        >>> looks_like_labels(np.repeat(np.arange(4), 64).reshape(16, 4, 4))
+        True
+        >>> looks_like_labels(np.random.default_rng(0).integers(0, 4, (16, 16, 16)))
+        False
+    """
+    if array.min() < 0 or array.max() > UNKNOWN or array.min() == array.max():
+        return False
+    sample = _sample(array)
+    values = np.unique(sample)
+    if values.size > _MOST_CLASSES or not np.array_equal(values, np.floor(values)):
+        return False
+    middle = np.take(array, array.shape[-1] // 2, axis=-1)
+    alike = np.count_nonzero(middle[1:] == middle[:-1]) / max(middle[1:].size, 1)
+    return bool(alike >= _LEAST_ALIKE and np.array_equal(array, np.floor(array)))
+
+
+def _sample(array: NDArray[Any]) -> NDArray[Any]:
+    """Return at most a few million voxels, evenly spread."""
+    step = max(1, array.size // _SAMPLE)
+    flat: NDArray[Any] = array.ravel(order="K")[::step]
+    return flat
 
 
 def find_label_faults(

@@ -60,10 +60,57 @@ class ByteRules(Rules):
 class GeometryRules(Rules):
     """Where the voxels lie."""
 
+    NO_SPACING = Rule("refused", "NRRD, MetaImage", "the {kind} header states no spacing; write it, in mm")
+    SHEAR = Rule(
+        "refused",
+        "every format",
+        "slices are shifted sideways, as by a gantry tilted by {degrees:.1f} degrees; resample the scan to a straight "
+        "volume first (dcm2niix does)",
+    )
+    EXTENT = Rule(
+        "refused",
+        "every format",
+        "the volume measures {extent} mm, outside {smallest:g}..{largest:g} mm along an axis; is the spacing in mm?",
+    )
+    WIDE = Rule(
+        "warned",
+        "every format",
+        "the volume measures {extent} mm, more than {widest:g} mm across the body; is the spacing right?",
+    )
+    NO_ORIENTATION = Rule(
+        "warned", "every format but DICOM", "the header states no orientation; left-right and front-back are guessed"
+    )
+    UNIT = Rule("warned", "NIfTI, NRRD, MetaImage", "the header states lengths in {unit}; they are taken as mm")
+    HEADER_SPACING = Rule(
+        "warned", "NIfTI", "header states spacing {written} mm but its affine {used} mm; the affine is used"
+    )
+    TWO_FORMS = Rule("warned", "NIfTI", "qform and sform place voxels up to {distance:.3g} mm apart; the sform is used")
+
 
 class ValueRules(Rules):
     """The values of the voxels."""
 
+    NO_AIR = Rule(
+        "warned",
+        "scans",
+        "the values are not plausible HU: {low:g}..{high:g} hold no air (nothing below -200); rescale them to HU",
+    )
+    TOO_DENSE = Rule(
+        "warned",
+        "scans",
+        "the values are not plausible HU: {low:g}..{high:g} exceed what a CT stores (32767); rescale them to HU",
+    )
+    BONE = Rule(
+        "warned",
+        "scans",
+        "the values are not plausible HU: {percent:.0f} % of what is denser than air is as dense as bone (above 700); "
+        "rescale them to HU",
+    )
+    LABELS = Rule(
+        "warned",
+        "scans",
+        "the values look like those of a label map: {count} whole numbers from {low:g} to {high:g}; is it a scan?",
+    )
     BITS = Rule(
         "refused",
         "DICOM",

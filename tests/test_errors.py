@@ -107,3 +107,9 @@ def test_a_cycle_of_causes_has_a_reason():
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first
     assert reason_of(first) == "RuntimeError: b"
+
+
+def test_a_path_with_a_line_break_is_on_one_line_and_kept_as_it_is():
+    error = CaseError("a\nb.nii", "why")
+    assert str(error) == "a\\nb.nii: why"
+    assert error.path == "a\nb.nii"

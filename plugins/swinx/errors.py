@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from os import PathLike, fspath
 
+from swinx.visible_text import visible
+
 __all__ = [
     "BundleError",
     "CaseError",
@@ -34,7 +36,7 @@ class CaseError(ValueError):
     def __init__(self, path: str | PathLike[str], reason: str) -> None:
         self.path = fspath(path)
         self.reason = reason
-        super().__init__(f"{self.path}: {reason}")
+        super().__init__(f"{visible(self.path)}: {reason}")
 
     def __reduce__(self) -> tuple[type[CaseError], tuple[str, str]]:
         """Survive the trip from a data loader's worker process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 
@@ -102,3 +103,17 @@ def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path):
     path = tmp_path / "file" / "model.pt"
     with pytest.raises(OSError, match=f"cannot write {path}: "):
         require_writable(str(path))
+
+
+def test_a_file_name_forges_no_line_of_the_log_or_of_the_console(path):
+    shown = io.StringIO()
+    console = logging.StreamHandler(shown)
+    console.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logging.getLogger().addHandler(console)
+    start_log(str(path))
+    logging.getLogger("swinx").info("saved %s", "a\nERROR forged\r\x1b[2Kb\udcff.nii.gz")
+    logging.getLogger("swinx").error("failed: %s", CaseError("a\nERROR forged", "why"))
+    for text in (path.read_text(encoding="utf-8"), shown.getvalue()):
+        assert not [line for line in text.splitlines() if line.startswith("ERROR forged")]
+        assert "\x1b" not in text
+        assert "b\\udcff.nii.gz" in text

@@ -17,6 +17,7 @@ from swinx.cli.export import export
 from swinx.cli.pack import pack
 from swinx.cli.results import lineage, overlays, report, score
 from swinx.errors import reason_of
+from swinx.visible_text import guard_log_handlers
 
 __all__ = ["main"]
 
@@ -29,6 +30,7 @@ def version() -> None:
 def main() -> None:
     """Run the command line; an error ends it with its reason and exit code 1."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    guard_log_handlers()
     commands: dict[str, Callable[..., Any] | DataCommands | DicomCommands] = {
         "data": DataCommands(),
         "dicom": DicomCommands(),

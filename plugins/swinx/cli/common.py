@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from swinx.errors import DataListError
+from swinx.visible_text import visible_lines
 
 __all__ = ["check_paths", "complain", "data_list_of", "say"]
 
@@ -20,14 +22,14 @@ def check_paths(*paths: object) -> None:
 
 def data_list_of(source: str) -> Path:
     """Return the data list of a folder, or the one that was given."""
-    return Path(source) / "datalist.json" if Path(source).is_dir() else Path(source)
+    return Path(source) / "datalist.json" if os.path.isdir(source) else Path(source)  # noqa: PTH112 - never raises
 
 
 def say(text: object) -> None:
-    """Print a result."""
-    sys.stdout.write(f"{text}\n")
+    """Print a result; control characters of names are escaped."""
+    sys.stdout.write(f"{visible_lines(text)}\n")
 
 
 def complain(text: str) -> None:
-    """Print what went wrong."""
-    sys.stderr.write(f"{text}\n")
+    """Print what went wrong; control characters of names are escaped, and all lines but the first indented."""
+    sys.stderr.write(f"{visible_lines(text, indent='  ')}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -18,6 +17,7 @@ import torch
 import swinx
 from swinx.cli.common import say
 from swinx.cli.requirements import Finding, check_requirements
+from swinx.files import read_json
 from swinx.tracking import sqlite_uri
 
 __all__ = ["doctor", "examine"]
@@ -156,6 +156,6 @@ def _bundles(folder: Path) -> Iterator[Finding]:
 
 def _makes_weights(config: Path) -> bool:
     try:
-        return "checkpoint" in json.loads(config.read_text(encoding="utf-8"))
+        return "checkpoint" in read_json(config)
     except (OSError, ValueError, TypeError):
         return False

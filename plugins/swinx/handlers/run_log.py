@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from swinx.errors import reason_of
+from swinx.paths import real_path
+from swinx.visible_text import guard_log_handlers
 
 __all__ = ["require_writable", "start_log"]
 
@@ -18,6 +20,9 @@ def start_log(path: str, enabled: bool = True) -> Path | None:
 
     MONAI wraps what goes wrong in a bundle in several layers of its own errors; the reason
     would be buried in the middle of a long traceback.
+
+    File names cannot forge lines of a log: control characters are escaped and further lines of a
+    message indented, in the file and in what other handlers of the root logger show.
 
     Args:
         path: The log file, appended to if it exists; its folder is made if need be.
@@ -32,7 +37,7 @@ def start_log(path: str, enabled: bool = True) -> Path | None:
     sys.excepthook = _explain
     if not enabled:
         return None
-    target = Path(path).resolve()
+    target = real_path(path)
     root = logging.getLogger()
     if any(isinstance(h, logging.FileHandler) and Path(h.baseFilename) == target for h in root.handlers):
         return target
@@ -44,6 +49,7 @@ def start_log(path: str, enabled: bool = True) -> Path | None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)
     root.addHandler(handler)
+    guard_log_handlers(root)
     if root.level > logging.INFO or root.level == logging.NOTSET:
         root.setLevel(logging.INFO)
     return target

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from html import escape
 
 from matplotlib.figure import Figure
+
+from swinx.report.figure_files import figure_as_png
 
 __all__ = ["figure_as_html", "html_table", "jpeg_as_uri", "render_page"]
 
@@ -74,9 +75,7 @@ def figure_as_html(figure: Figure, alt: str) -> str:
         figure: The figure; it has a canvas of its own.
         alt: What it shows, for those who do not see it.
     """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    data = base64.b64encode(buffer.getvalue()).decode()
+    data = base64.b64encode(figure_as_png(figure, dpi=110)).decode()
     return f'<figure class="plot"><img alt="{escape(alt, quote=True)}" src="data:image/png;base64,{data}"></figure>'
 
 

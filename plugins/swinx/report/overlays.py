@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from swinx.files import write_whole
 from swinx.labels import NUM_CLASSES
 from swinx.metrics import dice_per_class
 from swinx.ops.grids import voxel_sizes_mm
+from swinx.report.figure_files import write_figure
 from swinx.report.overlay_figure import CaseView, draw_case
 from swinx.report.slices import Box, choose_slices, crop_to_labels, to_canonical
 
@@ -65,8 +65,7 @@ def write_overlay(
     title = Path(path).stem if case is None else case
     scores = dice_per_class(maps["Reference"], maps["Prediction"]) if len(maps) == 2 else {}
     figure = draw_case(_case_view(scan, maps, np.asarray(affine, dtype=np.float64)), title, window_hu, scores)
-    with write_whole(path, suffix=".png") as partial:
-        figure.savefig(partial, dpi=dpi, format="png")
+    write_figure(figure, path, dpi)
 
 
 def _case_view(

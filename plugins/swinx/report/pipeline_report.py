@@ -122,7 +122,7 @@ def write_report(
     )
     page = render_page(title, subtitle, sections, VIEWER_SCRIPT)
     with write_whole(out) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace")
     return faults
 
 

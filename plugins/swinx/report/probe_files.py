@@ -17,6 +17,7 @@ from swinx import __version__
 from swinx.files import write_json, write_whole
 from swinx.labels import CLASS_NAMES
 from swinx.metrics import Probe, ProbeComparison, ProbeScores
+from swinx.report.figure_files import write_figure
 from swinx.report.probe_figure import draw_probe
 from swinx.report.probe_text import probe_as_markdown, probe_table
 from swinx.tables import write_table
@@ -148,8 +149,7 @@ def write_probe(report: ProbeReport, folder: Path) -> None:
     with write_whole(folder / "probe.md") as partial:
         partial.write_text(page, encoding="utf-8")
     figure = draw_probe(report.comparison, f"Frozen features: {report.kind} probe, tested on {tested}")
-    with write_whole(folder / "probe.png", suffix=".png") as partial:
-        figure.savefig(partial, dpi=130, format="png")
+    write_figure(figure, folder / "probe.png", dpi=130)
 
 
 def _scores_as_json(scores: ProbeScores, classes: Sequence[str]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from swinx.files import write_whole
 from swinx.ops.grids import voxel_sizes_mm
+from swinx.report.figure_files import write_figure
 from swinx.report.panel_marks import draw_orientation, draw_scale_bar
 from swinx.report.reconstruction_panels import COLUMNS, draw_plane, new_figure, write_row_name
 from swinx.report.slices import VIEWS, cut, plane_size_mm, to_canonical
@@ -90,8 +90,7 @@ def draw_reconstruction(
             if row == 0:
                 axes.set_title(title, fontsize=13, pad=6)
     _add_colour_bar(figure.add_axes(layout.colour_bar()), images[-1])
-    with write_whole(path, suffix=".png") as partial:
-        figure.savefig(partial, dpi=dpi, format="png")
+    write_figure(figure, path, dpi)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from swinx.metrics import Protocol, ScoreSummary, Statistic
+from swinx.visible_text import visible
 
 __all__ = ["PROTOCOL_NOTES", "aligned_table", "format_table", "summary_as_json", "summary_as_markdown"]
 
@@ -76,9 +77,11 @@ def summary_as_markdown(
             "resamples). `organ average`: the 13 organs. `average`: the organs and the tumor.",
         ]
     if bad_cases:
-        parts.append("## Bad cases\n\n" + "\n".join(f"- `{name}`: {reason}" for name, reason in bad_cases))
+        parts.append(
+            "## Bad cases\n\n" + "\n".join(f"- `{visible(name)}`: {visible(reason)}" for name, reason in bad_cases)
+        )
     if notes:
-        parts.append("## Notes\n\n" + "\n".join(f"- {note}" for note in notes))
+        parts.append("## Notes\n\n" + "\n".join(f"- {visible(note)}" for note in notes))
     return "\n\n".join(parts) + "\n"
 
 

@@ -215,7 +215,7 @@ def _write(
     write_json(folder / "summary.json", content)
     with write_whole(folder / "summary.md") as partial:
         page = summary_as_markdown(summary, protocol, [(error.path, error.reason) for error in bad_cases], notes)
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _as_text(summary: ScoreSummary | None, bad_cases: Sequence[CaseError], told: Sequence[str]) -> str:

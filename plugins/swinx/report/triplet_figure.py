@@ -7,8 +7,8 @@ import os
 import numpy as np
 from torch import Tensor
 
-from swinx.files import write_whole
 from swinx.ops.masking import enlarge_blocks
+from swinx.report.figure_files import write_figure
 from swinx.report.panel_marks import draw_orientation
 from swinx.report.reconstruction_panels import COLUMNS, draw_plane, new_figure, write_row_name
 from swinx.report.slices import VIEWS, cut, plane_size_mm
@@ -74,8 +74,7 @@ def draw_triplets(
             if row == 0:
                 axes.set_title(name, fontsize=12, pad=6)
             draw_orientation(axes, axial, fontsize=9)
-    with write_whole(path, suffix=".png") as partial:
-        figure.savefig(partial, dpi=dpi, format="png")
+    write_figure(figure, path, dpi)
 
 
 def _check(views: Tensor, masks: Tensor, reconstructions: Tensor) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from swinx.paths import absolute_path, existing_form, is_whole_disk, real_path
+from swinx.paths import absolute_path, existing_form, expanded, is_whole_disk, real_path
 
 ODD = ["~nobody-of-this-name/x", "a\0b", "x" * 5000, "loop", "loop/inside", "a\udcffb", ""]
 
@@ -44,3 +44,10 @@ def test_a_whole_disk_is_told_from_a_folder_on_it(tmp_path, monkeypatch):
     assert is_whole_disk(Path("/"))
     assert is_whole_disk(tmp_path)
     assert not is_whole_disk(tmp_path / "data")
+
+
+@pytest.mark.parametrize("path", ["", "~", "~/x", "~nobody-of-this-name/x"])
+def test_a_home_folder_is_put_in_where_it_is_known(monkeypatch, tmp_path, path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    known = path[:1] == "~" and "nobody" not in path
+    assert expanded(path).is_relative_to(tmp_path) == known

@@ -6,7 +6,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-__all__ = ["absolute_path", "existing_form", "is_whole_disk", "real_path"]
+__all__ = ["absolute_path", "existing_form", "expanded", "is_whole_disk", "real_path"]
 
 
 def absolute_path(path: str | os.PathLike[str]) -> Path:
@@ -18,7 +18,17 @@ def absolute_path(path: str | os.PathLike[str]) -> Path:
         >>> absolute_path("/data/a/../b").as_posix()
         '/data/b'
     """
-    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib raises where these do not
+    return Path(os.path.normpath(expanded(path).absolute()))
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` with the home folder for ``~``; the ``~`` of an unknown user stays as it is.
+
+    Examples:
+        >>> expanded("~nobody-of-this-name/x").as_posix()
+        '~nobody-of-this-name/x'
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises where this does not
 
 
 def real_path(path: str | os.PathLike[str]) -> Path:

@@ -140,7 +140,7 @@ def test_damaged_files_are_named(folder):
     with pytest.raises(WeightsError, match=rf"fold_0/{CHECKPOINT}: is damaged"):
         read_nnunet_model(folder)
     (folder / "plans.json").write_text("{")
-    with pytest.raises(TeacherError, match=r"plans\.json: cannot be read as JSON"):
+    with pytest.raises(TeacherError, match=r"plans\.json: not JSON"):
         read_nnunet_model(folder)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from swinx.case_names import composed, name_fault
 from swinx.data.file_kinds import case_name
 from swinx.labels import NUM_CLASSES
-from swinx.paths import absolute_path, existing_form
+from swinx.paths import absolute_path, existing_form, expanded
 from swinx.rules.names import EntryRules
 from swinx.visible_text import visible
 
@@ -98,7 +98,7 @@ def _is_shallow(value: Any, depth: int = 50) -> bool:
 def _check_path(key: str, value: Any, roots: Sequence[Path], must_exist: bool) -> tuple[Path, list[tuple[str, str]]]:
     if not isinstance(value, str) or not _is_path(value):
         return roots[0], [("", EntryRules.NO_PATH.says(key=key, value=shown(value)))]
-    place = absolute_path(roots[0] / os.path.expanduser(value))  # noqa: PTH111 - pathlib raises for unknown users
+    place = absolute_path(roots[0] / expanded(value))
     if not _fits(place):
         return place, [("", EntryRules.NO_PATH.says(key=key, value=shown(value)))]
     if not any(place.is_relative_to(root) for root in roots):

@@ -12,7 +12,7 @@ from typing import Any
 from swinx.data.list_entries import is_plain, shown
 from swinx.errors import DataListError
 from swinx.files import read_json
-from swinx.paths import absolute_path, is_whole_disk
+from swinx.paths import absolute_path, expanded, is_whole_disk
 from swinx.rules.names import EntryRules
 from swinx.visible_text import visible
 
@@ -33,7 +33,7 @@ def read_list(path: str | os.PathLike[str]) -> dict[str, Any]:
         DataListError: If the file cannot be read or is no data list.
     """
     try:
-        content = read_json(os.path.expanduser(path), "a JSON data list")  # noqa: PTH111 - pathlib raises
+        content = read_json(expanded(path), "a JSON data list")
     except OSError as error:
         raise DataListError(f"{path}: cannot read the data list: {error.strerror or error}") from error
     except ValueError as error:
@@ -57,7 +57,7 @@ def list_roots(content: Mapping[str, Any], base: Path, path: str | os.PathLike[s
     Raises:
         DataListError: If a root is a whole disk or the home folder: then nothing would lie outside.
     """
-    roots = [absolute_path(base / os.path.expanduser(root)) for root in content.get("roots", [])]  # noqa: PTH111
+    roots = [absolute_path(base / expanded(root)) for root in content.get("roots", [])]
     for root in roots:
         if is_whole_disk(root):
             raise DataListError(EntryRules.WIDE_ROOT.says(path=path, root=visible(root)))

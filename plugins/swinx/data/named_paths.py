@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
+from swinx.paths import expanded
 
 __all__ = ["PathOrPaths", "named_paths", "volumes_in"]
 
@@ -39,7 +40,7 @@ def volumes_in(folder: Path) -> list[Path]:
 
 
 def _expand(name: str) -> list[Path]:
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.exists() or not glob.has_magic(name):
         return [path]
     place = absolute_path(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from swinx.interop.class_maps import ClassMap, map_classes, read_class_map
 from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
 from swinx.ops.grids import compare_grids
 from swinx.ops.relabelling import relabel, unknown_ids
+from swinx.paths import expanded
 
 __all__ = ["BundleTeacher"]
 
@@ -59,7 +59,7 @@ class BundleTeacher:
         device: str | torch.device | None = None,
         name: str | None = None,
     ) -> None:
-        root = Path(bundle_dir).expanduser().absolute()
+        root = expanded(bundle_dir).absolute()
         if not root.is_dir():
             raise TeacherError(f"{root}: no such folder; give the folder of a MONAI Bundle")
         self.name = name or root.name
@@ -74,7 +74,7 @@ class BundleTeacher:
         self.classes = tuple(sorted(set(self._ids.values()) - {0}))
         file = root / "configs" / config
         self._parts = build_parts(root, file, overrides or {}, self._device)
-        weights = Path(checkpoint).expanduser() if checkpoint else root / "models" / "model.pt"
+        weights = expanded(checkpoint) if checkpoint else root / "models" / "model.pt"
         load_bundle_weights(self._parts.network, weights)
         changes = {key: repr(value) for key, value in (overrides or {}).items()}
         settings = {"ids": sorted(self._ids.items()), "overrides": changes}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from monai.transforms import Compose, LoadImaged, SaveImage, SaveImaged
 from torch import Tensor, nn
 
 from swinx.errors import TeacherError, WeightsError, reason_of
+from swinx.files import read_json
 from swinx.networks import SwinEncoder, load_weights, read_checkpoint
 from swinx.plain_data import check_overrides
 
@@ -114,7 +114,7 @@ def read_channel_names(root: Path) -> dict[int, str]:
     """
     path = root / "configs" / "metadata.json"
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata = read_json(path)
         outputs = metadata.get("network_data_format", {}).get("outputs", {})
         tensor = outputs.get("pred", next(iter(outputs.values()), {}))
         return {int(index): str(name) for index, name in tensor.get("channel_def", {}).items()}

@@ -17,6 +17,7 @@ from swinx.labels import CLASS_NAMES, NUM_CLASSES
 from swinx.nifti import write_nifti
 from swinx.ops.grids import compare_grids
 from swinx.ops.relabelling import relabel
+from swinx.paths import real_path
 
 __all__ = ["select_complete_cases", "write_nnunet_dataset"]
 
@@ -115,7 +116,7 @@ def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     try:
-        os.link(source.resolve(), target)
+        os.link(real_path(source), target)
     except OSError:  # another disk, or one without links
         with write_whole(target, suffix=".nii.gz") as partial:
             shutil.copyfile(source, partial)

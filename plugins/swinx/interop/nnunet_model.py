@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ import torch
 from torch import Tensor
 
 from swinx.errors import TeacherError, WeightsError
+from swinx.files import read_json
 from swinx.interop.nnunet_package import nnunet_scalars
+from swinx.paths import expanded
 
 __all__ = ["READERS", "NnUNetModel", "read_nnunet_model"]
 
@@ -67,7 +68,7 @@ def read_nnunet_model(
             several input channels, with regions as labels, or a stage of a cascade.
         WeightsError: If a checkpoint cannot be read, or belongs to another training than the first.
     """
-    root = Path(folder).expanduser()
+    root = expanded(folder)
     if not root.is_dir():
         raise TeacherError(f"{root}: no such folder; give the model folder, <trainer>__<plans>__<configuration>")
     _refuse_v1(root)
@@ -117,11 +118,13 @@ def _refuse_v1(root: Path) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise TeacherError(f"{path}: no such file; every model folder of nnU-Net v2 has one") from error
-    except (OSError, ValueError) as error:
-        raise TeacherError(f"{path}: cannot be read as JSON: {error}") from error
+    except OSError as error:
+        raise TeacherError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise TeacherError(str(error)) from error
     if not isinstance(content, dict):
         raise TeacherError(f"{path}: holds a {type(content).__name__} instead of an object")
     return content

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from swinx.errors import DataListError, TrainingError
-from swinx.files import write_json
+from swinx.files import read_json, write_json
 from swinx.interop.nnunet_dataset import select_complete_cases, write_nnunet_dataset
 from swinx.interop.nnunet_package import require_nnunet
 from swinx.labels import NUM_CLASSES
+from swinx.paths import expanded
 
 __all__ = ["train_nnunet"]
 
@@ -103,7 +104,7 @@ def train_nnunet(
     wanted = sorted(set(range(1, NUM_CLASSES) if classes is None else map(int, classes)))
     _check(wanted, dataset_id, folds, planner, optimizer, feature_divisor)
     require_nnunet()
-    root = Path(work_dir).expanduser().absolute()
+    root = expanded(work_dir).absolute()
     dataset = f"Dataset{dataset_id:03d}_{_NAME}"
     job = {
         "dataset_id": dataset_id,
@@ -184,7 +185,7 @@ class _Record:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         self.content: dict[str, Any] = {"settings": settings, "sha256": digest, "done": []}
         if self.path.is_file():
-            self.content = json.loads(self.path.read_text(encoding="utf-8"))
+            self.content = read_json(self.path)
             if self.content["sha256"] != digest:
                 old = self.content["settings"]
                 other = [key for key in settings if settings[key] != old.get(key)]

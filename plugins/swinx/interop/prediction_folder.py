@@ -19,6 +19,7 @@ from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
 from swinx.ops.grids import compare_grids
 from swinx.ops.label_transfer import overhang_voxels, transfer_labels
 from swinx.ops.relabelling import relabel, unknown_ids
+from swinx.paths import expanded, real_path
 
 __all__ = ["MAX_OVERHANG_VOXELS", "PredictionFolderTeacher"]
 
@@ -50,12 +51,12 @@ class PredictionFolderTeacher:
     def __init__(
         self, folder: str | os.PathLike[str], label_map: str | ClassMap = "flare", name: str | None = None
     ) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = expanded(folder)
         self._files = _find_predictions(self.folder)
         source = str(self.folder)
         self._ids = read_class_map(label_map, source)
         self._map_name = label_map if isinstance(label_map, str) else "given"
-        self.name = name or self.folder.resolve().name
+        self.name = name or real_path(self.folder).name
         self.classes = tuple(sorted(set(self._ids.values()) - {0}))
 
     @cached_property

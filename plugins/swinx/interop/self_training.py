@@ -17,6 +17,7 @@ from swinx.data import file_sha256
 from swinx.errors import DataListError, RecordError, TrainingError
 from swinx.files import write_json
 from swinx.interop.student import student_knobs
+from swinx.paths import expanded
 from swinx.plain_data import check_overrides, read_object
 
 __all__ = ["run_rounds"]
@@ -69,12 +70,12 @@ def run_rounds(
     """
     _check_rounds(rounds)
     _check_overrides(refine_overrides=refine_overrides, student_overrides=student_overrides or {})
-    root = Path(output_dir).expanduser().absolute()
+    root = expanded(output_dir).absolute()
     refine, train, last = _as_list(refine_configs), _as_list(student_configs), _as_list(last_round)
     for file in (*refine, *train, student_teacher_config, *last):
         if not Path(file).is_file():
             raise DataListError(f"{file}: no such configuration file")
-    bundle = Path(student_bundle).expanduser().absolute()
+    bundle = expanded(student_bundle).absolute()
     knobs = student_knobs(bundle / "configs" / "inference.json", train, student_overrides or {})
     failed: dict[str, str] = {}
     for number in range(1, rounds + 1):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinx.errors import DataListError
+from swinx.files import read_json
 from swinx.plain_data import PROGRAM_NAMES
 
 __all__ = ["student_knobs"]
@@ -39,9 +39,11 @@ def student_knobs(inference: Path, training: Sequence[str | Path], overrides: Ma
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataListError(f"{path}: cannot be read as a configuration: {error}") from error
+        content = read_json(path, "a configuration")
+    except OSError as error:
+        raise DataListError(f"{path}: cannot be read as a configuration: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DataListError(str(error)) from error
     if not isinstance(content, dict):
         raise DataListError(f"{path}: holds no configuration")
     return content

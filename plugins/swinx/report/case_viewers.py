@@ -58,6 +58,8 @@ def case_viewers(
         try:
             if case not in scans:
                 raise DataListError(f"is scored, but not among the scans in {images}")
+            if "fault" in scans[case]:
+                raise DataListError(str(scans[case]["fault"]))
             files = {"Reference": truths.get(case), "Prediction": predicted.get(case)}
             parts.append(_viewer(str(case), scans[case]["image"], files, slices))
         except (OSError, ValueError) as error:

@@ -149,7 +149,7 @@ def test_a_header_without_orientation_is_read_and_noted_once(tmp_path, caplog):
         load({"image": str(tmp_path / "scan.nii.gz")})
         load({"image": str(tmp_path / "scan.nii.gz")})
     assert [record.message for record in caplog.records if "orientation" in record.message] == [
-        f"{tmp_path / 'scan.nii.gz'}: the header states no orientation; left-right and front-back are guessed"
+        f"scan: the header states no orientation; left-right and front-back are guessed ({tmp_path / 'scan.nii.gz'})"
     ]
 
 

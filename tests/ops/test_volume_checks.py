@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from swinx.ops import find_image_faults, find_image_notes, find_label_faults, label_values
+from swinx.ops.volume_checks import looks_like_labels
 
 
 def scan(dtype=np.float32):
@@ -128,3 +129,37 @@ def test_ten_of_many_ids_are_shown():
 
 def test_label_values_equal_those_of_numpy():
     np.testing.assert_array_equal(label_values(label()), np.unique(label()))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_a_label_map_is_told_from_a_scan(dtype):
+    drawn = np.zeros((20, 20, 20), dtype)
+    drawn[4:12, 5:15, 3:18] = 3
+    drawn[12:16, 5:15, 3:18] = 14
+    assert looks_like_labels(drawn)
+    noise = np.random.default_rng(0)
+    assert not looks_like_labels(noise.integers(0, 256, drawn.shape).astype(dtype))
+    assert not looks_like_labels(noise.integers(-1000, 900, drawn.shape).astype(np.int16))
+    assert not looks_like_labels((drawn / 14).astype(np.float32))
+    assert not looks_like_labels(np.zeros_like(drawn))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda hu: hu + 1024,
+        lambda hu: (hu + 1024).astype(np.uint16) - np.uint16(1024),
+        lambda hu: ((hu.clip(-250, 250) + 250) / 500 * 255).astype(np.uint8),
+        lambda hu: (hu.clip(-250, 250) + 250) / 500,
+        lambda hu: (hu - hu.mean()) / hu.std(),
+        lambda hu: hu * -1,
+        lambda hu: np.where(np.arange(hu.size).reshape(hu.shape) % 9, hu + 1024, -976),
+    ],
+    ids=["+1024", "wrapped", "0..255", "0..1", "z-score", "negative", "+1024 with padding"],
+)
+def test_values_that_are_no_hu_are_noted(spoil):
+    grid = np.indices((40, 40, 20)) - np.array([20, 20, 10])[:, None, None, None]
+    body = (grid[0] ** 2 + grid[1] ** 2) < 15**2
+    hu = np.where(body, 40, -1000) + np.random.default_rng(0).normal(0, 20, body.shape).round()
+    assert find_image_notes(hu.astype(np.int16)) == []
+    assert "not plausible HU" in find_image_notes(spoil(hu.astype(np.int32)))[0]

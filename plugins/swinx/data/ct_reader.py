@@ -16,9 +16,10 @@ from monai.data.image_reader import ImageReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from numpy.typing import NDArray
 
-from swinx.data.file_kinds import volume_suffix
+from swinx.data.file_kinds import case_name, volume_suffix
 from swinx.data.volume_files import VolumeKind, read_volume
 from swinx.errors import CaseError
+from swinx.ops.volume_checks import READER_NOTES
 
 __all__ = ["CTReader"]
 
@@ -39,15 +40,24 @@ class CTReader(ImageReader):
         kind: ``"image"``, or ``"label"`` to have class ids checked too.
         allow_empty: Accept a label map without a voxel of any class.
         allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
+        max_ram_mb: Refuse a volume that would take the resident memory of this process over so many MiB, before it is
+            read; by default, one that the machine has no memory for.
     """
 
-    def __init__(self, kind: VolumeKind = "image", allow_empty: bool = False, allow_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        kind: VolumeKind = "image",
+        allow_empty: bool = False,
+        allow_unknown: bool = False,
+        max_ram_mb: float | None = None,
+    ) -> None:
         super().__init__()
         if kind not in ("image", "label"):
             raise ValueError(f"kind is 'image' or 'label', not {kind!r}")
         self.kind: VolumeKind = kind
         self.allow_empty = allow_empty
         self.allow_unknown = allow_unknown
+        self.max_ram_mb = max_ram_mb
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Say whether every name has a known extension or none, as DICOM folders have."""
@@ -63,7 +73,8 @@ class CTReader(ImageReader):
         Returns:
             Voxels ``(X, Y, Z)``, float32 for an image and the stored dtype for a label; and MONAI's
             metadata: ``affine`` and ``original_affine`` (RAS, mm), ``spatial_shape``, ``space`` and
-            ``original_channel_dim`` ("no channel").
+            ``original_channel_dim`` ("no channel"); and :data:`swinx.ops.volume_checks.READER_NOTES`, a line for
+            each thing that is odd about the volume.
 
         Raises:
             CaseError: If the file is missing or unusable, with every fault found.
@@ -71,15 +82,16 @@ class CTReader(ImageReader):
         path, *others = img
         if others:
             raise CaseError(path, f"{len(img)} files given as one case; give one volume per case")
-        volume = read_volume(path, self.kind, self.allow_empty, self.allow_unknown)
+        volume = read_volume(path, self.kind, self.allow_empty, self.allow_unknown, max_ram_mb=self.max_ram_mb)
         for note in volume.notes:
-            _warn_once(path, note)
+            _warn_once(case_name(path), path, note)
         return self._lay_out(volume.array), {
             MetaKeys.AFFINE.value: volume.affine.copy(),
             MetaKeys.ORIGINAL_AFFINE.value: volume.affine.copy(),
             MetaKeys.SPATIAL_SHAPE.value: np.asarray(volume.array.shape),
             MetaKeys.ORIGINAL_CHANNEL_DIM.value: float("nan"),  # MONAI's sign for "the array has no channel axis"
             MetaKeys.SPACE.value: SpaceKeys.RAS,
+            READER_NOTES: "\n".join(volume.notes),
         }
 
     def _lay_out(self, array: NDArray[Any]) -> NDArray[Any]:
@@ -90,6 +102,6 @@ class CTReader(ImageReader):
 
 
 @lru_cache(maxsize=4096)
-def _warn_once(path: str, note: str) -> None:
+def _warn_once(case: str, path: str, note: str) -> None:
     """Say it in the first epoch only."""
-    _logger.warning("%s: %s", path, note)
+    _logger.warning("%s: %s (%s)", case, note, path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +20,10 @@ from swinx.errors import CaseError, DataListError
 from swinx.labels import UNKNOWN
 from swinx.ops.grids import compare_grids
 from swinx.ops.partial_labels import may_be_empty
-from swinx.ops.volume_checks import find_image_notes, label_values
+from swinx.ops.volume_checks import label_values
 
 __all__ = ["check_data"]
 
-_CHUNK_BYTES = 1 << 20
 _LABELLED_SECTIONS = ("training", "validation")
 
 
@@ -80,10 +77,12 @@ def _collect(
         if items or findings:
             return items, findings
     items, doubles = name_scans(source)
-    return items, [
+    findings = [Finding("fault", item["case"], item["image"], item["fault"]) for item in items if "fault" in item]
+    findings += [
         Finding("fault", item["case"], item["image"], f"the same case as {first['image']}; rename one of them")
         for first, item in doubles
     ]
+    return [item for item in items if "fault" not in item], findings
 
 
 def _collect_listed(
@@ -111,8 +110,6 @@ def _collect_listed(
 def _check_case(item: dict[str, Any]) -> list[Finding]:
     findings: list[Finding] = []
     image = _read(item, "image", findings)
-    if image is not None:
-        findings += [Finding("note", item["case"], item["image"], note) for note in find_image_notes(image.array)]
     label = _read(item, "label", findings) if "label" in item else None
     if label is not None:
         findings += _check_values(item, label)
@@ -130,20 +127,7 @@ def _read(item: dict[str, Any], kind: VolumeKind, findings: list[Finding]) -> Vo
         findings.append(Finding("fault", item["case"], error.path, error.reason))
         return None
     findings += [Finding("note", item["case"], item[kind], note) for note in volume.notes]
-    if item[kind].lower().endswith(".gz") and (fault := _archive_fault(Path(item[kind]))):
-        findings.append(Finding("fault", item["case"], item[kind], fault))
     return volume
-
-
-def _archive_fault(path: Path) -> str | None:
-    """Return what is wrong with a gzip file that could be read; readers stop before its checksum."""
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(_CHUNK_BYTES):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        return f"damaged archive: {error}"
-    return None
 
 
 def _check_values(item: dict[str, Any], label: Volume) -> list[Finding]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import psutil
 
@@ -14,7 +16,7 @@ from swinx.errors import CaseError
 from swinx.regular_files import open_regular
 from swinx.rules import ByteRules
 
-__all__ = ["check_claim", "check_memory", "check_stored", "drain"]
+__all__ = ["check_claim", "check_memory", "check_stored", "open_gzip"]
 
 _CHUNK = 1 << 16  # at most 66 MB when decompressed
 _DEFLATE_LIMIT = 1032
@@ -88,15 +90,18 @@ def check_stored(path: Path, header: StoredVolume) -> None:
         raise CaseError(path, ByteRules.SHORT.says(promised=header.size, found=found))
 
 
-def drain(path: Path, stream: Any) -> None:
-    """Read a gzip stream to its end, where its checksum stands; readers stop before it.
+@contextmanager
+def open_gzip(path: Path) -> Iterator[gzip.GzipFile]:
+    """Open a gzip file; on leaving, read it to its end, where its checksum stands: readers stop before it.
 
     Raises:
-        CaseError: If the checksum or the length disagrees, or the end is missing.
+        CaseError: If checksum or length disagree with what was read, or the end is missing.
     """
     try:
-        while stream.read(_CHUNK):
-            pass
+        with open_regular(path) as file, gzip.GzipFile(fileobj=file) as stream:
+            yield stream
+            while stream.read(_CHUNK):
+                pass
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise CaseError(path, ByteRules.CHECKSUM.says(detail=error)) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 from collections.abc import Sequence
@@ -19,13 +18,13 @@ from swinx.data.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.itk_geometry import affine_from_itk, array_from_itk, sitk
 from swinx.data.itk_headers import read_itk_header
-from swinx.data.stored_bytes import check_claim, check_memory, check_stored, drain
+from swinx.data.stored_bytes import check_claim, check_memory, check_stored, open_gzip
 from swinx.errors import CaseError
 from swinx.labels import NUM_CLASSES
 from swinx.ops.grids import GRID_TOLERANCE_VOXELS, check_affine, check_spacing, grid_difference_mm, voxel_sizes_mm
 from swinx.ops.patient_grid import find_grid_faults, find_grid_notes
 from swinx.ops.volume_checks import find_image_faults, find_image_notes, find_label_faults, find_shape_faults
-from swinx.regular_files import open_regular
+from swinx.regular_files import check_regular
 from swinx.rules import GeometryRules
 
 __all__ = ["Volume", "VolumeKind", "read_volume"]
@@ -107,6 +106,11 @@ def read_volume(
 def _check_presence(place: Path) -> None:
     if not place.exists():
         raise CaseError(place, "no such file or folder")
+    if not place.is_dir():
+        try:
+            check_regular(place)
+        except OSError as error:
+            raise CaseError(place, str(error).removeprefix(f"{place}: ")) from error
     if place.is_file() and place.stat().st_size == 0:
         raise CaseError(place, "the file is empty (0 bytes)")
     if place.is_file() and not volume_suffix(place) and place.suffix:
@@ -141,9 +145,8 @@ def _read_nifti(place: Path, max_ram_mb: float | None) -> Volume:
     notes = _header_notes(header, sizes_mm, affine, found.shape)
     if not is_compressed:
         return Volume(_as_stored(_nifti_voxels(found)), affine, tuple(notes))
-    with open_regular(place) as file, gzip.open(file) as stream:
+    with open_gzip(place) as stream:
         array = _nifti_voxels(type(found).from_stream(stream))
-        drain(place, stream)
     return Volume(_as_stored(array), affine, tuple(notes))
 
 
@@ -177,6 +180,7 @@ def _header_notes(
 def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     header = read_itk_header(place)
     _refuse(place, header.faults)
+    check_stored(place, header)  # before ITK opens what a detached header names
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
     reader.SetFileName(str(place))
@@ -185,7 +189,6 @@ def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     _refuse(place, check_spacing(reader.GetSpacing()))
     voxels = math.prod(reader.GetSize())
     check_memory(place, voxels, 8 if header.size is None else header.size // voxels, max_ram_mb)
-    check_stored(place, header)
     image = reader.Execute()
     return Volume(_as_stored(array_from_itk(image)), affine_from_itk(image), header.notes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,19 @@ from swinx.ops.grids import check_affine
 from swinx.rules import ValueRules
 
 __all__ = [
+    "READER_NOTES",
     "find_image_faults",
     "find_image_notes",
     "find_label_faults",
     "find_shape_faults",
     "label_values",
     "looks_like_labels",
+    "reader_notes",
 ]
+
+READER_NOTES = "reader_notes"
+"""Key of a volume's metadata under which its reader tells what is odd about it, a line each."""
+
 
 _MIN_SIDE = 2
 _MANY = 10
@@ -129,6 +135,12 @@ def looks_like_labels(array: NDArray[Any]) -> bool:
     middle = np.take(array, array.shape[-1] // 2, axis=-1)
     alike = np.count_nonzero(middle[1:] == middle[:-1]) / max(middle[1:].size, 1)
     return bool(alike >= _LEAST_ALIKE and np.array_equal(array, np.floor(array)))
+
+
+def reader_notes(item: Mapping[Any, Any]) -> list[str]:
+    """Return what the readers of an item's volumes found odd, each sentence once."""
+    told = [str(getattr(value, "meta", {}).get(READER_NOTES, "")) for value in item.values()]
+    return list(dict.fromkeys(line for text in told for line in text.splitlines()))
 
 
 def _sample(array: NDArray[Any]) -> NDArray[Any]:

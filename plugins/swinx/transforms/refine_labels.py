@@ -19,6 +19,7 @@ from swinx.ops.fusion_policies import FillUnannotated, FusionPolicy
 from swinx.ops.grids import compare_grids
 from swinx.ops.label_volumes import conflicts_ml, disagreement, disagreement_by_class, volumes_ml
 from swinx.ops.pseudo_filters import PseudoFilter, filter_changes
+from swinx.ops.volume_checks import reader_notes
 
 __all__ = ["RefineLabelsd"]
 
@@ -94,7 +95,7 @@ class RefineLabelsd(MapTransform):
         self._check_idempotence(case, fusion, filtered, annotated, affine)
         out[key] = MetaTensor(torch.from_numpy(fusion.label)[None], affine=pseudo.affine, meta={"case": case})
         out[self.source_key] = MetaTensor(torch.from_numpy(fusion.source)[None], affine=pseudo.affine)
-        out["notes"] = list(pseudo.meta.get("notes") or ())
+        out["notes"] = [*reader_notes(data), *(pseudo.meta.get("notes") or ())]
         out[self.report_key] = {
             "annotated": annotated,
             "pseudo": self._of_teachers(fusion.known, annotated),

@@ -1,0 +1,78 @@
+"""Headers of NRRD and MetaImage: what is missing is an error or a note, never a default."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from support.ct_series import some_hu
+from swinx.data import read_volume
+from swinx.data.itk_headers import read_itk_header
+from swinx.errors import CaseError
+
+HU = some_hu((9, 8, 7))
+VOXELS = HU.T.tobytes()
+LPS = "space: left-posterior-superior\nspace directions: (2,0,0) (0,2,0) (0,0,3)\nspace origin: (0,0,0)\n"
+
+
+def nrrd(path, body, data=VOXELS, kind="short"):
+    head = f"NRRD0004\n# a comment\ntype: {kind}\ndimension: 3\nsizes: 9 8 7\nencoding: raw\nendian: little\n{body}"
+    path.write_bytes(head.encode() + b"\n" + data)
+    return path
+
+
+@pytest.mark.parametrize("body", ["", "spacings: nan nan nan\n", 'key:=value\nspace units: "mm" "mm" "mm"\n'])
+def test_a_nrrd_without_spacing_is_refused(tmp_path, body):
+    with pytest.raises(CaseError, match="NRRD header states no spacing"):
+        read_volume(nrrd(tmp_path / "scan.nrrd", body))
+
+
+@pytest.mark.parametrize("field", ["ElementSpacing", "ElementSize"])
+def test_a_metaimage_needs_one_of_two_fields(tmp_path, field):
+    path = tmp_path / "scan.mha"
+    image = SimpleITK.GetImageFromArray(HU.T)
+    image.SetSpacing((2, 2, 3))
+    SimpleITK.WriteImage(image, str(path))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"ElementSpacing", field.encode()))
+    assert read_volume(path).affine[2, 2] == 3
+    path.write_bytes(content.replace(b"ElementSpacing = 2 2 3\n", b""))
+    with pytest.raises(CaseError, match="MetaImage header states no spacing"):
+        read_volume(path)
+
+
+def test_a_whole_header_has_no_notes(tmp_path):
+    volume = read_volume(nrrd(tmp_path / "scan.nrrd", LPS))
+    assert volume.notes == ()
+    np.testing.assert_array_equal(volume.array, HU)
+    np.testing.assert_allclose(np.diag(volume.affine), (-2, -2, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("body", "note"),
+    [
+        ("spacings: 2 2 3\n", "states no orientation"),
+        (LPS.replace("left-posterior-superior", "3D-right-handed"), "states no orientation"),
+        (LPS + 'space units: "um" "um" "um"\n', "lengths in um"),
+    ],
+)
+def test_what_is_guessed_is_noted(tmp_path, body, note):
+    assert any(note in told for told in read_volume(nrrd(tmp_path / "scan.nrrd", body)).notes)
+
+
+@pytest.mark.parametrize("kind", ["int16", "signed short int", "ushort", "float", "double", "int8", "unsigned char"])
+def test_promised_bytes_follow_the_type(tmp_path, kind):
+    path = nrrd(tmp_path / "scan.nrrd", LPS, kind=kind)
+    sizes = {"float": 4, "double": 8, "int8": 1, "unsigned char": 1}
+    assert read_itk_header(path).size == HU.size * sizes.get(kind, 2)
+
+
+def test_numbered_data_files_are_found(tmp_path):
+    for index in range(7):
+        (tmp_path / f"slice{index:02d}.raw").write_bytes(HU[:, :, index].T.tobytes())
+    nrrd(tmp_path / "scan.nhdr", LPS + "data file: slice%02d.raw 0 6 1\n", data=b"")
+    np.testing.assert_array_equal(read_volume(tmp_path / "scan.nhdr").array, HU)
+    (tmp_path / "slice03.raw").write_bytes(b"short")
+    with pytest.raises(CaseError, match="promises 144 bytes of voxels and the file holds 5"):
+        read_volume(tmp_path / "scan.nhdr")

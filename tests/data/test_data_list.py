@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
+import unicodedata
 
 import pytest
 
-from swinx.data import load_data_list, write_data_list
+from swinx.case_names import name_fault
+from swinx.data import load_cases, load_data_list, write_data_list
 from swinx.errors import DataListError
 
 
@@ -175,3 +179,134 @@ def test_files_may_lie_in_the_folders_that_the_list_names(tmp_path):
     (tmp_path / "bad.json").write_text(json.dumps(written))
     with pytest.raises(DataListError, match="roots is 'everywhere'; give a list of folders"):
         load_data_list(tmp_path / "bad.json", "training")
+
+
+NFC, NFD = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
+
+
+def test_names_are_composed_and_alike_names_are_one_case(root):
+    path = write(root, {"testing": [{"case": NFD, "image": "images/a_0000.nii.gz"}]})
+    assert load_data_list(path, "testing")[0]["case"] == NFC
+    path = write(root, {"testing": [{"case": case, "image": "images/a_0000.nii.gz"} for case in (NFC, NFD)]})
+    with pytest.raises(DataListError, match=r"testing\[1\]: case 'Müller' is already entry 0"):
+        load_data_list(path, "testing")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(("listed", "disk"), [(NFC, NFD), (NFD, NFC), (NFC, NFC)])
+def test_a_file_is_found_whatever_the_composition_of_its_name(root, listed, disk, encoding, caplog):
+    (root / "images" / f"{disk}.nii.gz").touch()
+    content = json.dumps({"testing": [{"image": f"images/{listed}.nii.gz"}]}, ensure_ascii=False)
+    (root / "list.json").write_bytes(content.encode(encoding))
+    with caplog.at_level(logging.INFO):
+        (item,) = load_data_list(root / "list.json", "testing")
+    assert item == {"case": NFC, "image": str(root / "images" / f"{disk}.nii.gz")}
+    assert ("other Unicode composition" in caplog.text) == (listed != disk)
+
+
+@pytest.mark.parametrize("case", ["NA", "001", "true", "nan"])
+def test_names_that_look_like_something_else_are_text(root, case):
+    assert load_cases(write(root, {"testing": [GOOD | {"case": case}]}), "testing")[0]["case"] == case
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        pytest.param("images/a_0000.nii.gz", "is not an object", id="text"),
+        pytest.param({"image": None}, "image is None, not a path", id="null"),
+        pytest.param({"image": "a\0.nii.gz"}, "not a path", id="nul"),
+        pytest.param({"image": "\ud800.nii.gz"}, "not a path", id="surrogate"),
+        pytest.param({"image": "x" * 300 + ".nii.gz"}, "not a path", id="long-path"),
+        pytest.param({"image": "../a.nii.gz"}, "outside the data directory", id="outside"),
+        pytest.param({"case": "a\nb"}, "control characters", id="newline"),
+        pytest.param({"case": ""}, "is empty", id="empty"),
+        pytest.param({"case": ".."}, "hidden", id="dots"),
+        pytest.param({"case": 7}, "is no text", id="number"),
+        pytest.param({"case": "x" * 240}, "shorten it", id="long"),
+        pytest.param({"case": ["a"]}, "is no text", id="list"),
+        pytest.param({"label": "/etc/hostname"}, "outside", id="label"),
+        pytest.param({"annotated": "liver"}, "class ids", id="annotated"),
+        pytest.param({"note": "x" * 2000}, "'note' is 'xxx", id="long-value"),
+        pytest.param({"note": [[[[[[1]]]]]]}, r"lists or objects of these", id="deep"),
+        pytest.param({"y" * 2000: 1}, "'yyy", id="long-key"),
+        pytest.param({"case": "good"}, "already entry 0", id="twice"),
+    ],
+)
+def test_a_bad_entry_of_a_batch_costs_its_own_case(root, entry, fault):
+    good = {"case": "good", "image": "images/a_0000.nii.gz", "fold": 1}
+    bad = {"case": "b", "image": "images/b_0000.nii.gz", **entry} if isinstance(entry, dict) else entry
+    path = write(root, {"testing": [good, bad]})
+    first, second = load_cases(path, "testing")
+    assert first == {**good, "image": str(root / good["image"])}
+    assert "list.json: testing[1]: " in second["fault"]
+    assert re.search(fault, second["fault"])
+    assert len(second["fault"].splitlines()) == 1
+    assert name_fault(second["case"]) is None
+    assert second["case"] != "good"
+    assert set(second) <= {"case", "image", "label", "fault"}
+    with pytest.raises(DataListError, match=rf"testing\[1\]: .*{fault}"):
+        load_data_list(path, "testing")
+
+
+def test_the_name_of_an_unusable_entry_is_not_that_of_another(root):
+    entries = [{"image": "images/a_0000.nii.gz", "case": "testing[1]"}, 7, {"image": 7, "case": "testing[1]'"}]
+    names = [item["case"] for item in load_cases(write(root, {"testing": entries}), "testing")]
+    assert len(set(names)) == 3
+    assert names[0] == "testing[1]"
+
+
+def test_a_path_that_nothing_can_be_at_is_left_to_the_reader_of_its_case(root):
+    (root / "loop.nii.gz").symlink_to("loop.nii.gz")
+    entries = [{"image": "loop.nii.gz"}, {"image": "~nobody-of-this-name/x.nii.gz"}]
+    items = load_cases(write(root, {"testing": entries}), "testing")
+    assert [item.get("fault") for item in items] == [None, None]
+    with pytest.raises(DataListError, match=r"2 fault\(s\)(.|\n)*loop\.nii\.gz does not exist"):
+        load_data_list(root / "list.json", "testing")
+
+
+@pytest.mark.parametrize(
+    ("head", "fault"),
+    [
+        ({"name": 7}, "name is 7; give a text"),
+        ({"description": ["a"]}, "description is .*; give a text"),
+        ({"labels": ["liver"]}, "labels is .*; give an object"),
+        ({"labels": {"0": {"a": 1}}}, "labels is .*; give an object"),
+        ({"roots": ["/"]}, "roots names /, which is a whole disk"),
+        ({"roots": ["~"]}, "roots names .*, which is a whole disk or home folder"),
+        ({"roots": ["../" * 40]}, "roots names /"),
+        ({"roots": ["a\0"]}, "roots is .*; give a list of folders"),
+    ],
+)
+def test_the_head_of_a_list_is_of_plain_values_and_narrow_roots(root, head, fault):
+    with pytest.raises(DataListError, match=rf"list\.json: {fault}"):
+        load_data_list(write(root, {**head, "training": [GOOD]}), "training")
+
+
+@pytest.mark.parametrize("labels", [{"0": "background"}, {"background": 0, "organs": [1, 2]}])
+def test_the_labels_of_other_tools_are_accepted(root, labels):
+    assert load_data_list(write(root, {"labels": labels, "training": [GOOD]}), "training")
+
+
+@pytest.mark.parametrize(
+    ("found", "meant"), [("trainig", "training"), ("test", "testing"), ("unlabelled", "unlabeled")]
+)
+def test_a_section_of_nearly_a_known_name_is_reported(root, caplog, found, meant):
+    load_data_list(write(root, {found: [GOOD], "validation": [GOOD], "numTraining": 1}), "validation")
+    assert [
+        f"{found!r} is no section" in message and f"is {meant!r} meant?" in message for message in caplog.messages
+    ] == [True]
+
+
+def test_a_section_that_stands_twice_is_refused(root):
+    path = write(root, '{"training": [{"image": "images/a_0000.nii.gz"}], "training": []}')
+    with pytest.raises(DataListError, match=r"list\.json: not a JSON data list: key 'training' stands twice"):
+        load_data_list(path, "training")
+
+
+def test_a_list_written_for_data_in_the_home_folder_names_the_folders_of_its_files(root, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("HOME", str(root))
+    elsewhere = tmp_path_factory.mktemp("lists") / "new.json"
+    entry = {"case": "a", "image": str(root / "images/a_0000.nii.gz"), "label": str(root / "labels/a.nii.gz")}
+    write_data_list(elsewhere, {"training": [entry]}, roots=[root])
+    assert len(json.loads(elsewhere.read_text())["roots"]) == 2
+    assert load_data_list(elsewhere, "training") == [entry]

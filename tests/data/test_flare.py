@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import unicodedata
 
 import nibabel as nib
 import numpy as np
@@ -137,3 +139,21 @@ def test_a_bad_manifest_is_named(tmp_path, name, content, fault):
 def test_a_missing_manifest_is_named(tmp_path):
     with pytest.raises(DataListError, match=r"gone\.csv: cannot read"):
         load_annotated_manifest(tmp_path / "gone.csv")
+
+
+def test_a_pair_whose_names_are_composed_differently_is_one_case(download):
+    save(download / "imagesTr2200" / f"{unicodedata.normalize('NFC', 'Müller')}_0000.nii.gz")
+    save(download / "labelsTr2200" / f"{unicodedata.normalize('NFD', 'Müller')}.nii.gz", 1)
+    (item,) = [item for item in load_data_list(flare_data_list(download), "training") if item["case"].startswith("M")]
+    assert item["case"] == unicodedata.normalize("NFC", "Müller")
+    assert unicodedata.normalize("NFC", item["label"]).endswith("labelsTr2200/Müller.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["a\nb", os.fsdecode(b"a\xff"), "x" * 240])
+def test_a_name_that_cannot_name_a_file_is_left_out_and_the_list_is_usable(download, name):
+    save(download / "unlabeledTr1800" / f"{name}.nii")
+    path = flare_data_list(download)
+    assert cases(path)["unlabeled"] == ["FLARE23_0003", "FLARE23_2201"]
+    (left_out,) = json.loads(path.read_text())["left_out"]
+    assert "cannot name an output file" in left_out["reason"]
+    assert load_data_list(path, "unlabeled")

@@ -20,12 +20,14 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
+from swinx.case_names import name_fault
 from swinx.data.annotated_manifest import load_annotated_manifest, look_up_annotated
 from swinx.data.data_list import write_data_list
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.ops.volume_checks import label_values
+from swinx.paths import expanded
 
 __all__ = ["flare_data_list", "flare_sections", "is_flare_layout"]
 
@@ -55,7 +57,8 @@ def flare_data_list(
 
     Returns:
         Path of the list. Each labelled entry has ``annotated`` and ``annotated_source`` (``"inferred"`` or
-        ``"manifest"``). Cases whose label cannot be read are under ``left_out``, with the reason.
+        ``"manifest"``). Cases whose label cannot be read, or whose name cannot name a file, are under ``left_out``,
+        with the reason.
 
     Raises:
         DataListError: If the folder has none of the FLARE folders, or the manifest is unusable.
@@ -65,7 +68,10 @@ def flare_data_list(
     manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated)
     sections = flare_sections(base)
     left_out: list[dict[str, str]] = []
-    for section, items in sections.items():
+    for section, items in list(sections.items()):
+        named = [(item, name_fault(item["case"])) for item in items]
+        items = sections[section] = [item for item, fault in named if fault is None]
+        left_out += [{"case": item["case"], "reason": f"{item['image']}: {fault}"} for item, fault in named if fault]
         if not any("label" in item for item in items):
             continue
         look = partial(_with_annotated, manifest=manifest)
@@ -74,7 +80,7 @@ def flare_data_list(
         left_out += [{"case": item["case"], "reason": item["reason"]} for item in found if "reason" in item]
     for item in left_out:
         _logger.error("left out %s: %s", item["case"], item["reason"])
-    target = base / "datalist.json" if out is None else Path(out)
+    target = base / "datalist.json" if out is None else expanded(out)
     origin = "FLARE-23, abdominal organs and tumours on partially labelled CT"
     write_data_list(target, sections, base, name="FLARE23", description=origin, extra={"left_out": left_out})
     return target
@@ -95,7 +101,7 @@ def flare_sections(dataset_dir: str | os.PathLike[str]) -> dict[str, list[dict[s
     Raises:
         DataListError: If none of the FLARE folders is there.
     """
-    base = Path(dataset_dir)
+    base = absolute_path(dataset_dir)
     if not is_flare_layout(base):
         raise DataListError(f"{base}: none of imagesTr2200, unlabeledTr1800 or imagesVal is in this folder")
     training, without = _pair(_files(base, _TRAINING), _labels(base, _TRAINING_LABELS))

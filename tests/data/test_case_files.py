@@ -51,11 +51,11 @@ def test_a_folder_gives_its_volumes_in_name_order(folder):
     assert items[2] == {"image": str(folder / "b_0000.nii.gz"), "case": "b"}
 
 
-def test_a_folder_gives_one_series_per_subfolder_and_looks_no_deeper(folder):
+def test_a_folder_gives_the_series_of_its_subfolders_too(folder):
     make_series(folder / "patient7")
     (folder / "deep").mkdir()
     make_series(folder / "deep" / "patient8")
-    assert cases(find_cases(folder)) == ["C", "a", "b", "patient7"]
+    assert cases(find_cases(folder)) == ["C", "a", "b", "patient7", "patient8"]
 
 
 def test_a_folder_that_is_a_series_is_one_case(tmp_path):

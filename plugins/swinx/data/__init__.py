@@ -14,6 +14,7 @@ from swinx.data.dicom_choice import pick_series
 from swinx.data.file_kinds import case_name
 from swinx.data.flare import flare_data_list
 from swinx.data.integrity import check_data
+from swinx.data.label_folders import find_label_maps
 from swinx.data.phantom import Phantom, make_phantom
 from swinx.data.probe_cases import load_probe_cases
 from swinx.data.refined_list import RefinedData, assemble_refined
@@ -45,6 +46,7 @@ __all__ = [
     "fetch_demo_ct",
     "file_sha256",
     "find_cases",
+    "find_label_maps",
     "flare_data_list",
     "format_report",
     "is_refined",

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import glob
+import logging
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinx.data.data_list import load_cases, load_data_list
-from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, is_dicom_series, volume_suffix
+from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, is_dicom_series, volume_suffix
+from swinx.data.named_paths import PathOrPaths, named_paths, volumes_in
+from swinx.data.scan_folders import FoundScans, scans_below, sort_volumes
+from swinx.data.scan_names import Scan, name_by_place
 from swinx.errors import DataListError
+from swinx.paths import absolute_path
+from swinx.rules.folders import ScanFolderRules
 
 __all__ = ["find_cases", "name_scans"]
 
 _LIST_NAME = "datalist.json"
 _SHOWN = 10
 
-PathOrPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+_logger = logging.getLogger(__name__)
 
 
 def find_cases(
@@ -25,20 +31,23 @@ def find_cases(
     data_list: str | os.PathLike[str] | None = None,
     section: str = "testing",
     must_exist: bool = False,
+    output_dir: str | os.PathLike[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """List the scans that are meant.
+    """List the scans that are meant; one line of the log says what was found and what was skipped.
 
     Args:
-        source: One file; several files or folders; a glob pattern; a folder of volumes, which may hold one
-            DICOM series per subfolder or be a DICOM series itself; a folder with no volumes of its own but a
-            ``datalist.json``; or a data list (``.json``).
+        source: One file; several files or folders; a glob pattern; a folder, in which every NIfTI, NRRD and MetaImage
+            file and every DICOM CT series is a case, in subfolders, too; a folder with no scans of its own but a
+            ``datalist.json``; or a data list (``.json``). A slice stands for its series.
         data_list: A data list whose paths are relative to the folder ``source``.
         section: Section of the data list.
-        must_exist: Refuse files that do not exist, and unusable entries of a data list; by default they are listed
-            too, for their reader to report: see :func:`swinx.data.load_cases`.
+        must_exist: Refuse files that do not exist, and unusable entries of a list; by default they are cases, too,
+            which fail with their reason.
+        output_dir: Folder for the results of the run, which is not searched.
 
     Returns:
-        Items ``{"image": path, "case": name}`` in name order, those of a data list with all their other keys.
+        Items ``{"image": path, "case": name}`` in name order, DICOM series that were found in a folder with their UID
+        as ``"series"``, those of a data list with all their other keys. An unusable one has the reason as ``"fault"``.
 
     Raises:
         DataListError: If there are no scans, two scans have one name, or a file is missing that must exist.
@@ -46,79 +55,122 @@ def find_cases(
     if data_list is not None:
         if not isinstance(source, str | os.PathLike):
             raise DataListError(f"with a data list, give the one folder it refers to, not {len(source)} paths")
-        return _listed(data_list, section, source, must_exist)
-    if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".json":
-        return _listed(source, section, None, must_exist)
-    named = [source] if isinstance(source, str | os.PathLike) else list(source)
-    if len(named) == 1 and (listed := Path(named[0]) / _LIST_NAME).is_file() and not _expand(os.fspath(named[0])):
-        return _listed(listed, section, None, must_exist)
-    items, doubles = name_scans(source)
+        return _listed(data_list, section, must_exist, source)
+    named = named_paths(source)
+    if len(named) == 1 and named[0].suffix.lower() == ".json":
+        return _listed(named[0], section, must_exist)
+    if len(named) == 1 and (named[0] / _LIST_NAME).is_file() and not _has_scans(named[0]):
+        return _listed(named[0] / _LIST_NAME, section, must_exist)
+    items, doubles = name_scans(source, output_dir)
     if doubles:
         first, other = doubles[0]
         raise DataListError(
-            f"{first['image']} and {other['image']} are both the case {first['case']!r}; rename one of them"
+            ScanFolderRules.ONE_NAME.says(first=first["image"], other=other["image"], case=first["case"])
         )
     missing = [item["image"] for item in items if not Path(item["image"]).exists()]
     if must_exist and missing:
         raise DataListError(f"{len(missing)} of the scans named do not exist: {', '.join(missing[:_SHOWN])}")
+    if must_exist and (faults := [item["fault"] for item in items if "fault" in item]):
+        raise DataListError(faults[0])
     return items
 
 
-def _listed(
-    path: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None, must_exist: bool
-) -> list[dict[str, Any]]:
-    return load_data_list(path, section, base_dir) if must_exist else load_cases(path, section, base_dir)
-
-
-def name_scans(source: PathOrPaths) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], dict[str, Any]]]]:
+def name_scans(
+    source: PathOrPaths, output_dir: str | os.PathLike[str] | None = None
+) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], dict[str, Any]]]]:
     """List scans with their case names, and the pairs of scans that share one.
 
     Args:
         source: One or several files, folders or glob patterns, as for :func:`find_cases`.
+        output_dir: Folder for the results of the run, which is not searched.
 
     Returns:
-        Items ``{"image": path, "case": name}`` in name order, one per case; and for each further scan of a
-        case, the item that stands for the case and the scan's own.
+        Items as of :func:`find_cases` in name order, one per case; and for each further scan of a case, the item that
+        stands for the case and the scan's own.
 
     Raises:
         DataListError: If there are no scans.
     """
-    named = [source] if isinstance(source, str | os.PathLike) else list(source)
-    paths = [path for name in named for path in _expand(os.fspath(name))]
-    if not any(path.exists() for path in paths):
+    found = _find(source, None if output_dir is None else Path(output_dir))
+    if not any(scan.image.exists() for scan in found.scans):
+        named = [source] if isinstance(source, str | os.PathLike) else list(source)
         looked = ", ".join(os.fspath(name) for name in named) or "an empty list"
         raise DataListError(
-            f"no scans found in {looked}; looked for {', '.join(VOLUME_SUFFIXES)} files and folders of DICOM slices"
+            ScanFolderRules.NONE.says(looked=looked, suffixes=", ".join(VOLUME_SUFFIXES)) + _tell_skipped(found.skipped)
         )
-    found: dict[str, dict[str, Any]] = {}
+    names, renamed = name_by_place(found.scans)
+    cases: dict[str, dict[str, Any]] = {}
     doubles = []
-    for path in paths:
-        image = absolute_path(path)
-        item = {"image": str(image), "case": case_name(image)}
-        first = found.setdefault(item["case"], item)
-        if first["image"] != item["image"]:
+    for scan, name in zip(found.scans, names, strict=True):
+        item = {"image": str(scan.image), "case": name}
+        item |= {key: value for key, value in (("series", scan.series), ("fault", scan.fault)) if value}
+        first = cases.setdefault(name, item)
+        if first is not item:
             doubles.append((first, item))
-    return [found[case] for case in sorted(found)], doubles
+    _logger.info("SCANS: %s%s%s", _count(found.scans), _tell_skipped(found.skipped), _tell_renamed(renamed, names))
+    return [cases[case] for case in sorted(cases)], doubles
 
 
-def _expand(name: str) -> list[Path]:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return _scans_in(path)
-    if not path.exists() and glob.has_magic(name):
-        place = absolute_path(name)
-        found = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
-        matches = [match for match in found if not match.name.startswith(".")]
-        return [scan for match in matches for scan in (_scans_in(match) if match.is_dir() else [match])]
-    return [path]
+def _listed(
+    path: str | os.PathLike[str], section: str, must_exist: bool, base_dir: str | os.PathLike[str] | None = None
+) -> list[dict[str, Any]]:
+    if must_exist:
+        return load_data_list(path, section, base_dir=base_dir)
+    return load_cases(path, section, base_dir)
 
 
-def _scans_in(folder: Path) -> list[Path]:
-    if is_dicom_series(folder):
-        return [folder]
-    inside = sorted(folder.iterdir())
-    files = [
-        path for path in inside if (path.is_file() or path.is_symlink()) and volume_suffix(path) in VOLUME_SUFFIXES
-    ]
-    series = [path for path in inside if path.is_dir() and not path.name.startswith(".") and is_dicom_series(path)]
-    return [path for path in files if not path.name.startswith(".")] + series
+def _has_scans(folder: Path) -> bool:
+    return bool(volumes_in(folder)) or is_dicom_series(folder)
+
+
+def _find(source: PathOrPaths, output_dir: Path | None) -> FoundScans:
+    found = FoundScans()
+    known: set[Path] = set()
+    for name in [source] if isinstance(source, str | os.PathLike) else source:
+        for inside in _named(os.fspath(name), output_dir):
+            found.skipped += inside.skipped
+            found.scans += [scan for scan in inside.scans if scan.image not in known]
+            known |= {scan.image for scan in inside.scans}
+    return found
+
+
+def _named(name: str, output_dir: Path | None) -> Iterator[FoundScans]:
+    """Find the scans that one path or pattern names; masks that only a pattern matches count as those of a folder."""
+    paths = [absolute_path(path) for path in named_paths(name)]
+    files = [path for path in paths if not path.is_dir()]
+    yield from (scans_below(path, output_dir) for path in paths if path.is_dir())
+    if paths != [absolute_path(name)] and files:
+        matched = FoundScans([Scan(path) for path in files if volume_suffix(path) not in VOLUME_SUFFIXES])
+        root = Path(os.path.commonpath([path.parent for path in files]))
+        sort_volumes([path for path in files if volume_suffix(path) in VOLUME_SUFFIXES], root, matched)
+        yield matched
+    elif files:
+        yield FoundScans([Scan(path) for path in files])
+
+
+def _count(scans: Sequence[Scan]) -> str:
+    kinds = Counter(map(_kind, scans))
+    parts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return f"{len(scans)} scan{'' if len(scans) == 1 else 's'} ({parts})"
+
+
+def _kind(scan: Scan) -> str:
+    suffix = volume_suffix(scan.image)
+    if suffix in NIFTI_SUFFIXES:
+        return "NIfTI"
+    return ("NRRD" if suffix in (".nrrd", ".nhdr") else "MetaImage") if suffix in ITK_SUFFIXES else "DICOM series"
+
+
+def _tell_skipped(skipped: Sequence[str]) -> str:
+    if not skipped:
+        return ""
+    more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
+    return f"; skipped {len(skipped)}: {', '.join(skipped[:_SHOWN])}{more}"
+
+
+def _tell_renamed(shared: Sequence[str], names: Sequence[str]) -> str:
+    if not shared:
+        return ""
+    some = ", ".join(shared[:_SHOWN]) + (f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else "")
+    example = next(name for name in names if shared[0] in name)
+    return "; " + ScanFolderRules.RENAMED.says(cases=some, example=example)

@@ -9,8 +9,10 @@ from typing import Any
 from swinx.data.dicom_damage import may_be_slices, tell_unreadable
 from swinx.data.dicom_folder import DicomFolder, Slices, read_dicom_folder
 from swinx.data.dicom_headers import read_header
-from swinx.data.file_kinds import is_dicom_series
-from swinx.errors import CaseError
+from swinx.data.dicom_scans import is_ct
+from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
+from swinx.errors import CaseError, DataListError
+from swinx.rules.folders import SeriesRules
 
 __all__ = ["choose_series", "pick_series"]
 
@@ -46,7 +48,7 @@ def choose_series(place: Path, series: str | None = None) -> tuple[Slices, tuple
     if series is not None:
         if series not in found.series:
             raise CaseError(place, f"has no DICOM series {series}; it has {_list(found.series, found)}")
-        if not _is_ct(found.series[series]):
+        if not is_ct(found.series[series][0]):
             raise CaseError(place, f"the DICOM series {series} is {found.series[series][0].modality}, not CT")
         _refuse_damage(place, found, [series])
         return found.series[series], ()
@@ -54,29 +56,54 @@ def choose_series(place: Path, series: str | None = None) -> tuple[Slices, tuple
 
 
 def pick_series(items: Iterable[Mapping[str, Any]], series: str | None = None) -> list[dict[str, Any]]:
-    """Let each case that is a DICOM folder be the series with one UID.
+    """Keep of some cases the one DICOM series with a UID.
 
     Args:
         items: Cases with an ``"image"``, as :func:`swinx.data.find_cases` lists them.
         series: Series Instance UID; None leaves all cases as they are.
 
     Returns:
-        The cases; where a folder was, one of the series' slices, which stands for the series.
+        The cases whose image is that series: a folder with no other, or one of its slices. A name that had the UID at
+        its end loses it.
 
     Raises:
-        CaseError: If a folder has no such series.
+        DataListError: If no case is that series; the message lists those that there are.
     """
-    picked = [dict(item) for item in items]
-    for item in picked if series is not None else ():
-        place = Path(item["image"])
-        if place.is_dir() and is_dicom_series(place):
-            item["image"] = choose_series(place, series)[0][0].path
+    cases = [dict(item) for item in items]
+    if series is None:
+        return cases
+    there = [_series_of(item) for item in cases]
+    picked = [
+        {**item, "image": images[series], "series": series, "case": str(item["case"]).removesuffix(f"_{series}")}
+        for item, images in zip(cases, there, strict=True)
+        if series in images
+    ]
+    if not picked:
+        uids = [uid for images in there for uid in images]
+        more = f" and {len(uids) - _SHOWN} more" if len(uids) > _SHOWN else ""
+        shown = ", ".join(uids[:_SHOWN]) + more or "none"
+        raise DataListError(SeriesRules.NOT_THERE.says(series=series, shown=shown))
     return picked
+
+
+def _series_of(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the series that a case may stand for, by UID: the image of each."""
+    if "series" in item:
+        return {item["series"]: item["image"]}
+    place = Path(item.get("image", ""))
+    if place.is_dir():
+        return {uid: slices[0].path for uid, slices in read_dicom_folder(place).series.items()}
+    if not place.is_file() or volume_suffix(place) in VOLUME_SUFFIXES:
+        return {}
+    try:
+        return {read_header(str(place)).series: item["image"]}
+    except CaseError:
+        return {}
 
 
 def _longest_ct(place: Path, found: DicomFolder) -> tuple[Slices, tuple[str, ...]]:
     series = found.series
-    scans = sorted((uid for uid in series if _is_ct(series[uid])), key=lambda uid: len(series[uid]), reverse=True)
+    scans = sorted((uid for uid in series if is_ct(series[uid][0])), key=lambda uid: len(series[uid]), reverse=True)
     if not scans:
         raise CaseError(place, f"no CT in this folder, but {_list(series, found)}")
     _refuse_damage(place, found, scans)  # of all of them: which is the longest depends on it
@@ -98,10 +125,6 @@ def _refuse_damage(place: Path, found: DicomFolder, wanted: Sequence[str]) -> No
     kinds = {found.series[uid][0].storage_class for uid in wanted}
     if damaged := may_be_slices(found.faults, wanted, others, kinds):
         raise CaseError(place, tell_unreadable(damaged))
-
-
-def _is_ct(slices: Slices) -> bool:
-    return slices[0].modality in ("CT", "")  # without a modality nothing speaks against it
 
 
 def _list(uids: Iterable[str], found: DicomFolder) -> str:

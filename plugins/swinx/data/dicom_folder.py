@@ -6,11 +6,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 from swinx.data.dicom_headers import SliceHeader, read_header
 from swinx.data.file_kinds import DICOM_SUFFIXES, VOLUME_SUFFIXES, has_dicom_magic, volume_suffix
 from swinx.errors import CaseError
 
 __all__ = ["DicomFolder", "read_dicom_folder"]
+
+_SLOW_SECONDS = 3.0
 
 Slices = tuple[SliceHeader, ...]
 
@@ -30,15 +34,20 @@ class DicomFolder:
     faults: dict[Path, str]
 
 
-def read_dicom_folder(folder: Path) -> DicomFolder:
+def read_dicom_folder(folder: Path, progress: bool = False) -> DicomFolder:
     """Read the headers of all DICOM files that lie directly in a folder.
 
     A file counts if it begins as a DICOM file does, or has the extension of one.
+
+    Args:
+        folder: The folder.
+        progress: Show a bar where it takes long.
     """
     series: dict[str, list[SliceHeader]] = defaultdict(list)
     others: list[SliceHeader] = []
     faults: dict[Path, str] = {}
-    for path in sorted(folder.iterdir()):
+    files = tqdm(sorted(folder.iterdir()), "DICOM headers", delay=_SLOW_SECONDS, leave=False, disable=not progress)
+    for path in files:
         if not _should_be_dicom(path):
             continue
         try:

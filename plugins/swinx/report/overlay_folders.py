@@ -93,6 +93,8 @@ def draw_cases(
     for item in tqdm(cases, desc="drawing", unit="case", disable=not show_progress):
         path = Path(out_dir) / f"{item['case']}.png"
         try:
+            if "fault" in item:
+                raise CaseError(item["case"], str(item["fault"]))
             _draw(item["case"], item["image"], item.get("label"), item.get("prediction"), path)
         except CaseError as error:
             bad_cases.append(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.rules.folders import LabelFolderRules
+from swinx.rules.folders import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
 from swinx.rules.names import EntryRules, NameRules, TextRules
 from swinx.rules.rule import Action, Rule, Rules
 from swinx.rules.scans import ByteRules, GeometryRules, ValueRules
@@ -24,7 +24,7 @@ __all__ = [
 
 ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     "Files of scans": (ByteRules, GeometryRules, ValueRules),
-    "Folders": (LabelFolderRules,),
+    "Folders": (LabelFolderRules, ScanFolderRules, SegRules, SeriesRules),
     "Names, data lists and tables": (NameRules, EntryRules, TextRules),
     "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["LabelFolderRules"]
+__all__ = ["LabelFolderRules", "ScanFolderRules", "SegRules", "SeriesRules"]
 
 
 class LabelFolderRules(Rules):
@@ -30,4 +30,96 @@ class LabelFolderRules(Rules):
         "warned",
         "scores",
         "{missing} of {total} references have no prediction ({consequence}): {cases}",
+    )
+
+
+class ScanFolderRules(Rules):
+    """Folders of scans: every scan is a case, and what is none is skipped."""
+
+    NONE = Rule(
+        "refused",
+        "folders of scans",
+        "no scans found in {looked}; looked for {suffixes} files and folders of DICOM slices",
+    )
+    ONE_NAME = Rule(
+        "refused",
+        "folders of scans",
+        "{first} and {other} are both the case {case!r}; rename one of them",
+    )
+    SPLIT = Rule(
+        "refused",
+        "DICOM in folders",
+        "the slices of the DICOM series {series} lie in several folders, {folders}; put them into one",
+    )
+    RENAMED = Rule(
+        "repaired",
+        "folders of scans",
+        "named after their folders, too, since several are called {cases}: {example} ...",
+    )
+    LABEL_FOLDER = Rule("skipped", "folders of scans", "{place} (a folder of labels)")
+    OUTPUT = Rule("skipped", "folders of scans", "{place} (the output folder)")
+    CLOSED = Rule("skipped", "folders of scans", "{place} (cannot be opened: {detail})")
+    OWN = Rule("skipped", "folders of scans", "{place} (made by swinx, says {record})")
+    MASK_NAME = Rule("skipped", "folders of scans with other scans", "{place} (named as a segmentation)")
+    MASK_CONTENT = Rule("skipped", "folders of scans with other scans", "{place} (holds labels, no HU)")
+    NO_CT = Rule("skipped", "DICOM in folders", "{place} ({kind}, no CT image)")
+    DIRECTORY = Rule("skipped", "DICOM in folders", "{place} (a directory of DICOM files)")
+    LOCALIZER = Rule("skipped", "DICOM in folders", "{place} (a localizer)")
+    ONE_SLICE = Rule("skipped", "DICOM in folders with other scans", "{place} (a single slice)")
+    COPY = Rule("skipped", "DICOM in folders", "{place} (a copy of {other})")
+    DAMAGED = Rule("skipped", "DICOM in folders", "{place} (damaged, no CT image)")
+
+
+class SeriesRules(Rules):
+    """The DICOM series that was asked for by its UID."""
+
+    NOT_THERE = Rule(
+        "refused",
+        "--series",
+        "no scan is the DICOM series {series}; series of CT found: {shown}",
+    )
+
+
+class SegRules(Rules):
+    """What a DICOM Segmentation needs of the series it belongs to; the NIfTI file is written in any case."""
+
+    EXPECTED = Rule(
+        "warned",
+        "inference_dicom.json, before the first case",
+        "{case}: there will be no DICOM Segmentation: {reason}",
+    )
+    UNWRITTEN = Rule(
+        "warned",
+        "inference_dicom.json",
+        "no DICOM Segmentation: {reason}",
+    )
+    EMPTY = Rule(
+        "warned",
+        "inference_dicom.json",
+        "{path} is not written: every voxel is background",
+    )
+    NO_SERIES = Rule(
+        "warned",
+        "inference_dicom.json",
+        "{place}: is no DICOM series; a DICOM Segmentation refers to the images it was drawn on",
+    )
+    NO_TAG = Rule(
+        "warned",
+        "inference_dicom.json",
+        "{place}: slices without {keyword}; a DICOM Segmentation refers to it",
+    )
+    TAGS_DIFFER = Rule(
+        "warned",
+        "inference_dicom.json",
+        "{place}: slices with {count} different values of {keyword}; they make no one series",
+    )
+    NO_PACKAGE = Rule(
+        "warned",
+        "inference_dicom.json",
+        "DICOM-SEG needs {packages}: pip install {install}",
+    )
+    OCCUPIED = Rule(
+        "refused",
+        "inference_dicom.json, before the first case",
+        "{path} is there and is no DICOM Segmentation, and would be replaced by one; choose another --output_dir",
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 __all__ = ["Action", "Rule", "Rules"]
 
-Action = Literal["refused", "warned", "repaired"]
+Action = Literal["refused", "warned", "repaired", "skipped"]
 
 _FIELD = re.compile(r"\{(\w+)[^}]*\}")
 
@@ -21,7 +21,7 @@ class Rule:
     Attributes:
         action: ``"refused"``: the case (or the file) is not used; ``"warned"``: it is used, and the log and the
             record of the case say so; ``"repaired"``: it is used with the value that is certainly meant, and the log
-            says so.
+            says so; ``"skipped"``: the file is no case, and the log says so.
         concerns: Where the fault occurs, such as ``"NIfTI, NRRD"`` or ``"folders"``.
         message: A sentence with named fields, as :meth:`str.format` takes it: what was found and what to do.
     """

@@ -1,0 +1,341 @@
+"""Every scan in a folder is a case, and what is no scan is skipped with its reason."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import (
+    ComputedRadiographyImageStorage,
+    MediaStorageDirectoryStorage,
+    RTStructureSetStorage,
+    SecondaryCaptureImageStorage,
+)
+
+from support.ct_series import ct_slice, series_uid, some_hu, write_ct_series
+from support.geometry import oblique_affine
+from swinx.data import check_data, find_cases, pick_series, read_volume
+from swinx.data.itk_geometry import sitk
+from swinx.errors import DataListError
+from swinx.files import write_json
+from swinx.interop import write_dicom_seg
+
+AFFINE = np.diag([-2.0, 2.0, 5.0, 1.0])
+HU = some_hu()
+
+
+def write_scan(path, array=HU):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name.endswith((".nii", ".nii.gz")):
+        nib.save(nib.Nifti1Image(array, AFFINE), path)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(path), True)
+    return path
+
+
+def organ(dtype=np.uint8):
+    labels = np.zeros((24, 24, 24), dtype)
+    labels[4:20, 4:20, 4:20] = 1
+    labels[8:12, 8:12, 8:12] = 2
+    return labels
+
+
+def write_object(path, storage_class, modality, series=9, pixels=False, change=None):
+    """Write a DICOM object that is no CT image."""
+    ds = ct_slice(HU, AFFINE, 0, series=series)
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = storage_class
+    ds.Modality = modality
+    if not pixels:
+        del ds.PixelData, ds.Rows, ds.Columns
+    if change:
+        change(ds)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def names(items):
+    return [item["case"] for item in items]
+
+
+def said(caplog):
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("SCANS:")]
+    return line
+
+
+@pytest.fixture(autouse=True)
+def _info(caplog):
+    caplog.set_level(logging.INFO, logger="swinx")
+
+
+def test_each_nifti_and_each_series_of_a_folder_is_a_case(tmp_path, caplog):
+    for name in ("a.nii.gz", "b.nrrd", "c.mha"):
+        write_scan(tmp_path / "scans" / name)
+    folder = write_ct_series(tmp_path / "scans")
+    items = find_cases(folder)
+    assert names(items) == ["a", "b", "c", "scans"]
+    assert items[-1] == {"image": str(folder), "case": "scans", "series": series_uid()}
+    assert read_volume(items[-1]["image"]).array.shape == HU.shape
+    assert said(caplog) == "SCANS: 4 scans (1 NIfTI, 1 NRRD, 1 MetaImage, 1 DICOM series)"
+
+
+def test_a_cd_gives_its_series_by_patient_study_and_series(tmp_path, caplog):
+    """DICOMDIR at the root, series in subfolders, slices without extension."""
+    write_object(tmp_path / "DICOMDIR", MediaStorageDirectoryStorage, "")
+    for patient in (1, 2):
+        folder = write_ct_series(tmp_path / "DICOM" / f"PA{patient}" / "ST0" / "SE0", series=patient)
+        for path in folder.iterdir():
+            path.rename(path.with_suffix(""))
+    items = find_cases(tmp_path)
+    assert names(items) == ["DICOM_PA1_ST0_SE0", "DICOM_PA2_ST0_SE0"]
+    assert [item["series"] for item in items] == [series_uid(1), series_uid(2)]
+    line = said(caplog)
+    assert "skipped 1: DICOMDIR (a directory of DICOM files)" in line
+    assert "named after their folders, too, since several are called SE0: DICOM_PA1_ST0_SE0" in line
+
+
+def test_series_of_one_folder_are_cases_of_their_own_and_one_can_be_picked(tmp_path):
+    for series in (1, 2):
+        folder = write_ct_series(tmp_path / "anna", hu=some_hu(seed=series), series=series)
+    items = find_cases(folder)
+    assert names(items) == [f"anna_{series_uid(1)}", f"anna_{series_uid(2)}"]
+    for item, series in zip(items, (1, 2), strict=True):
+        assert pydicom.dcmread(item["image"]).SeriesInstanceUID == series_uid(series)
+    (picked,) = pick_series(items, series_uid(2))
+    assert (picked["case"], picked["image"]) == ("anna", items[1]["image"])
+    with pytest.raises(DataListError, match=r"no scan is the DICOM series 1\.2; series of CT found: "):
+        pick_series(items, "1.2")
+
+
+def test_objects_that_are_no_ct_images_are_skipped_with_their_kind(tmp_path, caplog):
+    folder = write_ct_series(tmp_path / "in" / "ct", affine=oblique_affine())
+    write_dicom_seg(tmp_path / "in" / "p1.dcm", np.ones(HU.shape, np.uint8), oblique_affine(), folder)
+    write_object(tmp_path / "in" / "rt.dcm", RTStructureSetStorage, "RTSTRUCT")
+    write_object(tmp_path / "in" / "xray.dcm", ComputedRadiographyImageStorage, "CR", pixels=True)
+
+    def no_place(ds):
+        del ds.ImagePositionPatient, ds.ImageOrientationPatient
+
+    write_object(tmp_path / "in" / "dose.dcm", SecondaryCaptureImageStorage, "CT", 5, pixels=True, change=no_place)
+    (item,) = find_cases(tmp_path / "in")
+    assert item == {"image": str(folder), "case": "ct", "series": series_uid()}
+    line = said(caplog)
+    for told in ("p1.dcm (SEG,", "rt.dcm (RTSTRUCT,", "xray.dcm (CR,", "dose.dcm (secondary capture,"):
+        assert told in line
+    assert "skipped 4:" in line
+
+
+def test_localizers_and_single_slices_beside_a_scan_are_skipped(tmp_path, caplog):
+    def localize(ds, _):
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+
+    folder = write_ct_series(tmp_path / "anna")
+    write_ct_series(folder, series=2, change=localize)
+    write_ct_series(folder, series=3, skip=(0, 1, 2, 3, 4))
+    (item,) = find_cases(folder)
+    assert (item["case"], item["series"]) == ("anna", series_uid(1))
+    assert read_volume(item["image"]).array.shape == HU.shape
+    assert "6 files of . (a localizer)" in said(caplog)
+    assert "(a single slice)" in said(caplog)
+
+
+def test_a_single_slice_with_nothing_else_is_left_to_its_reader(tmp_path):
+    assert names(find_cases(write_ct_series(tmp_path / "anna", skip=(0, 1, 2, 3, 4)))) == ["anna"]
+
+
+def test_nothing_but_other_objects_is_refused_with_the_reason_of_each(tmp_path):
+    write_object(tmp_path / "rt.dcm", RTStructureSetStorage, "RTSTRUCT")
+    with pytest.raises(DataListError, match=r"no scans found in .*; skipped 1: rt\.dcm \(RTSTRUCT, no CT image\)"):
+        find_cases(tmp_path)
+
+
+def test_a_series_without_preamble_is_found(tmp_path):
+    folder = write_ct_series(tmp_path / "old")
+    for path in folder.iterdir():
+        ds = pydicom.dcmread(path)
+        del ds.file_meta
+        ds.save_as(path.with_suffix(""), implicit_vr=True, little_endian=True)
+        path.unlink()
+    (item,) = find_cases(tmp_path)
+    assert item["series"] == series_uid()
+
+
+def test_damaged_slices_are_a_case_that_fails_and_not_lost(tmp_path):
+    folder = write_ct_series(tmp_path / "scans" / "anna")
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[:400])
+    write_scan(tmp_path / "scans" / "b.nii.gz")
+    assert names(find_cases(tmp_path / "scans")) == ["anna", "b"]
+
+
+def test_a_copy_of_a_series_is_no_second_case(tmp_path, caplog):
+    for name in ("first", "second"):
+        write_ct_series(tmp_path / name)
+    assert names(find_cases(tmp_path)) == ["first"]
+    assert "second (a copy of first)" in said(caplog)
+
+
+def test_a_series_that_lies_in_two_folders_fails_by_name(tmp_path):
+    write_ct_series(tmp_path / "upper", skip=(0, 1, 2))
+    write_ct_series(tmp_path / "lower", skip=(3, 4, 5))
+    for item in find_cases(tmp_path):
+        assert f"the slices of the DICOM series {series_uid()} lie in several folders, " in item["fault"]
+    with pytest.raises(DataListError, match="lie in several folders"):
+        find_cases(tmp_path, must_exist=True)
+    report = check_data(tmp_path)
+    assert [finding.case for finding in report.faults] == ["lower", "upper"]
+    assert all("lie in several folders" in finding.finding for finding in report.faults)
+
+
+def test_scans_of_one_name_are_called_after_their_folders(tmp_path, caplog):
+    for patient in ("patient1", "patient2"):
+        write_scan(tmp_path / patient / "ct_0000.nii.gz")
+    write_scan(tmp_path / "other" / "chest.nii.gz")
+    assert names(find_cases(tmp_path)) == ["chest", "patient1_ct", "patient2_ct"]
+    assert "since several are called ct: patient1_ct ..." in said(caplog)
+
+
+def test_two_files_of_one_folder_that_share_a_name_stay_an_error(tmp_path):
+    write_scan(tmp_path / "x" / "a.nii.gz")
+    write_scan(tmp_path / "x" / "a.nrrd")
+    write_scan(tmp_path / "y" / "a.nii.gz")
+    with pytest.raises(DataListError, match=r"x/a\.nii\.gz and .*x/a\.nrrd are both the case 'x_a'"):
+        find_cases(tmp_path)
+
+
+def test_a_slicer_export_gives_the_scan_and_not_its_segmentations(tmp_path, caplog):
+    for name in ("CT.seg.nrrd", "CT-label.nrrd", "CT_Mask.nii.gz", "liver_label.nii", "b_seg.nii.gz"):
+        write_scan(tmp_path / name, organ())
+    write_scan(tmp_path / "CT.nrrd")
+    assert names(find_cases(tmp_path)) == ["CT"]
+    assert "skipped 5: CT-label.nrrd (named as a segmentation), " in said(caplog)
+    assert names(find_cases(str(tmp_path / "*.n*"))) == ["CT"], "a pattern names none of them"
+    assert names(find_cases([tmp_path / "b_seg.nii.gz"])) == ["b_seg"], "one that is named is meant"
+
+
+def test_segmentations_with_nothing_else_are_what_is_meant(tmp_path):
+    write_scan(tmp_path / "a_mask.nii.gz", organ())
+    write_scan(tmp_path / "b_mask.nii.gz", organ())
+    assert names(find_cases(tmp_path)) == ["a_mask", "b_mask"]
+
+
+@pytest.mark.parametrize("name", ["organs.nii.gz", "organs.nrrd", "organs.mha", "organs.nii"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+def test_a_label_map_of_any_name_is_known_by_its_voxels(tmp_path, caplog, name, dtype):
+    write_scan(tmp_path / name, organ(dtype))
+    write_scan(tmp_path / "scan.nii.gz", some_hu((24, 24, 24)))
+    found = names(find_cases(tmp_path))
+    if name == "organs.nii" and dtype is np.int16:
+        assert found == ["organs", "scan"], "nothing cheap speaks for labels"
+    else:
+        assert found == ["scan"]
+        assert f"{name} (holds labels, no HU)" in said(caplog)
+
+
+def test_a_scan_of_8_bits_or_of_air_is_no_label_map(tmp_path):
+    write_scan(tmp_path / "narrow.nii.gz", np.random.default_rng(0).integers(0, 255, (24, 24, 24)).astype(np.uint8))
+    write_scan(tmp_path / "air.nii.gz", np.full((24, 24, 24), -1024, np.int16))
+    (tmp_path / "damaged.nii.gz").write_bytes(b"no gzip")
+    assert names(find_cases(tmp_path)) == ["air", "damaged", "narrow"]
+
+
+def test_folders_of_labels_hidden_ones_and_the_output_folder_are_not_searched(tmp_path, caplog):
+    for folder in ("labelsTr", "Labels", ".cache", "out", "imagesTr"):
+        write_scan(tmp_path / folder / "a.nii.gz")
+    write_scan(tmp_path / "imagesTr" / "._b.nii.gz")
+    (item,) = find_cases(tmp_path, output_dir=tmp_path / "out")
+    assert item["image"] == str(tmp_path / "imagesTr" / "a.nii.gz")
+    line = said(caplog)
+    assert "skipped 3: Labels (a folder of labels), labelsTr (a folder of labels), out (the output folder)" in line
+
+
+def test_a_folder_of_labels_that_is_named_is_searched(tmp_path):
+    write_scan(tmp_path / "labelsTr" / "a.nii.gz", organ())
+    assert names(find_cases(tmp_path / "labelsTr")) == ["a"]
+
+
+def test_what_earlier_runs_wrote_is_no_scan(tmp_path, caplog):
+    """The output of inference_dicom.json, of a reconstruction and of a refinement."""
+    scan = write_scan(tmp_path / "a.nii.gz", HU)
+    out, again, refined = tmp_path / "eval", tmp_path / "reconstructed", tmp_path / "refined"
+    write_scan(out / "a.nii.gz", HU)
+    write_json(out / "a.json", {"case": "a", "image": str(scan), "prediction": str(out / "a.nii.gz")})
+    for end in ("original", "masked", "reconstruction"):
+        write_scan(again / f"a_{end}.nii.gz", HU)
+    prediction = str(again / "a_reconstruction.nii.gz")
+    write_json(again / "a.json", {"case": "a", "image": str(scan), "prediction": prediction})
+    for name in ("a.nii.gz", "a_source.nii.gz"):
+        write_scan(refined / name, HU)
+    write_json(refined / "records" / "a.json", {"case": "a", "outputs": {"a.nii.gz": "", "a_source.nii.gz": ""}})
+    (item,) = find_cases(tmp_path)
+    assert item["image"] == str(scan)
+    assert "eval/a.nii.gz (made by swinx, says a.json)" in said(caplog)
+
+
+def test_a_record_that_has_a_file_as_its_image_makes_it_no_prediction(tmp_path):
+    scan = write_scan(tmp_path / "a.nii.gz", HU)
+    write_json(tmp_path / "a.json", {"case": "a", "image": str(scan), "prediction": "/elsewhere/a.nii.gz"})
+    assert names(find_cases(tmp_path)) == ["a"]
+
+
+def test_a_record_of_another_program_makes_no_scan_a_prediction(tmp_path):
+    write_scan(tmp_path / "a.nii.gz")
+    (tmp_path / "a.json").write_text(json.dumps({"Modality": "CT", "SeriesDescription": "abdomen"}))
+    (tmp_path / "b.json").write_text("[")
+    write_scan(tmp_path / "b.nii.gz")
+    assert names(find_cases(tmp_path)) == ["a", "b"]
+
+
+def test_data_files_of_detached_headers_are_no_scans(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(HU), str(tmp_path / "a.mhd"), True)
+    sitk.WriteImage(sitk.GetImageFromArray(HU), str(tmp_path / "b.nhdr"), False)
+    assert names(find_cases(tmp_path)) == ["a", "b"]
+
+
+def test_links_are_followed_and_loops_end(tmp_path):
+    data = tmp_path / "data"
+    write_scan(data / "a.nii.gz")
+    write_scan(tmp_path / "elsewhere" / "b.nii.gz")
+    write_scan(tmp_path / "c.nii.gz")
+    (data / "linked").symlink_to(tmp_path / "elsewhere")
+    (data / "c.nii.gz").symlink_to(tmp_path / "c.nii.gz")
+    (data / "loop").symlink_to(data)
+    (tmp_path / "elsewhere" / "up").symlink_to(data)
+    (data / "self").symlink_to("self")
+    assert names(find_cases(data)) == ["a", "b", "c"]
+
+
+def test_a_folder_that_cannot_be_opened_is_told(tmp_path, caplog, monkeypatch):
+    write_scan(tmp_path / "a.nii.gz")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(place):
+        if os.fspath(place).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert names(find_cases(tmp_path)) == ["a"]
+    assert "closed (cannot be opened: Permission denied)" in said(caplog)
+
+
+def test_a_long_list_of_what_was_skipped_is_cut(tmp_path, caplog):
+    for index in range(14):
+        (tmp_path / f"labels{index:02d}").mkdir()
+    write_scan(tmp_path / "a.nii.gz")
+    find_cases(tmp_path)
+    assert "skipped 14: labels00 (a folder of labels), " in said(caplog)
+    assert said(caplog).endswith("labels09 (a folder of labels) and 4 more")
+
+
+def test_a_slice_that_is_named_stands_for_its_series(tmp_path):
+    folder = write_ct_series(tmp_path / "anna")
+    first = sorted(folder.iterdir())[0]
+    assert find_cases(first) == [{"image": str(first), "case": "anna"}]

@@ -62,11 +62,30 @@ def test_the_segmentation_is_the_nifti_in_patient_coordinates(checkpoint, tmp_pa
     assert seg.SegmentSequence[-1].SegmentAlgorithmName == "swinx_seg"
 
 
-def test_a_scan_that_is_no_dicom_fails_with_its_reason_and_leaves_nothing(checkpoint, tmp_path):
-    image, _ = write_case(tmp_path / "in", "bert", 0, AFFINE)
-    finished = segment(checkpoint, [image], tmp_path / "out")
-    assert finished.returncode == 1
-    (failure,) = json.loads((tmp_path / "out" / "cases.json").read_text())["failed"]
-    assert failure["case"] == "bert"
-    assert "no DICOM series" in failure["reason"]
-    assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith("bert")]
+def test_a_segmentation_that_cannot_be_written_costs_neither_the_nifti_nor_the_record(checkpoint, tmp_path):
+    """A folder as inference_dicom.json leaves it, which is read as scans again, with a NIfTI and a series."""
+    scans, out = tmp_path / "scans", tmp_path / "scans" / "out"
+    image, _ = write_case(scans, "bert", 0, AFFINE)
+    write_ct_series(scans / "anna", spheres(1)[0].clip(-1024), AFFINE)
+    out.mkdir()
+    stray = write_ct_series(out / "old", spheres(2)[0].clip(-1024), AFFINE, series=2)
+    for _ in range(2):  # the second run finds what the first one left
+        finished = segment(checkpoint, [scans], out)
+        assert finished.returncode == 1
+        summary = json.loads((out / "cases.json").read_text())
+        assert [record["case"] for record in summary["done"]] == ["anna", "bert"]
+        assert summary["failed"] == []
+        (lack,) = summary["incomplete"]
+        assert lack["case"] == "bert"
+        assert "no DICOM Segmentation: " in lack["reason"]
+        assert json.loads((out / "bert.json").read_text())["warnings"][-1] == lack["reason"]
+        assert lack["reason"] not in json.loads((out / "anna.json").read_text()).get("warnings", [])
+        assert {path.name for path in out.iterdir() if path.suffix in (".gz", ".dcm")} == {
+            *("anna.nii.gz", "bert.nii.gz", "anna.dcm")
+        }
+        log = (out / "inference.log").read_text()
+        assert log.index("bert: there will be no DICOM Segmentation: ") < log.index("[1/2] anna")
+        assert f"incomplete: bert: {lack['reason']}" in log
+        assert "SCANS: 2 scans (1 NIfTI, 1 DICOM series); skipped 2: labels (a folder of labels), out (the " in log
+    assert stray.is_dir()
+    assert image.is_file()

@@ -49,6 +49,28 @@ def summary(out) -> dict:
     return json.loads((out / "cases.json").read_text())
 
 
+def test_a_case_without_one_of_its_files_keeps_its_prediction_and_ends_with_exit_code_1(cases, out, caplog):
+    caplog.set_level(logging.INFO)
+
+    def lack_a_file(data):
+        told = {
+            "warnings": ["looks odd", "no picture: the disk is full"],
+            "unwritten": ["no picture: the disk is full"],
+        }
+        return data | (told if data["case"] == "b" else {"warnings": ["looks odd"]} if data["case"] == "c" else {})
+
+    records = segment(cases, out, measure=lack_a_file)
+    assert all((out / f"{case}.nii.gz").is_file() for case in "abc")
+    warnings = {case: json.loads((out / f"{case}.json").read_text())["warnings"] for case in "abc"}
+    assert all("not plausible HU" in found[0] for found in warnings.values()), "what the reader found odd"
+    assert (warnings["a"][1:], warnings["c"][1:]) == ([], ["looks odd"])
+    assert warnings["b"][1:] == ["looks odd", "no picture: the disk is full"]
+    assert summary(out)["incomplete"] == [{"case": "b", "reason": "no picture: the disk is full"}]
+    assert "segmented, but incomplete: b: no picture: the disk is full" in caplog.text
+    with pytest.raises(SystemExit, match="1"):
+        records.exit_if_failed()
+
+
 def test_each_record_tells_grid_files_and_device(cases, out):
     segment(cases, out)
     record = json.loads((out / "a.json").read_text())

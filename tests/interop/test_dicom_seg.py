@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -16,8 +17,8 @@ from support.ct_series import FRAME, STUDY, series_uid, write_ct_series
 from support.dicom_seg import read_by_highdicom, read_by_pydicom
 from support.geometry import oblique_affine
 from swinx.data import read_volume
-from swinx.errors import CaseError
-from swinx.interop import SaveDicomSegd, SegAlgorithm, make_dicom_seg, write_dicom_seg
+from swinx.errors import CaseError, DataListError
+from swinx.interop import DicomSegCheck, SaveDicomSegd, SegAlgorithm, make_dicom_seg, write_dicom_seg
 from swinx.labels import CLASS_COLOURS, FlareLabel
 
 SHAPE = (9, 8, 6)
@@ -44,7 +45,7 @@ def test_every_voxel_is_where_it_was_in_the_patient(tmp_path, oblique, reader, s
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (1, 1, -1), (-1, -1, -1), (1, -1, -1)])
 def test_negated_direction_cosines_move_no_voxel(tmp_path, reader, signs):
     """Feet first, prone, and stacks that run from head to feet."""
-    affine = np.diag([0.8 * signs[0], 0.9 * signs[1], 2.5 * signs[2], 1.0])
+    affine = np.diag([1.6 * signs[0], 1.8 * signs[1], 2.5 * signs[2], 1.0])
     affine[:3, 3] = (-120.5, 88.25, -431.0)
     labels = some_labels(seed=3)
     series = write_ct_series(tmp_path / "series", affine=affine)
@@ -269,19 +270,89 @@ def test_an_empty_prediction_makes_no_file_removes_an_earlier_one_and_is_told(tm
     assert "anna.dcm is not written: every voxel is background" in caplog.text
 
 
-def test_the_transform_names_what_is_wrong(tmp_path, series):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CaseError, match="cannot be written"):
-        SaveDicomSegd("pred", tmp_path / "file")(predicted(series, some_labels()))
-    with pytest.raises(CaseError, match="no DICOM series"):
-        SaveDicomSegd("pred", tmp_path)(predicted(tmp_path / "a.nii.gz", some_labels()))
+def test_the_transform_names_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="seg_type is 'BINARY' or 'LABELMAP', not 'binary'"):
         SaveDicomSegd("pred", tmp_path, seg_type="binary")
     with pytest.raises(ValueError, match="one label map makes one file"):
         SaveDicomSegd(("pred", "label"), tmp_path)
 
 
-def test_without_highdicom_the_message_says_how_to_get_it(tmp_path, monkeypatch):
+def lacking(keyword):
+    def remove(ds, _):
+        ds[keyword].value = ""
+
+    return remove
+
+
+def unwritable(tmp_path, monkeypatch, cause):
+    """Return a source, or break something else, so that no segmentation can be written; and what a user reads."""
+    if cause == "NIfTI":
+        nib.save(nib.Nifti1Image(some_labels(), oblique_affine()), tmp_path / "scan.nii.gz")
+        return tmp_path / "scan.nii.gz", "is no DICOM series; a DICOM Segmentation refers to"
+    if cause in ("StudyInstanceUID", "FrameOfReferenceUID"):
+        source = write_ct_series(tmp_path / "source", affine=oblique_affine(), change=lacking(cause))
+        return source, f"slices without {cause}; a DICOM Segmentation refers to it"
+    source = write_ct_series(tmp_path / "source", affine=oblique_affine())
+    if cause == "highdicom":
+        monkeypatch.setitem(sys.modules, "highdicom", None)
+        return source, "DICOM-SEG needs highdicom: pip install highdicom"
+    if cause == "anything":
+        monkeypatch.setattr("swinx.interop.dicom_seg.make_dicom_seg", lambda *_: 1 / 0)
+        return source, "ZeroDivisionError: division by zero"
+    return source, "cannot write"
+
+
+@pytest.mark.parametrize("cause", ["NIfTI", "StudyInstanceUID", "FrameOfReferenceUID", "highdicom", "anything", "disk"])
+def test_a_segmentation_that_cannot_be_written_never_ends_the_case(tmp_path, monkeypatch, caplog, cause):
+    source, reason = unwritable(tmp_path, monkeypatch, cause)
+    out = tmp_path / "out"
+    if cause == "disk":
+        out.write_text("in the way")
+    result = SaveDicomSegd("pred", out)(predicted(source, some_labels()) | {"warnings": ["earlier"]})
+    earlier, warning = result["warnings"]
+    assert earlier == "earlier"
+    assert warning.startswith("no DICOM Segmentation: ")
+    assert reason in warning
+    assert result["unwritten"] == [warning]
+    assert f"anna: {warning}" in caplog.text
+
+
+@pytest.mark.parametrize("cause", ["NIfTI", "StudyInstanceUID", "highdicom"])
+def test_what_prevents_a_segmentation_is_told_before_the_network_runs(tmp_path, monkeypatch, caplog, cause):
+    source, reason = unwritable(tmp_path, monkeypatch, cause)
+    fine = write_ct_series(tmp_path / "fine", affine=oblique_affine(), series=2)
+    items = [{"case": "anna", "image": str(source)}, {"case": "bert", "image": str(fine)}]
+    DicomSegCheck(tmp_path / "out").check(engine_of(items))
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings[0].startswith("anna: there will be no DICOM Segmentation: ")
+    assert reason in warnings[0]
+    assert len(warnings) == (2 if cause == "highdicom" else 1)
+
+
+def engine_of(items):
+    return SimpleNamespace(data_loader=SimpleNamespace(dataset=SimpleNamespace(data=items)))
+
+
+def test_a_segmentation_of_an_earlier_run_is_removed_and_a_slice_is_not(tmp_path, series):
+    save = SaveDicomSegd("pred", tmp_path)
+    save(predicted(series, some_labels()))
+    assert (tmp_path / "anna.dcm").exists()
+    nib.save(nib.Nifti1Image(some_labels(), oblique_affine()), tmp_path / "scan.nii.gz")
+    save(predicted(tmp_path / "scan.nii.gz", some_labels()))
+    assert not (tmp_path / "anna.dcm").exists()
+    first = next(series.iterdir())
+    for labels in (some_labels(), np.zeros(SHAPE, np.uint8)):
+        SaveDicomSegd("pred", series)(predicted(series, labels) | {"case": first.stem})
+        assert pydicom.dcmread(first).Modality == "CT"
+
+
+def test_a_slice_with_the_name_of_a_segmentation_ends_the_run_before_it_begins(series):
+    first = next(series.iterdir())
+    with pytest.raises(DataListError, match=r"\.dcm is there and is no DICOM Segmentation, and would be replaced"):
+        DicomSegCheck(series).check(engine_of([{"case": first.stem, "image": str(series)}]))
+
+
+def test_without_highdicom_the_message_says_how_to_get_it(tmp_path, series, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(ImportError, match=r"needs highdicom: pip install highdicom$"):
-        SaveDicomSegd("pred", tmp_path)
+        write_dicom_seg(tmp_path / "out.dcm", some_labels(), oblique_affine(), series)

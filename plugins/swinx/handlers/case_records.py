@@ -18,6 +18,7 @@ from monai.engines import IterationEvents, Workflow
 from swinx.case_names import record_path
 from swinx.errors import DataListError
 from swinx.files import write_json
+from swinx.ops.volume_checks import reader_notes
 from swinx.paths import real_path
 from swinx.resources import ResourceMonitor
 
@@ -32,6 +33,10 @@ class CaseRecords:
     and the cost that was predicted, and the ``measures`` that a postprocessing may have taken), and
     ``cases.json`` at the end. A run with failed cases ends with exit code 1 if :meth:`exit_if_failed` is
     the last step of the bundle's ``finalize``.
+
+    ``warnings`` of a record are what the reader found odd about the scan, and the ``warnings`` that a
+    postprocessing adds to its result. It may also add ``unwritten``, reasons why a file beside the prediction
+    was not written. Such a case keeps its prediction; the summary names it, and the exit code is 1, too.
 
     A case that failed has no prediction: one that an earlier run left in the folder is
     removed with its record, so that it is not taken for this run's, by a scorer or a reader.
@@ -57,6 +62,7 @@ class CaseRecords:
         self.logger = logging.getLogger(__name__)
         self.done: list[dict[str, Any]] = []
         self.failed: list[dict[str, str]] = []
+        self.incomplete: list[dict[str, str]] = []
         self._clock: dict[str, float] = {}
         self._prepared: dict[str, float] = {}
         self._summarised = True
@@ -71,7 +77,7 @@ class CaseRecords:
         engine.add_event_handler(Events.COMPLETED, self._summarise)
 
     def _begin(self, engine: Workflow) -> None:
-        self.done, self.failed, self._summarised = [], [], True
+        self.done, self.failed, self.incomplete, self._summarised = [], [], [], True
         prepared = getattr(getattr(engine, "inferer", None), "seconds_to_prepare", None)
         self._prepared = {} if prepared is None else {"seconds_to_prepare": round(prepared, 3)}
         items = list(getattr(getattr(engine.data_loader, "dataset", None), "data", ()))
@@ -117,12 +123,15 @@ class CaseRecords:
             record["windows"] = laid[0].as_record()
         if "measures" in result:
             record["measures"] = result["measures"]
+        if warnings := [*reader_notes(batch), *map(str, result.get("warnings", ()))]:
+            record["warnings"] = warnings
         try:
             write_json(record_path(self.output_dir, str(record["case"])), record)
         except OSError as error:
             self._fail(number, str(record["case"]), str(error))
             return
         self.done.append(record)
+        self.incomplete += [{"case": str(record["case"]), "reason": str(why)} for why in result.get("unwritten", ())]
         self.logger.info("%s %s: %.1f s, %.0f MB", number, record["case"], seconds["total"], memory.rss_mb)
         self._tell_if_over(record)
 
@@ -171,8 +180,13 @@ class CaseRecords:
         self.logger.info("%d of %d cases %s into %s", len(self.done), total, self.verb, self.output_dir)
         for failure in self.failed:
             self.logger.error("not %s: %s: %s", self.verb, failure["case"], failure["reason"])
+        for lack in self.incomplete:
+            self.logger.error("%s, but incomplete: %s: %s", self.verb, lack["case"], lack["reason"])
+        summary = {**self._prepared, "done": self.done, "failed": self.failed}
+        if self.incomplete:
+            summary["incomplete"] = self.incomplete
         try:
-            write_json(self.output_dir / "cases.json", {**self._prepared, "done": self.done, "failed": self.failed})
+            write_json(self.output_dir / "cases.json", summary)
         except OSError as error:
             self._summarised = False
             self.logger.error("%s", error)
@@ -181,11 +195,13 @@ class CaseRecords:
         """End the program with exit code 1 if not all went well.
 
         Raises:
-            SystemExit: If any case of the last run failed, or ``cases.json`` could not be written.
+            SystemExit: If any case of the last run failed or lacks a file, or ``cases.json`` could not be written.
         """
         for failure in self.failed:
             self.logger.error("failed: %s: %s", failure["case"], failure["reason"])
-        if self.failed or not self._summarised:
+        for lack in self.incomplete:
+            self.logger.error("incomplete: %s: %s", lack["case"], lack["reason"])
+        if self.failed or self.incomplete or not self._summarised:
             raise SystemExit(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinx.interop.bundle import BundleTeacher
 from swinx.interop.dicom_codes import SEGMENT_CODES, SegmentCode
 from swinx.interop.dicom_seg import SegAlgorithm, SegFile, make_dicom_seg, write_dicom_seg
+from swinx.interop.dicom_seg_check import DicomSegCheck
 from swinx.interop.ensemble import TeacherEnsemble
 from swinx.interop.nnunet import NnUNetTeacher
 from swinx.interop.nnunet_training import train_nnunet
@@ -17,6 +18,7 @@ from swinx.interop.teacher import Prediction, Teacher, TeacherNetwork
 __all__ = [
     "SEGMENT_CODES",
     "BundleTeacher",
+    "DicomSegCheck",
     "NnUNetTeacher",
     "Prediction",
     "PredictionFolderTeacher",

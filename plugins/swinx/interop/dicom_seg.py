@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from swinx import __version__
-from swinx.data.dicom_series import stack_slices
+from swinx.data.dicom_series import SliceStack, stack_slices
 from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
 from swinx.errors import CaseError
 from swinx.files import write_whole
@@ -22,12 +22,21 @@ from swinx.interop.dicom_codes import SEGMENT_CODES
 from swinx.labels import CLASS_COLOURS, CLASS_NAMES, FlareLabel, class_name
 from swinx.ops.lattice import onto_lattice
 from swinx.ops.volume_checks import find_label_faults, label_values
+from swinx.rules.folders import SegRules
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation, SegmentDescription
     from pydicom import Dataset
 
-__all__ = ["SegAlgorithm", "SegFile", "SegType", "make_dicom_seg", "require_dicom", "write_dicom_seg"]
+__all__ = [
+    "SegAlgorithm",
+    "SegFile",
+    "SegType",
+    "make_dicom_seg",
+    "read_seg_source",
+    "require_dicom",
+    "write_dicom_seg",
+]
 
 SegType = Literal["BINARY", "LABELMAP"]
 
@@ -87,7 +96,7 @@ def require_dicom() -> None:
         ImportError: If one is not; the message says how to get it.
     """
     if missing := [name for name in ("pydicom", "highdicom") if importlib.util.find_spec(name) is None]:
-        raise ImportError(f"DICOM-SEG needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+        raise ImportError(SegRules.NO_PACKAGE.says(packages=" and ".join(missing), install=" ".join(missing)))
 
 
 def make_dicom_seg(
@@ -144,6 +153,34 @@ def make_dicom_seg(
     return seg
 
 
+def read_seg_source(place: Path, series: str | None = None) -> tuple[SliceStack, list[Dataset]]:
+    """Return the slices that a DICOM Segmentation will refer to, without their pixels.
+
+    Args:
+        place: The folder of the series, or one of its slices.
+        series: Series Instance UID, where the folder has several.
+
+    Returns:
+        The grid, and the headers in stack order.
+
+    Raises:
+        CaseError: If there is no such series, or its headers lack what a segmentation refers to.
+    """
+    from pydicom import dcmread
+
+    if volume_suffix(place) in VOLUME_SUFFIXES:
+        raise CaseError(place, _reason(SegRules.NO_SERIES, place))
+    stack = stack_slices(place, series)
+    slices: list[Dataset] = [dcmread(name, stop_before_pixels=True, force=True) for name in stack.files]
+    for keyword in (*_SHARED, "SOPInstanceUID"):
+        values = {str(header.get(keyword) or "") for header in slices}
+        if "" in values:
+            raise CaseError(place, _reason(SegRules.NO_TAG, place, keyword=keyword))
+        if keyword in _SHARED and len(values) > 1:
+            raise CaseError(place, _reason(SegRules.TAGS_DIFFER, place, keyword=keyword, count=len(values)))
+    return stack, slices
+
+
 def write_dicom_seg(
     path: str | os.PathLike[str],
     labels: NDArray[Any],
@@ -170,16 +207,10 @@ def write_dicom_seg(
         OSError: If the file cannot be written.
     """
     require_dicom()
-    from pydicom import dcmread
-
     place = Path(source)
-    if volume_suffix(place) in VOLUME_SUFFIXES:
-        raise CaseError(source, "is no DICOM series; a DICOM Segmentation refers to the images it was drawn on")
-    stack = stack_slices(place, series)
+    stack, slices = read_seg_source(place, series)
     if Path(path).resolve() in {Path(name).resolve() for name in stack.files}:
         raise CaseError(path, "is a slice of the series; choose another name for the segmentation")
-    slices = [dcmread(name, stop_before_pixels=True) for name in stack.files]
-    _check_sources(place, slices)
     if faults := find_label_faults(np.asarray(labels)):
         raise CaseError(path, f"cannot be written: {'; '.join(faults)}")
     try:
@@ -194,13 +225,9 @@ def write_dicom_seg(
     return SegFile(Path(path), segments, left_out, stack.notes)
 
 
-def _check_sources(place: Path, slices: Sequence[Dataset]) -> None:
-    for keyword in (*_SHARED, "SOPInstanceUID"):
-        values = {str(header.get(keyword) or "") for header in slices}
-        if "" in values:
-            raise CaseError(place, f"slices without {keyword}; a DICOM Segmentation refers to it")
-        if keyword in _SHARED and len(values) > 1:
-            raise CaseError(place, f"slices with {len(values)} different values of {keyword}; they make no one series")
+def _reason(rule: SegRules, place: Path, **values: object) -> str:
+    """Return a message without the path, with which an error begins anyway."""
+    return rule.says(place=place, **values).removeprefix(f"{place}: ")
 
 
 def _complete(header: Dataset) -> Dataset:

@@ -10,9 +10,12 @@ from typing import Any, get_args
 
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+from numpy.typing import NDArray
 
-from swinx.errors import CaseError
-from swinx.interop.dicom_seg import SegAlgorithm, SegType, require_dicom, write_dicom_seg
+from swinx.errors import find_case_error, reason_of
+from swinx.interop.dicom_seg import SegAlgorithm, SegType, write_dicom_seg
+from swinx.interop.dicom_seg_check import remove_earlier_seg
+from swinx.rules.folders import SegRules
 
 __all__ = ["SaveDicomSegd"]
 
@@ -22,8 +25,9 @@ _logger = logging.getLogger(__name__)
 class SaveDicomSegd(MapTransform):
     """Write label maps as ``<output_dir>/<case>.dcm``, DICOM Segmentations of the series they were predicted from.
 
-    A label map without a voxel of any class makes no file, since DICOM knows no segmentation without a segment;
-    the log says so, and one that an earlier run left is removed.
+    A label map without a voxel of any class makes no file, since DICOM knows no segmentation without a segment; nor
+    does one whose series cannot be referred to. Neither ends the case: its other files stay, ``warnings`` of the result
+    say why, and a segmentation that an earlier run left is removed.
 
     Args:
         keys: The label map on the grid of the series, a ``MetaTensor`` ``(1, X, Y, Z)`` whose metadata name the
@@ -36,7 +40,6 @@ class SaveDicomSegd(MapTransform):
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
 
     Raises:
-        ImportError: If pydicom or highdicom is missing.
         ValueError: If ``seg_type`` is neither, or there is more than one key, since each would replace the file of
             the one before.
     """
@@ -52,7 +55,6 @@ class SaveDicomSegd(MapTransform):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        require_dicom()
         if len(self.keys) != 1:
             raise ValueError(f"one label map makes one file per case; got the keys {self.keys}")
         if seg_type not in get_args(SegType):
@@ -65,27 +67,34 @@ class SaveDicomSegd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Write the segmentation and return a shallow copy of ``data``.
 
-        Raises:
-            CaseError: If the scan is no DICOM series, or the file cannot be written.
+        Where there is none, ``warnings`` has the reason, and so has ``unwritten``, unless all is background.
         """
         out = dict(data)
         for key in self.key_iterator(out):
             path = self.output_dir / f"{out[self.case_key]}.dcm"
             labels = out[key].as_tensor().cpu().numpy()[0]
             source = str(out[key].meta["filename_or_obj"])
-            try:
-                if not labels.any():
-                    path.unlink(missing_ok=True)
-                    _logger.warning("%s is not written: every voxel is background", path)
-                    continue
-                affine = out[key].affine.cpu().numpy()
-                written = write_dicom_seg(
-                    path, labels, affine, source, seg_type=self.seg_type, algorithm=self.algorithm
-                )
-            except OSError as error:
-                raise CaseError(path, f"the segmentation cannot be written: {error}") from error
-            _logger.info("%s: %d segments; without a voxel: %s", path, len(written.segments), _listed(written.left_out))
+            if is_empty := not labels.any():
+                reason = SegRules.EMPTY.says(path=path)
+            else:
+                reason = self._write(path, labels, out[key].affine.cpu().numpy(), source)
+            if reason:
+                remove_earlier_seg(path)
+                _logger.warning("%s: %s", out[self.case_key], reason)
+                out["warnings"] = [*out.get("warnings", ()), reason]
+                out["unwritten"] = [*out.get("unwritten", ()), *([] if is_empty else [reason])]
         return out
+
+    def _write(self, path: Path, labels: NDArray[Any], affine: NDArray[Any], source: str) -> str:
+        """Write one segmentation; return why there is none, or an empty text."""
+        try:
+            written = write_dicom_seg(path, labels, affine, source, seg_type=self.seg_type, algorithm=self.algorithm)
+        except Exception as error:  # whatever is wrong with it, the label map is good without
+            if find_case_error(error) is None and not isinstance(error, ImportError | OSError):
+                _logger.exception("%s cannot be written", path)
+            return SegRules.UNWRITTEN.says(reason=str(error) if isinstance(error, ImportError) else reason_of(error))
+        _logger.info("%s: %d segments; without a voxel: %s", path, len(written.segments), _listed(written.left_out))
+        return ""
 
 
 def _listed(names: tuple[str, ...]) -> str:

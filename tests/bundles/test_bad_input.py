@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from support.bundles import SMALL, run_bundle, write_case
+from swinx.report import read_scores
 
 pytestmark = pytest.mark.slow
 
@@ -118,3 +119,46 @@ def test_an_unwritable_place_for_the_model_is_named_before_the_training(cohort, 
     assert finished.returncode != 0
     assert f"cannot write {checkpoint}" in last_word(finished)
     assert not (tmp_path / "out" / "history.csv").exists()
+
+
+@pytest.mark.parametrize("config", ["inference", "evaluate"])
+def test_a_bad_entry_of_a_data_list_costs_its_own_case(cohort, trained, tmp_path, config):
+    data = tmp_path / "data"
+    shutil.copytree(cohort, data)
+    (data / "images" / "loop.nii.gz").symlink_to("loop.nii.gz")
+    good = json.loads((data / "datalist.json").read_text())["validation"][0]
+    bad = [
+        {**good, "case": "a\nb"},
+        {**good, "case": "outside", "image": "../x.nii.gz"},
+        {**good, "case": "loop", "image": "images/loop.nii.gz"},
+        {**good, "case": "home", "image": "~nobody-of-this-name/x.nii.gz"},
+        {**good, "case": "nul", "image": "a\0.nii.gz"},
+        {**good, "case": good["case"]},
+        "no object",
+    ]
+    (data / "datalist.json").write_text(json.dumps({"validation": [{**good, "case": "cases"}, good, *bad]}))
+    out = tmp_path / "out"
+    finished = run_bundle(
+        config,
+        config,
+        dataset_dir=data,
+        datalist=data / "datalist.json",
+        section="validation",
+        output_dir=out,
+        checkpoint=trained,
+        **SMALL,
+    )
+    assert finished.returncode == 1, finished.stderr[-3000:]
+    summary = json.loads((out / "cases.json").read_text())
+    assert [record["case"] for record in summary["done"]] == ["cases", good["case"]]
+    assert len(summary["failed"]) == len(bad)
+    for number in (2, 3, 6, 7, 8):
+        assert any(f"datalist.json: validation[{number}]: " in failure["reason"] for failure in summary["failed"])
+    assert sorted(path.name for path in out.glob("*.nii.gz")) == sorted(["cases.nii.gz", f"{good['case']}.nii.gz"])
+    assert json.loads((out / "cases.case.json").read_text())["case"] == "cases"
+    assert "Traceback" not in finished.stderr
+    if config == "evaluate":
+        scored = read_scores(out / "scores.csv")
+        assert list(scored.index) == ["cases", good["case"]]
+        told = {case["case"] for case in json.loads((out / "summary.json").read_text())["bad_cases"]}
+        assert {"outside", "loop", "home", "nul"} <= told

@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from support.slicer_seg import write_layers
+from swinx.data import read_volume
 from swinx.data.label_folders import find_label_maps, label_case_name
-from swinx.errors import DataListError
+from swinx.errors import CaseError, DataListError
 
 
 def touch(folder, *names):
@@ -60,6 +62,13 @@ def test_files_patterns_and_folders_may_be_mixed(tmp_path):
     assert list(find_label_maps([folder / "a.nii.gz", other])) == ["a", "c"]
     assert list(find_label_maps(str(tmp_path / "*" / "[bc].n*"))) == ["b", "c"]
     assert list(find_label_maps(str(tmp_path / "*"))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_a_segmentation_in_layers_is_refused_with_what_to_do(tmp_path, layers):
+    path = write_layers(tmp_path / "CT.seg.nrrd", layers)
+    with pytest.raises(CaseError, match=rf"a segmentation in {layers} layers, .* export it as one label map"):
+        read_volume(path, "label")
 
 
 def test_a_data_list_gives_its_labels(tmp_path):

@@ -20,8 +20,9 @@ from pydicom.uid import MediaStorageDirectoryStorage, RTStructureSetStorage
 
 from rules.examples import example
 from support.ct_series import ct_slice, some_hu, write_ct_series
-from swinx.data import find_cases, pick_series
-from swinx.errors import DataListError
+from support.slicer_seg import write_layers
+from swinx.data import find_cases, pick_series, read_volume
+from swinx.errors import CaseError, DataListError
 from swinx.files import write_json
 from swinx.interop import DicomSegCheck, SaveDicomSegd
 from swinx.report import score_folders
@@ -59,6 +60,14 @@ def _two_of_one_case(folder: Path) -> str:
     _save(folder / "prediction" / "a.nii.gz")
     _save(folder / "prediction" / "a.seg.nii")
     return _refusal(folder)
+
+
+@example(LabelFolderRules.LAYERS)
+def _layers(folder: Path) -> str:
+    path = write_layers(folder / "a.seg.nrrd")
+    with pytest.raises(CaseError, match=r".") as caught:
+        read_volume(path, "label")
+    return str(caught.value)
 
 
 @example(LabelFolderRules.NOTHING_SHARED)

@@ -26,12 +26,15 @@ from swinx.ops.patient_grid import find_grid_faults, find_grid_notes
 from swinx.ops.volume_checks import find_image_faults, find_image_notes, find_label_faults, find_shape_faults
 from swinx.regular_files import check_regular
 from swinx.rules import GeometryRules
+from swinx.rules.folders import LabelFolderRules
 
 __all__ = ["Volume", "VolumeKind", "read_volume"]
 
 VolumeKind = Literal["image", "label"]
 
 _ITK_FORMATS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+
+_SLICER_SEGMENT = "Segment0_ID"
 
 _HEADER_AGREEMENT = 0.01
 """Relative difference between the spacing field of a NIfTI header and its affine that is rounding."""
@@ -185,7 +188,10 @@ def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
     reader.SetFileName(str(place))
     reader.ReadImageInformation()
-    _refuse(place, find_shape_faults(reader.GetSize(), reader.GetNumberOfComponents()))
+    channels = reader.GetNumberOfComponents()
+    if channels > 1 and reader.HasMetaDataKey(_SLICER_SEGMENT):
+        _refuse(place, [LabelFolderRules.LAYERS.says(layers=channels)])
+    _refuse(place, find_shape_faults(reader.GetSize(), channels))
     _refuse(place, check_spacing(reader.GetSpacing()))
     voxels = math.prod(reader.GetSize())
     check_memory(place, voxels, 8 if header.size is None else header.size // voxels, max_ram_mb)

@@ -20,6 +20,12 @@ class LabelFolderRules(Rules):
         "folders of label maps",
         "{first} and {other} are both {kind} of case {case!r}; remove one",
     )
+    LAYERS = Rule(
+        "refused",
+        "NRRD of 3D Slicer",
+        "a segmentation in {layers} layers, so that segments may overlap; export it as one label map (3D Slicer: "
+        "Export to files, single file)",
+    )
     NOTHING_SHARED = Rule(
         "refused",
         "scores",

@@ -95,6 +95,31 @@ def test_a_tracker_that_answers_is_none(monkeypatch, tmp_path):
         server.shutdown()
 
 
+@pytest.mark.parametrize(("code", "state"), [(200, "ok"), (401, "ok"), (500, "fault")])
+def test_credentials_of_the_tracker_are_neither_shown_nor_sent(monkeypatch, tmp_path, code, state):
+    heard = []
+
+    class Closed(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.append((self.path, self.headers.get("Authorization")))
+            self.send_response(code)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Closed) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hunter2@{place}?token=hunter2")
+        finding = found(examine(tmp_path))["tracker"]
+        server.shutdown()
+    assert finding.state == state
+    assert f"http://{place} answers" in finding.detail
+    assert "hunter2" not in finding.detail
+    assert heard == [("/health", None)]
+
+
 def test_tracking_that_is_off_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("SWINX_MLFLOW", "off")
     assert "SWINX_MLFLOW" in found(examine(tmp_path))["tracker"].detail

@@ -102,8 +102,8 @@ def test_a_run_is_followed_by_its_tags(chain):
     lines = lineage_tree(str(second.run_id), uri).splitlines()
     assert lines == [
         f"late (training run {second.run_id})",
-        f"    pretrained: gone.pt (run {first.run_id}), not there any more",
-        "        data: old.json (made by nobody that kept a record), not there any more",
+        f"    pretrained: gone.pt (run {first.run_id}), not on this machine",
+        "        data: old.json (made by nobody that kept a record), not on this machine",
     ]
 
 

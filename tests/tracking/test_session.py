@@ -49,7 +49,7 @@ def test_a_run_says_what_it_is_and_signs_what_it_makes(bundle):
     tags = found(bundle, facts["run_id"]).data.tags
     assert tags["swinx.stage"] == "training"
     assert (tags["swinx.bundle"], tags["swinx.bundle_version"]) == ("bundle", "1.2.3")
-    assert tags["upstream.data.path"] == str(bundle / "datalist.json")
+    assert tags["upstream.data.path"] == "datalist.json", "folders of the machine are not sent"
     client = MlflowClient(tracking_uri=sqlite_uri(bundle / "store.db"))
     assert {item.path for item in client.list_artifacts(facts["run_id"])} >= {"history.csv", "deep", "config.json"}
     record = read_sidecar(bundle / "model.pt")

@@ -18,7 +18,7 @@ import swinx
 from swinx.cli.common import say
 from swinx.cli.requirements import Finding, check_requirements
 from swinx.files import read_json
-from swinx.tracking import sqlite_uri
+from swinx.tracking import sqlite_uri, without_credentials
 
 __all__ = ["doctor", "examine"]
 
@@ -105,7 +105,7 @@ def _host() -> Iterator[Finding]:
 def _tracker() -> Finding:
     if os.environ.get("SWINX_MLFLOW", "").lower() in ("0", "off", "false", "no"):
         return Finding("tracker", "note", "off by SWINX_MLFLOW", "unset SWINX_MLFLOW to track runs")
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db")
+    uri = without_credentials(os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db"))
     if uri.startswith("sqlite:///"):
         path = Path(uri.removeprefix("sqlite:///"))
         place = path if path.exists() else next(parent for parent in path.parents if parent.exists())
@@ -118,6 +118,11 @@ def _tracker() -> Finding:
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SERVER_ANSWERS_WITHIN_S):
             return Finding("tracker", "ok", f"{uri} answers")
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            return Finding("tracker", "ok", f"{uri} answers, and asks for credentials, which are not sent here")
+        remedy = "look into the log of the server; until then runs are kept in their output folders"
+        return Finding("tracker", "fault", f"{uri} answers with {error}", remedy)
     except (OSError, ValueError, urllib.error.URLError) as error:
         remedy = "start the server, or unset MLFLOW_TRACKING_URI; until then runs are kept in their output folders"
         return Finding("tracker", "fault", f"{uri} does not answer: {error}", remedy)

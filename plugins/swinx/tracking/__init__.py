@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.tracking.addresses import without_credentials
 from swinx.tracking.bundle_root import find_bundle_root, require_plugin
 from swinx.tracking.configuration import PLACES, knobs_at_work
 from swinx.tracking.knobs import knob_fault, knobs_of_network
@@ -32,5 +33,6 @@ __all__ = [
     "sidecar_path",
     "sqlite_uri",
     "upstream_of",
+    "without_credentials",
     "write_sidecar",
 ]

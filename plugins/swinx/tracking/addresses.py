@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 __all__ = ["credentials_held", "is_server", "local_store", "names_same_store", "sqlite_path", "without_credentials"]
 
 _USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
-_USER_WITH_SLASH = re.compile(r"(?<=://)(?!(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?#'\"\s]|$))[^\s'\"]*@")
-_QUERY = re.compile(r"(?P<place>\w://[^\s?#'\"]*)\?[^\s#'\"]*")
+_USER_WITH_SLASH = re.compile(r"(?<=://)(?!/)(?!(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?#'\"\s]|$))[^\s'\"]*@")
+_QUERY = re.compile(r"(?P<place>\w://[^\s?#'\"]*|/[^\s?#'\"]*(?=\?[^\s=?]+=))\?[^\s#'\"]*")
 _VARIABLES = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_AUTH")
 _SIGNED = "MLFLOW_TRACKING_AWS_SIGV4"
 _SQLITE = "sqlite:///"
@@ -30,6 +30,8 @@ def without_credentials(text: object) -> str:
         'http://tracker:5000/api does not answer'
         >>> without_credentials("sqlite:////data/mlflow.db")
         'sqlite:////data/mlflow.db'
+        >>> without_credentials("sqlite:////data/me@home/mlflow.db")
+        'sqlite:////data/me@home/mlflow.db'
     """
     return _QUERY.sub(r"\g<place>", _USER_WITH_SLASH.sub("", _USER.sub("", str(text))))
 
@@ -100,8 +102,8 @@ def _origin(uri: str) -> tuple[str, str | None, int | None]:
 
 
 def _normal(uri: str) -> tuple[object, ...]:
-    path = sqlite_path(uri)
+    plain = without_credentials(uri).rstrip("/")
+    path = sqlite_path(plain)
     if path is not None:
         return ("sqlite", os.path.realpath(path))
-    plain = without_credentials(uri).rstrip("/")
     return (*_origin(plain), urlsplit(plain).path.rstrip("/")) if is_server(plain) else (plain,)

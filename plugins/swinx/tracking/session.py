@@ -14,15 +14,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from swinx.errors import DataListError
+from swinx.errors import DataListError, RecordError
 from swinx.files import write_json
+from swinx.plain_data import read_object
+from swinx.rules import TrackingRules
 from swinx.tracking.abrupt_end import end_by_exception_on_sigterm, was_stopped
+from swinx.tracking.addresses import without_credentials
 from swinx.tracking.configuration import configuration_at_work, configuration_hash, flat_knobs
-from swinx.tracking.facts import environment, project_root, run_tags
+from swinx.tracking.facts import environment, run_tags
 from swinx.tracking.lineage import artefact_hash, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
-from swinx.tracking.sqlite_file import sqlite_uri
+from swinx.tracking.sidecar_schema import check_run_record
 from swinx.tracking.store import TrackedRun
+from swinx.tracking.stores import choose_store, named_stores, store_of_earlier_run
+from swinx.tracking.upload import for_upload, upload_roots
+from swinx.visible_text import visible
 
 __all__ = ["TrackingSession", "provenance"]
 
@@ -42,10 +48,11 @@ _runs: list[TrackedRun] = []  # the one that is at work, which may have moved si
 def provenance() -> dict[str, Any]:
     """Return what the sidecar of an artefact says of the run that is at work in this process; empty if none is.
 
-    ``run_id``, ``tracking_uri``, ``stage``, ``config_sha256``, ``data_sha256`` and ``upstream``.
+    ``run_id``, ``tracking_uri`` (without credentials), ``stage``, ``config_sha256``, ``data_sha256`` and ``upstream``.
     """
-    run = _runs[-1] if _runs and _current else None
-    return {**_current, **({} if run is None else {"run_id": run.run_id, "tracking_uri": run.uri})}
+    if not _runs or not _current:
+        return dict(_current)
+    return {**_current, "run_id": _runs[-1].run_id, "tracking_uri": without_credentials(_runs[-1].uri)}
 
 
 class TrackingSession:
@@ -54,6 +61,7 @@ class TrackingSession:
     Settings are read from ``mlflow.json`` among the bundle's configurations: ``tracking_uri`` (None: the environment
     variable ``MLFLOW_TRACKING_URI``, or else ``mlflow.db`` at the root of the project), ``experiment``,
     ``system_metrics`` and ``step_interval``. The environment variable ``SWINX_MLFLOW=off`` switches tracking off.
+    What is sent holds neither credentials nor absolute paths (:func:`swinx.tracking.upload.for_upload`).
 
     Args:
         stage: ``pretraining``, ``probe``, ``teacher``, ``refinement``, ``training`` or ``evaluation``.
@@ -103,24 +111,26 @@ class TrackingSession:
             return
         earlier = self._earlier() if resume else {}
         name = f"{self.stage}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        uri = str(earlier.get("tracking_uri") or self._uri())
+        uri = earlier.get("tracking_uri") or choose_store(self.settings["tracking_uri"], self.bundle_root)
         self.run = TrackedRun(
             uri,
             self.output_dir / "mlflow.db",
             self.settings["experiment"],
-            str(earlier.get("name", name)),
+            str(earlier.get("name") or name),
             earlier.get("run_id"),
             self.settings["system_metrics"],
         )
+        roots = upload_roots(self.bundle_root, self.output_dir)
         sources = [upstream_of(key, place) for key, place in self.upstream.items()]
         self.run.start()
-        self.run.tags(run_tags(self.stage, self.bundle_root) | _upstream_tags(sources))
-        self.run.parameters(flat_knobs(self.configuration))
-        self.run.text(json.dumps(self.configuration, indent=2), "config.json")
-        self.run.text(json.dumps(environment(), indent=2), "environment.json")
+        self.run.tags(for_upload(run_tags(self.stage, self.bundle_root) | _upstream_tags(sources), roots))
+        self.run.parameters(for_upload(flat_knobs(self.configuration), roots))
+        self.run.text(json.dumps(for_upload(self.configuration, roots), indent=2), "config.json")
+        self.run.text(json.dumps(for_upload(environment(), roots), indent=2), "environment.json")
         data_hash = self._data_hash(sources)
         if data_hash is not None:
-            self.run.data_set(self.stage, data_hash, str(self.upstream.get("data", self.output_dir)))
+            place = self.upstream.get("data", self.output_dir).absolute()
+            self.run.data_set(self.stage, data_hash, for_upload(place, roots))
         _runs[:] = [self.run]
         _current.clear()
         _current.update(
@@ -185,37 +195,50 @@ class TrackingSession:
             return listed
         return hashlib.sha256(json.dumps(self.cases, sort_keys=True, default=repr).encode()).hexdigest()
 
-    def _uri(self) -> str:
-        given = self.settings["tracking_uri"] or os.environ.get("MLFLOW_TRACKING_URI")
-        return str(given or sqlite_uri(project_root(self.bundle_root) / "mlflow.db"))
-
     def _read_settings(self) -> dict[str, Any]:
         path = self.bundle_root / "configs" / "mlflow.json"
         if not path.is_file():
             return dict(_SETTINGS)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            unknown = sorted(set(content) - set(_SETTINGS))
-        except (OSError, ValueError, TypeError) as error:
-            raise DataListError(f"{path}: cannot be read as settings of MLflow: {error}") from error
-        if unknown:
+            content = read_object(path)
+        except (OSError, RecordError) as error:
+            raise DataListError(f"{error}; these are the settings of MLflow") from error
+        if unknown := sorted(set(content) - set(_SETTINGS)):
             raise DataListError(f"{path}: unknown settings {unknown}; there are {', '.join(_SETTINGS)}")
-        interval = content.get("step_interval", 1)
+        settings = {**_SETTINGS, **content}
+        interval = settings["step_interval"]
         if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
             raise DataListError(f"{path}: step_interval {interval!r} is no number of steps; give 1 or more")
-        return {**_SETTINGS, **content}
+        if not isinstance(settings["tracking_uri"], str | None) or not isinstance(settings["experiment"], str):
+            raise DataListError(f"{path}: tracking_uri and experiment are texts; give them in quotes")
+        return settings
 
     def _earlier(self) -> dict[str, Any]:
+        """Return name, id and store of the run that ``output_dir`` names, if it may be gone on with; else nothing."""
+        path = self.output_dir / "mlflow_run.json"
         try:
-            content = json.loads((self.output_dir / "mlflow_run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            record = check_run_record(read_object(path), str(path))
+        except FileNotFoundError:
             return {}
-        return content if isinstance(content, dict) else {}
+        except (OSError, RecordError) as error:
+            _logger.warning("%s; the run becomes a new one in MLflow", error)
+            return {}
+        recorded = record.get("tracking_uri")
+        if recorded is None:
+            return {}
+        named = named_stores(self.settings["tracking_uri"], self.bundle_root)
+        store = store_of_earlier_run(recorded, named, self.output_dir)
+        if store is None:
+            told = TrackingRules.OTHER_STORE.says(address=visible(recorded), store=without_credentials(named[0]))
+            _logger.warning("%s %s", path, told)
+            return {}
+        return record | {"tracking_uri": store}
 
     def _write_own_record(self) -> None:
         if self.run is None:
             return
-        record = {"name": self.run.name, "run_id": self.run.run_id, "tracking_uri": self.run.uri}
+        place = without_credentials(self.run.uri)
+        record = {"name": self.run.name, "run_id": self.run.run_id, "tracking_uri": place}
         try:
             write_json(self.output_dir / "mlflow_run.json", record)
         except OSError as error:

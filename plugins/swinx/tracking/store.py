@@ -10,8 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from swinx.rules import TrackingRules
+from swinx.tracking.addresses import names_same_store, sqlite_path, without_credentials
 from swinx.tracking.sqlite_file import alone_in, artifacts_beside, sqlite_uri
+from swinx.visible_text import visible
 
 __all__ = ["TrackedRun", "be_impatient"]
 
@@ -141,12 +145,13 @@ class TrackedRun:
                 action()
                 return
             except Exception as error:  # a tracker fails in every way that networks, disks and databases do
-                reason = " ".join(str(error).split())[:300]
+                reason = visible(without_credentials(" ".join(str(error).split())))[:300]
                 if opened and getattr(error, "error_code", None) in _REFUSED and self._is_active():
                     _logger.warning("MLflow does not take something, which is left out: %s", reason)
                     return
                 if self.uri != sqlite_uri(self.local):
-                    _logger.warning("MLflow at %s: %s; tracking goes on in %s", self.uri, reason, self.local)
+                    place = without_credentials(self.uri)
+                    _logger.warning("MLflow at %s: %s; tracking goes on in %s", place, reason, self.local)
                 else:
                     _logger.warning("MLflow cannot write %s: %s; nothing more is tracked", self.local, reason)
                     self._try = _give_up  # type: ignore[method-assign]
@@ -180,6 +185,7 @@ class TrackedRun:
             number = _experiment(client, self.experiment, artifacts_beside(self.uri))
         if self.run_id is None or not _reopen(client, self.run_id):
             self.run_id = client.create_run(number, run_name=self.name).info.run_id
+        _check_artifacts(client, self.run_id, self.uri)
         self._client = client
         self._write_tags()
         self._write_parameters()
@@ -265,6 +271,19 @@ def _reopen(client: Any, run_id: str) -> bool:
     except MlflowException:
         return False
     return True
+
+
+def _check_artifacts(client: Any, run_id: str, uri: str) -> None:
+    """Refuse a SQLite file, which may come from somebody else, that sends files to another machine.
+
+    Raises:
+        ConnectionError: If it does, and is not the one that the user's environment names.
+    """
+    if sqlite_path(uri) is None or names_same_store(uri, os.environ.get("MLFLOW_TRACKING_URI", "")):
+        return
+    artifacts = client.get_run(run_id).info.artifact_uri
+    if urlsplit(artifacts).scheme not in ("", "file"):
+        raise ConnectionError(TrackingRules.FOREIGN_ARTIFACTS.says(address=without_credentials(artifacts)))
 
 
 def _start_monitor(run_id: str, uri: str) -> Any:

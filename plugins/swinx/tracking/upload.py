@@ -7,14 +7,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from swinx.paths import is_whole_disk
 from swinx.tracking.addresses import without_credentials
+from swinx.tracking.facts import project_root
 
-__all__ = ["for_upload", "without_folders"]
+__all__ = ["for_upload", "upload_roots", "without_folders"]
 
 _ENDS = r"\s'\",;:()\[\]{}<>|"
 _FILE_ADDRESS = re.compile(rf"\b(?P<scheme>sqlite|file)://+(?P<path>[^{_ENDS}]*)")
 _ABSOLUTE = re.compile(rf"(?<![\w.:/)\]}}@~-])(?:~[\w.-]*)?/(?!/)[^{_ENDS}]*[^{_ENDS}/]")
 _WINDOWS = re.compile(rf"(?<!\w)(?:[A-Za-z]:[\\/]|\\\\)[^{_ENDS}]+")
+
+
+def upload_roots(bundle_root: Path, output_dir: Path) -> list[Path]:
+    """Return the folders below which paths stay known: the project, and the output of a run.
+
+    A project that is the whole disk or somebody's home folder is none.
+    """
+    folders = [project_root(bundle_root), Path(bundle_root).absolute(), Path(output_dir).absolute()]
+    return [folder for folder in folders if not is_whole_disk(folder)]
 
 
 def for_upload(value: Any, roots: Sequence[Path]) -> Any:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from swinx.data.data_list import load_cases, load_data_list
-from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, is_dicom_series, volume_suffix
+from swinx.data.dicom_scans import dicom_scans_in
+from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.named_paths import PathOrPaths, named_paths, volumes_in
 from swinx.data.scan_folders import FoundScans, scans_below, sort_volumes
 from swinx.data.scan_names import Scan, name_by_place
@@ -120,7 +121,7 @@ def _listed(
 
 
 def _has_scans(folder: Path) -> bool:
-    return bool(volumes_in(folder)) or is_dicom_series(folder)
+    return bool(volumes_in(folder) or dicom_scans_in(folder, folder).scans)
 
 
 def _find(source: PathOrPaths, output_dir: Path | None) -> FoundScans:

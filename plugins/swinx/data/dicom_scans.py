@@ -21,7 +21,8 @@ class DicomScan:
     """One CT series.
 
     Attributes:
-        image: The folder, if it holds no other CT series; else one of the slices, which stands for its series.
+        image: The folder, if it holds no other CT series; else one of the slices, which stands for its series. A single
+            slice stands for itself.
         series: Series Instance UID; empty where only damaged slices are left, whose reader names them.
         instances: UIDs of the slices.
         is_single: Whether it is one slice, and no scan if there are others.
@@ -63,7 +64,8 @@ def dicom_scans_in(folder: Path, shown: Path, progress: bool = False) -> DicomSc
         slices = found.series[uid]
         single = len(slices) == 1 and slices[0].frames in ("", "1")
         instances = frozenset(header.instance or header.path for header in slices)
-        result.scans.append(DicomScan(folder if alone else Path(slices[0].path), uid, instances, single))
+        image = folder if alone and not single else Path(slices[0].path)
+        result.scans.append(DicomScan(image, uid, instances, single))
     result.skipped += [_tell_object(header, shown) for header in found.others]
     _tell_damage(found, folder, shown, result)
     return result

@@ -19,6 +19,7 @@ import pytest
 from support.bundles import ROOT, SMALL, run, run_bundle
 from support.refinement import REFINEMENT, files_of, flawed_teacher, partial_cohort, refine_command
 from swinx.data import load_data_list
+from swinx.tables import read_table
 
 pytestmark = pytest.mark.slow
 
@@ -198,6 +199,21 @@ def test_what_stops_the_whole_run_is_said_in_a_sentence(partial, teacher, tmp_pa
     finished = run(refine_command(partial, folder, **knobs))
     assert finished.returncode != 0
     assert message in finished.stderr.rpartition("stopped: ")[2], finished.stderr[-2000:]
+
+
+def test_bad_entries_of_the_list_are_named_and_the_others_go_on(partial, teacher, tmp_path):
+    cohort = tmp_path / "cohort"
+    shutil.copytree(partial, cohort)
+    content = json.loads((cohort / "datalist.json").read_text())
+    bad = [{"case": "a\nb", "image": "x.nii.gz"}, {"case": "o", "image": "/etc/hostname"}, {"image": "a\0.nii"}, 7]
+    (cohort / "datalist.json").write_text(json.dumps({**content, "unlabeled": [*bad, *content["unlabeled"][:1]]}))
+    finished = run(refine_command(cohort, teacher, output_dir=tmp_path / "out", sections=["unlabeled"]))
+    assert finished.returncode == 1, finished.stderr[-3000:]
+    assert "1 of 5 cases refined" in finished.stdout
+    table = read_table(tmp_path / "out" / "cases.csv", text=("case", "reason")).set_index("case")
+    assert list(table.index[:4]) == ["unlabeled[0]", "o", "unlabeled[2]", "unlabeled[3]"]
+    assert "datalist.json: unlabeled[1]: image '/etc/hostname' is outside" in table["reason"]["o"]
+    assert not table["refined"][:4].any()
 
 
 def test_two_predictions_of_one_case_are_refused(partial, teacher, tmp_path):

@@ -24,7 +24,9 @@ from support.bundles import (
     bundle_command,
     run,
     run_bundle,
+    spheres,
 )
+from support.ct_series import write_ct_series
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +71,22 @@ def test_it_leaves_model_tables_pictures_and_log(pretrained):
     pictures = sorted(path.name for path in (out / "reconstructions").iterdir())
     assert pictures == ["epoch_0002.png", "epoch_0003.png"]
     assert "Epoch" in (out / "training.log").read_text()
+
+
+def test_a_folder_gives_its_nifti_files_its_series_and_no_output_of_its_own(cohort, tmp_path):
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for image in sorted((cohort / "images").iterdir())[:2]:
+        (scans / image.name).symlink_to(image)
+    write_ct_series(scans / "patient" / "study" / "series", spheres(1)[0].clip(-1024), np.diag([-4.0, -4.0, 5.0, 1.0]))
+    (scans / "out").mkdir()
+    (scans / "out" / "old.nii.gz").symlink_to(image)
+    more = {"max_epochs": 1, "picture_interval": 0, "patch_temperature_delay_epochs": 0, "temperature_ramp_epochs": 1}
+    where = {"dataset_dir": scans, "output_dir": scans / "out"}
+    finished = run_bundle("training", "train", configs=PRETRAINING, **(knobs(tmp_path, cohort) | more | where))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    log = (scans / "out" / "training.log").read_text()
+    assert "SCANS: 3 scans (2 NIfTI, 1 DICOM series); skipped 1: out (the output folder)" in log
 
 
 def test_the_tracker_has_the_health_of_every_epoch_and_the_loss_of_every_step(cohort, tmp_path):

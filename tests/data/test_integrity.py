@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -13,6 +14,7 @@ import pytest
 from support.geometry import oblique_affine
 from swinx.data import check_data, format_report
 from swinx.errors import DataListError
+from swinx.tables import read_table
 
 AFFINE = oblique_affine("LAS", (1.7, 1.8, 2.5))
 
@@ -200,3 +202,24 @@ def test_an_empty_label_is_what_was_found_where_the_list_says_what_was_looked_fo
     (finding,) = check_data(tmp_path / "datalist.json").findings
     assert finding.severity == severity
     assert ("none of the annotated classes [14] occurs" if record else "empty label") in finding.finding
+
+
+def test_a_name_that_cannot_name_a_file_is_a_fault_and_the_report_is_written(tmp_path):
+    odd = os.fsdecode(b"a\xff_0000.nii.gz")
+    for name in (odd, "a\nb.nii.gz", "good.nii.gz"):
+        save(tmp_path / "scans" / name, scan())
+    report = check_data(tmp_path / "scans", out_dir=tmp_path / "out")
+    assert sorted(Path(finding.file).name for finding in report.faults) == ["a\nb.nii.gz", odd]
+    assert all("cannot name an output file" in finding.finding for finding in report.faults)
+    assert len(format_report(report).splitlines()) == 4
+    assert list(read_table(tmp_path / "out" / "check.csv", text=("case", "finding"))["severity"]) == ["fault"] * 2
+    format_report(report).encode()
+
+
+def test_one_bad_name_link_or_path_of_a_list_is_a_finding(tmp_path):
+    save(tmp_path / "a.nii.gz", scan())
+    (tmp_path / "loop.nii.gz").symlink_to("loop.nii.gz")
+    images = ["a.nii.gz", "loop.nii.gz", "~nobody-of-this-name/x.nii.gz", "b\0.nii.gz", "c" * 300, "../d.nii.gz"]
+    (tmp_path / "datalist.json").write_text(json.dumps({"testing": [{"image": image} for image in images]}))
+    report = check_data(tmp_path / "datalist.json")
+    assert report.num_cases == len({finding.case for finding in report.faults}) + 1 == len(images)

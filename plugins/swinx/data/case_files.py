@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from swinx.case_names import name_fault
 from swinx.data.data_list import load_cases, load_data_list
 from swinx.data.dicom_scans import dicom_scans_in
 from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
@@ -18,6 +19,7 @@ from swinx.data.scan_names import Scan, name_by_place
 from swinx.errors import DataListError
 from swinx.paths import absolute_path
 from swinx.rules.folders import ScanFolderRules
+from swinx.visible_text import visible
 
 __all__ = ["find_cases", "name_scans"]
 
@@ -104,7 +106,8 @@ def name_scans(
     doubles = []
     for scan, name in zip(found.scans, names, strict=True):
         item = {"image": str(scan.image), "case": name}
-        item |= {key: value for key, value in (("series", scan.series), ("fault", scan.fault)) if value}
+        fault = scan.fault or (f"{visible(scan.image)}: {unusable}" if (unusable := name_fault(name)) else None)
+        item |= {key: value for key, value in (("series", scan.series), ("fault", fault)) if value}
         first = cases.setdefault(name, item)
         if first is not item:
             doubles.append((first, item))

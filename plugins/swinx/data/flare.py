@@ -28,6 +28,7 @@ from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.ops.volume_checks import label_values
 from swinx.paths import expanded
+from swinx.visible_text import visible
 
 __all__ = ["flare_data_list", "flare_sections", "is_flare_layout"]
 
@@ -69,9 +70,8 @@ def flare_data_list(
     sections = flare_sections(base)
     left_out: list[dict[str, str]] = []
     for section, items in list(sections.items()):
-        named = [(item, name_fault(item["case"])) for item in items]
-        items = sections[section] = [item for item, fault in named if fault is None]
-        left_out += [{"case": item["case"], "reason": f"{item['image']}: {fault}"} for item, fault in named if fault]
+        left_out += [{"case": item["case"], "reason": item["fault"]} for item in items if "fault" in item]
+        items = sections[section] = [item for item in items if "fault" not in item]
         if not any("label" in item for item in items):
             continue
         look = partial(_with_annotated, manifest=manifest)
@@ -96,7 +96,7 @@ def flare_sections(dataset_dir: str | os.PathLike[str]) -> dict[str, list[dict[s
 
     Returns:
         Section name -> entries with absolute paths. A training image without a label is unlabelled; a
-        validation image without one is for testing.
+        validation image without one is for testing. A case whose name cannot name a file has the reason as ``fault``.
 
     Raises:
         DataListError: If none of the FLARE folders is there.
@@ -109,12 +109,16 @@ def flare_sections(dataset_dir: str | os.PathLike[str]) -> dict[str, list[dict[s
     drawn_tests, tests = _pair(_files(base, _TESTING), _labels(base, _TESTING_LABELS))
     if without:
         _logger.warning("%d training images have no label and count as unlabelled", len(without))
-    return {
+    sections = {
         "training": training,
         "validation": validation,
         "unlabeled": _entries({**without, **_files(base, _UNLABELED)}),
         "testing": drawn_tests + _entries({**testing, **tests}),
     }
+    for item in (item for items in sections.values() for item in items):
+        if fault := name_fault(item["case"]):
+            item["fault"] = f"{visible(item['image'])}: {fault}"
+    return sections
 
 
 def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]] | None) -> dict[str, Any]:

@@ -75,14 +75,21 @@ def _collect(
             there = [item for section in flare_sections(source).values() for item in section]
             items += [item for item in there if str(absolute_path(item["image"])) not in known]
         if items or findings:
-            return items, findings
+            return _without_faults(items, findings)
     items, doubles = name_scans(source)
-    findings = [Finding("fault", item["case"], item["image"], item["fault"]) for item in items if "fault" in item]
-    findings += [
+    findings = [
         Finding("fault", item["case"], item["image"], f"the same case as {first['image']}; rename one of them")
         for first, item in doubles
     ]
-    return [item for item in items if "fault" not in item], findings
+    return _without_faults(items, findings)
+
+
+def _without_faults(
+    items: Sequence[dict[str, Any]], findings: Sequence[Finding]
+) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """Return the items without a fault, and the findings with the faults of the others."""
+    faults = [Finding("fault", item["case"], item["image"], item["fault"]) for item in items if "fault" in item]
+    return [item for item in items if "fault" not in item], [*findings, *faults]
 
 
 def _collect_listed(

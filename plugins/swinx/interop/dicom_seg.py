@@ -22,6 +22,7 @@ from swinx.interop.dicom_codes import SEGMENT_CODES
 from swinx.labels import CLASS_COLOURS, CLASS_NAMES, FlareLabel, class_name
 from swinx.ops.lattice import onto_lattice
 from swinx.ops.volume_checks import find_label_faults, label_values
+from swinx.paths import real_path
 from swinx.rules.folders import SegRules
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def write_dicom_seg(
     require_dicom()
     place = Path(source)
     stack, slices = read_seg_source(place, series)
-    if Path(path).resolve() in {Path(name).resolve() for name in stack.files}:
+    if real_path(path) in {real_path(name) for name in stack.files}:
         raise CaseError(path, "is a slice of the series; choose another name for the segmentation")
     if faults := find_label_faults(np.asarray(labels)):
         raise CaseError(path, f"cannot be written: {'; '.join(faults)}")

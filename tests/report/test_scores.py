@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -325,3 +326,16 @@ def test_a_case_keeps_its_name_in_the_table_whatever_it_looks_like(tmp_path, cas
     table = score_table({case: score_case(labels(), labels(), (1.0, 1.0, 1.0), "fixed", 2)})
     write_table(tmp_path / "scores.csv", table, missing="nan")
     pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.csv"), table, check_index_type=False)
+
+
+@pytest.mark.parametrize("name", ["a\nb", os.fsdecode(b"a\xff")])
+def test_a_name_that_cannot_name_a_case_is_a_bad_case_and_the_others_are_scored(folders, name):
+    for folder in ("reference", "prediction"):
+        save(folders / folder / f"{name}.nii.gz", labels())
+    report = score_folders(folders / "reference", folders / "prediction", folders / "out", show_progress=False)
+    assert list(report.table.index) == ["a", "b"]
+    (error,) = report.bad_cases
+    assert "cannot name an output file" in error.reason
+    (folders / "out" / "summary.md").read_text(encoding="utf-8")
+    assert len([line for line in report.text.splitlines() if "cannot name" in line]) == 1
+    report.text.encode()

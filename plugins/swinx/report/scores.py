@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from swinx.case_names import name_fault
 from swinx.data.check_report import probe_folder
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json, write_whole
@@ -135,6 +136,9 @@ def score_pairs(
     missing = [pair.case for pair in pairs if pair.prediction is None]
     notes = [_tell_missing(missing, len(pairs), protocol)] if missing else []
     for pair in tqdm(pairs, desc="scoring", unit="case", disable=not show_progress):
+        if fault := name_fault(pair.case):
+            bad_cases.append(CaseError(pair.reference, fault))
+            continue
         if pair.prediction is None:
             bad_cases.append(_missing(pair, protocol))
             if protocol == "flare23":

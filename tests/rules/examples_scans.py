@@ -57,6 +57,21 @@ def pixels_shorter_than_rows_times_columns(folder: Path) -> str:
     return series(folder, change)
 
 
+@example(ByteRules.SURPLUS)
+def more_voxels_than_the_header_promises(folder: Path) -> str:
+    content = gzip.decompress(nifti(folder / "scan.nii.gz").read_bytes())
+    (folder / "more.nii.gz").write_bytes(gzip.compress(content + bytes(5000)))
+    return told(folder / "more.nii.gz")
+
+
+@example(ByteRules.ANOTHER_LAYOUT)
+def pixels_of_two_bytes_called_one(folder: Path) -> str:
+    def change(ds, _):
+        ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8, 8, 7
+
+    return series(folder, change)
+
+
 @example(ByteRules.HEADER_CUT)
 def a_ct_slice_without_pixels(folder: Path) -> str:
     def change(ds, index):
@@ -182,6 +197,16 @@ def a_nifti_with_two_places(folder: Path) -> str:
     return told(folder / "scan.nii.gz")
 
 
+@example(GeometryRules.NO_QFORM)
+def a_nifti_whose_quaternion_is_none(folder: Path) -> str:
+    path = nifti(folder / "scan.nii")
+    content = bytearray(path.read_bytes())
+    content[252:254] = struct.pack("<h", 1)
+    content[256:268] = struct.pack("<3f", 5, 5, 5)
+    path.write_bytes(content)
+    return told(path)
+
+
 @example(ValueRules.NO_AIR)
 def hu_plus_1024(folder: Path) -> str:
     return told(nifti(folder / "scan.nii.gz", HU + 1024))
@@ -210,6 +235,22 @@ def a_label_map_in_place_of_a_scan(folder: Path) -> str:
 def more_bits_stored_than_allocated(folder: Path) -> str:
     def change(ds, _):
         ds.BitsStored = 20
+
+    return series(folder, change)
+
+
+@example(ValueRules.PHOTOMETRIC)
+def numbers_that_itk_would_invert(folder: Path) -> str:
+    def change(ds, _):
+        ds.PhotometricInterpretation = "MONOCHROME1"
+
+    return series(folder, change)
+
+
+@example(ValueRules.SLOPE)
+def a_slope_of_zero(folder: Path) -> str:
+    def change(ds, _):
+        ds.RescaleSlope = "0"
 
     return series(folder, change)
 

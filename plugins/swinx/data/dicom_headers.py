@@ -28,6 +28,7 @@ _TEXTS = {
     "frame_of_reference": 0x00200052,
     "frames": 0x00280008,
     "lossy": 0x00282110,
+    "photometric": 0x00280004,
     "position": 0x00200032,
     "orientation": 0x00200037,
     "pixel_spacing": 0x00280030,
@@ -74,6 +75,7 @@ class SliceHeader:
     frame_of_reference: str
     frames: str
     lossy: str
+    photometric: str
     position: str
     orientation: str
     pixel_spacing: str

@@ -64,6 +64,8 @@ def find_pixel_fault(stream: BinaryIO, syntax: str, layout: PixelLayout) -> str:
     found = min(length, total - stream.tell())
     if found < layout.size:
         return ByteRules.SHORT.says(promised=layout.size, found=found)
+    if found >= 2 * layout.size > 1:
+        return ByteRules.ANOTHER_LAYOUT.says(promised=layout.size, found=found)
     return ByteRules.SHORT.says(promised=length, found=found) if found < length else ""
 
 

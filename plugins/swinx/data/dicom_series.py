@@ -155,6 +155,8 @@ def _check_frames(place: Path, headers: Sequence[SliceHeader]) -> None:
             )
         if header.samples not in (None, 1):
             raise CaseError(place, f"{header.name} has {header.samples} values per voxel (RGB); a CT has one")
+        if header.photometric not in ("", "MONOCHROME2"):  # ITK inverts MONOCHROME1
+            raise CaseError(place, ValueRules.PHOTOMETRIC.says(name=header.name, kind=header.photometric))
         if header.bits_allocated not in (None, 8, 16, 32) or (header.bits_stored or 0) > (header.bits_allocated or 16):
             raise CaseError(
                 place,
@@ -184,6 +186,12 @@ def _check_rescaling(place: Path, headers: Sequence[SliceHeader], array: NDArray
     if strange := {header.rescale_type for header in headers} - {"", "HU", "US"}:
         raise CaseError(place, f"the values are in {', '.join(sorted(strange))}, not in HU")
     missing = [header for header in headers if not (header.slope and header.intercept)]
+    for header in headers:
+        slope, intercept = (
+            header.numbers(name, 1)[0] if getattr(header, name) else 1.0 for name in ("slope", "intercept")
+        )
+        if slope == 0 or not np.isfinite([slope, intercept]).all():
+            raise CaseError(place, ValueRules.SLOPE.says(name=header.name, slope=slope, intercept=intercept))
     if not missing:
         return ()
     if len(missing) < len(headers) or array.min() >= 0:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import psutil
 
@@ -16,8 +15,9 @@ from swinx.errors import CaseError
 from swinx.regular_files import open_regular
 from swinx.rules import ByteRules
 
-__all__ = ["check_claim", "check_memory", "check_stored", "open_gzip"]
+__all__ = ["check_claim", "check_memory", "check_stored", "read_gzip", "surplus_notes"]
 
+_Result = TypeVar("_Result")
 _CHUNK = 1 << 16  # at most 66 MB when decompressed
 _DEFLATE_LIMIT = 1032
 """Bytes that one compressed byte can stand for at most (zlib's documentation, "Maximum Compression Factor")."""
@@ -66,12 +66,15 @@ def check_memory(path: Path, voxels: int, bytes_each: int, max_ram_mb: float | N
         raise CaseError(path, ByteRules.MEMORY.says(needed=f"{needed:.0f}", available=f"{max(allowed, 0):.0f}"))
 
 
-def check_stored(path: Path, header: StoredVolume) -> None:
+def check_stored(path: Path, header: StoredVolume) -> tuple[str, ...]:
     """Compare the files that a header names with what it promises, and their checksums with their content.
 
     Args:
         path: The file of the header.
         header: What it says.
+
+    Returns:
+        A note if the files hold more than the header promises.
 
     Raises:
         CaseError: If a file lies elsewhere, is missing, too short or damaged.
@@ -86,22 +89,39 @@ def check_stored(path: Path, header: StoredVolume) -> None:
             if header.encoding == "zlib":
                 stream.seek(part.start or 0)
                 found += _decompressed_bytes(path, stream)
-    if header.encoding == "zlib" and header.size is not None and found < header.size:
+            elif part.start is not None:
+                found += stored
+    if header.encoding == "text" or header.size is None:
+        return ()
+    if header.encoding == "zlib" and found < header.size:
         raise CaseError(path, ByteRules.SHORT.says(promised=header.size, found=found))
+    return surplus_notes(header.size, found)
 
 
-@contextmanager
-def open_gzip(path: Path) -> Iterator[gzip.GzipFile]:
-    """Open a gzip file; on leaving, read it to its end, where its checksum stands: readers stop before it.
+def surplus_notes(promised: int, found: int) -> tuple[str, ...]:
+    """Return a note if a file holds more voxels than its header promises."""
+    return (ByteRules.SURPLUS.says(promised=promised, found=found),) if found > promised + _OVERHEAD else ()
+
+
+def read_gzip(path: Path, read: Callable[[gzip.GzipFile], _Result]) -> tuple[_Result, int]:
+    """Read a gzip file, then on to its end, where its checksum stands: readers stop before it.
+
+    Args:
+        path: The file.
+        read: What reads the decompressed stream.
+
+    Returns:
+        What ``read`` returns, and the number of decompressed bytes.
 
     Raises:
         CaseError: If checksum or length disagree with what was read, or the end is missing.
     """
     try:
         with open_regular(path) as file, gzip.GzipFile(fileobj=file) as stream:
-            yield stream
+            result = read(stream)
             while stream.read(_CHUNK):
                 pass
+            return result, stream.tell()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise CaseError(path, ByteRules.CHECKSUM.says(detail=error)) from error
 

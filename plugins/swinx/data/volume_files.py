@@ -18,12 +18,13 @@ from swinx.data.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.itk_geometry import affine_from_itk, array_from_itk, sitk
 from swinx.data.itk_headers import read_itk_header
-from swinx.data.stored_bytes import check_claim, check_memory, check_stored, open_gzip
+from swinx.data.stored_bytes import check_claim, check_memory, check_stored, read_gzip, surplus_notes
 from swinx.errors import CaseError
 from swinx.labels import NUM_CLASSES
 from swinx.ops.grids import GRID_TOLERANCE_VOXELS, check_affine, check_spacing, grid_difference_mm, voxel_sizes_mm
 from swinx.ops.patient_grid import find_grid_faults, find_grid_notes
 from swinx.ops.volume_checks import find_image_faults, find_image_notes, find_label_faults, find_shape_faults
+from swinx.paths import expanded
 from swinx.regular_files import check_regular
 from swinx.rules import GeometryRules
 from swinx.rules.folders import LabelFolderRules
@@ -38,6 +39,10 @@ _SLICER_SEGMENT = "Segment0_ID"
 
 _HEADER_AGREEMENT = 0.01
 """Relative difference between the spacing field of a NIfTI header and its affine that is rounding."""
+
+
+_OTHER_UNITS = {1: "metres", 3: "micrometres"}
+"""NIfTI's codes of units of length other than mm."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def read_volume(
         CaseError: If the file is missing, damaged or no image, or has a fault that :mod:`swinx.ops.volume_checks` or
             :mod:`swinx.ops.patient_grid` find; all of them are named.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     _check_presence(place)
     try:
         volume = _decode(place, max_ram_mb)
@@ -147,9 +152,10 @@ def _read_nifti(place: Path, max_ram_mb: float | None) -> Volume:
     affine = np.array(found.affine, dtype=np.float64)
     notes = _header_notes(header, sizes_mm, affine, found.shape)
     if not is_compressed:
-        return Volume(_as_stored(_nifti_voxels(found)), affine, tuple(notes))
-    with open_gzip(place) as stream:
-        array = _nifti_voxels(type(found).from_stream(stream))
+        array, stored_bytes = _nifti_voxels(found), place.stat().st_size
+    else:
+        array, stored_bytes = read_gzip(place, lambda stream: _nifti_voxels(type(found).from_stream(stream)))
+    notes += surplus_notes(promised, stored_bytes)
     return Volume(_as_stored(array), affine, tuple(notes))
 
 
@@ -171,19 +177,26 @@ def _header_notes(
         written, used = (" x ".join(f"{size:g}" for size in sizes) for sizes in (sizes_mm, voxel_sizes_mm(affine)))
         notes.append(GeometryRules.HEADER_SPACING.says(written=written, used=used))
     if min(codes) > 0 and not check_affine(affine, shape):
-        distance = grid_difference_mm(affine, shape, header.get_qform(), shape)
-        if distance > GRID_TOLERANCE_VOXELS * voxel_sizes_mm(affine).min():
-            notes.append(GeometryRules.TWO_FORMS.says(distance=distance))
-    unit = header.get_xyzt_units()[0]
-    if unit not in ("mm", "unknown"):
+        notes += _qform_notes(header, affine, shape)
+    if unit := _OTHER_UNITS.get(int(header["xyzt_units"]) % 8):
         notes.append(GeometryRules.UNIT.says(unit=unit))
     return notes
+
+
+def _qform_notes(header: Any, affine: NDArray[np.float64], shape: Sequence[int]) -> list[str]:
+    try:
+        qform = header.get_qform()
+    except Exception as error:  # of numbers that are no rotation
+        return [GeometryRules.NO_QFORM.says(detail=_one_line(error))]
+    distance = grid_difference_mm(affine, shape, qform, shape)
+    same = distance <= GRID_TOLERANCE_VOXELS * voxel_sizes_mm(affine).min()
+    return [] if same else [GeometryRules.TWO_FORMS.says(distance=distance)]
 
 
 def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     header = read_itk_header(place)
     _refuse(place, header.faults)
-    check_stored(place, header)  # before ITK opens what a detached header names
+    surplus = check_stored(place, header)  # before ITK opens what a detached header names
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
     reader.SetFileName(str(place))
@@ -196,7 +209,7 @@ def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     voxels = math.prod(reader.GetSize())
     check_memory(place, voxels, 8 if header.size is None else header.size // voxels, max_ram_mb)
     image = reader.Execute()
-    return Volume(_as_stored(array_from_itk(image)), affine_from_itk(image), header.notes)
+    return Volume(_as_stored(array_from_itk(image)), affine_from_itk(image), (*header.notes, *surplus))
 
 
 def _as_stored(array: NDArray[Any]) -> NDArray[Any]:

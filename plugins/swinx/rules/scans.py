@@ -16,6 +16,17 @@ class ByteRules(Rules):
         "the header promises {promised} bytes of voxels and the file holds {found}; cut off: copy it from the source "
         "again",
     )
+    SURPLUS = Rule(
+        "warned",
+        "every format",
+        "the header promises {promised} bytes of voxels and the file holds {found}; what is beyond is not read",
+    )
+    ANOTHER_LAYOUT = Rule(
+        "refused",
+        "DICOM",
+        "the header promises {promised} bytes of pixels and the file holds {found}, twice as many or more: it describes "
+        "other pixels",
+    )
     HEADER_CUT = Rule("refused", "DICOM", "the file ends within its header, or has no pixels")
     COMPRESSED_CUT = Rule("refused", "DICOM that is compressed", "its compressed pixels are cut off: {detail}")
     DECODED_SIZE = Rule(
@@ -84,6 +95,7 @@ class GeometryRules(Rules):
     HEADER_SPACING = Rule(
         "warned", "NIfTI", "header states spacing {written} mm but its affine {used} mm; the affine is used"
     )
+    NO_QFORM = Rule("warned", "NIfTI", "the qform is invalid ({detail}); the sform is used")
     TWO_FORMS = Rule("warned", "NIfTI", "qform and sform place voxels up to {distance:.3g} mm apart; the sform is used")
 
 
@@ -115,6 +127,16 @@ class ValueRules(Rules):
         "refused",
         "DICOM",
         "{name} stores {stored} bits in {allocated}; a CT stores at most as many as are allocated, 8, 16 or 32",
+    )
+    PHOTOMETRIC = Rule(
+        "refused",
+        "DICOM",
+        "{name} has the photometric interpretation {kind}; the numbers of a CT are MONOCHROME2",
+    )
+    SLOPE = Rule(
+        "refused",
+        "DICOM",
+        "{name} is rescaled by slope {slope:g} and intercept {intercept:g}; a slope is a number other than 0",
     )
     PADDING = Rule(
         "repaired",

@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from swinx.data import write_demo_cohort
 from swinx.networks import SwinXSeg
+from swinx.report import read_scores
 
 CONFIGS = "bundles/swinx_seg/configs"
 VARIANTS: dict[str, Any] = {"wide": 16, "between": [11, 16, 16, 16, 16], "narrow": [6, 16, 16, 16, 16]}
@@ -98,7 +99,7 @@ def scores(folder: Path, name: str, places: dict[str, Any], channels: int | list
     knobs = {"section": "testing", "output_dir": out, "scores_dir": out, "roi_size": KNOBS["roi_size"]}
     files = [f"{CONFIGS}/evaluate.json", f"{CONFIGS}/demo.json"]
     run_bundle("evaluate", files, {**places, **knobs, "decoder_channels": channels, "progress": False, "mlflow": False})
-    table = pd.read_csv(out / "scores.csv", index_col="case")
+    table = read_scores(out / "scores.csv")
     organs = [column for column in table if column.endswith("_dsc") and table[column].notna().any()]
     history = pd.read_csv(folder / name / "history.csv")
     return {

@@ -22,7 +22,7 @@ def test_no_path_raises(tmp_path, monkeypatch, path):
 
 @pytest.mark.parametrize("disk", ["NFC", "NFD"])
 @pytest.mark.parametrize("listed", ["NFC", "NFD"])
-def test_a_file_is_found_in_the_composition_that_the_disk_has(tmp_path, disk, listed):
+def test_a_file_is_found_in_the_composition_that_the_disk_has(tmp_path, monkeypatch, disk, listed):
     there = tmp_path / unicodedata.normalize(disk, "Zürich") / unicodedata.normalize("NFC", "é.nii")
     there.parent.mkdir()
     there.touch()
@@ -30,6 +30,8 @@ def test_a_file_is_found_in_the_composition_that_the_disk_has(tmp_path, disk, li
         existing_form(tmp_path / unicodedata.normalize(listed, "Zürich") / unicodedata.normalize(listed, "é.nii"))
         == there
     )
+    monkeypatch.chdir(tmp_path)
+    assert existing_form(unicodedata.normalize(listed, "Zürich/é.nii")) == there.relative_to(tmp_path)
     assert existing_form(tmp_path / "Genève") == tmp_path / "Genève", "what is not there keeps its form"
 
 

@@ -45,9 +45,6 @@ def existing_form(path: str | os.PathLike[str]) -> Path:
 
     macOS decomposes names, and a list that was written elsewhere has them composed, or the other way round.
 
-    Args:
-        path: An absolute path.
-
     Returns:
         The path that exists, or ``path`` as it is given.
     """
@@ -55,7 +52,7 @@ def existing_form(path: str | os.PathLike[str]) -> Path:
     if str(given).isascii() or os.path.lexists(given):
         return given
     place = Path(given.anchor)
-    for part in given.parts[1:]:
+    for part in given.relative_to(given.anchor).parts:
         forms = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
         found = next((place / form for form in forms if os.path.lexists(place / form)), None)
         if found is None:

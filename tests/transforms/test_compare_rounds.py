@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -15,9 +17,9 @@ from swinx.transforms import CompareRoundsd
 READER = {"kind": "label", "allow_empty": True, "allow_unknown": True}
 
 
-def save(folder, voxels, affine):
+def save(folder, voxels, affine, case="anna"):
     folder.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(voxels, affine), folder / "anna.nii.gz")
+    nib.save(nib.Nifti1Image(voxels, affine), folder / f"{case}.nii.gz")
     return folder
 
 
@@ -82,3 +84,11 @@ def test_an_earlier_label_on_another_grid_is_refused(tmp_path, oblique):
 def test_two_labels_are_refused():
     with pytest.raises(ValueError, match="one refined label"):
         CompareRoundsd(["label", "other"])
+
+
+def test_an_earlier_label_is_found_whatever_the_composition_of_its_name(tmp_path, oblique):
+    first, second = maps(10, 20)
+    composed, decomposed = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
+    folder = save(tmp_path / "0", first, oblique, decomposed)
+    out = compare([folder])(item(second, oblique) | {"case": composed})
+    assert out["refinement"]["disagreement"] == pytest.approx(0.5)

@@ -35,6 +35,7 @@ def start_log(path: str, enabled: bool = True) -> Path | None:
         OSError: If the file cannot be written.
     """
     sys.excepthook = _explain
+    guard_log_handlers()
     if not enabled:
         return None
     target = real_path(path)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from swinx.errors import CaseError
 from swinx.ops.grids import compare_grids
 from swinx.ops.label_volumes import disagreement
+from swinx.paths import existing_form
 from swinx.transforms.refine_labels import by_class_as_text
 
 __all__ = ["CompareRoundsd"]
@@ -69,7 +70,7 @@ class CompareRoundsd(MapTransform):
         label, case = out[self.keys[0]], str(out[self.case_key])
         notes, maps = list(out.get("notes") or ()), []
         for folder in self.previous:
-            path = folder / f"{case}.nii.gz"
+            path = existing_form(folder / f"{case}.nii.gz")
             if path.is_file():
                 maps.append(self._read(path, label))
             else:

@@ -142,7 +142,7 @@ def test_localizers_and_single_slices_beside_a_scan_are_skipped(tmp_path, caplog
     (item,) = find_cases(folder)
     assert (item["case"], item["series"]) == ("anna", series_uid(1))
     assert read_volume(item["image"]).array.shape == HU.shape
-    assert "6 files of . (a localizer)" in said(caplog)
+    assert "skipped 2: 6 files (a localizer), " in said(caplog)
     assert re.search(r"3_00\d\.dcm \(a single slice\)", said(caplog))
 
 
@@ -237,6 +237,13 @@ def test_a_label_map_of_any_name_is_known_by_its_voxels(tmp_path, caplog, name, 
     else:
         assert found == ["scan"]
         assert f"{name} (holds labels, no HU)" in said(caplog)
+
+
+@pytest.mark.parametrize("array", [np.zeros((24, 24, 24), np.uint8), organ(np.float32)])
+def test_an_empty_label_map_and_one_in_floating_point_are_known_too(tmp_path, array):
+    write_scan(tmp_path / "organs.nii.gz", array)
+    write_scan(tmp_path / "scan.nii.gz", some_hu((24, 24, 24)))
+    assert names(find_cases(tmp_path)) == ["scan"]
 
 
 def test_a_scan_of_8_bits_or_of_air_is_no_label_map(tmp_path):
@@ -349,3 +356,10 @@ def test_a_slice_that_is_named_stands_for_its_series(tmp_path):
     folder = write_ct_series(tmp_path / "anna")
     first = sorted(folder.iterdir())[0]
     assert find_cases(first) == [{"image": str(first), "case": "anna"}]
+
+
+def test_an_unusable_entry_of_a_list_is_no_series_even_where_a_series_lies_in_the_current_folder(tmp_path, monkeypatch):
+    write_ct_series(tmp_path, some_hu())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataListError, match=series_uid(1)):
+        pick_series([{"case": "a", "fault": "list.json: testing[0]: why"}], series_uid(1))

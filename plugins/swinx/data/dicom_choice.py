@@ -90,7 +90,9 @@ def _series_of(item: Mapping[str, Any]) -> dict[str, str]:
     """Return the series that a case may stand for, by UID: the image of each."""
     if "series" in item:
         return {item["series"]: item["image"]}
-    place = Path(item.get("image", ""))
+    if "image" not in item:  # an unusable entry of a data list
+        return {}
+    place = Path(item["image"])
     if place.is_dir():
         return {uid: slices[0].path for uid, slices in read_dicom_folder(place).series.items()}
     if not place.is_file() or volume_suffix(place) in VOLUME_SUFFIXES:

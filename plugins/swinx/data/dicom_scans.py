@@ -79,7 +79,8 @@ def is_ct(header: SliceHeader) -> bool:
 def _no_scan(slices: Slices, shown: Path) -> str:
     """Return why a series of images is no CT scan; empty if it is one."""
     first = slices[0]
-    place = shown / first.name if len(slices) == 1 else f"{len(slices)} files of {shown}"
+    several = f"{len(slices)} files" + (f" of {shown}" if shown.parts else "")
+    place = shown / first.name if len(slices) == 1 else several
     if not is_ct(first):
         return ScanFolderRules.NO_CT.says(place=place, kind=first.modality)
     if first.storage_class.startswith(_SECONDARY_CAPTURE) and not any(header.position for header in slices):

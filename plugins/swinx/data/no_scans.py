@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
-import numpy as np
 
 from swinx.case_names import record_path
 from swinx.data.file_kinds import NIFTI_SUFFIXES, case_name, volume_suffix
 from swinx.data.itk_geometry import sitk
 from swinx.data.volume_files import read_volume
-from swinx.errors import CaseError
 from swinx.files import read_json
 from swinx.ops.volume_checks import looks_like_labels
 from swinx.paths import real_path
@@ -24,6 +22,8 @@ __all__ = ["holds_labels", "is_label_folder", "is_named_as_mask", "made_by_swinx
 _MASK = re.compile(r".*[._-](?:seg|segmentations?|labels?|masks?)", re.IGNORECASE)
 _LABEL_FOLDER = "labels"
 _OF_A_RUN = ("_original", "_masked", "_reconstruction", "_source", "_selected", "")
+_BYTE = 8
+_ANY_LABEL = 1 << 16
 _DETACHED = (".mhd", ".nhdr")
 _SMALL = 0.05
 """Largest size of a compressed label map as a share of its voxels: those of CT have noise."""
@@ -64,24 +64,18 @@ def holds_labels(path: Path) -> bool:
     """Say whether a volume holds labels and no HU.
 
     The voxels are looked at only where a cheap sign speaks for labels: 8 bits a voxel, or a compressed file that is far
-    smaller than its voxels. A file that cannot be read is left to its reader.
+    smaller than its voxels. Of 8 bits, one that is 0 everywhere counts, too. A file that cannot be read is left to its
+    reader.
     """
-    try:
-        if not _may_hold_labels(path):
-            return False
-        array = read_volume(path).array
-        return not (array.dtype.kind == "f" and np.isnan(array).any()) and looks_like_labels(array)
-    except (CaseError, OSError, ValueError):
-        return False
-
-
-def _may_hold_labels(path: Path) -> bool:
     suffix = volume_suffix(path)
     try:
         bits, voxels = _nifti_layout(path) if suffix in NIFTI_SUFFIXES else _itk_layout(path)
+        if bits != _BYTE and (suffix in _DETACHED or path.stat().st_size >= _SMALL * voxels * bits / 8):
+            return False
+        array = read_volume(path, "label", allow_empty=True, allow_unknown=True, num_classes=_ANY_LABEL).array
     except Exception:  # decoders raise whatever the bytes lead them into
         return False
-    return bits == 8 or (suffix not in _DETACHED and path.stat().st_size < _SMALL * voxels * bits / 8)
+    return looks_like_labels(array) or (bits == _BYTE and not array.any())
 
 
 def _nifti_layout(path: Path) -> tuple[int, int]:

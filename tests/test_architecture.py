@@ -26,7 +26,7 @@ LEAVES = {
 BELOW = {
     "case_names": {"rules", "visible_text"},
     "errors": {"visible_text"},
-    "files": {"rules"},
+    "files": {"regular_files", "rules"},
     "labels": set(),
     "nifti": {"files"},
     "paths": set(),

@@ -173,3 +173,9 @@ def test_a_name_as_long_as_a_file_system_allows_is_written_and_its_leftovers_are
     with write_several_whole(tmp_path / "new" / name) as folder:
         (folder / name).write_text("whole")
     assert (tmp_path / "new" / name).is_file()
+
+
+def test_a_pipe_that_no_program_writes_to_does_not_stop_the_reader(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(OSError, match=r"a\.json: .*pipe"):
+        read_json(tmp_path / "a.json")

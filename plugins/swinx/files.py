@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from swinx.regular_files import open_regular
 from swinx.rules.names import TextRules
 
 __all__ = ["read_json", "read_text", "remove_partials", "write_json", "write_several_whole", "write_whole"]
@@ -119,10 +120,11 @@ def read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of a file in UTF-8, UTF-16 or UTF-32, without its byte order mark.
 
     Raises:
-        OSError: If the file cannot be read.
+        OSError: If the file cannot be read, or is a pipe or a device, which may never end.
         UnicodeDecodeError: If it is no such text.
     """
-    content = Path(path).read_bytes()
+    with open_regular(path) as stream:
+        content = stream.read()
     return content.decode(json.detect_encoding(content))
 
 

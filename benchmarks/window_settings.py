@@ -27,6 +27,8 @@ from swinx.data import CTReader, load_data_list
 from swinx.exports import choose_engine
 from swinx.inferers import SlidingWindowLabelInferer
 from swinx.networks import load_weights
+from swinx.plain_data import check_setting_of
+from swinx.tracking import read_record, recorded_knobs
 from swinx.transforms import CTPreprocessingd
 
 CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "evaluate.json"
@@ -57,11 +59,10 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=RESULTS)
     options.add_argument("--picture", type=Path, help="by default in docs/images, or beside a record that --out moves")
     given = options.parse_args()
-    knobs = json.loads(given.checkpoint.with_suffix(".json").read_text(encoding="utf-8"))["knobs"]
-    parser = ConfigParser(json.loads(CONFIG.read_text(encoding="utf-8")))
-    for name, value in {"bundle_root": str(CONFIG.parents[1]), **knobs}.items():
-        if name in parser.get() or name == "bundle_root":
-            parser[name] = value
+    configuration = json.loads(CONFIG.read_text(encoding="utf-8"))
+    knobs = recorded_knobs(read_record(given.checkpoint), configuration)
+    check_setting_of(configuration, knobs, str(given.checkpoint))
+    parser = ConfigParser(configuration | {"bundle_root": str(CONFIG.parents[1])} | knobs)
     network = parser.get_parsed_content("network_def").eval()
     load_weights(network, given.checkpoint)
     keys = ("image", "label")

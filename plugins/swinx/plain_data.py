@@ -18,6 +18,7 @@ from typing import Any
 from swinx.errors import RecordError
 from swinx.regular_files import open_regular
 from swinx.rules import PlainDataRules as Plain
+from swinx.rules.names import TextRules
 from swinx.visible_text import visible, visible_lines
 
 __all__ = [
@@ -52,12 +53,13 @@ _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _MARKS = frozenset("$@%")
 
 
-def read_object(path: str | os.PathLike[str], largest: int = _LARGEST_FILE) -> dict[str, Any]:
+def read_object(path: str | os.PathLike[str], largest: int = _LARGEST_FILE, finite: bool = True) -> dict[str, Any]:
     """Read a JSON file that holds an object of plain data.
 
     Args:
         path: The file; a regular one.
         largest: Bytes that it may have.
+        finite: Refuse NaN and infinity, which Python writes and JSON does not know.
 
     Raises:
         RecordError: If it holds anything else, or has two entries of one name; one line that names file and key.
@@ -70,13 +72,13 @@ def read_object(path: str | os.PathLike[str], largest: int = _LARGEST_FILE) -> d
         found = max(len(content), Path(path).stat().st_size)
         raise RecordError(f"{source}: {Plain.TOO_LARGE.says(found=found, limit=largest)}")
     try:
-        found_object = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
+        found_object = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant if finite else None)
     except (ValueError, RecursionError) as error:
         detail = "it is nested too deeply" if isinstance(error, RecursionError) else shown_error(error)
-        raise RecordError(f"{source}: {Plain.UNREADABLE.says(detail=detail)}") from error
+        raise RecordError(TextRules.UNREADABLE.says(path=source, kind="JSON", detail=detail)) from error
     if not isinstance(found_object, dict):
         raise RecordError(f"{source}: {Plain.NO_OBJECT.says(kind=_kind(found_object))}")
-    check_plain(found_object, source)
+    _Check(source, strict=False, finite=finite).value(found_object, "", 0)
     return found_object
 
 
@@ -192,17 +194,18 @@ def shown_error(error: BaseException) -> str:
 class _Check:
     """One walk through data."""
 
-    def __init__(self, source: str, strict: bool, marks_within: bool = False) -> None:
+    def __init__(self, source: str, strict: bool, marks_within: bool = False, finite: bool = True) -> None:
         self.source = source
         self.strict = strict
         self.marks_within = marks_within
+        self.finite = finite
         self.entries = 0
 
     def value(self, value: Any, key: str, depth: int) -> None:
         if value is None or isinstance(value, bool | int):
             return
         if isinstance(value, float):
-            self._refuse_if(not math.isfinite(value), Plain.NOT_FINITE, key, value=value)
+            self._refuse_if(self.finite and not math.isfinite(value), Plain.NOT_FINITE, key, value=value)
         elif isinstance(value, str):
             self._text(value, key)
         elif isinstance(value, list | tuple):

@@ -14,6 +14,7 @@ from swinx.errors import TeacherError, WeightsError
 from swinx.interop import NnUNetTeacher, train_nnunet
 from swinx.interop import nnunet_package as package
 from swinx.interop.nnunet_model import read_nnunet_model
+from swinx.interop.nnunet_names import check_network_classes
 
 CHECKPOINT = "checkpoint_final.pth"
 
@@ -132,6 +133,94 @@ def test_a_data_set_that_cannot_teach_is_refused(folder, content, message):
 def test_plans_that_cannot_teach_are_refused(folder, content, message):
     change(folder, "plans.json", **content)
     with pytest.raises(TeacherError, match=message):
+        read_nnunet_model(folder)
+
+
+NETWORK = {
+    "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+    "arch_kwargs": {
+        "conv_op": "torch.nn.modules.conv.Conv3d",
+        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
+        "dropout_op": None,
+        "nonlin": "torch.nn.LeakyReLU",
+    },
+    "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
+}
+
+
+def with_network(folder: Path, **changes: object) -> None:
+    change(folder, "plans.json", configurations={"3d_fullres": {"architecture": NETWORK | changes}})
+
+
+def test_plans_that_name_networks_and_layers_are_taken(folder):
+    with_network(folder)
+    plans = read_nnunet_model(folder).plans
+    check_network_classes(plans, folder / "plans.json")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os.system",
+        "subprocess.Popen",
+        "torch.hub.load",
+        "torch.nn.modules.module.warnings.catch_warnings",
+        "torch.nn.functional.relu",
+        "torch.nn..Conv3d",
+        "torch.nn.Conv3d\n",
+        "dynamic_network_architectures.PlainConvUNet",
+        "dynamic_network_architectures_evil.unet.PlainConvUNet",
+        "canary_of_this_test.Network",
+        ["torch.nn.Conv3d"],
+        None,
+        3,
+    ],
+)
+@pytest.mark.parametrize("place", ["network_class_name", "conv_op"])
+def test_plans_that_name_other_code_are_refused_before_it_is_imported(folder, tmp_path, monkeypatch, name, place):
+    (tmp_path / "canary_of_this_test.py").write_text(f"import pathlib; pathlib.Path({str(tmp_path)!r}, 'sung').touch()")
+    monkeypatch.syspath_prepend(tmp_path)
+    if place == "conv_op" and name is None:
+        return  # no layer of this kind
+    changed = (
+        {place: name} if place == "network_class_name" else {"arch_kwargs": NETWORK["arch_kwargs"] | {place: name}}
+    )
+    with_network(folder, **changed)
+    with pytest.raises(TeacherError, match=rf"plans\.json: configurations\.3d_fullres\..*{place} is ") as refused:
+        read_nnunet_model(folder)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not (tmp_path / "sung").exists()
+
+
+def test_a_dotted_name_does_not_lead_through_a_module_to_another(folder):
+    name = "dynamic_network_architectures.architectures.unet.torch.nn.Module"
+    plans = {"configurations": {"3d_fullres": {"architecture": NETWORK | {"network_class_name": name}}}}
+    with pytest.raises(TeacherError, match="which nnU-Net would import and call"):
+        check_network_classes(plans, folder / "plans.json")
+
+
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [
+        ("plans", {"label_manager": "os.system"}),
+        ("plans", {"experiment_planner_used": "run"}),
+        ("configuration", {"preprocessor_name": "save_json"}),
+        ("configuration", {"normalization_schemes": ["CTNormalization", "np"]}),
+        ("configuration", {"resampling_fn_data": "os"}),
+        ("configuration", {"architecture": "torch.nn.Module"}),
+        ("configuration", {"architecture": {"arch_kwargs": [], "_kw_requires_import": {}}}),
+    ],
+)
+def test_bare_names_in_plans_are_those_of_their_kind(folder, place, content):
+    change(folder, "plans.json", **(content if place == "plans" else {"configurations": {"3d_fullres": content}}))
+    with pytest.raises(TeacherError, match=r"plans\.json: .* is .*, where the name of a class or a function"):
+        read_nnunet_model(folder)
+
+
+@pytest.mark.parametrize("name", ["os.system", "", 3])
+def test_a_trainer_is_named_by_one_word(folder, name):
+    save_checkpoint(folder, trainer_name=name)
+    with pytest.raises(TeacherError, match=rf"{CHECKPOINT}: trainer_name is "):
         read_nnunet_model(folder)
 
 

@@ -17,6 +17,7 @@ from swinx.errors import TeacherError, WeightsError
 from swinx.interop.class_maps import ClassMap, map_classes
 from swinx.interop.nnunet_geometry import from_nnunet, spacing_of, to_nnunet
 from swinx.interop.nnunet_model import READERS, NnUNetModel, read_nnunet_model
+from swinx.interop.nnunet_names import check_network_classes
 from swinx.interop.nnunet_package import NNUNET_VERSION, find_trainer, require_nnunet
 from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
 from swinx.ops.relabelling import relabel
@@ -128,6 +129,7 @@ def _build_predictor(model: NnUNetModel, device: torch.device, use_mirroring: bo
     from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+    check_network_classes(model.plans, model.folder / "plans.json")
     plans = PlansManager(model.plans)
     configuration = plans.get_configuration(model.configuration)
     try:

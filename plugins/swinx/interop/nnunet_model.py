@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swinx.errors import TeacherError, WeightsError
-from swinx.files import read_json
+from swinx.errors import RecordError, TeacherError, WeightsError
+from swinx.interop.nnunet_names import check_class_name, check_plans
 from swinx.interop.nnunet_package import nnunet_scalars
 from swinx.paths import expanded
+from swinx.plain_data import read_object
 
 __all__ = ["READERS", "NnUNetModel", "read_nnunet_model"]
 
@@ -64,8 +65,9 @@ def read_nnunet_model(
     """Read and check a model folder ``<trainer>__<plans>__<configuration>`` of nnU-Net v2.
 
     Raises:
-        TeacherError: If it is no such folder or lacks a file, which is named; if it is a model of nnU-Net v1, for
-            several input channels, with regions as labels, or a stage of a cascade.
+        TeacherError: If it is no such folder or lacks a file, which is named; if its plans name code that is not of
+            nnU-Net or PyTorch; if it is a model of nnU-Net v1, for several input channels, with regions as labels, or
+            a stage of a cascade.
         WeightsError: If a checkpoint cannot be read, or belongs to another training than the first.
     """
     root = expanded(folder)
@@ -75,6 +77,7 @@ def read_nnunet_model(
     if not folds:
         raise TeacherError(f"{root}: no fold is chosen; give at least one, for instance folds=(0,)")
     plans, dataset = (_read_json(root / name) for name in ("plans.json", "dataset.json"))
+    check_plans(plans, root / "plans.json")
     channels = dataset.get("channel_names", dataset.get("modality", {}))
     if len(channels) != 1:
         raise TeacherError(f"{root / 'dataset.json'}: {len(channels)} input channels {channels}; a CT has one")
@@ -85,6 +88,7 @@ def read_nnunet_model(
     checkpoints = [root / f"fold_{fold}" / checkpoint_name for fold in folds]
     contents = [_read_checkpoint(path, root) for path in checkpoints]
     trainer, configuration = contents[0]["trainer_name"], contents[0]["init_args"]["configuration"]
+    check_class_name(trainer, "trainer_name", checkpoints[0])
     for path, content in zip(checkpoints, contents, strict=True):
         if (content["trainer_name"], content["init_args"]["configuration"]) != (trainer, configuration):
             raise WeightsError(f"{path}: belongs to another training than {checkpoints[0]}")
@@ -118,16 +122,13 @@ def _refuse_v1(root: Path) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = read_json(path)
+        return read_object(path, finite=False)  # intensities of a data set may be NaN
     except FileNotFoundError as error:
         raise TeacherError(f"{path}: no such file; every model folder of nnU-Net v2 has one") from error
     except OSError as error:
         raise TeacherError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except RecordError as error:
         raise TeacherError(str(error)) from error
-    if not isinstance(content, dict):
-        raise TeacherError(f"{path}: holds a {type(content).__name__} instead of an object")
-    return content
 
 
 def _read_labels(path: Path, dataset: dict[str, Any]) -> dict[int, str]:

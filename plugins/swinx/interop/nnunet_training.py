@@ -15,11 +15,12 @@ from typing import Any
 import torch
 
 from swinx.errors import DataListError, TrainingError
-from swinx.files import read_json, write_json
+from swinx.files import write_json
 from swinx.interop.nnunet_dataset import select_complete_cases, write_nnunet_dataset
 from swinx.interop.nnunet_package import require_nnunet
 from swinx.labels import NUM_CLASSES
 from swinx.paths import expanded
+from swinx.plain_data import read_object
 
 __all__ = ["train_nnunet"]
 
@@ -185,7 +186,7 @@ class _Record:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         self.content: dict[str, Any] = {"settings": settings, "sha256": digest, "done": []}
         if self.path.is_file():
-            self.content = read_json(self.path)
+            self.content = _read_record(self.path)
             if self.content["sha256"] != digest:
                 old = self.content["settings"]
                 other = [key for key in settings if settings[key] != old.get(key)]
@@ -199,6 +200,14 @@ class _Record:
         self.content |= facts
         self.content["done"].append(step)
         write_json(self.path, self.content)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    content = read_object(path)
+    kinds = {"settings": dict, "sha256": str, "done": list}
+    if wrong := [key for key, kind in kinds.items() if not isinstance(content.get(key), kind)]:
+        raise TrainingError(f"{path}: {', '.join(wrong)} missing or damaged; choose another work_dir, or delete it")
+    return content
 
 
 def _run(root: Path, name: str, job: dict[str, Any]) -> None:

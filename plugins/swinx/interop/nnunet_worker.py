@@ -6,7 +6,6 @@ both call for a program that does nothing else.
 
 from __future__ import annotations
 
-import json
 import random
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,9 @@ import numpy as np
 import torch
 
 from swinx.files import write_json
+from swinx.interop.nnunet_names import check_network_classes
 from swinx.interop.nnunet_package import find_trainer, nnunet_scalars
+from swinx.plain_data import read_object
 
 __all__ = ["main", "plan", "train", "validate"]
 
@@ -35,7 +36,7 @@ def plan(job: dict[str, Any]) -> None:
     if name != job["plans"]:
         raise SystemExit(f"planner {job['planner']} names its plans {name}; expected {job['plans']}")
     plans = Path(job["preprocessed"]) / f"{name}.json"
-    planned = json.loads(plans.read_text(encoding="utf-8"))["configurations"]
+    planned = read_object(plans, finite=False)["configurations"]
     if job["configuration"] not in planned:
         raise SystemExit(f"configuration {job['configuration']!r} is not among those planned: {', '.join(planned)}")
     _narrow(plans, job["configuration"], job["feature_divisor"])
@@ -75,7 +76,7 @@ def validate(job: dict[str, Any]) -> None:
 
 def main(job_file: str) -> None:
     """Do the job that a JSON file describes."""
-    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
+    job = read_object(job_file)
     # The environment makes torch refuse pickled code; what nnU-Net's checkpoints hold besides tensors is harmless.
     torch.serialization.add_safe_globals(nnunet_scalars())
     {"plan": plan, "train": train, "validate": validate}[job["step"]](job)
@@ -83,7 +84,9 @@ def main(job_file: str) -> None:
 
 def _build_trainer(job: dict[str, Any]) -> Any:
     folder = Path(job["preprocessed"])
-    plans, dataset = (json.loads((folder / f"{name}.json").read_text("utf-8")) for name in (job["plans"], "dataset"))
+    place = folder / f"{job['plans']}.json"
+    plans, dataset = (read_object(path, finite=False) for path in (place, folder / "dataset.json"))
+    check_network_classes(plans, place)
     return find_trainer(job["trainer"])(
         plans=plans | {"continue_training": job["step"] == "train"},
         configuration=job["configuration"],
@@ -105,7 +108,7 @@ def _narrow(plans: Path, configuration: str, divisor: int) -> None:
     """Divide the number of features of every stage of the planned network."""
     if divisor == 1:
         return
-    content = json.loads(plans.read_text(encoding="utf-8"))
+    content = read_object(plans, finite=False)
     network = content["configurations"][configuration]["architecture"]["arch_kwargs"]
     network["features_per_stage"] = [max(1, count // divisor) for count in network["features_per_stage"]]
     write_json(plans, content)

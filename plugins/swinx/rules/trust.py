@@ -25,7 +25,6 @@ class FileRules(Rules):
 class PlainDataRules(Rules):
     """What may stand in data, and in the settings that data hand to a configuration."""
 
-    UNREADABLE = Rule("refused", _RECORDS, "cannot be read as plain data: {detail}; delete it, or copy it again")
     NO_OBJECT = Rule("refused", _RECORDS, "holds {kind} where an object with names stands; delete it, or copy it again")
     TOO_LARGE = Rule(
         "refused", _RECORDS, "has {found} bytes, and a file of this kind has at most {limit}; it is another file"

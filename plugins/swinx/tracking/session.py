@@ -202,7 +202,9 @@ class TrackingSession:
         try:
             content = read_object(path)
         except (OSError, RecordError) as error:
-            raise DataListError(f"{error}; these are the settings of MLflow") from error
+            raise DataListError(
+                f"{error}; settings of MLflow that cannot be read, delete them for the defaults"
+            ) from error
         if unknown := sorted(set(content) - set(_SETTINGS)):
             raise DataListError(f"{path}: unknown settings {unknown}; there are {', '.join(_SETTINGS)}")
         settings = {**_SETTINGS, **content}

@@ -21,6 +21,7 @@ from swinx.labels import UNKNOWN
 from swinx.ops.grids import compare_grids
 from swinx.ops.partial_labels import may_be_empty
 from swinx.ops.volume_checks import label_values
+from swinx.visible_text import visible
 
 __all__ = ["check_data"]
 
@@ -88,7 +89,11 @@ def _without_faults(
     items: Sequence[dict[str, Any]], findings: Sequence[Finding]
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
     """Return the items without a fault, and the findings with the faults of the others."""
-    faults = [Finding("fault", item["case"], item["image"], item["fault"]) for item in items if "fault" in item]
+    faults = [
+        Finding("fault", item["case"], item["image"], item["fault"].removeprefix(f"{visible(item['image'])}: "))
+        for item in items
+        if "fault" in item
+    ]
     return [item for item in items if "fault" not in item], [*findings, *faults]
 
 

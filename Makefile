@@ -11,7 +11,9 @@ NNUNET := nnunetv2 dynamic-network-architectures
 # Threads that sleep at barriers instead of spinning: a training step then keeps its pace when the machine has other work.
 export OMP_WAIT_POLICY ?= PASSIVE
 DEMO := work/demo
-BUNDLE ?= bundles/swinx_seg
+# Given on the command line of make alone, so that a variable of the environment does not choose what is packed.
+BUNDLE := bundles/swinx_seg
+WEIGHTS :=
 BUNDLES := bundles/ssl_smit bundles/swinx_seg bundles/pseudolabel
 DEMO_CONFIG = "['bundles/$(1)/configs/$(2).json','bundles/$(1)/configs/demo.json']"
 RUN := $(BIN)/python -m monai.bundle run

@@ -4,10 +4,11 @@ LABEL_VENV ?= .venv-label
 LABEL_PYTHON := $(LABEL_VENV)/bin/python
 LABEL_INSTALLED := $(LABEL_VENV)/.installed
 LABEL_REQUIREMENTS := apps/monai_label/requirements.txt apps/monai_label/requirements-no-deps.txt
-STUDIES ?=
-HOST ?= 127.0.0.1
-PORT ?= 8000
-LABEL_ARGS ?=
+# Given on the command line of make alone: shells and other programs set variables of such names for their own ends.
+STUDIES :=
+HOST := 127.0.0.1
+PORT := 8000
+LABEL_ARGS :=
 
 .PHONY: install-label label-server test-apps
 
@@ -21,7 +22,7 @@ $(LABEL_INSTALLED): $(LABEL_REQUIREMENTS) constraints.txt
 	touch $@
 
 label-server: $(LABEL_INSTALLED)
-	$(LABEL_PYTHON) apps/monai_label/serve.py --bundle "$(BUNDLE)" --studies "$(STUDIES)" --host $(HOST) --port $(PORT) \
+	$(LABEL_PYTHON) apps/monai_label/serve.py --bundle "$(BUNDLE)" --studies "$(STUDIES)" --host "$(HOST)" --port "$(PORT)" \
 		$(LABEL_ARGS)
 
 test-apps: $(INSTALLED) $(LABEL_INSTALLED)

@@ -1,17 +1,18 @@
 # The three stages on a data set of your own; docs/pipeline.md tells of every step. Each goes on where it was.
-DATA ?=
-OUT ?= work/pipeline
+# Variables are given on the command line of make alone: other programs set variables of such names for their own ends.
+DATA :=
+OUT := work/pipeline
 # A trained nnU-Net; by default one is trained on the completely annotated cases.
-TEACHER ?= $(OUT)/teacher/results/Dataset001_FLARE/nnUNetTrainer__nnUNetPlans__3d_fullres
+TEACHER := $(OUT)/teacher/results/Dataset001_FLARE/nnUNetTrainer__nnUNetPlans__3d_fullres
 # Section of the data list that is segmented, scored and reported.
-SECTION ?= validation
+SECTION := validation
 # More knobs: of the network, for every step that has it, and of single steps.
-NETWORK_ARGS ?=
-PRETRAIN_ARGS ?=
-TEACHER_ARGS ?=
-REFINE_ARGS ?=
-TRAIN_ARGS ?=
-EVALUATE_ARGS ?=
+NETWORK_ARGS :=
+PRETRAIN_ARGS :=
+TEACHER_ARGS :=
+REFINE_ARGS :=
+TRAIN_ARGS :=
+EVALUATE_ARGS :=
 
 .PHONY: pipeline pipeline-check pipeline-pretrain pipeline-teacher pipeline-refine pipeline-train pipeline-evaluate \
 	pipeline-report

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from swinx.data import load_refinement_cases, pending_cases
+from swinx.data import file_sha256, load_refinement_cases, pending_cases
 from swinx.data.refined_list import assemble_refined
+from swinx.data.refinement_cases import is_refined, record_path
 from swinx.data.refinement_settings import RefinementSettings
+from swinx.files import write_json
 from swinx.tables import read_table
 
 
@@ -42,3 +45,47 @@ def test_the_outcome_names_every_case_as_the_list_does_and_takes_over_good_entri
     assert "outside the data directory" in table["reason"][2]
     written = json.loads((tmp_path / "out" / "datalist.json").read_text())
     assert [entry["case"] for entry in written["validation"]] == ["v"]
+
+
+@pytest.fixture
+def refined(tmp_path):
+    """A case that is refined, and its item."""
+    (tmp_path / "a.nii.gz").write_bytes(b"scan")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.nii.gz").write_bytes(b"label")
+    (tmp_path / "outside").write_bytes(b"secret")
+    record = {
+        "settings": "s",
+        "annotated": [],
+        "annotated_source": "no label",
+        "image": {"bytes": 4},
+        "label": None,
+        "outputs": {"a.nii.gz": file_sha256(tmp_path / "out" / "a.nii.gz")},
+    }
+    write_json(record_path(tmp_path / "out", "a"), record)
+    return {"case": "a", "image": str(tmp_path / "a.nii.gz"), "annotated": [], "annotated_source": "no label"}, record
+
+
+def test_a_record_is_of_the_files_of_its_case_and_of_no_others(refined, tmp_path):
+    item, record = refined
+    place = record_path(tmp_path / "out", "a")
+    assert is_refined(item, tmp_path / "out", "s")
+    outside = {"../outside": file_sha256(tmp_path / "outside")}
+    write_json(place, record | {"outputs": record["outputs"] | outside})
+    assert not is_refined(item, tmp_path / "out", "s")
+
+
+def test_a_record_that_is_a_pipe_or_more_than_plain_data_counts_for_nothing(refined, tmp_path):
+    item, record = refined
+    place = record_path(tmp_path / "out", "a")
+    write_json(place, record | {"more": {"_target_": "os.getcwd"}})
+    assert not is_refined(item, tmp_path / "out", "s")
+    place.unlink()
+    os.mkfifo(place)
+    assert not is_refined(item, tmp_path / "out", "s")
+
+
+def test_a_pipe_in_the_place_of_a_refined_label_stops_nothing(refined, tmp_path):
+    (tmp_path / "out" / "a.nii.gz").unlink()
+    os.mkfifo(tmp_path / "out" / "a.nii.gz")
+    assert not is_refined(refined[0], tmp_path / "out", "s")

@@ -273,3 +273,38 @@ def test_in_a_browser_the_slider_moves_the_picture_and_nothing_complains(results
     assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
     assert complaints == []
     assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
+
+
+@pytest.mark.usefixtures("results")
+def test_what_files_of_data_say_is_shown_as_text(tmp_path):
+    from swinx.tracking import sidecar_path
+
+    hostile = f"{HOSTILE}\"'><img src=x onerror=alert(1)>"
+    fault = {"case": hostile, "reason": hostile}
+    (tmp_path / "summary.json").write_text(json.dumps({"protocol": "fixed", "bad_cases": [fault], hostile: hostile}))
+    memory = {"rss_mb": hostile, "gpu_device_mb": hostile}
+    case = {"case": hostile, "shape": [hostile], "device": hostile, "seconds": {"total": 1.0}, "peak_memory": memory}
+    (tmp_path / "out/cases.json").write_text(json.dumps({"done": [case]}))
+    (tmp_path / "model.pt").write_text("weights")
+    source = {"name": hostile, "path": hostile, "tracking_uri": f"http://{hostile}", "run_id": "r"}
+    sidecar_path(tmp_path / "model.pt").write_text(json.dumps({"stage": hostile, "run_id": "r", "upstream": [source]}))
+    history = pd.read_csv(tmp_path / "train/history.csv")
+    history.assign(**{hostile: 1.0}).to_csv(tmp_path / "train/history.csv", index=False)
+    refined = pd.read_csv(tmp_path / "refined/cases.csv").assign(
+        **{f"{hostile}_before_ml": 1, f"{hostile}_after_ml": 1}
+    )
+    refined.to_csv(tmp_path / "refined/cases.csv", index=False)
+    parts = {"training": tmp_path / "train", "refinement": tmp_path / "refined", "model": tmp_path / "model.pt"}
+    assert write_report(tmp_path, tmp_path / "r.html", prediction=tmp_path / "out", title=hostile, **parts) == []
+    page = (tmp_path / "r.html").read_text()
+    assert HOSTILE not in page
+    assert "<img src=x" not in page
+    assert page.count("&lt;script&gt;alert(1)") >= 10
+
+
+@pytest.mark.usefixtures("results")
+def test_a_file_of_something_else_is_a_fault_of_its_part_alone(tmp_path):
+    (tmp_path / "out/cases.json").write_text('{"done": {"_target_": "os.getcwd"}}')
+    (fault,) = write_report(tmp_path, tmp_path / "r.html", prediction=tmp_path / "out")
+    assert "Cost: " in fault
+    assert "builds components" in fault

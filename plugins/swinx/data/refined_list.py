@@ -20,11 +20,12 @@ from swinx.data.refinement_cases import is_refined, record_path
 from swinx.data.refinement_settings import RefinementSettings, describe
 from swinx.data.volume_files import read_volume
 from swinx.errors import DataListError
-from swinx.files import read_json, remove_partials, write_json
+from swinx.files import remove_partials, write_json
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.nifti import write_nifti
 from swinx.ops.fusion import Fusion, drop_classes
 from swinx.ops.selection import PredictedSomewhere, SelectionRule, Verdict, select_cases
+from swinx.plain_data import read_object
 from swinx.tables import write_table
 
 __all__ = ["RefinedData", "assemble_refined"]
@@ -84,7 +85,7 @@ def assemble_refined(
     records = {}
     for item in items:
         if item["case"] not in why and is_refined(item, folder, settings.fingerprint):
-            records[item["case"]] = read_json(record_path(folder, item["case"]))
+            records[item["case"]] = read_object(record_path(folder, item["case"]), finite=False)
     reports = {case: record["refinement"] for case, record in records.items()}
     verdicts = select_cases(reports, rules)
     for rule in rules:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,10 +15,11 @@ from swinx.data.data_list import data_list_sections, load_cases
 from swinx.data.file_kinds import absolute_path, case_name
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
-from swinx.files import read_json
 from swinx.labels import NUM_CLASSES, UNKNOWN
 from swinx.ops.volume_checks import label_values
 from swinx.paths import real_path
+from swinx.plain_data import read_object
+from swinx.regular_files import file_sha256
 
 __all__ = [
     "file_sha256",
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 _SECTIONS = ("training", "unlabeled")
-_CHUNK = 1 << 20
 _ENDS = (".nii.gz", "_source.nii.gz", "_selected.nii.gz")
 
 
@@ -165,7 +164,7 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
     """
     record_file = record_path(output_dir, item["case"])
     try:
-        record = read_json(record_file)
+        record = read_object(record_file, finite=False)
         if record["settings"] != settings or record["annotated"] != list(item["annotated"]):
             return False
         if record["annotated_source"] != item["annotated_source"]:
@@ -176,6 +175,8 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
         label = item.get("label")
         if (record["label"] or {}).get("sha256") != (file_sha256(label) if label else None):
             return False
+        if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in _ENDS}:
+            return False  # a record may come from anybody, and no other files are looked at
         return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["outputs"].items())
     except (OSError, ValueError, KeyError, TypeError):  # what is missing or damaged is done again
         return False
@@ -184,19 +185,6 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
 def record_path(output_dir: str | os.PathLike[str], case: str) -> Path:
     """Return where the record of a case stands."""
     return Path(output_dir) / "records" / f"{case}.json"
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file, in hexadecimal.
-
-    Raises:
-        OSError: If it cannot be read.
-    """
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while part := stream.read(_CHUNK):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _check_names(items: Sequence[Mapping[str, Any]], data_list: str | os.PathLike[str]) -> None:

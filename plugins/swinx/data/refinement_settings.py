@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swinx.errors import DataListError
-from swinx.files import read_json
+from swinx.plain_data import read_object
 
 __all__ = ["RefinementSettings", "describe", "refinement_settings"]
 
@@ -83,7 +83,7 @@ def describe(thing: object) -> dict[str, Any]:
 
 def _fingerprint(manifest: Path) -> str:
     try:
-        return str(read_json(manifest)["fingerprint"])
+        return str(read_object(manifest, finite=False)["fingerprint"])
     except FileNotFoundError as error:
         raise DataListError(f"{manifest}: no such file; finish this earlier refinement first") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

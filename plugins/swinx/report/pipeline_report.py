@@ -16,8 +16,9 @@ import torch
 
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
-from swinx.files import read_json, write_whole
+from swinx.files import write_whole
 from swinx.metrics import Statistic, summarise
+from swinx.plain_data import read_object
 from swinx.report.case_viewers import case_viewers
 from swinx.report.html_page import figure_as_html, html_table, render_page
 from swinx.report.html_plots import draw_curves, draw_score_boxes
@@ -149,8 +150,9 @@ def _protocol(path: Path) -> str:
         return (
             "<p>No summary.json beside the scores: by which rule, and of which cases there are none, is not known.</p>"
         )
-    told = read_json(path)
-    text = f"<p>{escape(PROTOCOL_NOTES.get(told.get('protocol'), '')).replace('`', '')}</p>"
+    told = read_object(path, finite=False)
+    protocol: Any = told.get("protocol")
+    text = f"<p>{escape(PROTOCOL_NOTES.get(protocol, '')).replace('`', '')}</p>"
     bad = told.get("bad_cases", [])
     if not bad:
         return text
@@ -167,7 +169,7 @@ def _cells(score: Statistic) -> list[str | None]:
 
 
 def _cost(path: Path) -> str:
-    content = read_json(path)
+    content = read_object(path, finite=False)
     rows: list[list[Any]] = []
     if not content["done"]:
         return "<p>No case was segmented.</p>"

@@ -57,7 +57,6 @@ class PlainDataRules(Rules):
         "settings in sidecars, in overrides, for swinx pack and swinx export",
         "no override of {name} is taken: it is a part of the program of a configuration and no setting; leave it out",
     )
-    FOLDERS = Rule("refused", "records of refined cases", "{key} is {value}, where the name of a file beside it stands")
 
 
 class NnUNetRules(Rules):

@@ -3,7 +3,8 @@
 Run it by the Python of MONAI Label's environment; ``make label-server`` does. Everything that the server needs stands
 in its app folder: MONAI Label's sample app for bundles and the unpacked bundle, which later trainings change. The
 folder is named after the content of the bundle, so that a server that is started again goes on with what was learned,
-and another bundle never gets in the way.
+and another bundle never gets in the way. A bundle is a program: its configurations import and call what they name, and
+it brings a package along. Serve bundles that you trust.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from bundle_zip import BundleZipError, check_room, read_entries, unpack
 
 __all__ = ["bundle_files", "check_port", "main", "prepare_app", "server_command", "server_environment"]
 
@@ -45,16 +47,11 @@ def bundle_files(bundle: Path) -> tuple[str, list[str]]:
     """
     if bundle.is_dir():
         name = bundle.resolve().name
-        files = [path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()]
-    elif zipfile.is_zipfile(bundle):
-        with _open_zip(bundle) as archive:
-            entries = [PurePosixPath(entry) for entry in archive.namelist() if not entry.endswith("/")]
-        tops = {entry.parts[0] for entry in entries}
-        outside = any(entry.is_absolute() or ".." in entry.parts for entry in entries)
-        if outside or len(tops) != 1 or any(len(entry.parts) < 2 for entry in entries):
-            raise CannotStartError(f"{bundle}: a packed bundle has one folder at its top; pack it with make pack")
-        (name,) = tops
-        files = [PurePosixPath(*entry.parts[1:]).as_posix() for entry in entries]
+        files = _files_in(bundle)
+    elif bundle.is_file() and zipfile.is_zipfile(bundle):
+        with _refusals_told():
+            name, entries = read_entries(bundle)
+        files = list(entries)
     else:
         raise CannotStartError(f"{bundle}: neither a folder nor a zip; pack a bundle with make pack WEIGHTS=<file>")
     if missing := [needed for needed in _NEEDED if needed not in files]:
@@ -212,36 +209,46 @@ def _download_sample(folder: Path) -> Path:
     return folder / _SAMPLE
 
 
+def _files_in(bundle: Path) -> list[str]:
+    """Return the files in a folder by their names in it, without what links lead out to."""
+    found = [path for path in bundle.rglob("*") if path.is_file()]
+    for path in found:
+        if not path.resolve().is_relative_to(bundle.resolve()):
+            raise CannotStartError(f"{path}: leads out of the bundle by a link; put the file itself in its place")
+    return [path.relative_to(bundle).as_posix() for path in found]
+
+
 def _copy_bundle(bundle: Path, files: Sequence[str], target: Path) -> None:
-    for file in files:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
     if bundle.is_dir():
         for file in files:
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(bundle / file, target / file)
         return
-    with _open_zip(bundle) as archive:
-        entries = {PurePosixPath(*PurePosixPath(entry).parts[1:]).as_posix(): entry for entry in archive.namelist()}
-        for file in files:
-            with archive.open(entries[file]) as source, (target / file).open("wb") as writer:
-                shutil.copyfileobj(source, writer)
+    with _refusals_told():
+        _, entries = read_entries(bundle)
+        wanted = {name: entries[name] for name in files if name in entries}
+        check_room(bundle, wanted, next(folder for folder in target.parents if folder.is_dir()))
+        unpack(bundle, wanted, target)
 
 
 @contextmanager
-def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+def _refusals_told() -> Iterator[None]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # the last: encrypted
-        raise CannotStartError(f"{path}: damaged: {error}; copy it again, or pack it again with make pack") from error
+        yield
+    except BundleZipError as error:
+        raise CannotStartError(str(error)) from error
 
 
 def _check_bundle(bundle: Path, copy: Path) -> None:
     """Find out what the server would answer each request with, as an error of its own."""
     for file in ("configs/metadata.json", "configs/inference.json"):
         try:
-            json.loads((copy / file).read_text(encoding="utf-8"))
-        except ValueError as error:
+            content = json.loads((copy / file).read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
             raise CannotStartError(f"{bundle}: {file} is not JSON: {error}; pack it again with make pack") from error
+        if not isinstance(content, dict):
+            kind = type(content).__name__
+            raise CannotStartError(f"{bundle}: {file} holds a {kind} and no object; pack it again with make pack")
     advice = "pack it again: make pack WEIGHTS=<file>"
     import torch  # takes seconds, and other faults are told sooner
 

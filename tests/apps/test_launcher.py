@@ -7,10 +7,14 @@ import io
 import itertools
 import json
 import os
+import random
+import shutil
 import socket
 import subprocess
 import sys
+import warnings
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -23,11 +27,13 @@ FILES = ("configs/inference.json", "configs/metadata.json", "models/model.pt", "
 
 
 @pytest.fixture(scope="module")
-def launcher() -> ModuleType:
+def launcher() -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location("serve", LAUNCHER)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(LAUNCHER.parent)  # as Python does for a program
+        spec.loader.exec_module(module)
+        yield module
 
 
 @pytest.fixture
@@ -202,6 +208,9 @@ def test_what_was_learned_stays_for_the_same_bundle_and_another_gets_its_own_fol
     [
         ({"metadata": b"{"}, r"configs/metadata\.json is not JSON"),
         ({"inference": b"\xff"}, r"configs/inference\.json is not JSON"),
+        ({"inference": b"[]"}, r"configs/inference\.json holds a list and no object"),
+        ({"metadata": b"3"}, r"configs/metadata\.json holds a int and no object"),
+        ({"inference": b"[" * 100_000}, r"configs/inference\.json is not JSON"),
         ({"model": b"hello"}, r"models/model\.pt holds no weights"),
         ({"model": weights()[:-400]}, r"models/model\.pt holds no weights"),
     ],
@@ -240,3 +249,209 @@ def test_a_folder_for_apps_that_cannot_be_made_is_named_in_one_line(tmp_path):
         assert len(said.splitlines()) == 1
         assert f"{apps}: cannot be written" in said
         assert "--apps" in said
+
+
+def entry(name: str, mode: int = 0o100644, **changes: int) -> zipfile.ZipInfo:
+    """An entry of a zip that says of itself what it likes."""
+    info = zipfile.ZipInfo("x")
+    info.filename = info.orig_filename = name
+    info.create_system, info.external_attr = 3, mode << 16
+    for key, value in changes.items():
+        setattr(info, key, value)
+    return info
+
+
+def with_entries(path: Path, *infos: zipfile.ZipInfo, content: bytes = b"content") -> Path:
+    """A zip that the launcher takes, and further entries."""
+    write_bundle(path)
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Duplicate name")
+        for info in infos:
+            archive.writestr(info, content)
+    return path
+
+
+def patched(path: Path, change: Callable[[bytearray], object]) -> Path:
+    """A zip that the launcher takes, with some bytes changed."""
+    content = bytearray(write_bundle(path).read_bytes())
+    change(content)
+    path.write_bytes(content)
+    return path
+
+
+def refused(launcher: ModuleType, bundle: Path, reason: str) -> None:
+    """Make sure that a zip is refused with one sentence, and that nothing is left of it."""
+    before = sorted(bundle.parent.rglob("*"))
+    with pytest.raises(launcher.CannotStartError, match=reason) as caught:
+        launcher.prepare_app(bundle, bundle.parent / "apps")
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(caught.value).isascii()
+    assert [path for path in sorted(bundle.parent.rglob("*")) if path.name != "apps"] == before
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("swinx_seg/../../evil.py", "would be written elsewhere"),
+        ("/etc/evil", "would be written elsewhere"),
+        ("swinx_seg//evil", "would be written elsewhere"),
+        ("swinx_seg/./evil", "would be written elsewhere"),
+        ("swinx_seg\\..\\evil", "has a backslash or a colon in its name"),
+        ("C:/evil", "has a backslash or a colon in its name"),
+        ("swinx_seg/a:stream", "has a backslash or a colon in its name"),
+        ("swinx_seg/a\0b", "has control characters in its name"),
+        ("swinx_seg/a\nb", "has control characters in its name"),
+        ("swinx_seg/a\u202eb", "has control characters in its name"),
+        ("swinx_seg/a\x1b[2Jb", "has control characters in its name"),
+        ("swinx_seg/a.", "a name that not every file system has"),
+        ("swinx_seg/a /b", "a name that not every file system has"),
+        ("swinx_seg/" + "a" * 256, "a name that not every file system has"),
+        ("swinx_seg/" + "a/" * 600 + "b", "has a name that is too long"),
+        ("other/file", "one folder at its top"),
+        ("file", "one folder at its top"),
+    ],
+)
+def test_an_entry_of_a_strange_name_is_refused(launcher, tmp_path, name, reason):
+    refused(launcher, with_entries(tmp_path / "odd.zip", entry(name)), reason)
+
+
+@pytest.mark.usefixtures("_sample")
+def test_an_entry_without_a_name_is_refused(launcher, tmp_path):
+    refused(launcher, with_entries(tmp_path / "odd.zip", entry("")), "has an empty name")
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("swinx_seg/LICENSE", "swinx_seg/LICENSE"),
+        ("swinx_seg/LICENSE", "swinx_seg/license"),
+        ("swinx_seg/\u00e9", "swinx_seg/e\u0301"),
+        ("swinx_seg/\ufb01le", "swinx_seg/file"),
+        ("swinx_seg/stra\u00dfe", "swinx_seg/STRASSE"),
+        ("swinx_seg/configs/metadata.json",),
+        ("swinx_seg/CONFIGS/inference.json",),
+    ],
+)
+def test_entries_that_would_be_one_file_are_refused(launcher, tmp_path, names):
+    refused(launcher, with_entries(tmp_path / "odd.zip", *map(entry, names)), "are one file")
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize("name", ["swinx_seg/configs", "swinx_seg/models/model.pt/evil", "swinx_seg/Configs"])
+def test_an_entry_that_is_a_file_and_a_folder_is_refused(launcher, tmp_path, name):
+    refused(launcher, with_entries(tmp_path / "odd.zip", entry(name)), "is a file and a folder")
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [(0o120777, "is a link"), (0o010644, "is no regular file"), (0o020644, "is no regular file"), (0o40755, "regular")],
+)
+def test_an_entry_that_is_no_regular_file_is_refused(launcher, tmp_path, mode, reason):
+    refused(launcher, with_entries(tmp_path / "odd.zip", entry("swinx_seg/odd", mode), content=b"/etc/passwd"), reason)
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_methods_of_compression_are_refused(launcher, tmp_path, method):
+    odd = entry("swinx_seg/odd", compress_type=method)
+    refused(launcher, with_entries(tmp_path / "odd.zip", odd), f"is compressed by method {method}, and only stored")
+
+
+@pytest.mark.usefixtures("_sample")
+def test_methods_that_nobody_knows_and_encryption_are_refused(launcher, tmp_path):
+    def method(content: bytearray) -> None:
+        at = content.rindex(b"PK\x01\x02")
+        content[at + 10 : at + 12] = b"\x63\x00"
+
+    def encrypted(content: bytearray) -> None:
+        content[content.rindex(b"PK\x01\x02") + 8] |= 1
+
+    refused(launcher, patched(tmp_path / "odd.zip", method), "is compressed by method 99")
+    refused(launcher, patched(tmp_path / "odd.zip", encrypted), "is encrypted")
+
+
+@pytest.mark.usefixtures("_sample")
+def test_a_zip_that_would_fill_the_disk_is_refused(launcher, tmp_path, monkeypatch):
+    bomb = entry("swinx_seg/zeros", compress_type=zipfile.ZIP_DEFLATED)
+    refused(launcher, with_entries(tmp_path / "bomb.zip", bomb, content=bytes(100 << 20)), "made to fill the disk")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
+    refused(launcher, write_bundle(tmp_path / "large.zip"), "has 1 MB free, of which 256 MB stay")
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize("size", [3, 10_000_000])
+def test_an_entry_of_another_size_than_it_says_is_refused(launcher, tmp_path, size):
+    def other(content: bytearray) -> None:
+        at = content.rindex(b"PK\x01\x02")
+        content[at + 24 : at + 28] = size.to_bytes(4, "little")
+
+    refused(launcher, patched(tmp_path / "odd.zip", other), "damaged|not as long as it says")
+
+
+@pytest.mark.usefixtures("_sample")
+def test_entries_that_overlap_are_refused(launcher, tmp_path):
+    def overlap(content: bytearray) -> None:
+        at = content.rindex(b"PK\x01\x02")
+        content[at + 20 : at + 24] = len(content).to_bytes(4, "little")
+
+    refused(launcher, patched(tmp_path / "odd.zip", overlap), "so they overlap")
+
+
+@pytest.mark.usefixtures("_sample")
+def test_a_count_of_entries_that_would_fill_the_memory_is_refused(launcher, tmp_path):
+    def many(content: bytearray) -> None:
+        at = content.rindex(b"PK\x05\x06")
+        content[at + 10 : at + 12] = b"\xff\xff"
+
+    refused(launcher, patched(tmp_path / "odd.zip", many), "says it has 65535 entries, and a packed bundle has at most")
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(20_001):
+            archive.writestr(f"swinx_seg/{number}", b"")
+    refused(launcher, tmp_path / "many.zip", "has 20001 entries, and a packed bundle")
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize("seed", range(60))
+def test_a_zip_with_damaged_bytes_is_refused_in_one_sentence_or_is_whole(launcher, tmp_path, seed):
+    rng = random.Random(seed)
+
+    def damage(content: bytearray) -> None:
+        start = content.index(b"PK\x01\x02") if seed % 2 else 0
+        for _ in range(rng.randint(1, 4)):
+            content[rng.randrange(start, len(content))] = rng.randrange(256)
+
+    bundle = patched(tmp_path / "odd.zip", damage)
+    said, apps = "", tmp_path / "apps"
+    try:
+        launcher.prepare_app(bundle, apps)
+    except launcher.CannotStartError as error:
+        said = str(error)
+    left = list(apps.iterdir()) if apps.exists() else []
+    assert (len(said.splitlines()), len(left)) in ((1, 0), (0, 1))
+
+
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize("top", ["-rf", "a,b", "a b", "\u00e9"])
+def test_a_bundle_is_called_by_a_plain_word(launcher, tmp_path, top):
+    refused(launcher, write_bundle(tmp_path / "odd.zip", top=f"{top}/"), "which names no bundle|not every file system")
+
+
+def test_a_pipe_is_no_bundle(launcher, tmp_path):
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(launcher.CannotStartError, match="neither a folder nor a zip"):
+        launcher.bundle_files(tmp_path / "pipe.zip")
+
+
+@pytest.mark.usefixtures("_sample")
+def test_a_folder_with_a_link_out_of_it_is_not_served(launcher, tmp_path):
+    bundle = write_bundle(tmp_path / "swinx_seg.zip")
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "unpacked" / "swinx_seg" / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(launcher.CannotStartError, match="link: leads out of the bundle by a link"):
+        launcher.prepare_app(tmp_path / "unpacked" / "swinx_seg", tmp_path / "apps")

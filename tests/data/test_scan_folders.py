@@ -23,7 +23,7 @@ from support.ct_series import ct_slice, series_uid, some_hu, write_ct_series
 from support.geometry import oblique_affine
 from swinx.data import check_data, find_cases, pick_series, read_volume
 from swinx.data.itk_geometry import sitk
-from swinx.errors import DataListError
+from swinx.errors import CaseError, DataListError
 from swinx.files import write_json
 from swinx.interop import write_dicom_seg
 
@@ -254,13 +254,14 @@ def test_a_scan_of_8_bits_or_of_air_is_no_label_map(tmp_path):
 
 
 def test_folders_of_labels_hidden_ones_and_the_output_folder_are_not_searched(tmp_path, caplog):
-    for folder in ("labelsTr", "Labels", ".cache", "out", "imagesTr"):
+    for folder in ("labelsTr", "Labels", "segmentations", "Masks", ".cache", "out", "imagesTr"):
         write_scan(tmp_path / folder / "a.nii.gz")
     write_scan(tmp_path / "imagesTr" / "._b.nii.gz")
     (item,) = find_cases(tmp_path, output_dir=tmp_path / "out")
     assert item["image"] == str(tmp_path / "imagesTr" / "a.nii.gz")
     line = said(caplog)
-    assert "skipped 3: Labels (a folder of labels), labelsTr (a folder of labels), out (the output folder)" in line
+    skipped = [f"{name} (a folder of labels)" for name in ("Labels", "Masks", "labelsTr", "segmentations")]
+    assert f"skipped 5: {', '.join([*skipped[:3], 'out (the output folder)', skipped[3]])}" in line
 
 
 def test_a_folder_of_labels_that_is_named_is_searched(tmp_path):
@@ -350,6 +351,26 @@ def test_a_data_list_counts_where_there_are_no_scans_beside_it(tmp_path):
     assert names(find_cases(tmp_path)) == ["listed"]
     write_ct_series(tmp_path)
     assert names(find_cases(tmp_path)) == ["a", tmp_path.name]
+
+
+def test_slices_that_are_named_stand_for_their_series_once(tmp_path):
+    for series in (1, 2):
+        folder = write_ct_series(tmp_path / "anna", series=series)
+    (folder / "notes.txt").write_text("scanned on a Monday")
+    expected = [f"anna_{series_uid(1)}", f"anna_{series_uid(2)}"]
+    for source in (str(folder / "*"), sorted(folder.glob("*.dcm")), [folder, folder / "1_000.dcm"]):
+        items = find_cases(source)
+        assert names(items) == expected
+        assert [item["series"] for item in items] == [series_uid(1), series_uid(2)]
+    assert names(find_cases(sorted(folder.glob("1_*")))) == ["anna"]
+    others = [folder / "notes.txt", tmp_path / "more.txt"]
+    others[1].write_text("")
+    assert names(find_cases(others)) == ["more.txt", "notes.txt"], "for their reader to refuse"
+    damaged = folder / "1_000.dcm"
+    damaged.write_bytes(damaged.read_bytes()[:300])
+    (item,) = find_cases(sorted(folder.glob("1_*")))
+    with pytest.raises(CaseError, match=r"1_000\.dcm"):
+        read_volume(item["image"])
 
 
 def test_a_slice_that_is_named_stands_for_its_series(tmp_path):

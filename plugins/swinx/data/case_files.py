@@ -11,7 +11,8 @@ from typing import Any
 
 from swinx.case_names import name_fault
 from swinx.data.data_list import load_cases, load_data_list
-from swinx.data.dicom_scans import dicom_scans_in
+from swinx.data.dicom_folder import is_dicom_file
+from swinx.data.dicom_scans import dicom_scans_in, one_of_each_series
 from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.named_paths import PathOrPaths, named_paths, volumes_in
 from swinx.data.scan_folders import FoundScans, scans_below, sort_volumes
@@ -111,7 +112,7 @@ def name_scans(
         first = cases.setdefault(name, item)
         if first is not item:
             doubles.append((first, item))
-    _logger.info("SCANS: %s%s%s", _count(found.scans), _tell_skipped(found.skipped), _tell_renamed(renamed, names))
+    _logger.info("%s: %s%s%s", _looked(source), _count(found.scans), _tell_skipped(found.skipped), _tell_renamed(renamed, names))
     return [cases[case] for case in sorted(cases)], doubles
 
 
@@ -135,16 +136,28 @@ def _find(source: PathOrPaths, output_dir: Path | None) -> FoundScans:
             found.skipped += inside.skipped
             found.scans += [scan for scan in inside.scans if scan.image not in known]
             known |= {scan.image for scan in inside.scans}
+    found.scans = _once_each_series(found.scans)
     return found
 
 
+def _once_each_series(scans: Sequence[Scan]) -> list[Scan]:
+    """Let several slices that are named stand for their series once."""
+    slices = [scan.image for scan in scans if scan.root is None and is_dicom_file(scan.image)]
+    if len(slices) < 2:
+        return list(scans)
+    others = [scan for scan in scans if scan.image not in slices]
+    known = {(scan.image if scan.image.is_dir() else scan.image.parent, scan.series) for scan in others}
+    series = one_of_each_series(slices)
+    return others + [Scan(path, series=uid) for path, uid in series if (path.parent, uid) not in known]
+
+
 def _named(name: str, output_dir: Path | None) -> Iterator[FoundScans]:
-    """Find the scans that one path or pattern names; masks that only a pattern matches count as those of a folder."""
+    """Find the scans that one path or pattern names; of what only a pattern matches, the scans count as in a folder."""
     paths = [absolute_path(path) for path in named_paths(name)]
     files = [path for path in paths if not path.is_dir()]
     yield from (scans_below(path, output_dir) for path in paths if path.is_dir())
     if paths != [absolute_path(name)] and files:
-        matched = FoundScans([Scan(path) for path in files if volume_suffix(path) not in VOLUME_SUFFIXES])
+        matched = FoundScans([Scan(path) for path in files if is_dicom_file(path)])
         root = Path(os.path.commonpath([path.parent for path in files]))
         sort_volumes([path for path in files if volume_suffix(path) in VOLUME_SUFFIXES], root, matched)
         yield matched

@@ -12,7 +12,7 @@ from swinx.data.dicom_headers import SliceHeader, read_header
 from swinx.data.file_kinds import DICOM_SUFFIXES, VOLUME_SUFFIXES, has_dicom_magic, volume_suffix
 from swinx.errors import CaseError
 
-__all__ = ["DicomFolder", "read_dicom_folder"]
+__all__ = ["DicomFolder", "is_dicom_file", "read_dicom_folder"]
 
 _SLOW_SECONDS = 3.0
 
@@ -48,7 +48,7 @@ def read_dicom_folder(folder: Path, progress: bool = False) -> DicomFolder:
     faults: dict[Path, str] = {}
     files = tqdm(sorted(folder.iterdir()), "DICOM headers", delay=_SLOW_SECONDS, leave=False, disable=not progress)
     for path in files:
-        if not _should_be_dicom(path):
+        if not is_dicom_file(path):
             continue
         try:
             header = read_header(str(path))
@@ -62,7 +62,8 @@ def read_dicom_folder(folder: Path, progress: bool = False) -> DicomFolder:
     return DicomFolder({uid: tuple(slices) for uid, slices in series.items()}, tuple(others), faults)
 
 
-def _should_be_dicom(path: Path) -> bool:
+def is_dicom_file(path: Path) -> bool:
+    """Say whether a file begins as a DICOM file does, or has the extension of one; hidden ones do not count."""
     if path.name.startswith(".") or not path.is_file() or volume_suffix(path) in VOLUME_SUFFIXES:
         return False
     return volume_suffix(path) in DICOM_SUFFIXES or has_dicom_magic(path)

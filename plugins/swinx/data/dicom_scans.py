@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from swinx.data.dicom_damage import may_be_slices
 from swinx.data.dicom_folder import DicomFolder, Slices, read_dicom_folder
-from swinx.data.dicom_headers import SliceHeader
+from swinx.data.dicom_headers import SliceHeader, read_header
+from swinx.errors import CaseError
 from swinx.rules.folders import ScanFolderRules
 
-__all__ = ["DicomScan", "DicomScans", "dicom_scans_in", "is_ct"]
+__all__ = ["DicomScan", "DicomScans", "dicom_scans_in", "is_ct", "one_of_each_series"]
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -69,6 +71,22 @@ def dicom_scans_in(folder: Path, shown: Path, progress: bool = False) -> DicomSc
     result.skipped += [_tell_object(header, shown) for header in found.others]
     _tell_damage(found, folder, shown, result)
     return result
+
+
+def one_of_each_series(files: Iterable[Path]) -> list[tuple[Path, str]]:
+    """Return the first slice of each series among some slices, with the UID of its series.
+
+    What cannot be read counts only in a folder of which nothing else is given: the reader of a series names damage.
+    """
+    found: dict[tuple[Path, str], Path] = {}
+    for path in files:
+        try:
+            uid = read_header(str(path)).series
+        except CaseError:
+            uid = ""
+        found.setdefault((path.parent, uid), path)
+    readable = {folder for folder, uid in found if uid}
+    return [(path, uid) for (folder, uid), path in found.items() if uid or folder not in readable]
 
 
 def is_ct(header: SliceHeader) -> bool:

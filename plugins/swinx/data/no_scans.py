@@ -20,7 +20,7 @@ from swinx.paths import real_path
 __all__ = ["holds_labels", "is_label_folder", "is_named_as_mask", "made_by_swinx"]
 
 _MASK = re.compile(r".*[._-](?:seg|segmentations?|labels?|masks?)", re.IGNORECASE)
-_LABEL_FOLDER = "labels"
+_LABEL_FOLDERS = ("labels", "segmentations", "masks")
 _OF_A_RUN = ("_original", "_masked", "_reconstruction", "_source", "_selected", "")
 _BYTE = 8
 _ANY_LABEL = 1 << 16
@@ -30,8 +30,8 @@ _SMALL = 0.05
 
 
 def is_label_folder(folder: Path) -> bool:
-    """Say whether a folder is named as one of label maps, such as ``labelsTr``."""
-    return folder.name.lower().startswith(_LABEL_FOLDER)
+    """Say whether a folder is named as one of label maps, such as ``labelsTr`` and ``segmentations``."""
+    return folder.name.lower().startswith(_LABEL_FOLDERS)
 
 
 def is_named_as_mask(path: Path) -> bool:

@@ -44,6 +44,7 @@ def test_what_training_and_inference_repeat_agrees(config):
         assert train[knob] == other[knob], knob
     load, prepare = other["preprocessing"]["transforms"]
     train_load, *_, train_prepare = train["train"]["deterministic_transforms"]
+    assert load.pop("reader") == {**train_load.pop("reader"), "max_ram_mb": "@max_ram_mb"}
     assert load == train_load
     assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
 

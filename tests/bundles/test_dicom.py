@@ -86,6 +86,6 @@ def test_a_segmentation_that_cannot_be_written_costs_neither_the_nifti_nor_the_r
         log = (out / "inference.log").read_text()
         assert log.index("bert: there will be no DICOM Segmentation: ") < log.index("[1/2] anna")
         assert f"incomplete: bert: {lack['reason']}" in log
-        assert "SCANS: 2 scans (1 NIfTI, 1 DICOM series); skipped 2: labels (a folder of labels), out (the " in log
+        assert ": 2 (1 NIfTI, 1 DICOM series); skipped 2: labels (a folder of labels), out (the " in log
     assert stray.is_dir()
     assert image.is_file()

@@ -66,7 +66,7 @@ def names(items):
 
 
 def said(caplog):
-    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("SCANS:")]
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("scans in ")]
     return line
 
 
@@ -83,7 +83,7 @@ def test_each_nifti_and_each_series_of_a_folder_is_a_case(tmp_path, caplog):
     assert names(items) == ["a", "b", "c", "scans"]
     assert items[-1] == {"image": str(folder), "case": "scans", "series": series_uid()}
     assert read_volume(items[-1]["image"]).array.shape == HU.shape
-    assert said(caplog) == "SCANS: 4 scans (1 NIfTI, 1 NRRD, 1 MetaImage, 1 DICOM series)"
+    assert said(caplog) == f"scans in {folder}: 4 (1 NIfTI, 1 NRRD, 1 MetaImage, 1 DICOM series)"
 
 
 def test_a_cd_gives_its_series_by_patient_study_and_series(tmp_path, caplog):

@@ -96,9 +96,9 @@ def name_scans(
         DataListError: If there are no scans.
     """
     found = _find(source, None if output_dir is None else Path(output_dir))
+    named = [source] if isinstance(source, str | os.PathLike) else list(source)
+    looked = ", ".join(visible(name) for name in named[:_SHOWN]) or "an empty list"
     if not any(scan.image.exists() for scan in found.scans):
-        named = [source] if isinstance(source, str | os.PathLike) else list(source)
-        looked = ", ".join(os.fspath(name) for name in named) or "an empty list"
         raise DataListError(
             ScanFolderRules.NONE.says(looked=looked, suffixes=", ".join(VOLUME_SUFFIXES)) + _tell_skipped(found.skipped)
         )
@@ -112,7 +112,9 @@ def name_scans(
         first = cases.setdefault(name, item)
         if first is not item:
             doubles.append((first, item))
-    _logger.info("%s: %s%s%s", _looked(source), _count(found.scans), _tell_skipped(found.skipped), _tell_renamed(renamed, names))
+    _logger.info(
+        "scans in %s: %s%s%s", looked, _count(found.scans), _tell_skipped(found.skipped), _tell_renamed(renamed, names)
+    )
     return [cases[case] for case in sorted(cases)], doubles
 
 
@@ -168,7 +170,7 @@ def _named(name: str, output_dir: Path | None) -> Iterator[FoundScans]:
 def _count(scans: Sequence[Scan]) -> str:
     kinds = Counter(map(_kind, scans))
     parts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    return f"{len(scans)} scan{'' if len(scans) == 1 else 's'} ({parts})"
+    return f"{len(scans)} ({parts})"
 
 
 def _kind(scan: Scan) -> str:

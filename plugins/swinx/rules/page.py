@@ -15,7 +15,7 @@ _INTRODUCTION = """\
   with exit code 1.
 - **warned**: the case is used. The log and the record of the case (`warnings` in `<case>.json`) say what was found.
 - **repaired**: the case is used with the value that is certainly meant, and the log says so.
-- **skipped**: the file or the folder is no case of its own; the line `SCANS:` of the log names it.
+- **skipped**: the file or the folder is no case of its own; the line `scans in ...` of the log names it.
 
 The same rules hold in `swinx data check`, pretraining, refinement, training, inference and scoring. Words in italics
 stand for what was found. This page is generated from the tables that the code uses (`make sync`), and each row is a

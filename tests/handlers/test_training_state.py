@@ -176,9 +176,27 @@ def a_list(path):
     torch.save([1, 2], path)
 
 
-@pytest.mark.parametrize(
-    "damage", [truncated, foreign_pickle, weights_alone, lacking_its_epoch, a_list], ids=lambda damage: damage.__name__
-)
+def a_text_for_a_number(path):
+    torch.save(torch.load(path, weights_only=True) | {"best_metric": "high"}, path)
+
+
+def a_text_for_a_tensor(path):
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"network": {"weight": "w"}}, path)
+
+
+DAMAGES = [
+    truncated,
+    foreign_pickle,
+    weights_alone,
+    lacking_its_epoch,
+    a_list,
+    a_text_for_a_number,
+    a_text_for_a_tensor,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_a_file_that_is_no_state_is_named_with_what_to_do(tmp_path, damage):
     path = start_training(tmp_path, max_epochs=1).run().state_path
     damage(path)

@@ -20,6 +20,7 @@ from swinx.networks import SwinXSeg, save_weights
 from swinx.packaging import pack_bundle, versions, write_zip
 from swinx.packaging.configurations import set_knobs
 from swinx.packaging.versions import check_versions
+from swinx.plain_data import check_settings
 from swinx.tracking import sidecar_path
 
 KNOBS = {key: value for key, value in SMALL.items() if key not in ("num_workers", "progress")}
@@ -160,6 +161,16 @@ def test_what_is_beside_weights_or_given_with_them_never_becomes_code(knobs, rea
     assert len(str(refused.value).splitlines()) == 1
     assert not canary.exists()
     assert not (tmp_path / "dist").exists()
+
+
+def test_a_packed_configuration_differs_from_that_of_the_bundle_in_plain_values_alone(packed):
+    for name in ("train", "inference", "evaluate"):
+        before = json.loads((ROOT / f"bundles/swinx_seg/configs/{name}.json").read_text())
+        after = json.loads(member(packed, f"configs/{name}.json"))
+        changed = {key for key in after if after[key] != before[key]}
+        assert changed <= set(KNOBS) | {"network_def"}
+        check_settings({key: after[key] for key in changed - {"network_def"}}, name)
+        assert after["network_def"] == before["network_def"] | {"script_window": "@roi_size"}
 
 
 def test_what_a_sidecar_says_besides_what_is_known_is_not_packed(weights, tmp_path):

@@ -36,6 +36,13 @@ _KEYS = {
 }
 """What every state holds; one with further modules also has "modules"."""
 
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("network", "optimizer", "settings"), dict),
+    **dict.fromkeys(("epoch", "epoch_length", "lr_steps", "best_metric_epoch"), int),
+    "best_metric": (int, float),
+}
+"""What they are: the file may come from somebody else."""
+
 _SHOWN = 300
 
 
@@ -195,6 +202,10 @@ def _read(path: Path) -> Mapping[str, Any]:
     missing = _KEYS - set(state) if isinstance(state, Mapping) else _KEYS
     if missing:
         raise WeightsError(f"it is no state of a training, {', '.join(sorted(missing))} missing")
+    if odd := [name for name, kind in _KINDS.items() if not isinstance(state[name], kind)]:
+        raise WeightsError(f"it is no state of a training, {', '.join(odd)} of another kind")
+    if not all(isinstance(tensor, torch.Tensor) for tensor in state["network"].values()):
+        raise WeightsError("it is no state of a training, its network holds more than tensors")
     diverged = [name for name, tensor in state["network"].items() if not bool(torch.isfinite(tensor).all())]
     if diverged:
         raise WeightsError(f"{len(diverged)} of its tensors hold NaN or infinity, {diverged[0]} first")

@@ -31,6 +31,7 @@ __all__ = [
     "is_setting",
     "read_object",
     "shown",
+    "shown_error",
 ]
 
 PROGRAM_NAMES = frozenset(

@@ -19,6 +19,7 @@ from swinx.files import write_json
 from swinx.interop.student import student_knobs
 from swinx.paths import expanded
 from swinx.plain_data import check_overrides, read_object
+from swinx.regular_files import open_regular
 
 __all__ = ["run_rounds"]
 
@@ -187,5 +188,6 @@ def _digest(changes: Mapping[str, Any], files: Sequence[Path]) -> str:
     """Hash what decides a training; the manifest of its data has the hashes of the labels."""
     digest = hashlib.sha256(json.dumps(changes, sort_keys=True, default=str).encode())
     for path in files:
-        digest.update(path.read_bytes())
+        with open_regular(path) as stream:
+            digest.update(stream.read())
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from swinx.data import case_name
 from swinx.errors import CaseError
+from swinx.regular_files import file_sha256
 
 __all__ = ["Prediction", "Teacher", "TeacherNetwork", "check_scan", "fingerprint_of"]
 
@@ -145,20 +146,12 @@ def fingerprint_of(root: Path, files: Iterable[Path], settings: Any) -> str:
         settings: What else decides the output; anything that JSON can express.
 
     Raises:
-        OSError: If a file cannot be read.
+        OSError: If a file cannot be read, or is no regular file.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     named = {(file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name): file for file in files}
     for name, file in sorted(named.items()):
-        digest.update(f"{name} {_file_digest(file)}\n".encode())
-    return digest.hexdigest()
-
-
-def _file_digest(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while part := stream.read(1 << 20):
-            digest.update(part)
+        digest.update(f"{name} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
 
 

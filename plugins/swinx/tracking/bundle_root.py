@@ -11,6 +11,7 @@ from monai.bundle import ConfigWorkflow
 
 import swinx
 from swinx.errors import BundleError
+from swinx.plain_data import shown
 
 __all__ = ["find_bundle_root", "require_plugin"]
 
@@ -62,9 +63,9 @@ def require_plugin(bundle_root: str | os.PathLike[str]) -> None:
         return
     place = Path(swinx.__file__).parent
     raise BundleError(
-        f"{path}: the bundle was made for swinx {wanted}, and swinx {swinx.__version__} is at work, from {place}. "
-        "If the bundle has a folder swinx of its own, run it with PYTHONPATH set to the bundle's folder, or in an "
-        "environment without another swinx; if it has none, install that version"
+        f"{path}: the bundle was made for swinx {shown(wanted, quoted=False)}, and swinx {swinx.__version__} is at "
+        f"work, from {place}. If the bundle has a folder swinx of its own, run it with PYTHONPATH set to the bundle's "
+        "folder, or in an environment without another swinx; if it has none, install that version"
     )
 
 

@@ -184,7 +184,7 @@ class TrackingSession:
             try:
                 model = save_mlflow_model(folder, self.bundle_root, checkpoint, flat_knobs(self.configuration))
             except Exception as error:  # nothing about tracking ends a run
-                _logger.warning("%s is not registered as %s: %s", checkpoint, name, error)
+                _logger.warning("%s is not registered as %s: %s", checkpoint, name, without_credentials(error))
                 return
             if self.run is not None:
                 self.run.register(model, name, artefact_hash(checkpoint))

@@ -228,12 +228,11 @@ class _Check:
         self._refuse_if(self.entries > _MOST_ENTRIES, Plain.TOO_MANY, key, found=self.entries, limit=_MOST_ENTRIES)
 
     def _name(self, name: Any, key: str) -> None:
-        within = f"{key}.{name}" if key else str(name)
-        if isinstance(name, str) or self.strict:
-            self._text(str(name), within)
-        component = str(name).startswith("_") and str(name).endswith("_") and len(str(name)) > 1
-        if component or (self.strict and (str(name).startswith(("_", "+", "~")) or "#" in name or "::" in name)):
-            self._refuse_if(True, Plain.COMPONENT, key or "it", name=shown(name))
+        text = str(name)  # Fire makes numbers of names
+        self._text(text, f"{key}.{text}" if key else text)
+        builds = text.startswith("_") and text.endswith("_") and len(text) > 1
+        leads = text.startswith(("_", "+", "~")) or "#" in text or "::" in text
+        self._refuse_if(builds or (self.strict and leads), Plain.COMPONENT, key or "it", name=shown(name))
 
     def _text(self, value: str, key: str) -> None:
         limit = _LONGEST_SETTING if self.strict else _LONGEST_TEXT

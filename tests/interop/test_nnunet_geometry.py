@@ -30,7 +30,7 @@ def test_without_a_file_of_its_own_the_affine_decides(tmp_path, oblique):
     other = tmp_path / "other.nii.gz"
     nib.save(nib.Nifti1Image(volume(), oblique_affine("LPS", (1.0, 1.0, 1.0))), other)
     for file in (None, tmp_path / "gone.nii.gz", other):
-        np.testing.assert_allclose(spacing_of(oblique, SHAPE, file), (0.8, 0.9, 2.5), rtol=1e-6)
+        np.testing.assert_allclose(spacing_of(oblique, SHAPE, file), (1.6, 1.8, 2.5), rtol=1e-6)
 
 
 def test_voxels_are_in_the_order_of_simpleitk(tmp_path, oblique):
@@ -43,7 +43,7 @@ def test_voxels_are_in_the_order_of_simpleitk(tmp_path, oblique):
 
 def test_readers_that_turn_to_ras_are_followed_in_voxels_and_sizes(oblique):
     canonical = nib.as_closest_canonical(nib.Nifti1Image(volume(), oblique))
-    voxels, spacing = to_nnunet(volume(), oblique, np.array([0.8, 0.9, 2.5]), reorient=True)
+    voxels, spacing = to_nnunet(volume(), oblique, np.array([1.6, 1.8, 2.5]), reorient=True)
     np.testing.assert_array_equal(voxels[0], np.asarray(canonical.dataobj).transpose(2, 1, 0))
     np.testing.assert_allclose(spacing[::-1], canonical.header.get_zooms(), rtol=1e-6)
 

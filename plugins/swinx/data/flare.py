@@ -79,7 +79,7 @@ def flare_data_list(
         sections[section] = [item for item in found if "reason" not in item]
         left_out += [{"case": item["case"], "reason": item["reason"]} for item in found if "reason" in item]
     for item in left_out:
-        _logger.error("left out %s: %s", item["case"], item["reason"])
+        _logger.error("left out %s: %s", visible(item["case"]), visible(item["reason"]))
     target = base / "datalist.json" if out is None else expanded(out)
     origin = "FLARE-23, abdominal organs and tumours on partially labelled CT"
     write_data_list(target, sections, base, name="FLARE23", description=origin, extra={"left_out": left_out})

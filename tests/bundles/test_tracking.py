@@ -201,7 +201,7 @@ def test_each_run_names_those_it_came_from(history, tracked):
     assert tags["upstream.pretrained"] == ids["pretraining"]
     assert tags["upstream.data"] == ids["refinement"]
     lines = lineage_tree(ids["training"], tracked[1]).splitlines()
-    assert [line.split("(run ")[-1].rstrip(")") for line in lines[1:] if "(run " in line] == [
+    assert [line.split("(run ")[-1].split(")")[0] for line in lines[1:] if "(run " in line] == [
         ids["refinement"],
         ids["pretraining"],
     ]

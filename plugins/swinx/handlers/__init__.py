@@ -6,6 +6,7 @@ from swinx.handlers.best_model import BestModel
 from swinx.handlers.case_records import CaseRecords
 from swinx.handlers.collapse import CollapseDetector
 from swinx.handlers.epoch_seed import EpochSeed
+from swinx.handlers.epoch_validation import EpochValidation
 from swinx.handlers.feature_records import CaseFeatures, FeatureRecords
 from swinx.handlers.gradients import FreezePrototypes, GradientClipping
 from swinx.handlers.history import TrainingHistory
@@ -28,6 +29,7 @@ __all__ = [
     "CentreUpdate",
     "CollapseDetector",
     "EpochSeed",
+    "EpochValidation",
     "FeatureRecords",
     "FreezePrototypes",
     "GradientClipping",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monai.engines import Workflow
+from ignite.engine import Engine
 
 __all__ = ["check_interval", "is_to_save"]
 
@@ -18,7 +18,7 @@ def check_interval(interval: int) -> int:
     return int(interval)
 
 
-def is_to_save(engine: Workflow, interval: int) -> bool:
+def is_to_save(engine: Engine, interval: int) -> bool:
     """Say whether to save after this epoch.
 
     It is every ``interval`` epochs, after the last one, and after the one at which the training is stopped in time

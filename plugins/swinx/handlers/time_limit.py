@@ -16,8 +16,9 @@ class TimeLimit:
     """End a training after the epoch whose successor would not finish within the limit.
 
     For queues with a wall-clock limit: the state of the last epoch is complete, so the same
-    command goes on in the next job. Attach it before the handlers
-    that save, which then save this epoch. Ignite's handler of this name stops in the
+    command goes on in the next job. Attach it before the handlers that validate
+    (:class:`swinx.handlers.EpochValidation`) and save, which then do so after this epoch; the time that
+    they took after earlier epochs is counted. Ignite's handler of this name stops in the
     middle of an epoch, which would then be repeated.
 
     Args:
@@ -32,7 +33,7 @@ class TimeLimit:
             raise ValueError(f"the time limit must be positive, not {minutes} minutes")
         self.minutes = minutes
         self.logger = logging.getLogger(__name__)
-        self._started = self._epoch_started = self._longest = 0.0
+        self._started = self._epoch_started = self._longest = self._checked = self._rest = 0.0
 
     def attach(self, engine: Workflow) -> None:
         """Watch the trainer's clock."""
@@ -43,17 +44,20 @@ class TimeLimit:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._check)
 
     def _start(self) -> None:
-        self._started, self._longest = time.monotonic(), 0.0
+        self._started = time.monotonic()
+        self._longest = self._checked = self._rest = 0.0
 
     def _start_epoch(self) -> None:
         self._epoch_started = time.monotonic()
+        if self._checked:
+            self._rest = max(self._rest, self._epoch_started - self._checked)
 
     def _check(self, engine: Workflow) -> None:
-        now = time.monotonic()
+        self._checked = now = time.monotonic()
         self._longest = max(self._longest, now - self._epoch_started)
         if self.minutes is None or engine.state.epoch == engine.state.max_epochs:
             return
-        over = int(now - self._started + self._longest > 60 * self.minutes)
+        over = int(now - self._started + self._longest + 2 * self._rest > 60 * self.minutes)
         # The clocks of a distributed training differ; if one process stopped alone, the others would wait for it.
         if idist.all_reduce(over, op="MAX"):
             self.logger.warning(

@@ -7,6 +7,7 @@ from swinx.handlers.case_records import CaseRecords
 from swinx.handlers.collapse import CollapseDetector
 from swinx.handlers.epoch_seed import EpochSeed
 from swinx.handlers.epoch_validation import EpochValidation
+from swinx.handlers.expected_end import ExpectedEnd
 from swinx.handlers.feature_records import CaseFeatures, FeatureRecords
 from swinx.handlers.gradients import FreezePrototypes, GradientClipping
 from swinx.handlers.history import TrainingHistory
@@ -30,6 +31,7 @@ __all__ = [
     "CollapseDetector",
     "EpochSeed",
     "EpochValidation",
+    "ExpectedEnd",
     "FeatureRecords",
     "FreezePrototypes",
     "GradientClipping",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from support.disks import nearly_full_disk
-from swinx.files import read_json, remove_partials, write_json, write_several_whole, write_whole
+from swinx.files import read_json, write_json, write_several_whole, write_whole
+from swinx.partial_files import remove_leftovers
 
 
 @pytest.fixture
@@ -93,11 +96,71 @@ def test_json_reads_back(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ä": [1, 2.5, None]}
 
 
-def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
-    for name in (".a.nii.gz.x1y2.nii.gz", ".a.nii.gz.q", ".ab.nii.gz.x1", "a.nii.gz", "b.nii.gz", ".hidden"):
+WRITER = """
+import os, signal, sys
+from swinx.files import write_several_whole, write_whole
+with write_whole(sys.argv[1] + "/table.csv") as partial, write_several_whole(sys.argv[1] + "/model.xml") as folder:
+    partial.write_text("half")
+    (folder / "model.bin").write_text("half")
+    print(partial, flush=True)
+    sys.stdin.readline()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def writer(folder: Path) -> subprocess.Popen[str]:
+    """A process that is writing two files, and kills itself when it is told."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdin=pipe, stdout=pipe, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    return process
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_there_and_nothing_else(tmp_path):
+    others = [".hidden", ".table.csv.x1y2", "a.partial", "table.csv"]
+    for name in others:
         (tmp_path / name).touch()
-    remove_partials(tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", tmp_path / "nowhere" / "c.json")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".ab.nii.gz.x1", ".hidden", "a.nii.gz", "b.nii.gz"]
+    with writer(tmp_path) as killed:
+        killed.communicate("now")
+    assert len(list(tmp_path.iterdir())) == len(others) + 2
+    write_json(tmp_path / "other.json", {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "other.json"])
+
+
+def test_what_another_process_is_writing_stays(tmp_path):
+    with writer(tmp_path) as running:
+        write_json(tmp_path / "other.json", {})
+        assert len(list(tmp_path.iterdir())) == 3
+        running.communicate("now")
+
+
+def test_what_a_process_of_another_machine_left_stays_where_it_may_be_running(tmp_path):
+    left = tmp_path / ".a.json.000000-1-abc.partial"
+    left.touch()
+    write_json(tmp_path / "other.json", {})
+    assert left.exists()
+    remove_leftovers(tmp_path, of_other_machines=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["other.json"]
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_name_is_after(tmp_path, monkeypatch):
+    done = []
+    rename, sync = Path.replace, os.fsync
+
+    def noted_sync(descriptor):
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    monkeypatch.setattr(Path, "replace", lambda *paths: done.append("rename") or rename(*paths))
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    write_json(tmp_path / "a.json", {})
+    assert done == ["file", "rename", "folder"]
+    done.clear()
+    with write_several_whole(tmp_path / "model.xml") as folder:
+        (folder / "model.bin").touch()
+        (folder / "model.xml").touch()
+    assert done == ["file", "rename", "file", "rename", "folder"]
 
 
 def test_files_that_belong_together_appear_when_the_block_ends_and_their_folder_with_them(tmp_path):
@@ -165,10 +228,10 @@ def test_what_is_no_json_is_named(tmp_path, content):
 @pytest.mark.parametrize("name", ["a" * 240 + ".nii.gz", "ü" * 120 + ".json", "a" * 255])
 def test_a_name_as_long_as_a_file_system_allows_is_written_and_its_leftovers_are_found(tmp_path, name):
     with write_whole(tmp_path / name, suffix=".nii.gz") as partial:
-        leftover = partial.with_name(partial.name.replace(".nii.gz", ".left"))
+        leftover = partial.with_name(partial.name.replace(".partial", "x.partial"))
         leftover.touch()
         partial.write_text("whole")
-    remove_partials(tmp_path / name)
+    remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     with write_several_whole(tmp_path / "new" / name) as folder:
         (folder / name).write_text("whole")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import json
 import os
 import shutil
@@ -13,14 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from swinx.partial_files import partial_name, sweep_once
 from swinx.regular_files import open_regular
 from swinx.rules.names import TextRules
 
-__all__ = ["read_json", "read_text", "remove_partials", "write_json", "write_several_whole", "write_whole"]
-
-_LONGEST_NAME_BYTES = 255
-_ROOM_FOR_PARTIAL = 32
-"""Bytes of a temporary name besides that of the file: two dots, the random part and the suffix."""
+__all__ = ["read_json", "read_text", "write_json", "write_several_whole", "write_whole"]
 
 
 @contextmanager
@@ -28,7 +23,8 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
     """Yield a temporary path beside ``path`` and rename it to ``path`` on success.
 
     Whatever goes wrong inside the block, ``path`` is left as it was and the temporary
-    file is removed.
+    file is removed. What is written is on the disk before it gets its name, so that a power cut leaves the old file or
+    the new one. What an earlier process that was killed left of its files in the folder is removed.
 
     Args:
         path: The file to appear; its folder is made if need be.
@@ -52,7 +48,9 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=_partial_prefix(target.name), suffix=suffix)
+        sweep_once(target.parent)
+        prefix, end = partial_name(target.name, suffix)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=end)
     except OSError as error:
         raise OSError(_sentence(target, error)) from error
     os.close(descriptor)
@@ -60,7 +58,9 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
     try:
         yield partial
         partial.chmod(0o666 & ~_umask())
+        _sync(partial)
         partial.replace(target)
+        _sync_folder(target.parent)
     except OSError as error:
         if _is_about(error, partial):
             raise OSError(_sentence(target, error)) from error
@@ -91,7 +91,9 @@ def write_several_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OSError(f"cannot write {target}: it is a folder; choose another name")
     try:
         near = next(folder for folder in target.absolute().parents if folder.exists())
-        folder = Path(tempfile.mkdtemp(dir=near, prefix=_partial_prefix(target.name)))
+        sweep_once(near)
+        prefix, end = partial_name(target.name)
+        folder = Path(tempfile.mkdtemp(dir=near, prefix=prefix, suffix=end))
     except OSError as error:
         raise OSError(_sentence(target, error)) from error
     try:
@@ -148,22 +150,6 @@ def read_json(path: str | os.PathLike[str], kind: str = "JSON") -> Any:
         raise ValueError(TextRules.UNREADABLE.says(path=path, kind=kind, detail=error)) from error
 
 
-def remove_partials(*paths: str | os.PathLike[str]) -> None:
-    """Remove what :func:`write_whole` could not remove of files because its process was killed.
-
-    Call it only where no other process may be writing the same files.
-
-    Args:
-        paths: The files that were to appear.
-
-    Raises:
-        OSError: If a leftover cannot be removed.
-    """
-    for path in map(Path, paths):
-        for leftover in path.parent.glob(f"{glob.escape(_partial_prefix(path.name))}*"):
-            leftover.unlink(missing_ok=True)
-
-
 class _KeyTwiceError(Exception):
     """A key that stands twice in one object."""
 
@@ -177,19 +163,41 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _partial_prefix(name: str) -> str:
-    """Return how temporary names of a file begin: with its name, or a hash of one that leaves no room."""
-    room = _LONGEST_NAME_BYTES - _ROOM_FOR_PARTIAL
-    return f".{name}." if len(os.fsencode(name)) <= room else f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}."
-
-
 def _move(files: Sequence[Path], target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         for file in files:
+            _sync(file)
             file.replace(target.parent / file.name)
+        _sync_folder(target.parent)
     except OSError as error:
         raise OSError(_sentence(target, error)) from error
+
+
+def _sync(file: Path) -> None:
+    """Wait until what is written is on the disk.
+
+    Raises:
+        OSError: If it cannot be written, as on a disk that is full.
+    """
+    if not file.is_file():
+        return
+    with file.open("r+b") as stream:
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until new names are on the disk, where a system can do so: the files are there already."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folder
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def _is_about(error: OSError, partial: Path) -> bool:

@@ -20,7 +20,7 @@ from swinx.data.refinement_cases import is_refined, record_path
 from swinx.data.refinement_settings import RefinementSettings, describe
 from swinx.data.volume_files import read_volume
 from swinx.errors import DataListError
-from swinx.files import remove_partials, write_json
+from swinx.files import write_json
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.nifti import write_nifti
 from swinx.ops.fusion import Fusion, drop_classes
@@ -80,7 +80,6 @@ def assemble_refined(
         OSError: If a file cannot be written.
     """
     folder = absolute_path(output_dir)
-    remove_partials(*(folder / name for name in ("cases.csv", "datalist.json", "manifest.json")))
     why = {failure["case"]: failure["reason"] for failure in failures}
     records = {}
     for item in items:
@@ -136,7 +135,6 @@ def _with_something_known(verdict: Verdict, record: Mapping[str, Any]) -> Verdic
 def _selected_label(folder: Path, case: str, verdict: Verdict, record: Mapping[str, Any]) -> str:
     """Return the file to train on; write or remove the case's ``_selected`` label as needed."""
     name = f"{case}_selected.nii.gz"
-    remove_partials(folder / name)
     there = {value for value in verdict.drop_classes if record["refinement"]["after_ml"].get(str(value))}
     if verdict.drop_case or not there:
         (folder / name).unlink(missing_ok=True)

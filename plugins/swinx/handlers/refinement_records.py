@@ -12,7 +12,7 @@ import ignite.distributed as idist
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx.files import remove_partials, write_json
+from swinx.files import write_json
 
 __all__ = ["RefinementRecords"]
 
@@ -56,8 +56,6 @@ class RefinementRecords:
         self.done, self.failed = [], []
         items: Sequence[Mapping[str, Any]] = getattr(getattr(engine.data_loader, "dataset", None), "data", ())
         self._items = {item["case"]: item for item in items}
-        for case in self._items:  # a run that was killed may have left parts of files
-            remove_partials(self._record_path(case), *(self.output_dir / f"{case}{end}" for end in _ENDS))
 
     def _end_case(self, engine: Workflow) -> None:
         number = f"[{engine.state.iteration}/{engine.state.epoch_length}]"

@@ -131,3 +131,17 @@ def test_files_that_must_exist_are_missed_before_the_work_begins(folder):
     with pytest.raises(DataListError, match=r"1 of the scans named do not exist.*missing\.nii\.gz"):
         find_cases([str(folder), missing], must_exist=True)
     assert find_cases(folder, must_exist=True) == find_cases(folder)
+
+
+def test_several_sections_of_a_list_are_read_as_far_as_it_has_them(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.nii.gz").touch()
+    entries = {name: {"case": name, "image": f"{name}.nii.gz"} for name in "abc"}
+    sections = {"training": [entries["a"], entries["b"]], "unlabeled": [entries["c"], entries["a"]]}
+    (tmp_path / "datalist.json").write_text(json.dumps(sections))
+    wanted = ["unlabeled", "training", "testing"]
+    for must_exist in (True, False):
+        items = find_cases(tmp_path / "datalist.json", section=wanted, must_exist=must_exist)
+        assert [item["case"] for item in items] == ["c", "a", "b"]
+    with pytest.raises(DataListError, match="has none of the sections testing"):
+        find_cases(tmp_path / "datalist.json", section=["testing"])

@@ -13,6 +13,7 @@ from swinx.data.demo_ct import fetch_demo_ct
 from swinx.data.dicom_choice import pick_series
 from swinx.data.file_kinds import case_name
 from swinx.data.flare import flare_data_list
+from swinx.data.held_out import load_labelled
 from swinx.data.integrity import check_data
 from swinx.data.label_folders import find_label_maps
 from swinx.data.phantom import Phantom, make_phantom
@@ -52,6 +53,7 @@ __all__ = [
     "is_refined",
     "load_cases",
     "load_data_list",
+    "load_labelled",
     "load_probe_cases",
     "load_refinement_cases",
     "make_phantom",

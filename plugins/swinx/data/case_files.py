@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swinx.case_names import name_fault
-from swinx.data.data_list import load_cases, load_data_list
+from swinx.data.data_list import data_list_sections, load_cases, load_data_list
 from swinx.data.dicom_folder import is_dicom_file
 from swinx.data.dicom_scans import dicom_scans_in, one_of_each_series
 from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 def find_cases(
     source: PathOrPaths,
     data_list: str | os.PathLike[str] | None = None,
-    section: str = "testing",
+    section: str | Sequence[str] = "testing",
     must_exist: bool = False,
     output_dir: str | os.PathLike[str] | None = None,
 ) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def find_cases(
             file and every DICOM CT series is a case, in subfolders, too; a folder with no scans of its own but a
             ``datalist.json``; or a data list (``.json``). A slice stands for its series.
         data_list: A data list whose paths are relative to the folder ``source``.
-        section: Section of the data list.
+        section: Section of the data list, or several, of which those that the list has are taken.
         must_exist: Refuse files that do not exist, and unusable entries of a list; by default they are cases, too,
             which fail with their reason.
         output_dir: Folder for the results of the run, which is not searched.
@@ -119,11 +119,22 @@ def name_scans(
 
 
 def _listed(
-    path: str | os.PathLike[str], section: str, must_exist: bool, base_dir: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    section: str | Sequence[str],
+    must_exist: bool,
+    base_dir: str | os.PathLike[str] | None = None,
 ) -> list[dict[str, Any]]:
-    if must_exist:
-        return load_data_list(path, section, base_dir=base_dir)
-    return load_cases(path, section, base_dir)
+    load = load_data_list if must_exist else load_cases
+    if isinstance(section, str):
+        return load(path, section, base_dir=base_dir)
+    present = [name for name in section if name in data_list_sections(path)]
+    if not present:
+        raise DataListError(f"{path}: has none of the sections {', '.join(section)}")
+    items: dict[str, dict[str, Any]] = {}
+    for name in present:
+        for item in load(path, name, base_dir=base_dir):
+            items.setdefault(item["case"], item)
+    return list(items.values())
 
 
 def _has_scans(folder: Path) -> bool:

@@ -1,0 +1,95 @@
+"""Validation cases of a data list that names none: a seeded part of its training cases, written down."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import ignite.distributed as idist
+import numpy as np
+
+from swinx.data.data_list import data_list_roots, data_list_sections, load_data_list, write_data_list
+from swinx.errors import DataListError
+
+__all__ = ["hold_out", "load_labelled"]
+
+_MOST = 50
+_logger = logging.getLogger(__name__)
+
+
+def load_labelled(
+    path: str | os.PathLike[str],
+    section: Literal["training", "validation"],
+    written_to: str | os.PathLike[str],
+    fraction: float = 0.2,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Read the cases to train on, or those to validate with.
+
+    A list with a section ``validation`` is taken as it is. Of any other, a part of the cases of ``training`` is held
+    out, and what was decided is written down as a data list of its own; a later call goes by that, so that a training
+    that goes on, and an evaluation, have the same cases.
+
+    Args:
+        path: The data list.
+        section: Which of the two.
+        written_to: The data list to write, where one is needed.
+        fraction: Part of the patients to hold out: at least one, and at most 50; none if there is only one.
+        seed: Of the choice.
+
+    Returns:
+        Entries as :func:`swinx.data.load_data_list` returns them.
+
+    Raises:
+        DataListError: If the list cannot be read, or an entry is unusable.
+        OSError: If ``written_to`` cannot be written.
+    """
+    if "validation" in data_list_sections(path):
+        return load_data_list(path, section, need_label=True)
+    items = load_data_list(path, "training", need_label=True)
+    chosen = _written(Path(written_to), {item["case"] for item in items}) or hold_out(items, fraction, seed)
+    parts = {
+        "training": [item for item in items if item["case"] not in chosen],
+        "validation": [item for item in items if item["case"] in chosen],
+    }
+    if idist.get_rank() == 0 and section == "validation":
+        write_data_list(written_to, parts, roots=data_list_roots(path), extra={"split": {"seed": seed}})
+        _logger.info(
+            "%s has no section 'validation': %d of its %d cases are held out; %s names them",
+            *(path, len(parts["validation"]), len(items), written_to),
+        )
+    return parts[section]
+
+
+def hold_out(items: Sequence[dict[str, Any]], fraction: float = 0.2, seed: int = 0) -> set[str]:
+    """Return the names of cases to hold out; cases of one ``patient`` stay together.
+
+    Examples:
+        >>> len(hold_out([{"case": str(number)} for number in range(10)]))
+        2
+    """
+    patients = sorted({_patient(item) for item in items})
+    if len(patients) < 2:
+        return set()
+    count = min(max(round(fraction * len(patients)), 1), _MOST)
+    taken = set(np.random.default_rng(seed).permutation(patients)[:count].tolist())
+    return {item["case"] for item in items if _patient(item) in taken}
+
+
+def _patient(item: dict[str, Any]) -> str:
+    return str(item.get("patient", item["case"]))
+
+
+def _written(path: Path, known: Iterable[str]) -> set[str]:
+    """Return the cases that an earlier run held out, as far as they are still there."""
+    if not path.is_file():
+        return set()
+    try:
+        held_out = load_data_list(path, "validation", must_exist=False)
+    except DataListError as error:
+        advice = "delete it, or choose another folder"
+        raise DataListError(f"{path}: is no split of a data list; {advice}: {error}") from error
+    return {item["case"] for item in held_out} & set(known)

@@ -13,10 +13,12 @@ __all__ = [
     "DataListError",
     "ExportError",
     "RecordError",
+    "RunError",
     "TeacherError",
     "TrainingError",
     "WeightsError",
     "find_case_error",
+    "is_known",
     "reason_of",
 ]
 
@@ -53,6 +55,10 @@ class ExportError(ValueError):
 
 class RecordError(BundleError):
     """A file of plain data, such as a sidecar, holds more than plain data, or a setting is none."""
+
+
+class RunError(RuntimeError):
+    """A run cannot begin, or its results cannot be used, because of another run."""
 
 
 class TeacherError(ValueError):
@@ -123,7 +129,14 @@ def reason_of(error: BaseException) -> str:
     for current in chain:
         if isinstance(
             current,
-            BundleError | CaseError | DataListError | ExportError | TeacherError | TrainingError | WeightsError,
+            BundleError
+            | CaseError
+            | DataListError
+            | ExportError
+            | RunError
+            | TeacherError
+            | TrainingError
+            | WeightsError,
         ):
             return str(current)
     if fault := find_case_error(error):
@@ -133,6 +146,21 @@ def reason_of(error: BaseException) -> str:
             # one without an error number is a sentence of this package, not the system's
             return str(current) if current.errno is None else f"{type(current).__name__}: {current}"
     return f"{type(chain[-1]).__name__}: {chain[-1]}"
+
+
+def is_known(error: BaseException) -> bool:
+    """Say whether the reason of an error was written for users, so that its traceback would tell them no more.
+
+    Examples:
+        >>> is_known(WeightsError("a.pt: no such file")), is_known(KeyError("a"))
+        (True, False)
+    """
+    chain = _chain(error)
+    own = any(isinstance(current, OSError) and current.errno is None and current.args for current in chain)
+    return any(isinstance(current, _FOR_USERS) for current in chain) or own or find_case_error(error) is not None
+
+
+_FOR_USERS = (BundleError, CaseError, DataListError, ExportError, TeacherError, TrainingError, WeightsError)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

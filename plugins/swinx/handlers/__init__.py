@@ -13,6 +13,7 @@ from swinx.handlers.gradients import FreezePrototypes, GradientClipping
 from swinx.handlers.history import TrainingHistory
 from swinx.handlers.latest_model import LatestModel
 from swinx.handlers.mlflow_run import MLflowRun
+from swinx.handlers.output_lock import lock_output
 from swinx.handlers.pretraining_health import PretrainingHealth
 from swinx.handlers.reconstruction_pictures import ReconstructionPictures
 from swinx.handlers.refinement_records import RefinementRecords
@@ -48,6 +49,7 @@ __all__ = [
     "TimeLimit",
     "TrainingHistory",
     "TrainingState",
+    "lock_output",
     "require_writable",
     "start_log",
 ]

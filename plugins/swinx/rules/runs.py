@@ -1,0 +1,23 @@
+"""Rules about runs: two at once, one that was killed, one that is resumed, and the results of several."""
+
+from __future__ import annotations
+
+from swinx.rules.rule import Rule, Rules
+
+__all__ = ["LockRules"]
+
+
+class LockRules(Rules):
+    """Who may write into a folder of results."""
+
+    IN_USE = Rule(
+        "refused",
+        "output folders, checkpoints",
+        "{place} is being written by another run: process {process} on {machine}, since {since}: {command}; wait for "
+        "it, stop it, or choose another output folder",
+    )
+    NO_LOCK = Rule(
+        "warned",
+        "output folders without file locks",
+        "{place} cannot be locked ({detail}); start no second run that writes there",
+    )

@@ -13,7 +13,7 @@ from support.geometry import oblique_affine
 from swinx.data.itk_geometry import sitk
 from swinx.errors import DataListError
 from swinx.interop import train_nnunet
-from swinx.interop.nnunet_dataset import select_complete_cases, write_nnunet_dataset
+from swinx.interop.nnunet_dataset import choose_classes, select_complete_cases, write_nnunet_dataset
 
 ALL = list(range(1, 15))
 
@@ -132,3 +132,27 @@ def test_too_few_cases_for_folds_are_refused_before_anything_runs(tmp_path):
 def test_a_setting_out_of_range_is_refused(tmp_path, setting, message):
     with pytest.raises(ValueError, match=message):
         train_nnunet([], tmp_path, **setting)
+
+
+def annotated(*sets: list[int]) -> list[dict]:
+    return [{"case": str(number), "label": "x", "annotated": classes} for number, classes in enumerate(sets)]
+
+
+@pytest.mark.parametrize(
+    ("sets", "chosen"),
+    [
+        ([ALL] * 5 + [[1]] * 90, ALL),
+        ([ALL] * 4 + [[1, 2]] * 3, [1, 2]),
+        ([[1, 2, 3]] * 5 + [[1]] * 9, [1, 2, 3]),
+        ([[1, 2, 3]] * 4 + [[1]] * 3, [1]),
+        ([[1, 2], [2, 3], [3, 1]], [1]),
+        ([[], []], []),
+    ],
+)
+def test_classes_are_chosen_so_that_enough_cases_are_complete(sets, chosen):
+    assert choose_classes(annotated(*sets)) == chosen
+
+
+def test_a_list_that_says_nothing_of_annotation_cannot_train_a_teacher(tmp_path):
+    with pytest.raises(DataListError, match="no case says which classes are annotated"):
+        train_nnunet([{"case": "a", "image": "a", "label": "a"}], tmp_path, classes="auto")

@@ -35,7 +35,8 @@ class NnUNetTeacher:
     Args:
         model_folder: ``<trainer>__<plans>__<configuration>`` with ``plans.json``, ``dataset.json`` and
             ``fold_<n>/<checkpoint_name>``.
-        folds: Fold or folds to use, numbers or ``"all"``; several are averaged, as nnU-Net does.
+        folds: Fold or folds to use, numbers or ``"all"``; several are averaged, as nnU-Net does. None takes all that
+            are trained.
         checkpoint_name: The same for every fold.
         label_map: From the ids or names in ``dataset.json`` to FLARE ids or names; by default the names decide.
         device: Where to predict; by default a GPU if there is one.
@@ -54,7 +55,7 @@ class NnUNetTeacher:
     def __init__(
         self,
         model_folder: str | os.PathLike[str],
-        folds: int | str | Sequence[int | str] = (0,),
+        folds: int | str | Sequence[int | str] | None = (0,),
         checkpoint_name: str = "checkpoint_final.pth",
         label_map: ClassMap | str | None = None,
         device: str | torch.device | None = None,

@@ -19,7 +19,7 @@ from swinx.ops.grids import compare_grids
 from swinx.ops.relabelling import relabel
 from swinx.paths import real_path
 
-__all__ = ["select_complete_cases", "write_nnunet_dataset"]
+__all__ = ["choose_classes", "select_complete_cases", "write_nnunet_dataset"]
 
 Case = Mapping[str, Any]
 
@@ -49,6 +49,37 @@ def select_complete_cases(items: Sequence[Case], classes: Sequence[int]) -> tupl
         else:
             complete.append(item)
     return complete, left_out
+
+
+def choose_classes(items: Sequence[Case], min_cases: int = 5) -> list[int]:
+    """Return the classes that a teacher can learn from partly annotated cases.
+
+    All, if ``min_cases`` cases are complete for all. Otherwise, of the classes in order of how often they are
+    annotated, as many as give the most annotated classes times complete cases; fewer than ``min_cases`` complete cases
+    only where no choice has more.
+
+    Args:
+        items: Entries of a data list.
+        min_cases: Complete cases that are enough.
+
+    Returns:
+        FLARE ids 1..14; empty if nothing is annotated.
+
+    Examples:
+        >>> partly = [{"label": "x", "annotated": [1, 3]}] * 6 + [{"label": "x", "annotated": [1]}] * 2
+        >>> choose_classes(partly)
+        [1, 3]
+    """
+    annotated = [set(item.get("annotated", ())) for item in items if "label" in item]
+    counts = {index: sum(index in classes for classes in annotated) for index in range(1, NUM_CLASSES)}
+    order = sorted((index for index in counts if counts[index]), key=lambda index: (-counts[index], index))
+    best: tuple[bool, int, list[int]] = (False, 0, [])
+    for size in range(1, len(order) + 1):
+        complete = sum(set(order[:size]) <= classes for classes in annotated)
+        if size == NUM_CLASSES - 1 and complete >= min_cases:
+            return sorted(order)
+        best = max(best, (complete >= min_cases, size * complete, sorted(order[:size])), key=lambda choice: choice[:2])
+    return best[2]
 
 
 def write_nnunet_dataset(folder: Path, items: Sequence[Case], classes: Sequence[int]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from swinx.interop.nnunet_package import nnunet_scalars
 from swinx.paths import expanded
 from swinx.plain_data import read_object
 
-__all__ = ["READERS", "NnUNetModel", "read_nnunet_model"]
+__all__ = ["READERS", "NnUNetModel", "read_nnunet_model", "trained_folds"]
 
 Fold = int | str
 
@@ -60,7 +60,7 @@ class NnUNetModel:
 
 
 def read_nnunet_model(
-    folder: str | os.PathLike[str], folds: Sequence[Fold] = (0,), checkpoint_name: str = "checkpoint_final.pth"
+    folder: str | os.PathLike[str], folds: Sequence[Fold] | None = (0,), checkpoint_name: str = "checkpoint_final.pth"
 ) -> NnUNetModel:
     """Read and check a model folder ``<trainer>__<plans>__<configuration>`` of nnU-Net v2.
 
@@ -74,8 +74,10 @@ def read_nnunet_model(
     if not root.is_dir():
         raise TeacherError(f"{root}: no such folder; give the model folder, <trainer>__<plans>__<configuration>")
     _refuse_v1(root)
+    if folds is None:
+        folds = trained_folds(root, checkpoint_name)
     if not folds:
-        raise TeacherError(f"{root}: no fold is chosen; give at least one, for instance folds=(0,)")
+        raise TeacherError(f"{root}: no fold is chosen, or trained; give at least one, for instance folds=(0,)")
     plans, dataset = (_read_json(root / name) for name in ("plans.json", "dataset.json"))
     check_plans(plans, root / "plans.json")
     channels = dataset.get("channel_names", dataset.get("modality", {}))
@@ -109,6 +111,12 @@ def read_nnunet_model(
         configuration=configuration,
         mirror_axes=None if axes is None else tuple(int(axis) for axis in axes),
     )
+
+
+def trained_folds(folder: Path, checkpoint_name: str = "checkpoint_final.pth") -> list[Fold]:
+    """Return the folds of a model folder that have a checkpoint, in name order."""
+    names = sorted(path.parent.name.removeprefix("fold_") for path in folder.glob(f"fold_*/{checkpoint_name}"))
+    return [int(name) if name.isdigit() else name for name in names]
 
 
 def _refuse_v1(root: Path) -> None:

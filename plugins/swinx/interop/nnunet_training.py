@@ -6,19 +6,19 @@ import hashlib
 import json
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from swinx.child_process import run_child
 from swinx.errors import DataListError, TrainingError
 from swinx.files import write_json
-from swinx.interop.nnunet_dataset import select_complete_cases, write_nnunet_dataset
+from swinx.interop.nnunet_dataset import choose_classes, select_complete_cases, write_nnunet_dataset
 from swinx.interop.nnunet_package import require_nnunet
-from swinx.labels import NUM_CLASSES
+from swinx.labels import CLASS_NAMES, NUM_CLASSES
 from swinx.paths import expanded
 from swinx.plain_data import read_object
 
@@ -44,9 +44,9 @@ def train_nnunet(
     work_dir: str | os.PathLike[str],
     dataset_id: int = 1,
     configuration: str = "3d_fullres",
-    folds: int | str | Sequence[int | str] = (0,),
+    folds: int | str | Sequence[int | str] | None = (0,),
     *,
-    classes: Sequence[int] | None = None,
+    classes: Sequence[int] | Literal["auto"] | None = None,
     epochs: int | None = None,
     iterations: int | None = None,
     trainer: str = "nnUNetTrainer",
@@ -75,8 +75,10 @@ def train_nnunet(
         work_dir: Folder for nnU-Net's ``raw``, ``preprocessed`` and ``results``; one training each.
         dataset_id: nnU-Net's number for the data set, 1..999.
         configuration: ``"2d"``, ``"3d_fullres"`` or ``"3d_lowres"``, as far as planned.
-        folds: One or more of the numbers 0..4, or ``"all"`` to train on all cases.
-        classes: FLARE ids to learn; by default all 14. Fewer classes leave more cases complete.
+        folds: One or more of the numbers 0..4, or ``"all"`` to train on all cases; None for 0 where there are the five
+            cases that nnU-Net's folds need, and else ``"all"``.
+        classes: FLARE ids to learn; by default all 14. Fewer classes leave more cases complete; ``"auto"`` lets
+            :func:`swinx.interop.nnunet_dataset.choose_classes` choose.
         epochs: nnU-Net's 1000 by default.
         iterations: Training steps per epoch; nnU-Net's 250 by default. Validation takes a fifth of it.
         trainer: nnU-Net's trainer class.
@@ -101,8 +103,11 @@ def train_nnunet(
         TrainingError: If ``work_dir`` holds another training, or a step fails; the message has the end of its log.
         ValueError: If a setting is out of range.
     """
+    wanted = _wanted(items, classes)
+    complete, left_out = select_complete_cases(items, wanted)
+    if folds is None:
+        folds = 0 if len(complete) >= _MIN_CASES else "all"
     folds = (folds,) if isinstance(folds, int | str) else tuple(folds)
-    wanted = sorted(set(range(1, NUM_CLASSES) if classes is None else map(int, classes)))
     _check(wanted, dataset_id, folds, planner, optimizer, feature_divisor)
     require_nnunet()
     root = expanded(work_dir).absolute()
@@ -122,7 +127,6 @@ def train_nnunet(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    complete, left_out = select_complete_cases(items, wanted)
     record = _Record(root, job | {"classes": wanted, "cases": [_plain(item) for item in complete]})
     if "data" not in record.done:
         left_out |= write_nnunet_dataset(root / "raw" / dataset, complete, wanted)
@@ -150,6 +154,20 @@ def train_nnunet(
             _run(root, name, job | here | step)
             record.finish(name)
     return root / "results" / dataset / f"{trainer}__{job['plans']}__{configuration}"
+
+
+def _wanted(items: Sequence[Mapping[str, Any]], classes: Sequence[int] | Literal["auto"] | None) -> list[int]:
+    if classes is None:
+        return list(range(1, NUM_CLASSES))
+    if classes != "auto":
+        return sorted({int(index) for index in classes})
+    chosen = choose_classes(items, _MIN_CASES)
+    if not chosen:
+        raise DataListError("no case says which classes are annotated in it; a teacher cannot be trained")
+    if len(chosen) < NUM_CLASSES - 1:
+        names = ", ".join(CLASS_NAMES[index] for index in chosen)
+        _logger.warning("too few cases have all classes annotated; the teacher learns %s (--classes chooses)", names)
+    return chosen
 
 
 def _check(
@@ -216,17 +234,10 @@ def _run(root: Path, name: str, job: dict[str, Any]) -> None:
     write_json(job_file, job)
     _logger.info("nnU-Net: %s; output in %s", name, log)
     with log.open("w", encoding="utf-8") as stream:
-        finished = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, str(job_file)],
-            env=_environment(root, job),
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if finished.returncode != 0:
+        code = run_child([sys.executable, "-c", _PROGRAM, str(job_file)], _environment(root, job), stream)
+    if code != 0:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN_LINES:])
-        raise TrainingError(f"nnU-Net failed in step {name!r}, exit status {finished.returncode}; see {log}:\n{end}")
+        raise TrainingError(f"nnU-Net failed in step {name!r}, exit status {code}; see {log}:\n{end}")
 
 
 def _environment(root: Path, job: dict[str, Any]) -> dict[str, str]:

@@ -78,13 +78,33 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
     assert logging.getLogger().handlers == handlers
 
 
-def test_an_uncaught_error_ends_log_and_terminal_with_its_reason(path, capsys):
+def test_a_known_reason_stands_alone_in_the_terminal_and_after_its_traceback_in_the_log(path, capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     start_log(str(path))
     wrapped = RuntimeError("while parsing the config")
     wrapped.__cause__ = CaseError("scan.nii.gz", "single slice")
     sys.excepthook(RuntimeError, wrapped, None)
     assert path.read_text().endswith("ERROR swinx: stopped: scan.nii.gz: single slice\n")
-    assert "RuntimeError: while parsing the config" in capsys.readouterr().err
+    assert "RuntimeError: while parsing the config" in path.read_text()
+    assert capsys.readouterr().err == "stopped: scan.nii.gz: single slice\n"
+
+
+def test_an_unknown_error_shows_its_traceback_in_the_terminal_too(path, capsys):
+    start_log(str(path))
+    sys.excepthook(KeyError, KeyError("lost"), None)
+    assert "KeyError: 'lost'" in capsys.readouterr().err
+    assert path.read_text().endswith("ERROR swinx: stopped: KeyError: 'lost'\n")
+
+
+def test_a_traceback_of_a_known_reason_that_monai_logs_stays_out_of_the_terminal(path):
+    shown = io.StringIO()
+    logging.getLogger().addHandler(logging.StreamHandler(shown))
+    start_log(str(path))
+    for error in (CaseError("scan.nii.gz", "single slice"), KeyError("lost")):
+        logging.getLogger("monai").error("Exception: %s", error, exc_info=error)
+    assert "single slice" not in shown.getvalue()
+    assert "lost" in shown.getvalue()
+    assert "single slice" in path.read_text()
 
 
 def test_an_interrupt_by_the_user_is_no_error(path):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
 
-from swinx.errors import reason_of
+from swinx.bundle import end_with_reason
 from swinx.paths import real_path
 from swinx.visible_text import guard_log_handlers
 
@@ -18,8 +16,7 @@ __all__ = ["require_writable", "start_log"]
 def start_log(path: str, enabled: bool = True) -> Path | None:
     """Copy all logs, at level INFO or above, to a file, and end an uncaught error with its reason.
 
-    MONAI wraps what goes wrong in a bundle in several layers of its own errors; the reason
-    would be buried in the middle of a long traceback.
+    The end of a run is that of :func:`swinx.bundle.end_with_reason`.
 
     File names cannot forge lines of a log: control characters are escaped and further lines of a
     message indented, in the file and in what other handlers of the root logger show.
@@ -34,7 +31,7 @@ def start_log(path: str, enabled: bool = True) -> Path | None:
     Raises:
         OSError: If the file cannot be written.
     """
-    sys.excepthook = _explain
+    end_with_reason()
     guard_log_handlers()
     if not enabled:
         return None
@@ -74,9 +71,3 @@ def require_writable(path: str) -> None:
             pass
     except OSError as error:
         raise OSError(f"cannot write {target}: {error.strerror}; choose another place for it") from error
-
-
-def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    sys.__excepthook__(kind, error, traceback)
-    if isinstance(error, Exception):
-        logging.getLogger("swinx").error("stopped: %s", reason_of(error))

@@ -1,0 +1,143 @@
+"""Checks of the settings of a run, before anything of it is built."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from swinx.bundle.command_line import given_settings, raw_text, running_call
+from swinx.bundle.error_report import end_with_reason
+from swinx.bundle.kinds import Either, MisfitError, PathName, is_expression, takes_text
+from swinx.bundle.references import is_plain, names_in_use, tracking_names
+from swinx.bundle.relations import broken_relation, long_default_warmup
+from swinx.bundle.setting import Setting
+from swinx.bundle.settings_table import SETTINGS, nearest
+from swinx.bundle.third_party_warnings import silence_third_parties
+from swinx.errors import BundleError
+from swinx.plain_data import shown
+from swinx.rules.settings import SettingRules as Rule
+from swinx.tracking.configuration import parser_at_work
+from swinx.visible_text import visible
+
+__all__ = ["check_run_settings", "read_setting", "read_settings"]
+
+_logger = logging.getLogger(__name__)
+_PROGRAM = frozenset({"imports", "initialize", "run", "finalize", "training", "inference", "evaluate", "refine"})
+
+
+def check_run_settings() -> None:
+    """Check the settings of the run whose configuration calls this, and correct what is certainly meant.
+
+    It stands first in the list ``run`` of every configuration and refers to nothing there: nothing has been evaluated
+    yet, so that texts which Fire took for numbers become paths again, and words such as ``no`` become False.
+    Without a parser on the stack nothing happens.
+
+    Raises:
+        BundleError: If a name is unknown, or a value or a relation of two impossible; one line.
+    """
+    end_with_reason()
+    silence_third_parties()
+    parser = parser_at_work()
+    if parser is None:
+        return
+    call = running_call()
+    configuration = {name: value for name, value in parser.get().items() if name != parser.meta_key}
+    found, warnings = read_settings(configuration, given_settings(call), tracking_names(call.get("tracking")))
+    for name, value in found.items():
+        _replace(parser, name, value)
+    for warning in warnings:
+        _logger.warning("%s", warning)
+
+
+def read_settings(
+    configuration: Mapping[str, Any], given: Mapping[str, Any], allowed: set[str] | frozenset[str] = frozenset()
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings of a configuration whose values are to be replaced by what is meant, and warnings.
+
+    Args:
+        configuration: Values by name, with components and expressions.
+        given: Settings from the command line, with those that are None and so not in the configuration.
+        allowed: More names that may stand at the top.
+
+    Raises:
+        BundleError: As :func:`check_run_settings`.
+    """
+    used = names_in_use(configuration)
+    warnings = _check_names(configuration, given, used, allowed)
+    found: dict[str, Any] = {}
+    for name in [name for name, value in given.items() if value is None and name in SETTINGS]:
+        if not SETTINGS[name].optional:
+            raise BundleError(Rule.NONE_REFUSED.says(name=name, wanted=SETTINGS[name].wanted))
+        warnings.append(Rule.NONE_DROPPED.says(name=name))
+        found[name] = None
+    for name, value in configuration.items():
+        if name in SETTINGS and name not in found and is_plain(value):
+            meant = read_setting(SETTINGS[name], value)
+            if type(meant) is not type(value) or meant != value:
+                found[name] = meant
+    values = {name: value for name, value in {**configuration, **found}.items() if is_plain(value)}
+    if "embed_dim" not in used:
+        values.pop("embed_dim", None)
+    if fault := broken_relation(values, given):
+        raise BundleError(fault)
+    return found, [*warnings, *filter(None, [long_default_warmup(values, given)])]
+
+
+def read_setting(setting: Setting, value: Any) -> Any:
+    """Return the value that is meant, see :meth:`swinx.bundle.Setting.read`.
+
+    What Fire has made of a text is undone where the kind is a text or a path.
+
+    Raises:
+        BundleError: If the setting cannot have the value.
+    """
+    if takes_text(setting.kind) and value is not None:
+        value = _text(setting, value)
+    try:
+        meant = setting.read(value)
+    except MisfitError:
+        raise BundleError(Rule.VALUE.says(name=setting.name, value=shown(value), wanted=setting.wanted)) from None
+    if isinstance(setting.kind, PathName) and isinstance(meant, str) and "#" in meant:
+        raise BundleError(Rule.PATH_HASH.says(name=setting.name, value=shown(meant)))
+    return list(meant) if isinstance(meant, tuple) else meant
+
+
+def _text(setting: Setting, value: Any) -> Any:
+    if isinstance(setting.kind, Either) and isinstance(value, str | list | tuple | dict):
+        return value
+    raw = raw_text(setting.name, value)
+    if raw is not None and not is_expression(raw):
+        return raw
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) or not isinstance(setting.kind, PathName):
+        return value
+    kinds = {bool: "true or false", float: "a number", tuple: "a list", list: "a list", dict: "an object"}
+    kind = kinds.get(type(value), type(value).__name__)
+    raise BundleError(Rule.PATH_LOST.says(name=setting.name, value=shown(value), kind=kind))
+
+
+def _check_names(
+    configuration: Mapping[str, Any], given: Mapping[str, Any], used: set[str], allowed: set[str] | frozenset[str]
+) -> list[str]:
+    warnings = []
+    here = [name for name in configuration if name in SETTINGS and name in used]
+    for name in dict.fromkeys([*given, *configuration]):
+        if name in used or name in allowed or name in _PROGRAM or not str(name).isidentifier():
+            continue
+        if name not in SETTINGS and (name in given or is_plain(configuration[name])):
+            raise BundleError(Rule.UNKNOWN.says(name=visible(name), nearest=nearest(name, here or SETTINGS)))
+        if name in given and is_plain(configuration.get(name)):
+            warnings.append(Rule.UNUSED.says(name=name, nearest=nearest(name, here)))
+    return warnings
+
+
+def _replace(parser: ConfigParser, name: str, value: Any) -> None:
+    """Set a value in a configuration that has been parsed, of which nothing has been evaluated."""
+    parser.get()[name] = value
+    if (item := parser.ref_resolver.get_item(name)) is not None:
+        item.update_config(value)
+    parser.ref_resolver.remove_resolved_content(name)

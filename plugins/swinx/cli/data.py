@@ -103,6 +103,35 @@ class DataCommands:
         if not report.ok:
             raise SystemExit(1)
 
+    def plan(
+        self,
+        source: str,
+        out: str,
+        section: str = "validation",
+        skip: str = "",
+        teacher: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Write the data list for make pipeline and foretell what would end it; the exit code is 1 if something would.
+
+        Args:
+            source: A data list, or a folder with a datalist.json.
+            out: The list to write; it has validation cases, by a seeded split where the source has none.
+            section: Section to segment and score.
+            skip: Steps that are left out, with blanks between.
+            teacher: Folder of a trained nnU-Net.
+            seed: Of the split.
+        """
+        check_paths(source, out, teacher)
+        from swinx.interop.pipeline_plan import plan_pipeline
+
+        notes, faults = plan_pipeline(data_list_of(source), out, section, str(skip).split(), teacher or None, seed)
+        say("\n".join(notes))
+        for fault in faults:
+            complain(f"error: {fault}")
+        if faults:
+            raise SystemExit(1)
+
     def synthetic(
         self,
         out: str,

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import ignite.distributed as idist
 import numpy as np
 
-from swinx.data.data_list import data_list_roots, data_list_sections, load_data_list, write_data_list
+from swinx.data.data_list import data_list_roots, data_list_sections, load_cases, load_data_list, write_data_list
 from swinx.errors import DataListError
 
-__all__ = ["hold_out", "load_labelled"]
+__all__ = ["hold_out", "load_labelled", "write_split_list"]
 
 _MOST = 50
 _logger = logging.getLogger(__name__)
@@ -49,19 +49,57 @@ def load_labelled(
     """
     if "validation" in data_list_sections(path):
         return load_data_list(path, section, need_label=True)
+    parts = _split(path, Path(written_to), fraction, seed)
+    if idist.get_rank() == 0 and section == "validation":
+        _write(path, written_to, parts, seed)
+    return parts[section]
+
+
+def write_split_list(
+    path: str | os.PathLike[str], out: str | os.PathLike[str], fraction: float = 0.2, seed: int = 0
+) -> dict[str, list[dict[str, Any]]]:
+    """Write a data list with all sections of another, and with validation cases in any case.
+
+    Args:
+        path: The data list.
+        out: The list to write; an earlier one at this place keeps its choice.
+        fraction: As for :func:`load_labelled`, where the list has no section ``validation``.
+        seed: Of the choice.
+
+    Returns:
+        The entries of each section.
+
+    Raises:
+        DataListError: If the list cannot be read, or an entry is unusable.
+        OSError: If ``out`` cannot be written.
+    """
+    present = data_list_sections(path)
+    sections = {name: load_cases(path, name) for name in present if name != "training"}
+    if "validation" in present:
+        sections["training"] = load_cases(path, "training") if "training" in present else []
+    else:
+        sections |= _split(path, Path(out), fraction, seed)
+    _write(path, out, {name: [item for item in items if "fault" not in item] for name, items in sections.items()}, seed)
+    return sections
+
+
+def _split(path: str | os.PathLike[str], out: Path, fraction: float, seed: int) -> dict[str, list[dict[str, Any]]]:
     items = load_data_list(path, "training", need_label=True)
-    chosen = _written(Path(written_to), {item["case"] for item in items}) or hold_out(items, fraction, seed)
-    parts = {
+    chosen = _written(out, {item["case"] for item in items}) or hold_out(items, fraction, seed)
+    _logger.info(
+        "%s has no section 'validation': %d of its %d cases are held out; %s names them",
+        *(path, len(chosen), len(items), out),
+    )
+    return {
         "training": [item for item in items if item["case"] not in chosen],
         "validation": [item for item in items if item["case"] in chosen],
     }
-    if idist.get_rank() == 0 and section == "validation":
-        write_data_list(written_to, parts, roots=data_list_roots(path), extra={"split": {"seed": seed}})
-        _logger.info(
-            "%s has no section 'validation': %d of its %d cases are held out; %s names them",
-            *(path, len(parts["validation"]), len(items), written_to),
-        )
-    return parts[section]
+
+
+def _write(
+    path: str | os.PathLike[str], out: str | os.PathLike[str], sections: dict[str, list[dict[str, Any]]], seed: int
+) -> None:
+    write_data_list(out, sections, roots=data_list_roots(path), extra={"split": {"seed": seed}})
 
 
 def hold_out(items: Sequence[dict[str, Any]], fraction: float = 0.2, seed: int = 0) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from swinx.paths import real_path
 __all__ = ["choose_classes", "select_complete_cases", "write_nnunet_dataset"]
 
 Case = Mapping[str, Any]
+
+_MOST_SETS = 200
 
 
 def select_complete_cases(items: Sequence[Case], classes: Sequence[int]) -> tuple[list[Case], dict[str, str]]:
@@ -54,32 +57,38 @@ def select_complete_cases(items: Sequence[Case], classes: Sequence[int]) -> tupl
 def choose_classes(items: Sequence[Case], min_cases: int = 5) -> list[int]:
     """Return the classes that a teacher can learn from partly annotated cases.
 
-    All, if ``min_cases`` cases are complete for all. Otherwise, of the classes in order of how often they are
-    annotated, as many as give the most annotated classes times complete cases; fewer than ``min_cases`` complete cases
-    only where no choice has more.
+    All, if ``min_cases`` cases are complete for all. Otherwise, of what single cases, or two cases together, have
+    annotated, the set with the most classes times complete cases; fewer than ``min_cases`` complete cases, or only one,
+    count where no set has more.
 
     Args:
         items: Entries of a data list.
         min_cases: Complete cases that are enough.
 
     Returns:
-        FLARE ids 1..14; empty if nothing is annotated.
+        FLARE ids 1..14 in ascending order; empty if nothing is annotated.
 
     Examples:
         >>> partly = [{"label": "x", "annotated": [1, 3]}] * 6 + [{"label": "x", "annotated": [1]}] * 2
         >>> choose_classes(partly)
         [1, 3]
     """
-    annotated = [set(item.get("annotated", ())) for item in items if "label" in item]
-    counts = {index: sum(index in classes for classes in annotated) for index in range(1, NUM_CLASSES)}
-    order = sorted((index for index in counts if counts[index]), key=lambda index: (-counts[index], index))
-    best: tuple[bool, int, list[int]] = (False, 0, [])
-    for size in range(1, len(order) + 1):
-        complete = sum(set(order[:size]) <= classes for classes in annotated)
-        if size == NUM_CLASSES - 1 and complete >= min_cases:
-            return sorted(order)
-        best = max(best, (complete >= min_cases, size * complete, sorted(order[:size])), key=lambda choice: choice[:2])
-    return best[2]
+    counts = Counter(frozenset(item.get("annotated", ())) for item in items if "label" in item)
+
+    def complete(classes: frozenset[int]) -> int:
+        return sum(count for annotated, count in counts.items() if classes <= annotated)
+
+    every = frozenset(range(1, NUM_CLASSES))
+    if complete(every) >= min_cases:
+        return sorted(every)
+    common = [annotated for annotated, _ in counts.most_common(_MOST_SETS)]
+    candidates = {first & second for first in common for second in common} - {frozenset()}
+
+    def worth(classes: frozenset[int]) -> tuple[bool, bool, int, int, list[int]]:
+        cases = complete(classes)
+        return cases >= min_cases, cases > 1, len(classes) * cases, cases, [-index for index in sorted(classes)]
+
+    return sorted(max(candidates, key=worth, default=frozenset()))
 
 
 def write_nnunet_dataset(folder: Path, items: Sequence[Case], classes: Sequence[int]) -> dict[str, str]:

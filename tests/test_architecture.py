@@ -11,6 +11,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "plugins" / "swinx"
 LEAVES = {
     "case_names",
+    "child_guard",
+    "child_process",
     "errors",
     "files",
     "folder_lock",
@@ -27,6 +29,8 @@ LEAVES = {
 }
 BELOW = {
     "case_names": {"rules", "visible_text"},
+    "child_guard": set(),
+    "child_process": {"child_guard"},
     "errors": {"visible_text"},
     "files": {"partial_files", "regular_files", "rules"},
     "folder_lock": {"errors", "files", "partial_files", "paths", "plain_data", "rules", "visible_text"},

@@ -16,6 +16,7 @@ import torch
 from swinx.child_process import run_child
 from swinx.errors import DataListError, TrainingError
 from swinx.files import write_json
+from swinx.folder_lock import hold
 from swinx.interop.nnunet_dataset import choose_classes, select_complete_cases, write_nnunet_dataset
 from swinx.interop.nnunet_package import require_nnunet
 from swinx.labels import CLASS_NAMES, NUM_CLASSES
@@ -63,6 +64,8 @@ def train_nnunet(
 ) -> Path:
     """Plan, preprocess and train an nnU-Net on the completely annotated cases of a data list.
 
+    ``work_dir`` is locked until this process ends, and the processes that it starts end with it.
+
     Only cases whose ``annotated`` covers all ``classes`` are used (see
     :func:`swinx.interop.nnunet_dataset.select_complete_cases`); the others are logged and listed in
     ``<work_dir>/training.json`` under ``left_out``. Every step runs in a process of its own, with its output in
@@ -100,6 +103,7 @@ def train_nnunet(
     Raises:
         TeacherError: If nnU-Net is not installed.
         DataListError: If too few cases are complete.
+        RunError: If another process trains in ``work_dir``.
         TrainingError: If ``work_dir`` holds another training, or a step fails; the message has the end of its log.
         ValueError: If a setting is out of range.
     """
@@ -127,6 +131,7 @@ def train_nnunet(
         "learning_rate": learning_rate,
         "seed": seed,
     }
+    hold(root)
     record = _Record(root, job | {"classes": wanted, "cases": [_plain(item) for item in complete]})
     if "data" not in record.done:
         left_out |= write_nnunet_dataset(root / "raw" / dataset, complete, wanted)

@@ -15,11 +15,14 @@ import numpy as np
 import torch
 
 from swinx.files import write_json
+from swinx.folder_lock import hold
 from swinx.interop.nnunet_names import check_network_classes
 from swinx.interop.nnunet_package import find_trainer, nnunet_scalars
 from swinx.plain_data import read_object
 
 __all__ = ["main", "plan", "train", "validate"]
+
+_LONGEST_WAIT_S = 30.0
 
 
 def plan(job: dict[str, Any]) -> None:
@@ -75,7 +78,14 @@ def validate(job: dict[str, Any]) -> None:
 
 
 def main(job_file: str) -> None:
-    """Do the job that a JSON file describes."""
+    """Do the job that a JSON file describes, unless another worker is doing it.
+
+    One that an earlier training left ends within seconds, and so long this one waits.
+
+    Raises:
+        RunError: If another worker is at it.
+    """
+    hold(job_file, _LONGEST_WAIT_S, is_file=True)
     job = read_object(job_file)
     # The environment makes torch refuse pickled code; what nnU-Net's checkpoints hold besides tensors is harmless.
     torch.serialization.add_safe_globals(nnunet_scalars())

@@ -6,16 +6,17 @@ import hashlib
 import json
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from swinx.child_process import run_child
 from swinx.data import file_sha256
 from swinx.errors import DataListError, RecordError, TrainingError
 from swinx.files import write_json
+from swinx.folder_lock import hold, holding
 from swinx.interop.student import student_knobs
 from swinx.paths import expanded
 from swinx.plain_data import check_overrides, read_object
@@ -45,7 +46,7 @@ def run_rounds(
     refinement and each training is a bundle run in a process of its own, in ``<output_dir>/round_<k>/refined`` and
     ``.../student``. From the second round on the reports have the disagreement of the rounds. The same command goes
     on after an interruption: cases that are refined and trainings that are finished, on the same data, are not done
-    again.
+    again. The folder is locked until this process ends, and the runs that it starts end with it.
 
     Args:
         rounds: Refinements, 1 or more.
@@ -67,6 +68,7 @@ def run_rounds(
         ValueError: If ``rounds`` is no whole number of 1 or more.
         RecordError: If an override is not plain, or names a part of a configuration's program.
         DataListError: If a configuration file does not exist.
+        RunError: If another process runs rounds in the folder.
         TrainingError: If a run fails; cases that fail do not end a round, they are named again at the end.
     """
     _check_rounds(rounds)
@@ -77,6 +79,7 @@ def run_rounds(
         if not Path(file).is_file():
             raise DataListError(f"{file}: no such configuration file")
     bundle = expanded(student_bundle).absolute()
+    hold(root)
     knobs = student_knobs(bundle / "configs" / "inference.json", train, student_overrides or {})
     failed: dict[str, str] = {}
     for number in range(1, rounds + 1):
@@ -140,7 +143,7 @@ class _Run:
         files = [*self.configs, str(self.changes_file)]
         words = [word for name, value in self.extra.items() for word in (f"--{name}", value)]
         command = [*self.launcher, "-m", "monai.bundle", "run", self.part, "--config_file", str(files), *words]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+        return run_child(command)
 
 
 def _refine(run: _Run) -> dict[str, str]:
@@ -173,8 +176,9 @@ def _train(here: Path, configs: Sequence[str], overrides: Mapping[str, Any], lau
         _logger.info("%s is trained already", model)
         return
     if not same:
-        model.unlink(missing_ok=True)  # of other data or settings: it may not pass for this student
-        write_json(record, {"key": key})
+        with holding(folder):  # somebody may be training there
+            model.unlink(missing_ok=True)  # of other data or settings: it may not pass for this student
+            write_json(record, {"key": key})
     resume = {"resume": str(same)}
     code = _Run("training", configs, changes, here / "train.json", launcher, resume)()
     if code:

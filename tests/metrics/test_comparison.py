@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from swinx.metrics import ALL_CLASSES, ORGAN_AVERAGE, SCORE_COLUMNS, compare_tables, rank_biserial
+from swinx.metrics import ORGAN_AVERAGE, SCORE_COLUMNS, compare_tables, rank_biserial
 
 
 def tables(cases: int = 10, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -58,8 +58,43 @@ def test_undefined_scores_leave_the_pair_out():
     result = compare_tables(a, b)
     assert result.loc["tumor", "dsc_cases"] == 8
     assert result.loc["tumor", "nsd_cases"] == 10
-    assert result.loc[ALL_CLASSES, "dsc_cases"] == 8
+    assert result.loc["tumor", "dsc_left_out"] == 2
     assert result.loc[ORGAN_AVERAGE, "dsc_cases"] == 10
+
+
+def test_an_undefined_organ_costs_its_value_and_not_its_case():
+    a, b = tables()
+    a.loc["case0", "gallbladder_dsc"] = b.loc["case0", "gallbladder_dsc"] = math.nan
+    b.loc["case1", "spleen_dsc"] = math.nan
+    organs = [name for name in SCORE_COLUMNS if name.endswith("_dsc") and not name.startswith("tumor")]
+    row = compare_tables(a, b).loc[ORGAN_AVERAGE]
+    assert (row["dsc_cases"], row["dsc_values"], row["dsc_left_out"]) == (10, 128, 2)
+    a.loc["case1", "spleen_dsc"] = math.nan
+    assert row["dsc_mean_a"] == pytest.approx(a[organs].mean(axis=1).mean())
+    assert row["dsc_mean_b"] == pytest.approx(b[organs].mean(axis=1).mean())
+    assert row["dsc_difference"] == pytest.approx(row["dsc_mean_b"] - row["dsc_mean_a"])
+
+
+def test_a_cohort_in_which_every_case_lacks_some_organ_is_compared():
+    a, b = tables(13)
+    organs = [name for name in SCORE_COLUMNS if name.endswith("_dsc")][:13]
+    for number, name in enumerate(organs):
+        a.iloc[number, a.columns.get_loc(name)] = math.nan
+    row = compare_tables(a, b).loc[ORGAN_AVERAGE]
+    assert (row["dsc_cases"], row["dsc_left_out"]) == (13, 13)
+    assert 0 < row["dsc_p"] <= 1
+
+
+def test_variants_of_one_patient_are_one_pair():
+    a, b = tables(6)
+    b["liver_dsc"] = a["liver_dsc"] + [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]
+    variants = [pd.concat([t.rename(index=lambda case, n=n: f"{case}_{n}") for n in range(4)]) for t in (a, b)]
+    patients = {case: case.split("_")[0] for case in variants[0].index}
+    row = compare_tables(*variants, patients).loc["liver"]
+    assert (row["dsc_cases"], row["dsc_patients"]) == (24, 6)
+    assert row["dsc_p"] == pytest.approx(2 / 2**6)
+    assert row["dsc_difference"] == pytest.approx(0.035)
+    assert compare_tables(*variants).loc["liver", "dsc_p"] < 0.001
 
 
 def test_a_class_that_no_pair_has_is_undefined():

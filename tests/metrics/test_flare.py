@@ -13,7 +13,7 @@ import torch
 from scipy import ndimage
 
 from swinx.labels import CLASS_NAMES, FlareLabel
-from swinx.metrics import PROTOCOLS, score_case
+from swinx.metrics import PROTOCOLS, score_case, surface_dice
 from swinx.metrics.flare import TUBULAR
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "flare_small"
@@ -66,15 +66,15 @@ def assert_same_scores(a, b):
         np.testing.assert_allclose(list(a[name].values()), list(b[name].values()), rtol=0, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize(("protocol", "score"), [("flare23", 1.0), ("fixed", math.nan)])
-def test_a_class_in_neither_map_is_perfect_in_flare23_and_undefined_in_fixed(protocol, score):
+@pytest.mark.parametrize(("protocol", "score"), [("flare23", 1.0), ("standard", math.nan)])
+def test_a_class_in_neither_map_is_perfect_in_flare23_and_undefined_in_standard(protocol, score):
     scores = score_case(empty(), empty(), SPACING_MM, protocol)
     np.testing.assert_equal([list(s.values()) for s in scores.values()], [[score, score]] * 14)
 
 
 @pytest.mark.parametrize("label", [LIVER, AORTA])
-@pytest.mark.parametrize(("protocol", "score"), [("flare23", 0.0), ("fixed", math.nan)])
-def test_a_class_that_only_the_prediction_has_is_zero_in_flare23_and_undefined_in_fixed(protocol, score, label):
+@pytest.mark.parametrize(("protocol", "score"), [("flare23", 0.0), ("standard", math.nan)])
+def test_a_class_that_only_the_prediction_has_is_zero_in_flare23_and_undefined_in_standard(protocol, score, label):
     prediction = empty()
     prediction[1:3, 1:3, 1:3] = label
     scores = score_case(empty(), prediction, SPACING_MM, protocol)[CLASS_NAMES[label]]
@@ -91,13 +91,13 @@ def test_a_class_that_the_prediction_misses_is_zero(protocol, label):
 
 
 @pytest.mark.parametrize("label", [AORTA, IVC, ESOPHAGUS])
-@pytest.mark.parametrize(("protocol", "dsc"), [("flare23", 1.0), ("fixed", 0.8)])
-def test_an_error_in_the_last_slice_of_a_tubular_class_counts_only_in_fixed(protocol, dsc, label):
+@pytest.mark.parametrize(("protocol", "dsc"), [("flare23", 1.0), ("standard", 0.8)])
+def test_an_error_in_the_last_slice_of_a_tubular_class_counts_only_in_standard(protocol, dsc, label):
     reference, prediction = empty(), empty()
     reference[2:4, 2:4, 2:5] = label  # 4 voxels in each of slices 2, 3, 4
     prediction[2:4, 2:4, 2:4] = label
     scores = score_case(reference, prediction, SPACING_MM, protocol)[CLASS_NAMES[label]]
-    assert scores["dsc"] == dsc, "fixed: 2 * 8 / (12 + 8)"
+    assert scores["dsc"] == dsc, "standard: 2 * 8 / (12 + 8)"
 
 
 @pytest.mark.parametrize("label", [AORTA, IVC, ESOPHAGUS])
@@ -119,7 +119,7 @@ def test_other_classes_may_not_run_on_beyond_the_reference(protocol):
     assert scores["nsd"] < 1
 
 
-@pytest.mark.parametrize(("protocol", "score"), [("flare23", math.nan), ("fixed", 1.0)])
+@pytest.mark.parametrize(("protocol", "score"), [("flare23", math.nan), ("standard", 1.0)])
 def test_a_tubular_class_in_one_single_slice_leaves_flare23_nothing_to_score(protocol, score):
     labels = empty()
     labels[2:4, 2:4, 3] = AORTA
@@ -169,12 +169,12 @@ def test_scores_have_four_decimals():
 def test_fixed_does_not_depend_on_the_order_of_the_axes(order):
     reference = blobs(1)
     prediction = wobbled(reference, 2)
-    expected = score_case(reference, prediction, SPACING_MM, "fixed")
+    expected = score_case(reference, prediction, SPACING_MM, "standard")
     permuted = score_case(
         reference.transpose(order),
         prediction.transpose(order),
         [SPACING_MM[axis] for axis in order],
-        "fixed",
+        "standard",
         axial_axis=order.index(2),
     )
     assert_same_scores(permuted, expected)
@@ -192,16 +192,16 @@ def test_fixed_cuts_along_the_given_axis():
     reference, prediction = empty(), empty()
     reference[2:5, 2:4, 2:4] = AORTA
     prediction[:, 2:4, 2:4] = AORTA
-    assert score_case(reference, prediction, SPACING_MM, "fixed", axial_axis=0)["aorta"]["dsc"] == 1
-    assert score_case(reference, prediction, SPACING_MM, "fixed", axial_axis=2)["aorta"]["dsc"] == 0.6667
+    assert score_case(reference, prediction, SPACING_MM, "standard", axial_axis=0)["aorta"]["dsc"] == 1
+    assert score_case(reference, prediction, SPACING_MM, "standard", axial_axis=2)["aorta"]["dsc"] == 0.6667
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_fixed_does_not_change_when_both_maps_are_flipped(axis):
     reference = blobs(3)
     prediction = wobbled(reference, 4)
-    expected = score_case(reference, prediction, SPACING_MM, "fixed")
-    flipped = score_case(np.flip(reference, axis), np.flip(prediction, axis), SPACING_MM, "fixed")
+    expected = score_case(reference, prediction, SPACING_MM, "standard")
+    flipped = score_case(np.flip(reference, axis), np.flip(prediction, axis), SPACING_MM, "standard")
     for name, scores in expected.items():
         assert flipped[name]["dsc"] == scores["dsc"]
         # The table of surface elements is not quite symmetric at voxels that touch by an edge or a corner.
@@ -236,7 +236,7 @@ def test_tensors_score_like_arrays():
 
 def test_a_map_scored_against_itself_is_perfect():
     labels = blobs(9)
-    scores = score_case(labels, labels, SPACING_MM, "fixed")
+    scores = score_case(labels, labels, SPACING_MM, "standard")
     assert all(s == {"dsc": 1.0, "nsd": 1.0} for s in scores.values())
 
 
@@ -263,3 +263,75 @@ def test_bad_arguments_are_named(change, message):
     arguments = {"reference": empty(), "prediction": empty(), "spacing_mm": SPACING_MM} | change
     with pytest.raises(ValueError, match=message):
         score_case(**arguments)
+
+
+def test_fixed_is_the_former_name_of_standard():
+    reference = blobs(11)
+    prediction = wobbled(reference, 12)
+    assert score_case(reference, prediction, SPACING_MM, "fixed") == score_case(
+        reference, prediction, SPACING_MM, "standard"
+    )
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_class_that_was_not_annotated_is_not_scored(protocol):
+    reference = blobs(13)
+    reference[reference == LIVER] = 0
+    prediction = wobbled(blobs(13), 14)
+    everything = score_case(reference, prediction, SPACING_MM, protocol)
+    scores = score_case(reference, prediction, SPACING_MM, protocol, annotated=set(range(2, 15)))
+    assert math.isnan(scores["liver"]["dsc"])
+    assert math.isnan(scores["liver"]["nsd"])
+    assert {k: v for k, v in scores.items() if k != "liver"} == {k: v for k, v in everything.items() if k != "liver"}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_what_is_predicted_where_the_reference_is_unknown_changes_nothing(protocol, axis):
+    reference = blobs(15)
+    unknown = np.zeros(reference.shape, bool)
+    unknown[(slice(None),) * axis + (slice(4, 9),)] = True
+    reference[unknown] = 255
+    one, other = wobbled(blobs(15), 16), wobbled(blobs(15), 16)
+    one[unknown], other[unknown] = 0, blobs(17)[unknown]
+    assert_same_scores(
+        score_case(reference, one, SPACING_MM, protocol), score_case(reference, other, SPACING_MM, protocol)
+    )
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_prediction_that_is_right_where_the_reference_is_known_is_perfect(protocol):
+    truth = blobs(18)
+    reference = truth.copy()
+    reference[5:9] = 255
+    for scores in score_case(reference, truth, SPACING_MM, protocol).values():
+        np.testing.assert_equal(list(scores.values()), [1.0, 1.0])
+
+
+def test_the_border_of_what_is_known_is_no_surface():
+    """The organ runs on into what nobody knows: an error at its other end alone is what surfaces tell."""
+    reference, prediction = empty((12, 6, 6)), empty((12, 6, 6))
+    reference[2:10, 2:4, 2:4] = LIVER
+    reference[6:] = 255
+    prediction[2:6, 2:4, 2:4] = LIVER
+    assert score_case(reference, prediction, SPACING_MM)["liver"] == {"dsc": 1.0, "nsd": 1.0}
+    known = surface_dice(reference == LIVER, reference == LIVER, (1, 1, 1), 0.5, reference == 255)
+    assert known == 1
+    shorter = prediction.copy()
+    shorter[2:4] = 0
+    everywhere = surface_dice(reference == LIVER, shorter == LIVER, (1, 1, 1), 0.5)
+    inside = surface_dice(reference == LIVER, shorter == LIVER, (1, 1, 1), 0.5, reference == 255)
+    assert inside < everywhere, "the shared end at the border of what is known must not count as found"
+
+
+def test_a_reference_of_which_nothing_is_known_scores_nothing_in_standard():
+    reference = np.full((4, 4, 4), 255, np.uint8)
+    scores = score_case(reference, np.ones((4, 4, 4), np.uint8), SPACING_MM, "standard")
+    assert all(math.isnan(score) for by_metric in scores.values() for score in by_metric.values())
+
+
+def test_a_prediction_may_not_be_unknown():
+    prediction = empty()
+    prediction[0, 0, 0] = 255
+    with pytest.raises(ValueError, match=r"prediction holds ids 0\.\.255"):
+        score_case(empty(), prediction, SPACING_MM)

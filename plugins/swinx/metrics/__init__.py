@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swinx.metrics.comparison import compare_tables, rank_biserial
-from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, score_case
+from swinx.metrics.flare import PROTOCOLS, CaseScores, Protocol, read_protocol, score_case
+from swinx.metrics.intervals import MINIMUM_PATIENTS, mean_interval
 from swinx.metrics.overlap import dice, dice_per_class
 from swinx.metrics.probe import PROBES, Probe, ProbeScores, VoxelFeatures, require_probe, run_probe
 from swinx.metrics.probe_comparison import PairedDifference, ProbeComparison, Spread, compare_cases, compare_probes
@@ -14,6 +15,7 @@ from swinx.metrics.table import SCORE_COLUMNS, score_column, score_table
 
 __all__ = [
     "ALL_CLASSES",
+    "MINIMUM_PATIENTS",
     "ORGAN_AVERAGE",
     "PROBES",
     "PROTOCOLS",
@@ -38,7 +40,9 @@ __all__ = [
     "effective_rank",
     "entropy_of_mean",
     "mean_entropy",
+    "mean_interval",
     "rank_biserial",
+    "read_protocol",
     "relative_spread",
     "require_probe",
     "run_probe",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from swinx.labels import CLASS_NAMES, ORGANS
+from swinx.metrics.intervals import patient_codes
 from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE
 from swinx.metrics.table import METRICS, metric_values
 
@@ -17,13 +19,18 @@ __all__ = ["compare_tables", "rank_biserial"]
 
 FloatArray = npt.NDArray[np.float64]
 
+_COUNTS = ("cases", "patients", "values", "left_out")
 
-def compare_tables(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+
+def compare_tables(a: pd.DataFrame, b: pd.DataFrame, patients: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Test, class by class, whether ``b`` scores otherwise than ``a`` on the cases that both have.
 
     Two-sided Wilcoxon signed-rank test on the paired differences ``b - a`` (cases without a difference are
     dropped, as Wilcoxon did), with the matched-pairs rank-biserial correlation as effect size. The p-values of
     the 14 classes of one metric are also given adjusted for false discoveries (Benjamini-Hochberg).
+
+    A score counts where both tables define it. The averages of a case are over the classes that both define there, so
+    that an organ which is undefined in one of the tables costs its own value and not the case.
 
     Reference:
         Kerby, "The simple difference formula: an approach to teaching nonparametric correlation",
@@ -32,12 +39,16 @@ def compare_tables(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     Args:
         a: Scores of one method, from :func:`swinx.metrics.score_table`.
         b: Scores of the other one; rows in any order.
+        patients: Case name to patient. The cases of one patient are averaged before the test, which takes its pairs
+            as independent. By default, and for a case that is not in it, every case is a patient of its own.
 
     Returns:
         One row per class, then the per-case averages over the 13 organs and over all 14 classes. The index is
-        ``class``; the columns are, for each of ``dsc`` and ``nsd``: ``_cases`` (pairs in which both are defined),
-        ``_mean_a``, ``_mean_b``, ``_difference`` (mean of ``b - a``), ``_effect`` (-1: b worse in every case, 1:
-        better in every case), ``_p`` and ``_p_adjusted`` (nan for the two averages).
+        ``class``; the columns are, for each of ``dsc`` and ``nsd``: ``_cases`` (cases with a value in both tables),
+        ``_patients`` (pairs of the test), ``_values`` (values of single classes that entered from each table),
+        ``_left_out`` (values that did not, since one of the two is undefined), ``_mean_a``, ``_mean_b``,
+        ``_difference`` (mean of ``b - a``), ``_effect`` (-1: b worse in every case, 1: better in every case), ``_p``
+        and ``_p_adjusted`` (nan for the two averages).
 
     Raises:
         ValueError: If a case occurs twice, no case is in both tables, or a column is missing.
@@ -49,15 +60,19 @@ def compare_tables(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     cases = a.index.intersection(b.index)
     if cases.empty:
         raise ValueError("the two tables have no case in common; are the case names the same?")
+    codes = patient_codes(list(cases), patients)
     columns: dict[str, list[float]] = {}
     for metric in METRICS:
-        before, after = (_with_case_averages(metric_values(table.loc[cases], metric)) for table in (a, b))
-        rows = [_compare(before[:, column], after[:, column]) for column in range(before.shape[1])]
+        before, after = (metric_values(table.loc[cases], metric) for table in (a, b))
+        defined = ~(np.isnan(before) | np.isnan(after))
+        before, after = (np.where(defined, values, np.nan) for values in (before, after))
+        parts = [*(slice(column, column + 1) for column in range(before.shape[1])), slice(len(ORGANS)), slice(None)]
+        rows = [_compare(before[:, part], after[:, part], codes) for part in parts]
         for key in rows[0]:
             columns[f"{metric}_{key}"] = [row[key] for row in rows]
         columns[f"{metric}_p_adjusted"] = [*_adjusted(columns[f"{metric}_p"][:-2]), math.nan, math.nan]
     index = pd.Index([*CLASS_NAMES[1:], ORGAN_AVERAGE, ALL_CLASSES], name="class")
-    return pd.DataFrame(columns, index=index).astype({f"{metric}_cases": int for metric in METRICS})
+    return pd.DataFrame(columns, index=index).astype({f"{metric}_{key}": int for metric in METRICS for key in _COUNTS})
 
 
 def rank_biserial(differences: npt.ArrayLike) -> float:
@@ -84,27 +99,32 @@ def rank_biserial(differences: npt.ArrayLike) -> float:
     return float((ranks * np.sign(values)).sum() / ranks.sum())
 
 
-def _compare(before: FloatArray, after: FloatArray) -> dict[str, float]:
-    paired = ~(np.isnan(before) | np.isnan(after))
-    # Scores have four decimals; more in a difference is noise that would break the ties between ranks.
-    differences = np.round(after[paired] - before[paired], 10)
-    if not paired.any():
-        return {"cases": 0, **dict.fromkeys(("mean_a", "mean_b", "difference", "effect", "p"), math.nan)}
-    p = float(stats.wilcoxon(differences, zero_method="wilcox").pvalue) if differences.any() else 1.0
-    return {
+def _compare(before: FloatArray, after: FloatArray, patients: npt.NDArray[np.intp]) -> dict[str, float]:
+    """Compare the averages of some classes; both ``(cases, classes)``, nan where either is undefined."""
+    defined = ~np.isnan(before)
+    paired = defined.any(axis=1)
+    counts = {
         "cases": int(paired.sum()),
-        "mean_a": float(before[paired].mean()),
-        "mean_b": float(after[paired].mean()),
-        "difference": float(differences.mean()),
-        "effect": rank_biserial(differences),
+        "patients": len(np.unique(patients[paired])),
+        "values": int(defined.sum()),
+        "left_out": int((~defined).sum()),
+    }
+    if not paired.any():
+        return {**counts, **dict.fromkeys(("mean_a", "mean_b", "difference", "effect", "p"), math.nan)}
+    first, second = (np.nanmean(values[paired], axis=1) for values in (before, after))
+    sizes = np.bincount(patients[paired])
+    gains = np.bincount(patients[paired], weights=second - first)[sizes > 0] / sizes[sizes > 0]
+    # Scores have four decimals; more in a difference is noise that would break the ties between ranks.
+    gains = np.round(gains, 10)
+    p = float(stats.wilcoxon(gains, zero_method="wilcox").pvalue) if gains.any() else 1.0
+    return {
+        **counts,
+        "mean_a": float(first.mean()),
+        "mean_b": float(second.mean()),
+        "difference": float((second - first).mean()),
+        "effect": rank_biserial(gains),
         "p": p,
     }
-
-
-def _with_case_averages(values: FloatArray) -> FloatArray:
-    """Append the average over organs and over all classes; nan where any of them is undefined."""
-    organs = values[:, : len(ORGANS)].mean(axis=1, keepdims=True)
-    return np.concatenate([values, organs, values.mean(axis=1, keepdims=True)], axis=1)
 
 
 def _adjusted(p_values: list[float]) -> list[float]:

@@ -1,9 +1,10 @@
-"""The scorer of the FLARE-23 challenge, with its quirks and without them."""
+"""Dice and surface Dice of one case, by the rule of the FLARE-23 challenge or without its quirks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -11,16 +12,16 @@ import numpy.typing as npt
 import torch
 from scipy import ndimage
 
-from swinx.labels import CLASS_NAMES, NSD_TOLERANCE_MM, NUM_CLASSES, FlareLabel
+from swinx.labels import CLASS_NAMES, NSD_TOLERANCE_MM, NUM_CLASSES, UNKNOWN, FlareLabel
 from swinx.metrics.overlap import dice
 from swinx.metrics.surface import surface_dice
 
-__all__ = ["PROTOCOLS", "TUBULAR", "CaseScores", "Protocol", "score_case"]
+__all__ = ["PROTOCOLS", "TUBULAR", "CaseScores", "Protocol", "read_protocol", "score_case"]
 
-Protocol = Literal["flare23", "fixed"]
-"""``flare23`` reproduces the organisers' script, ``fixed`` removes its quirks; see :func:`score_case`."""
+Protocol = Literal["flare23", "standard"]
+"""``flare23`` reproduces the organisers' script, ``standard`` is without its quirks; see :func:`score_case`."""
 
-PROTOCOLS: tuple[Protocol, ...] = ("flare23", "fixed")
+PROTOCOLS: tuple[Protocol, ...] = ("flare23", "standard")
 """Both protocols, the organisers' first."""
 
 LabelMap = npt.NDArray[np.uint8]
@@ -32,26 +33,48 @@ CaseScores = dict[str, dict[str, float]]
 TUBULAR: frozenset[FlareLabel] = frozenset({FlareLabel.AORTA, FlareLabel.INFERIOR_VENA_CAVA, FlareLabel.ESOPHAGUS})
 """Classes that run on beyond any annotation and are scored on annotated slices only."""
 
+_ALIASES: Mapping[str, Protocol] = MappingProxyType({"fixed": "standard"})
+"""Names of protocols in earlier versions."""
+
 _DSC_WITH_NSD = 0.2
 """Below this Dice the surface Dice is set to 0."""
+
+
+def read_protocol(name: str) -> Protocol:
+    """Return the protocol of that name, or of that earlier name.
+
+    Raises:
+        ValueError: If there is none.
+
+    Examples:
+        >>> read_protocol("fixed")
+        'standard'
+    """
+    for protocol in PROTOCOLS:
+        if _ALIASES.get(name, name) == protocol:
+            return protocol
+    raise ValueError(f"protocol {name!r} is not one of {PROTOCOLS}")
 
 
 def score_case(
     reference: npt.ArrayLike | torch.Tensor,
     prediction: npt.ArrayLike | torch.Tensor,
     spacing_mm: Sequence[float],
-    protocol: Protocol = "flare23",
+    protocol: str = "flare23",
     axial_axis: int = 2,
+    annotated: Collection[int] | None = None,
 ) -> CaseScores:
     """Score one predicted label map against its reference.
 
     Common to both protocols: Dice (DSC) and surface Dice (NSD) at the tolerances of
     :data:`swinx.labels.NSD_TOLERANCE_MM`; NSD is 0 where DSC is below 0.2; both are rounded to 4 decimals;
     aorta, inferior vena cava and esophagus are scored only between the first and the last slice that the
-    reference labels. They differ in the following:
+    reference labels. Voxels that are 255 in the reference count for neither map, in Dice and in surface distances,
+    and a class that was not annotated has nan: both are left open by the challenge, whose references are complete.
+    They differ in the following:
 
     ===========================  ==============================  ===================================
-    case                         ``flare23``                     ``fixed``
+    case                         ``flare23``                     ``standard``
     ===========================  ==============================  ===================================
     last labelled slice          left out                        included
     slices lie along             the third array axis            ``axial_axis``
@@ -68,18 +91,19 @@ def score_case(
         The evaluation script of MICCAI FLARE 2023, https://github.com/JunMa11/FLARE.
 
     Args:
-        reference: Integer label map, shape ``(X, Y, Z)``, ids 0..14.
+        reference: Integer label map, shape ``(X, Y, Z)``, ids 0..14, and 255 where nobody knows the class.
         prediction: Integer label map, same shape.
         spacing_mm: Voxel size along the three array axes, in mm.
-        protocol: ``"flare23"`` or ``"fixed"``.
-        axial_axis: Array axis that runs from foot to head; only ``fixed`` looks at it.
+        protocol: ``"flare23"`` or ``"standard"``.
+        axial_axis: Array axis that runs from foot to head; only ``standard`` looks at it.
+        annotated: Ids of the classes whose annotation is complete in the reference; by default all of them.
 
     Returns:
         Class name to ``{"dsc": ..., "nsd": ...}`` in class order, each in 0..1 or nan as described above.
 
     Raises:
-        ValueError: If the maps are not integer, not 3D, of different shape or hold other ids than 0..14, or
-            if spacing, protocol or axis are not valid.
+        ValueError: If the maps are not integer, not 3D, of different shape or hold other ids than 0..14 (and 255 in
+            the reference), or if spacing, protocol or axis are not valid.
 
     Examples:
         >>> labels = np.zeros((4, 4, 4), dtype=np.uint8)
@@ -90,18 +114,23 @@ def score_case(
     truth, guess = _checked_label_map(reference, "reference"), _checked_label_map(prediction, "prediction")
     if truth.shape != guess.shape:
         raise ValueError(f"reference {truth.shape} and prediction {guess.shape} differ in shape")
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol {protocol!r} is not one of {PROTOCOLS}")
+    rule = read_protocol(protocol)
     if axial_axis not in (0, 1, 2):
         raise ValueError(f"axial_axis {axial_axis} is not 0, 1 or 2")
     if len(spacing_mm) != 3 or not all(math.isfinite(size) and size > 0 for size in spacing_mm):
         raise ValueError(f"spacing_mm {tuple(spacing_mm)} is not three positive numbers")
-    slice_axis = 2 if protocol == "flare23" else axial_axis
+    unknown = truth == UNKNOWN
+    hidden = unknown if unknown.any() else None
+    if hidden is not None:
+        truth, guess = (np.where(hidden, 0, labels).astype(np.uint8) for labels in (truth, guess))
+    slice_axis = 2 if rule == "flare23" else axial_axis
     boxes = zip(_boxes(truth), _boxes(guess), strict=True)
     return {
         CLASS_NAMES[label]: _score_class(
-            truth, guess, FlareLabel(label), in_truth, in_guess, spacing_mm, protocol, slice_axis
+            truth, guess, FlareLabel(label), in_truth, in_guess, spacing_mm, rule, slice_axis, hidden
         )
+        if annotated is None or label in annotated
+        else {"dsc": math.nan, "nsd": math.nan}
         for label, (in_truth, in_guess) in enumerate(boxes, start=1)
     }
 
@@ -115,8 +144,9 @@ def _score_class(
     spacing_mm: Sequence[float],
     protocol: Protocol,
     slice_axis: int,
+    unknown: npt.NDArray[np.bool_] | None,
 ) -> dict[str, float]:
-    if in_truth is None and protocol == "fixed":
+    if in_truth is None and protocol == "standard":
         return {"dsc": math.nan, "nsd": math.nan}
     if in_truth is None or in_guess is None:
         score = float(in_truth is in_guess)
@@ -125,6 +155,10 @@ def _score_class(
     if label in TUBULAR:
         first, stop = in_truth[slice_axis].start, in_truth[slice_axis].stop
         box[slice_axis] = slice(first, stop - 1 if protocol == "flare23" else stop)
+    if unknown is not None:  # a neighbour beyond the box may be unknown
+        sides = zip(box, truth.shape, strict=True)
+        wide = [slice(max(side.start - 1, 0), min(side.stop + 1, size)) for side, size in sides]
+        box = [box[axis] if label in TUBULAR and axis == slice_axis else side for axis, side in enumerate(wide)]
     reference, prediction = truth[tuple(box)] == label, guess[tuple(box)] == label
     dsc = dice(reference, prediction)
     if math.isnan(dsc):
@@ -132,7 +166,8 @@ def _score_class(
     elif dsc < _DSC_WITH_NSD:
         nsd = 0.0
     else:
-        nsd = surface_dice(reference, prediction, spacing_mm, NSD_TOLERANCE_MM[label])
+        hidden = None if unknown is None else unknown[tuple(box)]
+        nsd = surface_dice(reference, prediction, spacing_mm, NSD_TOLERANCE_MM[label], hidden)
     # NumPy's rounding, not Python's: the script rounds NumPy scalars, and the two differ at ties.
     return {"dsc": float(np.round(dsc, 4)), "nsd": float(np.round(nsd, 4))}
 
@@ -150,6 +185,8 @@ def _checked_label_map(labels: npt.ArrayLike | torch.Tensor, name: str) -> Label
     if array.dtype != np.bool_ and not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name} must hold integers, got {array.dtype}")
     low, high = int(array.min()), int(array.max())
+    if high == UNKNOWN and name == "reference":
+        high = int(array.max(initial=low, where=array != UNKNOWN)) if low != UNKNOWN else 0
     if low < 0 or high >= NUM_CLASSES:
         raise ValueError(f"{name} holds ids {low}..{high}; FLARE ids are 0..{NUM_CLASSES - 1}")
     return array.astype(np.uint8, copy=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from swinx.labels import CLASS_NAMES, ORGANS
+from swinx.metrics.intervals import mean_interval, patient_codes
 from swinx.metrics.table import METRICS, metric_values
 
 __all__ = ["ALL_CLASSES", "ORGAN_AVERAGE", "ScoreSummary", "Statistic", "SummaryRow", "summarise"]
@@ -32,9 +33,11 @@ class Statistic:
     Attributes:
         mean: Mean over the cases that have the score.
         sd: Sample standard deviation over these cases (divisor n - 1); nan for a single case.
-        low: Lower end of the bootstrap confidence interval of the mean.
+        low: Lower end of the confidence interval of the mean, see :func:`swinx.metrics.mean_interval`; nan if fewer
+            than :data:`swinx.metrics.MINIMUM_PATIENTS` patients have the score.
         high: Upper end.
         cases: Number of cases that have the score.
+        patients: Number of patients that these cases are of.
     """
 
     mean: float
@@ -42,6 +45,7 @@ class Statistic:
     low: float
     high: float
     cases: int
+    patients: int
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,16 @@ class SummaryRow:
         name: Class name, :data:`ORGAN_AVERAGE` or :data:`ALL_CLASSES`.
         dsc: Dice.
         nsd: Surface Dice.
-        left_out: Cases whose score of this class is undefined: with protocol ``fixed``, because the reference
-            does not have the class. None for the averages.
+        left_out: Cases whose score of this class is undefined: the class was not annotated in the case or, with
+            protocol ``standard``, the reference does not have it. None for the averages.
+        averaged: True if the class counts in the averages: some reference of the cohort has it. For an average, True.
     """
 
     name: str
     dsc: Statistic
     nsd: Statistic
     left_out: int | None
+    averaged: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,16 +74,21 @@ class ScoreSummary:
 
     Attributes:
         rows: The 14 classes in class order (tumour last), then the average over the 13 organs, then the average
-            over all 14 classes.
+            over all 14 classes; classes that no reference has count in neither.
         cases: Number of cases.
+        patients: Number of patients that the cases are of.
         confidence: Confidence level of the intervals, e.g. 0.95.
-        resamples: Bootstrap resamples behind the intervals.
     """
 
     rows: tuple[SummaryRow, ...]
     cases: int
+    patients: int
     confidence: float
-    resamples: int
+
+    @property
+    def not_averaged(self) -> tuple[str, ...]:
+        """Classes that no reference has."""
+        return tuple(row.name for row in self.rows if not row.averaged)
 
     def __getitem__(self, name: str) -> SummaryRow:
         """Return the row of that name.
@@ -92,69 +103,70 @@ class ScoreSummary:
 
 
 def summarise(
-    table: pd.DataFrame, generator: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
+    table: pd.DataFrame,
+    patients: Mapping[str, str] | None = None,
+    referenced: Collection[int] | None = None,
+    confidence: float = 0.95,
 ) -> ScoreSummary:
     """Summarise scored cases, in the manner of Table 3 of the Swin-X Seg paper.
 
     The mean of a class is taken over the cases in which its score is defined. An average of classes is the mean
     of their means; its standard deviation is that of the per-case average over the classes defined there.
-    Confidence intervals are percentile bootstrap intervals: whole cases are drawn with replacement, and all
-    means are taken again.
 
     Note:
         The challenge's script rounds the mean of each class to 4 decimals before it averages the organs; this
-        does not round. The two differ by less than 0.0001.
+        does not round. The two differ by less than 0.0001. The script also averages classes that no reference of the
+        cohort has, with 1 for each case; ``referenced`` leaves them out.
 
     Args:
         table: One row per case, from :func:`swinx.metrics.score_table`.
-        generator: Source of the bootstrap's random numbers.
-        resamples: Bootstrap resamples.
+        patients: Case name to patient; by default, and for a case that is not in it, every case is a patient of its
+            own. The cases of one patient are one observation in the confidence intervals.
+        referenced: Ids of the classes that some reference has; the others are not averaged. By default all count.
         confidence: Confidence level in 0..1, both ends excluded.
 
     Raises:
-        ValueError: If the table has no case or lacks a column, or an argument is out of range.
+        ValueError: If the table has no case or lacks a column, or the confidence is out of range.
     """
     if len(table) == 0:
         raise ValueError("there is no scored case to summarise")
-    if not 0 < confidence < 1 or resamples < 1:
-        raise ValueError(f"confidence {confidence} must lie between 0 and 1, and resamples {resamples} be positive")
-    # How often each case is drawn in each resample: a mean of draws is a weighted mean of cases.
-    weights = generator.multinomial(len(table), np.full(len(table), 1 / len(table)), size=resamples)
-    statistics = {
-        metric: _statistics(metric_values(table, metric), weights.astype(np.float64), confidence) for metric in METRICS
-    }
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence} must lie between 0 and 1")
+    codes = patient_codes(list(table.index), patients)
+    counted = np.array([referenced is None or label in referenced for label in range(1, len(CLASS_NAMES))])
+    statistics = {metric: _statistics(metric_values(table, metric), codes, counted, confidence) for metric in METRICS}
     undefined = np.isnan(metric_values(table, "dsc")).sum(axis=0)
     left_out: list[int | None] = [*(int(count) for count in undefined), None, None]
-    names = (*CLASS_NAMES[1:], ORGAN_AVERAGE, ALL_CLASSES)
-    rows = zip(names, statistics["dsc"], statistics["nsd"], left_out, strict=True)
-    return ScoreSummary(tuple(SummaryRow(*row) for row in rows), len(table), confidence, resamples)
+    titles = (*CLASS_NAMES[1:], ORGAN_AVERAGE, ALL_CLASSES)
+    averaged = [*map(bool, counted), True, True]
+    rows = zip(titles, statistics["dsc"], statistics["nsd"], left_out, averaged, strict=True)
+    return ScoreSummary(tuple(SummaryRow(*row) for row in rows), len(table), len(np.unique(codes)), confidence)
 
 
-def _statistics(values: FloatArray, weights: FloatArray, confidence: float) -> list[Statistic]:
+def _statistics(
+    values: FloatArray, patients: npt.NDArray[np.intp], counted: npt.NDArray[np.bool_], confidence: float
+) -> list[Statistic]:
     """Return the statistics of 14 classes and both averages.
 
     Args:
         values: Scores, shape ``(cases, 14)``, nan where undefined.
-        weights: Draws of each case, shape ``(resamples, cases)``.
+        patients: Number of the patient of each case.
+        counted: Which classes the averages are over, ``(14,)``.
         confidence: Confidence level.
     """
+    classes = np.where(counted, values, np.nan)
+    parts = [*(values[:, [column]] for column in range(values.shape[1])), classes[:, : len(ORGANS)], classes]
+    return [_statistic(part, patients, confidence) for part in parts]
+
+
+def _statistic(values: FloatArray, patients: npt.NDArray[np.intp], confidence: float) -> Statistic:
+    """Return the statistic of the mean of the classes' means; ``values`` ``(cases, classes)``."""
     with _empty_means_are_nan():
-        per_case = _with_averages(values)
-        means = _with_averages(np.nanmean(values, axis=0))
-        spreads = np.nanstd(per_case, axis=0, ddof=1)
-        defined = ~np.isnan(values)
-        drawn = (weights @ np.where(defined, values, 0)) / (weights @ defined)
-        tail = (1 - confidence) / 2
-        low, high = np.nanquantile(_with_averages(drawn), [tail, 1 - tail], axis=0)
-    counts = (~np.isnan(per_case)).sum(axis=0)
-    columns = zip(means, spreads, low, high, counts, strict=True)
-    return [Statistic(float(m), float(s), float(a), float(b), int(n)) for m, s, a, b, n in columns]
-
-
-def _with_averages(values: FloatArray) -> FloatArray:
-    """Append the mean over the organs and the mean over all classes to the last axis."""
-    organs = np.nanmean(values[..., : len(ORGANS)], axis=-1, keepdims=True)
-    return np.concatenate([values, organs, np.nanmean(values, axis=-1, keepdims=True)], axis=-1)
+        per_case = np.nanmean(values, axis=1)
+        mean = float(np.nanmean(np.nanmean(values, axis=0)))
+        spread = float(np.nanstd(per_case, ddof=1))
+    low, high, independent = mean_interval(values, patients, confidence)
+    return Statistic(mean, spread, low, high, int((~np.isnan(per_case)).sum()), independent)
 
 
 @contextmanager

@@ -16,7 +16,11 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def surface_dice(
-    reference: BoolArray, prediction: BoolArray, spacing_mm: Sequence[float], tolerance_mm: float
+    reference: BoolArray,
+    prediction: BoolArray,
+    spacing_mm: Sequence[float],
+    tolerance_mm: float,
+    unknown: BoolArray | None = None,
 ) -> float:
     r"""Return the share of both surfaces that lies within a tolerance of the other one.
 
@@ -43,9 +47,12 @@ def surface_dice(
         prediction: Mask, same shape.
         spacing_mm: Voxel size along the three axes, in mm.
         tolerance_mm: Distance up to which a surface element counts as found, in mm.
+        unknown: Voxels of which nobody knows what they are, same shape; False in both masks. A surface element that
+            touches one is not counted, since the border there is that of what is known; another one may still be
+            found at it.
 
     Returns:
-        A number in 0..1; 0 if exactly one mask is empty, nan if both are.
+        A number in 0..1; 0 if exactly one mask is empty, nan if both are or no surface element counts.
 
     Raises:
         ValueError: If the masks are not boolean, not 3D or differ in shape.
@@ -65,14 +72,29 @@ def surface_dice(
     spacing = tuple(float(size) for size in spacing_mm)
     points_reference, areas_reference = _surface(reference[box], spacing)
     points_prediction, areas_prediction = _surface(prediction[box], spacing)
+    if unknown is not None:
+        touched = _touched(unknown, box)
+        areas_reference[touched[tuple(points_reference.T)]] = 0
+        areas_prediction[touched[tuple(points_prediction.T)]] = 0
     found_reference = areas_reference[_within(points_reference, points_prediction, spacing, tolerance_mm)].sum()
     found_prediction = areas_prediction[_within(points_prediction, points_reference, spacing, tolerance_mm)].sum()
-    return float((found_reference + found_prediction) / (areas_reference.sum() + areas_prediction.sum()))
+    counted = areas_reference.sum() + areas_prediction.sum()
+    return float((found_reference + found_prediction) / counted) if counted else float("nan")
 
 
 def _bounding_box(mask: BoolArray) -> tuple[slice, slice, slice]:
     x, y, z = (np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1)))
     return slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1), slice(z[0], z[-1] + 1)
+
+
+def _touched(unknown: BoolArray, box: tuple[slice, ...]) -> BoolArray:
+    """Say of each 2x2x2 neighbourhood in a box whether a voxel of it is unknown."""
+    # Neighbourhoods at the faces of the box reach one voxel beyond it.
+    padded = np.pad(unknown, 1)[tuple(slice(side.start, side.stop + 2) for side in box)]
+    touched = np.zeros([size - 1 for size in padded.shape], dtype=np.bool_)
+    for corner in np.ndindex(2, 2, 2):
+        touched |= padded[tuple(slice(at, at + size) for at, size in zip(corner, touched.shape, strict=True))]
+    return touched
 
 
 def _surface(mask: BoolArray, spacing_mm: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], FloatArray]:

@@ -220,7 +220,7 @@ def train_and_score(
         scores = folder / f"overlap_{overlap:g}"
         if not (scores / "scores.csv").is_file():
             where = {"dataset_dir": test_list.parent, "output_dir": scores, "checkpoint": model, "section": "testing"}
-            knobs = network | {"overlap": overlap, "protocol": "fixed"}
+            knobs = network | {"overlap": overlap, "protocol": "standard"}
             run_bundle("evaluate", [CONFIGS.format("swinx_seg", "evaluate")], knobs | where, threads)
 
 

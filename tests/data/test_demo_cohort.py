@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from swinx.data import load_data_list, write_demo_cohort
-from swinx.data.data_list import data_list_sections
+from swinx.data.case_facts import patient_of
+from swinx.data.data_list import SECTIONS, data_list_sections
 from swinx.data.demo_cohort import DemoScan, make_variant
 from swinx.labels import FlareLabel
 from swinx.nifti import write_nifti
@@ -100,7 +102,7 @@ def test_unlabelled_variants_have_no_label_anywhere(tmp_path):
     path = write_demo_cohort(tmp_path, tmp_path / "unused", **COUNTS)
     assert data_list_sections(path) == ["training", "validation", "unlabeled", "testing"]
     items = load_data_list(path, "unlabeled")
-    assert [set(item) for item in items] == [{"case", "image"}] * 2
+    assert [set(item) for item in items] == [{"case", "image", "patient"}] * 2
     assert [item["case"] for item in items] == ["demoUn_001", "demoUn_002"]
     images = sorted(tmp_path / f"imagesUn/demoUn_00{number}_0000.nii.gz" for number in (1, 2))
     assert [Path(item["image"]) for item in items] == images == sorted(tmp_path.rglob("*demoUn*"))
@@ -138,6 +140,16 @@ def test_variants_for_training_are_partly_labelled_and_their_truth_is_kept(tmp_p
     assert [len(classes) for classes in drawn] == [12, 1, 2, 2]
     assert drawn[3] == [FlareLabel.RIGHT_KIDNEY, FlareLabel.LEFT_KIDNEY]
     assert "labelsTrFull" not in path.read_text()
+
+
+@pytest.mark.usefixtures("no_network")
+def test_all_variants_name_the_one_patient_that_they_are_of(tmp_path):
+    path = write_demo_cohort(tmp_path, tmp_path, **COUNTS)
+    content = json.loads(path.read_text())
+    entries = [entry for section in SECTIONS for entry in content[section]]
+    assert len(entries) == 7
+    (patient,) = {patient_of(entry) for entry in entries}
+    assert patient
 
 
 @pytest.mark.usefixtures("no_network")

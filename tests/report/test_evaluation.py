@@ -45,7 +45,7 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
-def evaluate(cases, out, protocol="fixed"):
+def evaluate(cases, out, protocol="standard"):
     segment(cases, out)
     return score_cases(cases, out, out, protocol, overlay_dir=out / "png")
 
@@ -76,7 +76,7 @@ def test_a_prediction_of_an_earlier_run_is_neither_scored_nor_shown(cases, out):
 
 
 def test_without_any_prediction_all_cases_are_bad_and_nothing_is_drawn(cases, out):
-    report = score_cases(cases, out, out, overlay_dir=out / "png")
+    report = score_cases(cases, out, out, "flare23", overlay_dir=out / "png")
     assert [error.path for error in report.bad_cases] == ["patient one", "patient_two"]
     assert report.summary is None
     assert pictures(out) == []
@@ -99,7 +99,7 @@ def test_without_a_folder_for_them_no_pictures_are_drawn(cases, out):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "scored"), [("flare23", ["patient one"]), ("fixed", ["patient one", "patient_two"])]
+    ("protocol", "scored"), [("flare23", ["patient one"]), ("standard", ["patient one", "patient_two"])]
 )
 def test_an_unusable_entry_is_a_bad_case_and_the_others_are_scored(cases, out, tmp_path, protocol, scored):
     entries = [
@@ -114,3 +114,34 @@ def test_an_unusable_entry_is_a_bad_case_and_the_others_are_scored(cases, out, t
     assert {error.path for error in report.bad_cases} == {"patient_two", "no label", "validation[3]"}
     assert "validation[2]: key 'label' is missing" in report.text
     assert "patient one.png" in pictures(out)
+
+
+def test_classes_that_nobody_annotated_or_a_network_labelled_are_not_scored(cases, out):
+    told = [{**cases[0], "annotated": [1, 2], "pseudo": [1]}, {**cases[1], "annotated": [1]}]
+    report = evaluate(told, out, "flare23")
+    assert report.table["liver_dsc"].isna().tolist() == [True, False]
+    assert report.table["right_kidney_dsc"].tolist()[0] == 1
+    assert report.table["spleen_dsc"].isna().all()
+    assert "26 values are left out" in report.text
+
+
+def test_variants_of_one_patient_have_no_interval_but_as_many_patients_have(cases, out):
+    segment(cases[:1], out)
+    many = [{**cases[0], "case": f"variant {number}"} for number in range(8)]
+    for item in many:
+        (out / f"{item['case']}.nii.gz").write_bytes((out / "patient one.nii.gz").read_bytes())
+    variants = score_cases([{**item, "patient": "one"} for item in many], out, out)
+    assert "no confidence intervals: 1 patient of 8 cases" in variants.text
+    assert np.isnan(variants.summary["liver"].dsc.low)
+    patients = score_cases([{**item, "group": number} for number, item in enumerate(many)], out, out)
+    assert not np.isnan(patients.summary["liver"].dsc.low)
+    assert "over 8 patients" in patients.text
+
+
+@pytest.mark.parametrize(("name", "protocol"), [("FLARE23", "flare23"), ("hospital", "standard"), ("", "standard")])
+def test_the_name_of_the_data_list_decides_the_protocol(cases, out, tmp_path, name, protocol):
+    (tmp_path / "list.json").write_text(json.dumps({"name": name, "validation": []}))
+    segment(cases, out)
+    report = score_cases(cases, out, out, data_list=tmp_path / "list.json")
+    assert report.protocol == protocol
+    assert f"Protocol `{protocol}`" in report.text

@@ -206,7 +206,7 @@ def test_the_page_names_the_rule_and_the_cases_without_scores(results):
     summary = {"protocol": "fixed", "bad_cases": [{"case": "dora", "reason": "has no prediction, scored 0"}]}
     (results / "summary.json").write_text(json.dumps(summary))
     text, _ = make(results)
-    assert "Protocol fixed" in text
+    assert "Protocol standard" in text, "its present name"
     assert "dora: has no prediction, scored 0" in text
     (results / "summary.json").unlink()
     assert "is not known" in make(results)[0]
@@ -231,6 +231,22 @@ def test_of_one_case_there_is_no_interval(results):
     pd.read_csv(results / "scores.csv", index_col="case").iloc[:1].to_csv(results / "scores.csv")
     text, _ = make(results)
     assert not re.search(r"<td>([\d.]+)-\1</td>", text)
+
+
+def test_of_eight_patients_there_is_an_interval_and_of_eight_variants_none(results):
+    cases = [f"c{number}" for number in range(8)]
+    scores(cases).to_csv(results / "scores.csv")
+    summary = {"protocol": "flare23", "cases": {case: {"patient": "one", "reference": [1, 14]} for case in cases}}
+    (results / "summary.json").write_text(json.dumps(summary))
+    text, _ = make(results, images=None, reference=None, prediction=None)
+    assert not re.search(r"<td>[\d.]+-[\d.]+</td>", text)
+    assert "no confidence intervals: 1 patient of 8 cases" in text
+    assert "no reference has right kidney" in text
+    for number, facts in enumerate(summary["cases"].values()):
+        facts["patient"] = str(number)
+    (results / "summary.json").write_text(json.dumps(summary))
+    text, _ = make(results, images=None, reference=None, prediction=None)
+    assert re.search(r"<td>[\d.]+-[\d.]+</td>", text)
 
 
 @pytest.mark.parametrize("changes", [{"cases": 0}, {"cases": -1}, {"max_slices": 0}])

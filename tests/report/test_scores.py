@@ -80,10 +80,10 @@ def test_three_files_are_written_and_agree(folders):
 
 
 def test_an_undefined_mean_is_null_in_json_and_a_dash_in_the_table(folders):
-    report = score(folders, "fixed")
+    report = score(folders, "standard")
     rows = json.loads((folders / "out" / "summary.json").read_text(), parse_constant=pytest.fail)["summary"]["rows"]
     tumor = next(row for row in rows if row["name"] == "tumor")
-    assert tumor["dsc"] == {"mean": None, "sd": None, "low": None, "high": None, "cases": 0}
+    assert tumor["dsc"] == {"mean": None, "sd": None, "low": None, "high": None, "cases": 0, "patients": 0}
     assert tumor["left_out"] == 2
     line = next(line for line in report.text.splitlines() if line.startswith("| tumor"))
     assert [cell.strip() for cell in line.strip("|").split("|")] == ["tumor", "-", "-", "-", "-", "0", "2"]
@@ -107,9 +107,9 @@ def test_a_missing_prediction_is_named_and_left_out_of_flare23(folders):
     assert "- `b`: no prediction for" in (folders / "out" / "summary.md").read_text()
 
 
-def test_a_missing_prediction_is_named_and_scores_zero_in_fixed(folders):
+def test_a_missing_prediction_is_named_and_scores_zero_in_standard(folders):
     (folders / "prediction" / "b.nii.gz").unlink()
-    report = score(folders, "fixed")
+    report = score(folders, "standard")
     assert [error.path for error in report.bad_cases] == ["b"]
     assert report.table.loc["b", "liver_dsc"] == report.table.loc["b", "aorta_nsd"] == 0
     assert math.isnan(report.table.loc["b", "tumor_dsc"]), "the reference has no tumor to miss"
@@ -154,7 +154,7 @@ def fractions(path: Path) -> None:
         (fractions, "not integers"),
     ],
 )
-@pytest.mark.parametrize("protocol", ["flare23", "fixed"])
+@pytest.mark.parametrize("protocol", ["flare23", "standard"])
 def test_a_bad_prediction_is_named_and_the_others_are_scored(folders, spoil, reason, protocol):
     spoil(folders / "prediction" / "a.nii.gz")
     report = score(folders, protocol)
@@ -164,7 +164,7 @@ def test_a_bad_prediction_is_named_and_the_others_are_scored(folders, spoil, rea
     with pytest.raises(type(error), match=reason):
         raise error
     assert report.table.index.tolist() == (["b"] if protocol == "flare23" else ["a", "b"])
-    if protocol == "fixed":
+    if protocol == "standard":
         assert report.table.loc["a"].max() == 0, "worth no more than a missing one"
 
 
@@ -177,14 +177,14 @@ def test_a_bad_reference_is_named(folders):
 def test_how_many_references_have_no_prediction_is_told(folders):
     (folders / "prediction" / "b.nii.gz").unlink()
     told = "1 of 2 references have no prediction (scored 0): b"
-    report = score(folders, "fixed")
+    report = score(folders, "standard")
     assert told in report.text.splitlines()
     assert report.notes == (told,)
     assert json.loads((folders / "out" / "summary.json").read_text())["notes"] == [told]
     assert f"- {told}" in (folders / "out" / "summary.md").read_text()
 
 
-@pytest.mark.parametrize("protocol", ["flare23", "fixed"])
+@pytest.mark.parametrize("protocol", ["flare23", "standard"])
 def test_a_scorer_never_says_0_for_equal_files(folders, protocol):
     """A DICOM Segmentation and a record lie beside each NIfTI, as inference_dicom.json leaves them."""
     save(folders / "prediction" / "b.nii.gz", labels())
@@ -206,7 +206,7 @@ def test_label_maps_named_as_3d_slicer_names_them_match_their_case(folders):
 def test_folders_that_share_no_case_are_refused_and_not_scored_0(folders):
     for case in "ab":
         (folders / "prediction" / f"{case}.nii.gz").rename(folders / "prediction" / f"{case}_pred.nii.gz")
-    for protocol in ("flare23", "fixed"):
+    for protocol in ("flare23", "standard"):
         with pytest.raises(
             DataListError, match=r"prediction has a prediction of none .* a, b, .* a_pred, b_pred; give"
         ):
@@ -251,16 +251,16 @@ def test_two_files_are_one_pair_whatever_their_names(folders):
 
 
 @pytest.mark.parametrize("order", [(2, 0, 1), (0, 2, 1)])
-def test_fixed_finds_the_axial_axis_in_the_affine(folders, order):
+def test_standard_finds_the_axial_axis_in_the_affine(folders, order):
     """The aorta's last slice is missed: turning the array must not change what that costs."""
     short = labels()
     short[:, :, 9:][short[:, :, 9:] == FlareLabel.AORTA] = 0
     turn = np.eye(4)[:, [*order, 3]]
     save(folders / "prediction" / "a.nii.gz", short)
-    expected = score(folders, "fixed").table.loc["a"]
+    expected = score(folders, "standard").table.loc["a"]
     save(folders / "reference" / "a.nii.gz", labels().transpose(order), AFFINE @ turn)
     save(folders / "prediction" / "a.nii.gz", short.transpose(order), AFFINE @ turn)
-    turned = score(folders, "fixed").table.loc["a"]
+    turned = score(folders, "standard").table.loc["a"]
     pd.testing.assert_series_equal(turned, expected)
     assert expected["aorta_dsc"] == pytest.approx(2 * 28 / 60, abs=5e-5)
 
@@ -275,7 +275,7 @@ def test_flare23_takes_the_spacing_from_the_header(folders):
         nib.save(image, folders / name / "a.nii.gz")
     assert nib.load(folders / "reference" / "a.nii.gz").header.get_zooms()[2] == 30
     assert score(folders).table.loc["a", "liver_nsd"] < 1
-    assert score(folders, "fixed").table.loc["a", "liver_nsd"] == 1
+    assert score(folders, "standard").table.loc["a", "liver_nsd"] == 1
 
 
 def test_an_unwritable_folder_is_found_out_first(folders):
@@ -323,7 +323,7 @@ def test_the_means_that_a_tracker_gets_have_the_averages_of_the_summary(folders)
 
 @pytest.mark.parametrize("case", ["NA", "NULL", "nan", "001", "1e5", "true", "=1+1", "-1", "Müller"])
 def test_a_case_keeps_its_name_in_the_table_whatever_it_looks_like(tmp_path, case):
-    table = score_table({case: score_case(labels(), labels(), (1.0, 1.0, 1.0), "fixed", 2)})
+    table = score_table({case: score_case(labels(), labels(), (1.0, 1.0, 1.0), "standard", 2)})
     write_table(tmp_path / "scores.csv", table, missing="nan")
     pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.csv"), table, check_index_type=False)
 
@@ -339,3 +339,128 @@ def test_a_name_that_cannot_name_a_case_is_a_bad_case_and_the_others_are_scored(
     (folders / "out" / "summary.md").read_text(encoding="utf-8")
     assert len([line for line in report.text.splitlines() if "cannot name" in line]) == 1
     report.text.encode()
+
+
+def write_list(path: Path, entries: list[dict], **head) -> Path:
+    path.write_text(json.dumps({**head, "testing": [{"image": "ct.nii.gz", **entry} for entry in entries]}))
+    return path
+
+
+def annotated_list(folders: Path, place: str = "datalist.json", **head) -> Path:
+    entries = [
+        {"case": "a", "label": "reference/a.nii.gz", "annotated": [1, 3]},
+        {"case": "b", "label": "reference/b.nii.gz", "annotated": [1, 5], "patient": "bert"},
+    ]
+    return write_list(folders / place, entries, **head)
+
+
+@pytest.mark.parametrize("protocol", ["flare23", "standard"])
+def test_what_the_list_beside_the_references_does_not_call_annotated_is_not_scored(folders, protocol):
+    annotated_list(folders)
+    report = score(folders, protocol)
+    assert report.table["liver_dsc"].tolist() == [1, 1]
+    assert report.table["spleen_dsc"].isna().tolist() == [False, True]
+    assert report.table["aorta_dsc"].isna().tolist() == [True, False]
+    assert report.summary["spleen"].left_out == 1
+    assert report.summary["liver"].left_out == 0
+    assert "24 values are left out" in report.text
+    facts = json.loads((folders / "out" / "summary.json").read_text())["cases"]
+    assert facts["b"] == {"patient": "bert", "annotated": [1, 5], "reference": [1, 5], "unknown_voxels": 0}
+
+
+def test_a_list_that_is_given_is_matched_by_case_name(folders):
+    (folders / "elsewhere").mkdir()
+    path = annotated_list(folders, "elsewhere/list.json")
+    report = score_folders(
+        folders / "reference", folders / "prediction", folders / "out", data_list=path, show_progress=False
+    )
+    assert report.table["spleen_dsc"].isna().tolist() == [False, True]
+
+
+def test_a_list_of_partial_labels_says_nothing_about_complete_labels_beside_them(folders):
+    annotated_list(folders)
+    (folders / "reference").rename(folders / "complete")
+    report = score_folders(folders / "complete", folders / "prediction", folders / "out", show_progress=False)
+    assert not report.table["spleen_dsc"].isna().any()
+
+
+def test_references_that_the_given_list_does_not_have_are_named(folders):
+    path = write_list(folders / "l.json", [{"case": "a", "label": "reference/a.nii.gz", "annotated": [1]}])
+    report = score_folders(
+        folders / "reference", folders / "prediction", folders / "out", data_list=path, show_progress=False
+    )
+    assert "1 of 2 references are not in" in report.text
+    assert report.text.count(": b") == 1
+
+
+def test_a_list_beside_the_references_that_cannot_be_read_is_named_and_all_is_scored(folders):
+    (folders / "datalist.json").write_text("no list")
+    report = score(folders)
+    assert report.ok
+    assert "is not used" in report.text
+    with pytest.raises(DataListError, match="datalist"):
+        score_folders(
+            folders / "reference",
+            folders / "prediction",
+            folders / "out",
+            data_list=folders / "datalist.json",
+            show_progress=False,
+        )
+
+
+@pytest.mark.parametrize("protocol", ["flare23", "standard"])
+def test_unknown_voxels_of_a_reference_are_not_scored_and_counted(folders, protocol):
+    reference, prediction = labels(), labels()
+    reference[1:6, 2:7, 5:9] = 255
+    prediction[1:6, 2:7, 5:9] = FlareLabel.STOMACH
+    save(folders / "reference" / "a.nii.gz", reference)
+    save(folders / "prediction" / "a.nii.gz", prediction)
+    report = score(folders, protocol)
+    assert report.ok
+    assert report.table.loc["a", ["liver_dsc", "liver_nsd", "aorta_dsc"]].tolist() == [1, 1, 1]
+    assert "a: 100 voxels of the reference (7.6 %) are 255" in " ".join(report.notes)
+    assert "100 voxels of 1 references are 255" in report.text
+
+
+def test_classes_without_any_reference_are_not_averaged(folders):
+    """Liver, aorta and spleen are there; the challenge's rule gives 1 to each of the other ten organs."""
+    report = score(folders)
+    organs = report.summary["organ average"]
+    assert organs.dsc.mean == pytest.approx((1 + 1 + 0.5) / 3)
+    assert report.summary["gallbladder"].dsc.mean == 1
+    assert "no reference has right kidney, pancreas" in report.text
+    assert "100 % of an absent class" in report.text
+    assert score(folders, "standard").summary["organ average"].dsc.mean == pytest.approx((1 + 1 + 0.5) / 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "head", "protocol"),
+    [
+        (("a", "b"), {}, "standard"),
+        (("FLARE23_0001", "FLARE23Ts_0002"), {}, "flare23"),
+        (("FLARE23_0001", "b"), {}, "standard"),
+        (("a", "b"), {"name": "FLARE23"}, "flare23"),
+        (("a", "b"), {"name": "swinx demo cohort"}, "standard"),
+    ],
+)
+def test_the_rule_of_the_challenge_is_the_default_for_its_data_alone(folders, names, head, protocol):
+    for old, new in zip("ab", names, strict=True):
+        for folder in ("reference", "prediction"):
+            (folders / folder / f"{old}.nii.gz").rename(folders / folder / f"{new}.nii.gz")
+    if head:
+        annotated_list(folders, **head)
+    report = score(folders, "auto")
+    assert report.protocol == protocol
+    assert f"Protocol `{protocol}`" in report.text
+    page = (folders / "out" / "summary.md").read_text()
+    assert page.startswith(f"# Scores of 2 cases, protocol {protocol}\n")
+    assert "standard deviation between cases" in page
+    assert "no confidence intervals: 2 patients of 2 cases" in page
+
+
+def test_an_average_over_twelve_patients_says_what_its_interval_is(folders):
+    for number in range(12):
+        for folder in ("reference", "prediction"):
+            save(folders / folder / f"c{number}.nii.gz", labels())
+    report = score(folders)
+    assert "95 % CI: Student's interval of the mean over 14 patients" in report.text

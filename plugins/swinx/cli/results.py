@@ -9,19 +9,22 @@ from swinx.cli.common import check_paths, complain, say
 __all__ = ["lineage", "overlays", "report", "score"]
 
 
-def score(reference: str, prediction: str, out: str, protocol: str = "flare23") -> None:
+def score(reference: str, prediction: str, out: str, protocol: str = "auto", datalist: str | None = None) -> None:
     """Score predicted label maps; the exit code is 1 if a case could not be scored.
 
     Args:
         reference: Folder of reference label maps, or one file.
         prediction: Folder of predicted label maps, or one file.
         out: Folder for scores.csv, summary.md and summary.json.
-        protocol: "flare23", the organisers' rule, or "fixed", without its quirks.
+        protocol: "flare23", the organisers' rule, or "standard", without its quirks; by default the first for data
+            named FLARE23 alone.
+        datalist: Data list that says what was annotated in each reference, and of which patient it is; by default the
+            datalist.json beside the references.
     """
-    check_paths(reference, prediction, out)
+    check_paths(reference, prediction, out, datalist)
     from swinx.report import score_folders
 
-    result = score_folders(reference, prediction, out, protocol=protocol)  # type: ignore[arg-type] # checked there
+    result = score_folders(reference, prediction, out, protocol=protocol, data_list=datalist)
     say(result.text)
     if not result.ok:
         raise SystemExit(1)

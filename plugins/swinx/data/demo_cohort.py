@@ -42,6 +42,9 @@ PARTIAL = (
 )
 """Class ids drawn in the partly labelled variants, which take turns among them."""
 
+PATIENT = "demo CT"
+"""The one patient of all variants, by whom scores group them."""
+
 # A section's position is part of the seed of its cases: new sections go to the end.
 _FULL_TRUTH = "labelsTrFull"
 _SUFFIXES = {"training": "Tr", "validation": "Val", "testing": "Ts", "unlabeled": "Un"}
@@ -137,7 +140,8 @@ def write_demo_cohort(
 
     Layout: ``imagesTr``, ``labelsTr``, ``imagesVal``, ``labelsVal``, ``imagesTs``, ``labelsTs``, ``imagesUn`` and
     ``datalist.json`` with sections training, validation, unlabeled and testing; no label is written for the unlabeled
-    ones. The first variants for training are labelled completely, the others in a few organs only, by turns
+    ones. Every entry names the same ``patient``. The first variants for training are labelled completely, the others in
+    a few organs only, by turns
     (:data:`PARTIAL`); ``labelsTrFull`` keeps the complete truth of all of them, and no data list names it. Case ``i``
     depends on ``seed``, its section and ``i`` alone, so a cohort can grow without changing what it has.
 
@@ -201,7 +205,7 @@ def write_demo_cohort(
 
 
 def _item(case: str, suffix: str, annotated: Sequence[int]) -> dict[str, object]:
-    item: dict[str, object] = {"case": case, "image": f"images{suffix}/{case}_0000.nii.gz"}
+    item: dict[str, object] = {"case": case, "image": f"images{suffix}/{case}_0000.nii.gz", "patient": PATIENT}
     return item | ({"label": f"labels{suffix}/{case}.nii.gz", "annotated": list(annotated)} if annotated else {})
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from swinx.case_names import composed, name_fault
+from swinx.data.case_facts import PATIENT_KEYS, is_patient
 from swinx.data.file_kinds import case_name
 from swinx.labels import NUM_CLASSES
 from swinx.paths import absolute_path, existing_form, expanded
+from swinx.rules.figures import ScoreRules
 from swinx.rules.names import EntryRules
 from swinx.visible_text import visible
 
@@ -133,6 +135,8 @@ def _value_fault(key: str, value: Any) -> str | None:
         ids = value if isinstance(value, list) else [value]
         good = isinstance(value, list) and all(type(number) is int and 1 <= number < NUM_CLASSES for number in ids)
         return None if good else EntryRules.CLASS_IDS.says(key=key, value=shown(value), last=NUM_CLASSES - 1)
+    if key in PATIENT_KEYS and not is_patient(value):
+        return ScoreRules.PATIENT.says(key=key, value=shown(value))
     if key in (*FILE_KEYS, "case") or (is_plain(key) and is_plain(value)):
         return None
     return EntryRules.NOT_PLAIN.says(key=shown(key), value=shown(value), longest=_LONGEST_TEXT)

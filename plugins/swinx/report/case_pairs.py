@@ -27,11 +27,22 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class CasePair:
-    """The two files of one case; ``prediction`` is None if there is none."""
+    """The two files of one case, and what is known about it.
+
+    Attributes:
+        case: Its name.
+        reference: The reference.
+        prediction: The prediction; None if there is none.
+        annotated: Ids of the classes that people annotated completely in the reference; None if nothing is recorded,
+            which is taken as all.
+        patient: The patient; None if nothing is recorded, which is taken as a patient of its own.
+    """
 
     case: str
     reference: Path
     prediction: Path | None
+    annotated: tuple[int, ...] | None = None
+    patient: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class LabelPair:
     """Reference and prediction of one case on one grid.
 
     Attributes:
-        reference: Class ids, shape ``(X, Y, Z)``, uint8.
+        reference: Class ids, shape ``(X, Y, Z)``, uint8; 255 where nobody knows the class.
         prediction: Class ids, same shape; all background if there was no prediction.
         affine: Voxel indices of the reference to RAS millimetres, ``(4, 4)``.
         notes: What a user should know though the case was used.
@@ -85,10 +96,10 @@ def read_label_pair(pair: CasePair) -> LabelPair:
     """Read the label maps of one case.
 
     Raises:
-        CaseError: If a file cannot be read, holds other ids than 0..14, or the two grids differ by more than
-            :data:`swinx.ops.grids.GRID_TOLERANCE_VOXELS`.
+        CaseError: If a file cannot be read, holds other ids than 0..14 (and 255 in the reference), or the two grids
+            differ by more than :data:`swinx.ops.grids.GRID_TOLERANCE_VOXELS`.
     """
-    reference = read_volume(pair.reference, kind="label", allow_empty=True)
+    reference = read_volume(pair.reference, kind="label", allow_empty=True, allow_unknown=True)
     truth = reference.array.astype(np.uint8, copy=False)
     if pair.prediction is None:
         return LabelPair(truth, np.zeros_like(truth), reference.affine)

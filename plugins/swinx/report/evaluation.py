@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from swinx.data.case_facts import annotated_by_people, patient_of
+from swinx.data.list_file import read_list
 from swinx.errors import CaseError
-from swinx.metrics import Protocol
 from swinx.report.case_pairs import CasePair
 from swinx.report.overlay_folders import draw_cases
+from swinx.report.reference_facts import ReferenceList
 from swinx.report.scores import ScoreReport, score_pairs
 
 __all__ = ["score_cases"]
@@ -23,18 +25,22 @@ def score_cases(
     cases: Sequence[Mapping[str, Any]],
     prediction_dir: str | os.PathLike[str],
     out_dir: str | os.PathLike[str],
-    protocol: Protocol = "flare23",
+    protocol: str = "auto",
     overlay_dir: str | os.PathLike[str] | None = None,
+    data_list: str | os.PathLike[str] | None = None,
 ) -> ScoreReport:
     """Score the predictions of labelled cases on the grid of their images, and draw them.
 
     Args:
         cases: Items with ``case``, ``image`` and ``label``, as :func:`swinx.data.load_cases` gives them. One with a
-            ``fault`` is among the bad cases; it is scored as a missing prediction if it has a label.
+            ``fault`` is among the bad cases; it is scored as a missing prediction if it has a label. Classes that are
+            not ``annotated`` in a case, or that are ``pseudo``, are not scored; cases of one ``patient`` are one
+            observation in the confidence intervals.
         prediction_dir: Folder with ``<case>.nii.gz``.
         out_dir: Folder for ``scores.csv``, ``summary.json`` and ``summary.md``.
-        protocol: ``"flare23"`` or ``"fixed"``, see :func:`swinx.metrics.score_case`.
+        protocol: ``"flare23"``, ``"standard"`` or ``"auto"``, see :func:`swinx.report.score_folders`.
         overlay_dir: Folder for one PNG per case that was predicted, under its name; None draws nothing.
+        data_list: The data list of the cases, whose name tells ``"auto"`` the challenge's data.
 
     Returns:
         The scores; a case without a prediction is among its bad cases.
@@ -47,11 +53,12 @@ def score_cases(
     faulty = {str(item["case"]) for item in cases if "fault" in item}
     predicted = {case: path for case, path in predictions.items() if case not in faulty and path.is_file()}
     labelled = [item for item in cases if "label" in item]
-    pairs = [CasePair(str(item["case"]), Path(item["label"]), predicted.get(str(item["case"]))) for item in labelled]
+    pairs = [_pair(item, predicted.get(str(item["case"]))) for item in labelled]
     unusable = [
         CaseError(str(item["case"]), str(item.get("fault", "has no label"))) for item in cases if "label" not in item
     ]
-    report = score_pairs(pairs, out_dir, protocol, unusable=unusable)
+    source = None if data_list is None else ReferenceList(os.fspath(data_list), _name(data_list))
+    report = score_pairs(pairs, out_dir, protocol, unusable=unusable, source=source)
     if overlay_dir is not None:
         drawable = [{**item, "prediction": predicted[item["case"]]} for item in cases if item["case"] in predicted]
         pictures = draw_cases(drawable, overlay_dir)
@@ -61,3 +68,12 @@ def score_cases(
             if (picture := Path(overlay_dir) / f"{case}.png") not in pictures.paths:
                 picture.unlink(missing_ok=True)  # it would show a prediction of an earlier run
     return report
+
+
+def _pair(item: Mapping[str, Any], prediction: Path | None) -> CasePair:
+    case, label = str(item["case"]), Path(item["label"])
+    return CasePair(case, label, prediction, annotated_by_people(item), patient_of(item))
+
+
+def _name(data_list: str | os.PathLike[str]) -> str:
+    return str(read_list(data_list).get("name", ""))

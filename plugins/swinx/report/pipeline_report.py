@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -17,12 +17,12 @@ import torch
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
 from swinx.files import write_whole
-from swinx.metrics import Statistic, summarise
+from swinx.metrics import Statistic, read_protocol, summarise
 from swinx.plain_data import read_object
 from swinx.report.case_viewers import case_viewers
 from swinx.report.html_page import figure_as_html, html_table, render_page
 from swinx.report.html_plots import draw_curves, draw_score_boxes
-from swinx.report.score_text import PROTOCOL_NOTES
+from swinx.report.score_text import explain
 from swinx.report.scores import read_scores
 from swinx.report.slice_viewer import VIEWER_SCRIPT
 from swinx.tables import read_table
@@ -102,7 +102,7 @@ def write_report(
             faults.append(f"{heading}: {reason_of(error)}")
             sections.append((heading, f'<p class="fault">Not shown: {escape(reason_of(error))}</p>'))
 
-    add("Scores", lambda: _scores(table) + _protocol(place.parent / "summary.json"))
+    add("Scores", lambda: _scores(table, place.parent / "summary.json"))
     if images is not None and prediction is not None:
         files = (images, section, reference, prediction)
         add("Best and worst cases", lambda: case_viewers(table, *files, cases, max_slices, faults))
@@ -136,35 +136,42 @@ def _read_table(place: Path) -> pd.DataFrame:
     return table
 
 
-def _scores(table: pd.DataFrame) -> str:
-    summary = summarise(table, np.random.default_rng(0))
+def _scores(table: pd.DataFrame, path: Path) -> str:
+    """Show the means, by which rule was scored, and which cases are not among the scores, where the scorer has told."""
+    told = read_object(path, finite=False) if path.is_file() else {}
+    records = _records(told)
+    patients = {case: str(facts["patient"]) for case, facts in records.items() if facts.get("patient") is not None}
+    known = [facts["reference"] for facts in records.values() if isinstance(facts.get("reference"), list)]
+    referenced = {label for labels in known for label in labels if isinstance(label, int)} if known else None
+    summary = summarise(table, patients, referenced)
     rows = [[row.name, *_cells(row.dsc), *_cells(row.nsd), row.dsc.cases] for row in summary.rows]
     headers = ["class", "DSC (%)", "95 % CI", "NSD (%)", "95 % CI", "cases"]
     plot = figure_as_html(draw_score_boxes(table), "Box plots of DSC and NSD of each class over the cases")
-    return html_table(headers, rows) + plot
-
-
-def _protocol(path: Path) -> str:
-    """Say by which rule was scored and which cases are not among the scores, where the scorer has told."""
-    if not path.is_file():
-        return (
-            "<p>No summary.json beside the scores: by which rule, and of which cases there are none, is not known.</p>"
-        )
-    told = read_object(path, finite=False)
-    protocol: Any = told.get("protocol")
-    text = f"<p>{escape(PROTOCOL_NOTES.get(protocol, '')).replace('`', '')}</p>"
+    try:
+        explained = explain(summary, read_protocol(str(told.get("protocol"))))
+    except ValueError:
+        explained = [
+            "No summary.json beside the scores: by which rule, and of which cases there are none, is not known."
+        ]
+    text = "".join(f"<p>{escape(line).replace('`', '')}</p>" for line in explained)
     bad = told.get("bad_cases", [])
-    if not bad:
-        return text
     lines = "".join(f"<li>{escape(str(case['case']))}: {escape(str(case['reason']))}</li>" for case in bad)
-    return f'{text}<p class="fault">{len(bad)} cases with faults:</p><ul>{lines}</ul>'
+    faults = f'<p class="fault">{len(bad)} cases with faults:</p><ul>{lines}</ul>' if bad else ""
+    return html_table(headers, rows) + plot + text + faults
+
+
+def _records(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what ``summary.json`` tells about the cases; nothing in one of an earlier version."""
+    cases = told.get("cases")
+    pairs = cases.items() if isinstance(cases, Mapping) else ()
+    return {str(case): facts for case, facts in pairs if isinstance(facts, Mapping)}
 
 
 def _cells(score: Statistic) -> list[str | None]:
     if np.isnan(score.mean):
         return [None, None]
     spread = "" if np.isnan(score.sd) else f" ± {100 * score.sd:.2f}"
-    interval = None if np.isnan(score.sd) else f"{100 * score.low:.2f}-{100 * score.high:.2f}"
+    interval = None if np.isnan(score.low) else f"{100 * score.low:.2f}-{100 * score.high:.2f}"
     return [f"{100 * score.mean:.2f}{spread}", interval]
 
 

@@ -7,19 +7,29 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from swinx.metrics import Protocol, ScoreSummary, Statistic
+from swinx.metrics import MINIMUM_PATIENTS, Protocol, ScoreSummary, Statistic
+from swinx.rules.figures import ScoreRules
 from swinx.visible_text import visible
 
-__all__ = ["PROTOCOL_NOTES", "aligned_table", "format_table", "summary_as_json", "summary_as_markdown"]
+__all__ = [
+    "PROTOCOL_NOTES",
+    "aligned_table",
+    "explain",
+    "explained_table",
+    "format_table",
+    "summary_as_json",
+    "summary_as_markdown",
+]
 
 PROTOCOL_NOTES: dict[Protocol, str] = {
     "flare23": (
-        "Protocol `flare23`: the challenge's script with its quirks. A class empty in both maps scores 1, a class "
-        "empty in one of them 0; aorta, inferior vena cava and esophagus are scored without their last labelled "
-        "slice. A case without prediction is left out and named."
+        "Protocol `flare23`: the challenge's script with its quirks. A class empty in both maps scores 1 (100 % of "
+        "an absent class means that nothing was predicted there, too), a class empty in one of them 0; aorta, inferior "
+        "vena cava and esophagus are scored without their last labelled slice. A case without prediction is left out "
+        "and named."
     ),
-    "fixed": (
-        "Protocol `fixed`: a class that the reference does not have is left out of the mean and counted; the last "
+    "standard": (
+        "Protocol `standard`: a class that the reference does not have is left out of the mean and counted; the last "
         "labelled slice of aorta, inferior vena cava and esophagus counts. A case without prediction scores 0 and "
         "is named."
     ),
@@ -27,20 +37,45 @@ PROTOCOL_NOTES: dict[Protocol, str] = {
 """What the numbers mean, in a sentence or two."""
 
 
+def explain(summary: ScoreSummary, protocol: Protocol) -> list[str]:
+    """Return what the numbers of a summary mean, one paragraph each."""
+    level = f"{100 * summary.confidence:g} %"
+    spread = (
+        "Mean ± standard deviation between cases (no error of the mean). `organ average`: the 13 organs. `average`: "
+        "the organs and the tumor."
+    )
+    if summary.patients < MINIMUM_PATIENTS:
+        few = f"{summary.patients} patient{'' if summary.patients == 1 else 's'}"
+        interval = ScoreRules.FEW_PATIENTS.says(patients=few, cases=summary.cases, least=MINIMUM_PATIENTS)
+    else:
+        interval = (
+            f"{level} CI: Student's interval of the mean over {summary.patients} patients, whose cases count together; "
+            f"none where fewer than {MINIMUM_PATIENTS} patients have the class."
+        )
+    parts = [PROTOCOL_NOTES[protocol], spread, interval]
+    if summary.not_averaged:
+        parts.append(ScoreRules.NO_REFERENCE.says(classes=", ".join(summary.not_averaged)))
+    return parts
+
+
+def explained_table(summary: ScoreSummary, protocol: Protocol) -> str:
+    """Return the table, and below it what its numbers mean."""
+    return "\n\n".join([format_table(summary), *explain(summary, protocol)])
+
+
 def format_table(summary: ScoreSummary) -> str:
     """Return the summary as a Markdown table with aligned columns, scores in percent.
 
     One line per class, then both averages. The last column counts the cases in which the score of the class is
-    undefined, if there are any.
+    undefined, if there are any. Of fewer than eight patients there is no interval.
 
     Examples:
-        >>> import numpy as np
         >>> from swinx.labels import CLASS_NAMES
         >>> from swinx.metrics import score_table, summarise
         >>> case = {name: {"dsc": 0.9, "nsd": 0.8} for name in CLASS_NAMES[1:]}
-        >>> text = format_table(summarise(score_table({"a": case, "b": case}), np.random.default_rng(0)))
+        >>> text = format_table(summarise(score_table(dict.fromkeys("abcdefgh", case))))
         >>> print(text.splitlines()[2])
-        | liver               | 90.00 ± 0.00 | 90.00-90.00 | 80.00 ± 0.00 | 80.00-80.00 |     2 |
+        | liver               | 90.00 ± 0.00 | 90.00-90.00 | 80.00 ± 0.00 | 80.00-80.00 |     8 |
     """
     interval = f"{100 * summary.confidence:g} % CI"
     head = ["class", "DSC (%)", interval, "NSD (%)", interval, "cases"]
@@ -67,15 +102,11 @@ def summary_as_markdown(
         notes: Remarks on single cases.
     """
     cases = 0 if summary is None else summary.cases
-    parts = [f"# Scores of {cases} case{'' if cases == 1 else 's'}", PROTOCOL_NOTES[protocol]]
+    parts = [f"# Scores of {cases} case{'' if cases == 1 else 's'}, protocol {protocol}"]
     if summary is None:
-        parts.append("No case could be scored.")
+        parts += [PROTOCOL_NOTES[protocol], "No case could be scored."]
     else:
-        parts += [
-            format_table(summary),
-            f"Mean ± standard deviation over cases; intervals by bootstrap over cases ({summary.resamples} "
-            "resamples). `organ average`: the 13 organs. `average`: the organs and the tumor.",
-        ]
+        parts.append(explained_table(summary, protocol))
     if bad_cases:
         parts.append(
             "## Bad cases\n\n" + "\n".join(f"- `{visible(name)}`: {visible(reason)}" for name, reason in bad_cases)
@@ -107,8 +138,7 @@ def _spread(statistic: Statistic) -> str:
 
 
 def _interval(statistic: Statistic) -> str:
-    # One case says nothing about the spread between cases, and its interval would be a point.
-    return "-" if statistic.cases < 2 else f"{100 * statistic.low:.2f}-{100 * statistic.high:.2f}"
+    return "-" if math.isnan(statistic.low) else f"{100 * statistic.low:.2f}-{100 * statistic.high:.2f}"
 
 
 def aligned_table(rows: list[list[str]]) -> str:

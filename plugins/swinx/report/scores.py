@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from swinx.case_names import name_fault
 from swinx.data.check_report import probe_folder
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json, write_whole
-from swinx.metrics import PROTOCOLS, CaseScores, Protocol, ScoreSummary, score_case, score_table, summarise
-from swinx.ops.grids import axial_axis, voxel_sizes_mm
-from swinx.report.case_pairs import CasePair, PathLike, header_spacing_mm, pair_cases, read_label_pair
-from swinx.report.score_text import format_table, summary_as_json, summary_as_markdown
+from swinx.labels import NUM_CLASSES
+from swinx.metrics import Protocol, ScoreSummary, score_table, summarise
+from swinx.report.case_pairs import CasePair, PathLike, pair_cases
+from swinx.report.case_scores import CONSEQUENCE, CaseRecord, ScoredCases, score_all
+from swinx.report.reference_facts import ReferenceList, choose_protocol, read_reference_list, with_facts
+from swinx.report.score_text import explained_table, summary_as_json, summary_as_markdown
+from swinx.rules.figures import ScoreRules
 from swinx.rules.folders import LabelFolderRules
 from swinx.tables import read_table, write_table
 
 __all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
 
 _SHOWN = 10
-_CONSEQUENCE: dict[Protocol, str] = {"flare23": "left out", "fixed": "scored 0"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class ScoreReport:
         text: The summary and the bad cases, for the terminal.
         bad_cases: Cases that could not be scored, and those without a prediction.
         notes: Remarks on cases that were scored, and how many references have no prediction.
+        protocol: By which rule the cases were scored.
+        cases: What is known about each scored case.
     """
 
     table: pd.DataFrame
@@ -44,6 +45,8 @@ class ScoreReport:
     text: str
     bad_cases: tuple[CaseError, ...]
     notes: tuple[str, ...]
+    protocol: Protocol
+    cases: Mapping[str, CaseRecord]
 
     @property
     def ok(self) -> bool:
@@ -74,94 +77,92 @@ def score_folders(
     reference: PathLike,
     prediction: PathLike,
     out_dir: PathLike,
-    protocol: Protocol = "flare23",
-    seed: int = 0,
+    protocol: str = "auto",
     show_progress: bool = True,
+    data_list: PathLike | None = None,
 ) -> ScoreReport:
     """Score predictions against references, case by case, and write the tables.
 
     A case whose files cannot be read, hold ids outside 0..14 or lie on different grids is reported and skipped.
-    A missing prediction is reported, too; with ``fixed`` a missing or unusable one also scores 0 in every class
+    A missing prediction is reported, too; with ``standard`` a missing or unusable one also scores 0 in every class
     that the reference has, with ``flare23`` the case is left out (the challenge's script stops there).
-    ``flare23`` takes the voxel size from the header of the reference, ``fixed`` takes size and axial axis from
-    its affine.
+    ``flare23`` takes the voxel size from the header of the reference, ``standard`` takes size and axial axis from
+    its affine. A class that was not annotated in a case, and voxels that are 255 in the reference, are not scored.
 
     Args:
         reference: Folder of label maps, or one file.
         prediction: Folder of label maps, or one file; see :func:`swinx.report.pair_cases` for what matches.
         out_dir: Folder for ``scores.csv`` (a row per case), ``summary.json`` and ``summary.md``; each appears
             whole or not at all.
-        protocol: ``"flare23"`` or ``"fixed"``, see :func:`swinx.metrics.score_case`.
-        seed: Of the bootstrap behind the confidence intervals.
+        protocol: ``"flare23"`` or ``"standard"``, see :func:`swinx.metrics.score_case`; ``"auto"`` takes the first for
+            the challenge's data alone, see :func:`swinx.report.reference_facts.choose_protocol`.
         show_progress: Show a progress bar.
+        data_list: Data list with what was ``annotated`` in the references, and their ``patient``; by default the
+            ``datalist.json`` in the folder of the references or the one above, for the label files that it names.
 
     Raises:
         ValueError: If the protocol is unknown.
-        DataListError: If one of the two folders holds no label map or two files of one case, or they share no case.
+        DataListError: If one of the two folders holds no label map or two files of one case, they share no case, or
+            the data list that was given cannot be used.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
     pairs, unasked = pair_cases(reference, prediction)
-    return score_pairs(pairs, out_dir, protocol, seed, show_progress, unasked)
+    listed = read_reference_list(reference, data_list)
+    pairs, notes = with_facts(pairs, listed)
+    if unasked:
+        notes.append(f"predictions without a reference were not scored: {', '.join(unasked)}")
+    return score_pairs(pairs, out_dir, protocol, show_progress, notes=notes, source=listed)
 
 
 def score_pairs(
     pairs: Sequence[CasePair],
     out_dir: PathLike,
-    protocol: Protocol = "flare23",
-    seed: int = 0,
+    protocol: str = "auto",
     show_progress: bool = True,
-    unasked: Sequence[str] = (),
+    notes: Sequence[str] = (),
     unusable: Sequence[CaseError] = (),
+    source: ReferenceList | None = None,
 ) -> ScoreReport:
     """Score pairs of files; see :func:`score_folders`.
 
     Args:
-        pairs: Reference and prediction of each case.
+        pairs: Reference and prediction of each case, with what was annotated.
         out_dir: Folder for the tables.
-        protocol: ``"flare23"`` or ``"fixed"``.
-        seed: Of the bootstrap behind the confidence intervals.
+        protocol: ``"flare23"``, ``"standard"`` or ``"auto"``.
         show_progress: Show a progress bar.
-        unasked: Predictions without a reference, for the notes.
+        notes: Remarks to show with the scores.
         unusable: Cases that cannot be scored, for the bad cases.
+        source: Path and name of the data list that the pairs come from.
 
     Raises:
         ValueError: If the protocol is unknown.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol {protocol!r} is not one of {PROTOCOLS}")
+    origin = source or ReferenceList()
+    rule = choose_protocol(protocol, [pair.case for pair in pairs], origin.name)
     probe_folder(out_dir)
-    scores: dict[str, CaseScores] = {}
-    bad_cases = list(unusable)
+    found = score_all(pairs, rule, show_progress)
     missing = [pair.case for pair in pairs if pair.prediction is None]
-    notes = [_tell_missing(missing, len(pairs), protocol)] if missing else []
-    for pair in tqdm(pairs, desc="scoring", unit="case", disable=not show_progress):
-        if fault := name_fault(pair.case):
-            bad_cases.append(CaseError(pair.reference, fault))
-            continue
-        if pair.prediction is None:
-            bad_cases.append(_missing(pair, protocol))
-            if protocol == "flare23":
-                continue
-        try:
-            scores[pair.case], said = _score_pair(pair, protocol)
-        except CaseError as error:
-            bad_cases.append(error)
-            if protocol == "flare23" or pair.prediction is None:
-                continue
-            try:  # a prediction that cannot be used is worth no more than none
-                scores[pair.case], said = _score_pair(replace(pair, prediction=None), protocol)
-            except CaseError:
-                continue  # it is the reference that cannot be used
-        notes += [f"{pair.case}: {note}" for note in said]
-    if unasked:
-        notes.append(f"predictions without a reference were not scored: {', '.join(unasked)}")
-    table = score_table(scores)
-    summary = summarise(table, np.random.default_rng(seed)) if scores else None
-    _write(Path(out_dir), table, summary, protocol, seed, bad_cases, notes)
-    return ScoreReport(
-        table, summary, _as_text(summary, bad_cases, notes[:1] if missing else ()), tuple(bad_cases), tuple(notes)
+    told = [_tell_missing(missing, len(pairs), rule)] if missing else []
+    table = score_table(found.scores)
+    summary = None
+    if found.scores:
+        patients = {case: record.patient for case, record in found.records.items() if record.patient is not None}
+        referenced = {label for record in found.records.values() for label in record.reference}
+        summary = summarise(table, patients, referenced)
+        told += _tell_left_out(found, origin.path or "the data list")
+    told += notes
+    report = ScoreReport(
+        table=table,
+        summary=summary,
+        text=_as_text(summary, rule, [*unusable, *found.bad_cases], told),
+        bad_cases=(*unusable, *found.bad_cases),
+        notes=(*told, *found.notes),
+        protocol=rule,
+        cases=found.records,
     )
+    _write(Path(out_dir), report)
+    return report
 
 
 def read_scores(path: PathLike) -> pd.DataFrame:
@@ -180,50 +181,42 @@ def read_scores(path: PathLike) -> pd.DataFrame:
         raise DataListError(f"{error}; give a scores.csv that `score` wrote") from error
 
 
-def _score_pair(pair: CasePair, protocol: Protocol) -> tuple[CaseScores, tuple[str, ...]]:
-    labels = read_label_pair(pair)
-    if protocol == "flare23":
-        spacing_mm, axis = header_spacing_mm(pair.reference, labels.affine), 2
-    else:
-        spacing_mm, axis = tuple(voxel_sizes_mm(labels.affine).tolist()), axial_axis(labels.affine)
-    return score_case(labels.reference, labels.prediction, spacing_mm, protocol, axis), labels.notes
-
-
-def _missing(pair: CasePair, protocol: Protocol) -> CaseError:
-    return CaseError(pair.case, f"no prediction for {pair.reference}; {_CONSEQUENCE[protocol]}")
+def _tell_left_out(found: ScoredCases, source: str) -> list[str]:
+    """Return what was not scored since nobody knows it, in all cases together."""
+    told = []
+    if values := sum(NUM_CLASSES - 1 - len(r.annotated) for r in found.records.values() if r.annotated is not None):
+        told.append(ScoreRules.NOT_ANNOTATED.says(count=values, source=source))
+    if with_unknown := [record.unknown_voxels for record in found.records.values() if record.unknown_voxels]:
+        told.append(f"{sum(with_unknown)} voxels of {len(with_unknown)} references are 255, unknown: not scored")
+    return told
 
 
 def _tell_missing(missing: Sequence[str], total: int, protocol: Protocol) -> str:
     shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
-    consequence = _CONSEQUENCE[protocol]
+    consequence = CONSEQUENCE[protocol]
     return LabelFolderRules.MISSING.says(missing=len(missing), total=total, consequence=consequence, cases=shown)
 
 
-def _write(
-    folder: Path,
-    table: pd.DataFrame,
-    summary: ScoreSummary | None,
-    protocol: Protocol,
-    seed: int,
-    bad_cases: Sequence[CaseError],
-    notes: Sequence[str],
-) -> None:
-    write_table(folder / "scores.csv", table, missing="nan")
+def _write(folder: Path, report: ScoreReport) -> None:
+    write_table(folder / "scores.csv", report.table, missing="nan")
     content = {
-        "protocol": protocol,
-        "seed": seed,
-        "summary": None if summary is None else summary_as_json(summary),
-        "bad_cases": [{"case": error.path, "reason": error.reason} for error in bad_cases],
-        "notes": list(notes),
+        "protocol": report.protocol,
+        "summary": None if report.summary is None else summary_as_json(report.summary),
+        "cases": {case: asdict(record) for case, record in report.cases.items()},
+        "bad_cases": [{"case": error.path, "reason": error.reason} for error in report.bad_cases],
+        "notes": list(report.notes),
     }
     write_json(folder / "summary.json", content)
     with write_whole(folder / "summary.md") as partial:
-        page = summary_as_markdown(summary, protocol, [(error.path, error.reason) for error in bad_cases], notes)
+        bad_cases = [(error.path, error.reason) for error in report.bad_cases]
+        page = summary_as_markdown(report.summary, report.protocol, bad_cases, report.notes)
         partial.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
-def _as_text(summary: ScoreSummary | None, bad_cases: Sequence[CaseError], told: Sequence[str]) -> str:
-    parts = ["no case could be scored" if summary is None else format_table(summary), *told]
+def _as_text(
+    summary: ScoreSummary | None, protocol: Protocol, bad_cases: Sequence[CaseError], told: Sequence[str]
+) -> str:
+    parts = ["no case could be scored" if summary is None else explained_table(summary, protocol), *told]
     if bad_cases:
         parts.append(f"{len(bad_cases)} bad case{'' if len(bad_cases) == 1 else 's'}:")
         parts += [f"  {error}" for error in bad_cases]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from swinx.rules.figures import ScoreRules
 from swinx.rules.folders import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
 from swinx.rules.names import EntryRules, NameRules, TextRules
 from swinx.rules.rule import Action, Rule, Rules
-from swinx.rules.runs import LockRules
+from swinx.rules.runs import LockRules, ReadingRules
 from swinx.rules.scans import ByteRules, GeometryRules, ValueRules
 from swinx.rules.settings import RelationRules, SettingRules
 from swinx.rules.trust import FileRules, NnUNetRules, PlainDataRules, TrackingRules
@@ -28,8 +29,9 @@ ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     "Files of scans": (ByteRules, GeometryRules, ValueRules),
     "Folders": (LabelFolderRules, ScanFolderRules, SegRules, SeriesRules),
     "Names, data lists and tables": (NameRules, EntryRules, TextRules),
-    "Runs and their results": (LockRules,),
+    "Runs and their results": (LockRules, ReadingRules),
     "Settings": (SettingRules, RelationRules),
     "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),
+    "Figures": (ScoreRules,),
 }
 """The tables by the heading of their section."""

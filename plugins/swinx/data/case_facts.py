@@ -1,0 +1,47 @@
+"""Facts about a case that scores heed: the classes that people annotated in it, and its patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from swinx.labels import NUM_CLASSES
+
+__all__ = ["PATIENT_KEYS", "annotated_by_people", "is_patient", "patient_of"]
+
+PATIENT_KEYS = ("patient", "group")
+"""Keys of an entry that name the patient; the first one counts."""
+
+
+def annotated_by_people(item: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the classes that people annotated completely in a case; None if nothing is recorded.
+
+    Classes that a network labelled (``pseudo``) are not among them: a score against these tells how alike two networks
+    are.
+
+    Examples:
+        >>> annotated_by_people({"annotated": [1, 2, 3], "pseudo": [3]})
+        (1, 2)
+    """
+    listed, pseudo = item.get("annotated"), item.get("pseudo") or ()
+    if listed is None and not pseudo:
+        return None
+    classes = range(1, NUM_CLASSES) if listed is None else listed
+    return tuple(sorted({int(value) for value in classes} - {int(value) for value in pseudo}))
+
+
+def patient_of(item: Mapping[str, Any]) -> str | None:
+    """Return the patient of a case; None if the entry names none.
+
+    Examples:
+        >>> patient_of({"case": "demo_003", "patient": "demo"})
+        'demo'
+        >>> patient_of({"case": "anna"}) is None
+        True
+    """
+    return next((str(item[key]) for key in PATIENT_KEYS if item.get(key) is not None), None)
+
+
+def is_patient(value: Any) -> bool:
+    """Say whether a value of an entry can name a patient."""
+    return value is None or (isinstance(value, str) and bool(value.strip())) or type(value) is int

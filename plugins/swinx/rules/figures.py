@@ -1,0 +1,68 @@
+"""Rules about figures: what is not scored, not averaged, or not taken from a teacher."""
+
+from __future__ import annotations
+
+from swinx.rules.rule import Rule, Rules
+
+__all__ = ["ScoreRules", "TeacherRules"]
+
+
+class ScoreRules(Rules):
+    """Scores, their averages and their intervals."""
+
+    UNKNOWN_VOXELS = Rule(
+        "warned",
+        "references",
+        "{count} voxels of the reference ({percent:.1f} %) are 255, unknown, and are not scored",
+    )
+    NOT_ANNOTATED = Rule(
+        "warned",
+        "references",
+        "{count} values are left out, since {source} says that the class was not annotated in the case, or that a "
+        "network labelled it",
+    )
+    NO_REFERENCE = Rule(
+        "warned",
+        "scores",
+        "no reference has {classes}: not in the averages",
+    )
+    FEW_PATIENTS = Rule(
+        "warned",
+        "scores",
+        "no confidence intervals: {patients} of {cases} cases, and an interval takes {least} independent patients",
+    )
+    NOT_LISTED = Rule(
+        "warned",
+        "scores",
+        "{missing} of {total} references are not in {source}: all their classes are scored, and each counts as a "
+        "patient of its own: {cases}",
+    )
+    LIST_UNUSABLE = Rule(
+        "warned",
+        "scores",
+        "{source} lies beside the references and is not used: {detail}; all classes are scored",
+    )
+    PATIENT = Rule("refused", "entries of data lists", "{key} is {value}; give the patient as a text or a whole number")
+
+
+class TeacherRules(Rules):
+    """Organs of a teacher that cannot be true."""
+
+    IMPLAUSIBLE = Rule(
+        "warned",
+        "refinement",
+        "the teacher's {organ} measures {found} ml, outside {low:g}..{high:g} ml; it is not taken, and nothing is "
+        "known of it where it was not annotated",
+    )
+    BAD_TEACHER = Rule(
+        "warned",
+        "refinement",
+        "BAD TEACHER? Organs of implausible volume were not taken in {cases} of {total} cases: {counts}. See the "
+        "column implausible of cases.csv, and look at the teacher's predictions; --check_volumes False takes them all "
+        "the same",
+    )
+    RANGES = Rule(
+        "refused",
+        "files of volume ranges",
+        "{path}: {detail}; give an object of class names, each with [least, largest] in ml",
+    )

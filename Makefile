@@ -40,7 +40,7 @@ help:
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"
-	@echo "make sync       copy the configuration files that the bundles share; write docs/refusals.md"
+	@echo "make sync       copy the configuration files that the bundles share; write docs/refusals.md and docs/settings.md"
 	@echo "make clean      remove what the demo made"
 
 install: $(INSTALLED)
@@ -94,6 +94,7 @@ lint: $(INSTALLED)
 sync: $(INSTALLED)
 	for bundle in $(BUNDLES); do cp plugins/swinx/shared_configs/* $$bundle/configs/ && cp LICENSE $$bundle/LICENSE; done
 	$(BIN)/python -m swinx.rules.page > docs/refusals.md
+	$(BIN)/python -m swinx.bundle.page > docs/settings.md
 
 clean:
 	rm -rf $(DEMO)

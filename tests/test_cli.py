@@ -153,15 +153,18 @@ def test_a_flare_data_list_is_replaced_only_on_request(run, folder):
     assert target.read_text() != first
 
 
-@pytest.mark.parametrize("name", ["2024_01_15", "1e3", "a,b"])
-def test_a_folder_whose_name_looks_like_a_number_or_a_list_is_asked_for_as_a_path(run, folder, monkeypatch, name):
+@pytest.mark.parametrize("name", ["2024_01_15", "20240115", "1e3", "1.10", "a,b", "[a]"])
+def test_a_folder_whose_name_looks_like_a_number_or_a_list_is_a_path(run, folder, monkeypatch, name):
     monkeypatch.chdir(folder)
-    code, _, err = run("score", "labels", "predictions", name)
-    assert code == 1
-    assert err.startswith("error: ")
-    assert "not as a path; write ./ in front" in err
-    assert run("score", "labels", "predictions", f"./{name}")[0] == 0
+    assert run("score", "labels", "predictions", name)[0] == 0
     assert (folder / name / "scores.csv").is_file()
+
+
+def test_an_option_without_its_path_is_refused_in_one_line(run, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, _, err = run("score", "labels", "predictions", "--out")
+    assert code == 1
+    assert err == "error: a path is True, as of an option without a value; give the path, or write ./True\n"
 
 
 def test_a_label_map_becomes_a_dicom_segmentation_of_its_series(run, tmp_path):
@@ -206,7 +209,7 @@ def test_a_wrong_argument_shows_the_usage_and_ends_with_2(run):
         (["nowhere", "--to", "onyx"], "cannot export to 'onyx'; known are torchscript, onnx"),
         (["nowhere", "--to", "onnx", "--out", "a.ts"], "a.ts: the name of a file for onnx must end in .onnx"),
         (["nowhere", "--to", "onnx", "--tolerance", "little"], "tolerance 'little' must be a number above 0"),
-        (["nowhere", "--to", "onnx", "--out", "2024"], "2024 was read as int, not as a path"),
+        (["nowhere", "--to", "onnx", "--out", "2024"], "2024: the name of a file for onnx must end in .onnx"),
     ],
 )
 def test_export_refuses_what_it_cannot_do_in_one_line(run, words, reason):

@@ -9,11 +9,16 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-__all__ = ["given_settings", "raw_text", "running_call"]
+__all__ = ["given_settings", "raw_text", "running_call", "unquoted"]
 
 _FUNCTIONS = {"run": "override", "run_workflow": "kwargs"}
 _MODULE = "monai.bundle.scripts"
-_OWN = frozenset({"config_file", "meta_file", "logging_file", "workflow_type", "properties_path", "tracking"})
+_OWN = frozenset(
+    {
+        *("run_id", "init_id", "final_id", "config_file", "meta_file", "logging_file", "workflow_type"),
+        *("properties_path", "tracking"),
+    }
+)
 
 
 def running_call() -> dict[str, Any]:
@@ -64,19 +69,25 @@ def raw_text(name: str, value: Any, words: Sequence[str] | None = None) -> str |
             found = text if separator else following
     if found is None or _as_fire_reads(found) != value:
         return None
-    return _unquoted(found)
+    return unquoted(found)
 
 
-def _as_fire_reads(text: str) -> Any:
-    from fire.parser import DefaultParseValue  # MONAI's command line has it; its Python interface does without
+def unquoted(text: str) -> str:
+    """Return a text of a command line without quotes around it, which Fire takes off as well.
 
-    return DefaultParseValue(text)
-
-
-def _unquoted(text: str) -> str:
+    Examples:
+        >>> unquoted("'2024'"), unquoted("2024"), unquoted("it's")
+        ('2024', '2024', "it's")
+    """
     if text[:1] in ("'", '"') and text[-1:] == text[:1]:
         try:
             return str(ast.literal_eval(text))
         except (ValueError, SyntaxError):
             return text
     return text
+
+
+def _as_fire_reads(text: str) -> Any:
+    from fire.parser import DefaultParseValue  # MONAI's command line has it; its Python interface does without
+
+    return DefaultParseValue(text)

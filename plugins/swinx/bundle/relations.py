@@ -28,7 +28,6 @@ def broken_relation(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     checks: tuple[tuple[tuple[str, ...], Callable[[_Values], str]], ...] = (
         (("roi_size", "embed_dim"), _divisible),  # of a Swin encoder alone
         (("region_size", "roi_size"), _region),
-        (("depths", "num_heads"), _stages),
         (("embed_dim", "num_heads"), _heads),
         (("window_hu",), _window),
         (("positive_patches", "negative_patches"), _patches),
@@ -69,11 +68,6 @@ def _region(values: _Values) -> str:
     region, roi = list(values["region_size"]), list(values["roi_size"])
     smaller = any(a < b for a, b in zip(region, roi, strict=True))
     return Rule.REGION.says(region=region, roi=roi) if smaller else ""
-
-
-def _stages(values: _Values) -> str:
-    depths, heads = list(values["depths"]), list(values["num_heads"])
-    return Rule.STAGES.says(heads=heads, depths=depths) if len(depths) != len(heads) else ""
 
 
 def _heads(values: _Values) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import fire
 
 from swinx import __version__
-from swinx.cli.common import complain, say
+from swinx.cli.common import complain, say, take_texts_as_they_are
 from swinx.cli.data import DataCommands
 from swinx.cli.dicom import DicomCommands
 from swinx.cli.doctor import doctor
@@ -43,9 +43,16 @@ def main() -> None:
         "doctor": doctor,
         "version": version,
     }
+    for command in commands.values():
+        for function in [command] if callable(command) else _methods(command):
+            take_texts_as_they_are(function)
     try:
         fire.Fire(commands, name="swinx")
     except Exception as error:
         logging.getLogger(__name__).debug("stopped", exc_info=error)
         complain(f"error: {reason_of(error)}")
         raise SystemExit(1) from None
+
+
+def _methods(group: object) -> list[Callable[..., Any]]:
+    return [getattr(group, name) for name in vars(type(group)) if not name.startswith("_")]

@@ -1,0 +1,104 @@
+"""Inputs that break the rules on settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rules.examples import example
+from swinx.bundle import SETTINGS, read_setting, read_settings
+from swinx.cli.common import check_paths
+from swinx.errors import BundleError, DataListError
+from swinx.rules.settings import RelationRules, SettingRules
+
+
+def told(given: dict[str, Any], **defaults: Any) -> str:
+    """What a run says of settings that are given, in a configuration that uses the default ones."""
+    names = dict.fromkeys(["embed_dim", *defaults])
+    configuration = {**defaults, "network_def": {"_target_": "Net", **{name: f"@{name}" for name in names}}}
+    configuration |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return "\n".join(read_settings(configuration, given)[1])
+    except BundleError as error:
+        return str(error)
+
+
+@example(SettingRules.UNKNOWN)
+def misspelt_name(_: Path) -> str:
+    return told({"overlpa": 0.3}, overlap=0.5)
+
+
+@example(SettingRules.VALUE)
+def value_out_of_range(_: Path) -> str:
+    return told({"flip_prob": 2}, flip_prob=0.5)
+
+
+@example(SettingRules.UNUSED)
+def setting_of_another_command(_: Path) -> str:
+    return told({"max_epochs": 3}, overlap=0.5)
+
+
+@example(SettingRules.NONE_DROPPED)
+def none_where_it_can_be(_: Path) -> str:
+    return told({"pretrained": None}, pretrained="a.pt")
+
+
+@example(SettingRules.NONE_REFUSED)
+def none_where_it_cannot_be(_: Path) -> str:
+    return told({"max_epochs": None}, max_epochs=3)
+
+
+@example(SettingRules.PATH_LOST)
+def path_that_became_a_number(_: Path) -> str:
+    return told({"output_dir": 1e5}, output_dir="out")
+
+
+@example(SettingRules.PATH_HASH)
+def path_with_a_hash(folder: Path) -> str:
+    with pytest.raises(BundleError, match="MONAI replaces #") as caught:
+        read_setting(SETTINGS["dataset_dir"], f"{folder}/a#b")
+    return str(caught.value)
+
+
+@example(SettingRules.PATH_OF_FLAG)
+def option_without_its_path(_: Path) -> str:
+    with pytest.raises(DataListError, match="option without a value") as caught:
+        check_paths("True")
+    return str(caught.value)
+
+
+@example(RelationRules.WARMUP)
+def warm_up_longer_than_the_run(_: Path) -> str:
+    return told({"warmup_epochs": 20, "max_epochs": 10}, warmup_epochs=5, max_epochs=100)
+
+
+@example(RelationRules.DEFAULT_WARMUP)
+def default_warm_up_longer_than_the_run(_: Path) -> str:
+    return told({"max_epochs": 2}, warmup_epochs=5, max_epochs=100)
+
+
+@example(RelationRules.DIVISIBLE)
+def window_that_does_not_fit(_: Path) -> str:
+    return told({"roi_size": [100, 96, 96]}, roi_size=[96] * 3, embed_dim=48)
+
+
+@example(RelationRules.REGION)
+def region_smaller_than_the_window(_: Path) -> str:
+    return told({"region_size": [64] * 3}, roi_size=[96] * 3, region_size=[128] * 3)
+
+
+@example(RelationRules.HEADS)
+def heads_that_do_not_divide(_: Path) -> str:
+    return told({"num_heads": [5, 6, 12, 24]}, embed_dim=48, num_heads=[3, 6, 12, 24])
+
+
+@example(RelationRules.WINDOW)
+def window_upside_down(_: Path) -> str:
+    return told({"window_hu": [250, -250]}, window_hu=[-250, 250])
+
+
+@example(RelationRules.NO_PATCH)
+def no_patch_at_all(_: Path) -> str:
+    return told({"positive_patches": 0, "negative_patches": 0}, positive_patches=2, negative_patches=2)

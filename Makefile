@@ -10,6 +10,8 @@ PIP_ARGS ?=
 NNUNET := nnunetv2 dynamic-network-architectures
 # Threads that sleep at barriers instead of spinning: a training step then keeps its pace when the machine has other work.
 export OMP_WAIT_POLICY ?= PASSIVE
+# MONAI warns of every configuration that it may run code; here it is that of this repository.
+export PYTHONWARNINGS ?= ignore:parsing config_file:UserWarning
 DEMO := work/demo
 # Given on the command line of make alone, so that a variable of the environment does not choose what is packed.
 BUNDLE := bundles/swinx_seg
@@ -101,3 +103,4 @@ clean:
 
 include pipeline.mk
 include label.mk
+include arguments.mk

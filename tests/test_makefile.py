@@ -54,3 +54,27 @@ def test_places_of_environments_may_come_from_the_environment(tmp_path):
     assert f"python-of-mine -m venv {tmp_path / 'venv'}" in said
     assert f"{tmp_path / 'label'}/bin/python -m pip" in said
     assert "--of-mine" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("PRETRAIN_ARG=--max_epochs 2", "there is no variable PRETRAIN_ARG; did you mean PRETRAIN_ARGS?"),
+        ("Data=/cohort", "there is no variable Data; did you mean DATA?"),
+        ("WIEGHTS=a.pt", "there is no variable WIEGHTS; did you mean WEIGHTS?"),
+        ("XYZZY=1", "there is no variable XYZZY. For the environment of programs write NAME=value before make"),
+    ],
+)
+@pytest.mark.parametrize("target", ["pipeline", "pipeline-train", "demo", "pack", "label-server", "clean"])
+def test_a_misspelt_variable_ends_make_and_names_the_nearest(target, word, said):
+    done = subprocess.run(["make", "-n", target, word], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_variables_of_make_and_of_programs_are_known():
+    steps = made(
+        "pipeline-train", "DATA=/cohort", "CUDA_VISIBLE_DEVICES=1", "OMP_WAIT_POLICY=ACTIVE", "SHELL=/bin/bash"
+    )
+    assert "train.json" in steps

@@ -30,8 +30,9 @@ REFINEMENT_SETTINGS = (
     Setting(
         "folds",
         Either((Many(Either((Whole(0, 4), Choice(("all",)))), "[0]", least=1), Whole(0, 4), Choice(("all",)))),
-        "folds of nnU-Net",
+        "folds of nnU-Net; null for those that are trained, or that the cases allow",
         ("teacher", "refinement", "one case"),
+        optional=True,
     ),
     Setting("per_fold", Flag(), "prediction of each fold for the rules on disagreement", ("refinement", "one case")),
     Setting(
@@ -46,6 +47,16 @@ REFINEMENT_SETTINGS = (
     ),
     Setting("label", PathName(), "partial label of the case", ("one case",), optional=True),
     Setting("pseudo_tumor", Flag(), "pseudo labels of tumor", ("refinement", "one case")),
+    Setting(
+        "check_volumes", Flag(), "rule against organs of the teacher of implausible volume", ("refinement", "one case")
+    ),
+    Setting(
+        "volume_ranges",
+        PathName(),
+        "JSON file of least and largest volumes in ml; null for those of the package",
+        ("refinement", "one case"),
+        optional=True,
+    ),
     Setting("drop_unpredicted", Flag(), "rule against classes that the teacher finds nowhere", ("refinement",)),
     Setting(
         "previous_rounds",
@@ -74,8 +85,8 @@ REFINEMENT_SETTINGS = (
     Setting("launcher", Many(Text(), "['python']", least=1), "program that starts each run", ("rounds",)),
     Setting(
         "classes",
-        Many(Whole(1, 14), "[1,2,3]", least=1),
-        "FLARE classes that the teacher learns",
+        Either((Many(Whole(1, 14), "[1,2,3]", least=1), Choice(("auto",)))),
+        "FLARE classes that the teacher learns; null for all, auto for those that the cases allow",
         ("teacher",),
         optional=True,
     ),

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from swinx.data import file_sha256, load_refinement_cases, pending_cases
+from swinx.data import file_sha256, load_refinement_cases, pending_cases, recorded_content
 from swinx.data.refined_list import assemble_refined
 from swinx.data.refinement_cases import is_refined, record_path
 from swinx.data.refinement_settings import RefinementSettings
@@ -58,7 +58,7 @@ def refined(tmp_path):
         "settings": "s",
         "annotated": [],
         "annotated_source": "no label",
-        "image": {"bytes": 4},
+        "image": recorded_content(tmp_path / "a.nii.gz"),
         "label": None,
         "outputs": {"a.nii.gz": file_sha256(tmp_path / "out" / "a.nii.gz")},
     }
@@ -88,4 +88,33 @@ def test_a_record_that_is_a_pipe_or_more_than_plain_data_counts_for_nothing(refi
 def test_a_pipe_in_the_place_of_a_refined_label_stops_nothing(refined, tmp_path):
     (tmp_path / "out" / "a.nii.gz").unlink()
     os.mkfifo(tmp_path / "out" / "a.nii.gz")
+    assert not is_refined(refined[0], tmp_path / "out", "s")
+
+
+def test_a_scan_that_was_replaced_by_an_older_one_of_its_size_is_not_refined(refined, tmp_path):
+    assert is_refined(refined[0], tmp_path / "out", "s")
+    (tmp_path / "older").write_bytes(b"nacs")
+    os.utime(tmp_path / "older", (0, 0))
+    (tmp_path / "older").replace(tmp_path / "a.nii.gz")
+    assert not is_refined(refined[0], tmp_path / "out", "s")
+
+
+def test_a_scan_that_was_copied_is_refined_still(refined, tmp_path):
+    (tmp_path / "copy").write_bytes(b"scan")
+    (tmp_path / "copy").replace(tmp_path / "a.nii.gz")
+    assert is_refined(refined[0], tmp_path / "out", "s")
+
+
+def test_a_scan_with_its_former_stamp_is_not_read_again(refined, tmp_path, monkeypatch):
+    monkeypatch.setattr("swinx.data.read_content.file_sha256", lambda _: pytest.fail("read"))
+    assert is_refined(refined[0], tmp_path / "out", "s")
+
+
+def test_a_case_that_has_a_label_now_or_has_none_any_more_is_not_refined(refined, tmp_path):
+    (tmp_path / "label.nii.gz").write_bytes(b"label")
+    labelled = refined[0] | {"label": str(tmp_path / "label.nii.gz")}
+    assert not is_refined(labelled, tmp_path / "out", "s")
+    record = refined[1] | {"label": recorded_content(tmp_path / "label.nii.gz")}
+    write_json(record_path(tmp_path / "out", "a"), record)
+    assert is_refined(labelled, tmp_path / "out", "s")
     assert not is_refined(refined[0], tmp_path / "out", "s")

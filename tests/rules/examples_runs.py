@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rules.examples import example
 from support.other_runs import another_run
+from swinx.data import file_sha256, recorded_content, stamp_of
 from swinx.errors import RunError
 from swinx.folder_lock import hold
-from swinx.rules.runs import LockRules
+from swinx.handlers import RefinementRecords
+from swinx.rules.runs import LockRules, ReadingRules
 
 
 @example(LockRules.IN_USE)
@@ -24,6 +27,22 @@ def _in_use(folder: Path) -> str:
 @example(LockRules.NO_LOCK)
 def _no_lock(folder: Path) -> str:
     return logged(lambda: hold(folder / "file" / "out"), folder)
+
+
+@example(ReadingRules.CHANGED)
+def _changed(folder: Path) -> str:
+    scan = folder / "a.nii.gz"
+    scan.write_bytes(b"before")
+    batch = [{"case": "a", "stamps": {"image": stamp_of(scan)}}]
+    scan.write_bytes(b"after")
+    item = {"case": "a", "image": str(scan), "section": "training", "annotated": [], "annotated_source": "no label"}
+    dataset = SimpleNamespace(dataset=SimpleNamespace(data=[item]))
+    output = [{"saved": [], "notes": [], "refinement": {}}]
+    state = SimpleNamespace(iteration=1, epoch_length=1, batch=batch, output=output)
+    records = RefinementRecords(str(folder), "s", file_sha256, recorded_content)
+    records._begin(SimpleNamespace(data_loader=dataset))
+    records._end_case(SimpleNamespace(state=state))
+    return records.failed[0]["reason"]
 
 
 def logged(action, folder: Path) -> str:

@@ -75,6 +75,15 @@ def test_a_model_folder_of_nnunet_is_one_artefact(tmp_path):
     assert upstream_of("teacher", model)["matches"] is False
 
 
+def test_a_network_of_openvino_is_its_graph_and_its_weights(tmp_path):
+    (tmp_path / "model.xml").write_text("graph")
+    alone = artefact_hash(tmp_path / "model.xml")
+    (tmp_path / "model.bin").write_text("weights")
+    both = artefact_hash(tmp_path / "model.xml")
+    (tmp_path / "model.bin").write_text("others")
+    assert len({alone, both, artefact_hash(tmp_path / "model.xml")}) == 3
+
+
 def test_the_tree_goes_back_to_the_beginning(chain):
     lines = tree(chain).splitlines()
     assert lines[0] == f"{chain / 'model.pt'} (training run r2)"

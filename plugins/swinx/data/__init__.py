@@ -18,6 +18,7 @@ from swinx.data.integrity import check_data
 from swinx.data.label_folders import find_label_maps
 from swinx.data.phantom import Phantom, make_phantom
 from swinx.data.probe_cases import load_probe_cases
+from swinx.data.read_content import content_of, recorded_content, stamp_of
 from swinx.data.refined_list import RefinedData, assemble_refined
 from swinx.data.refinement_cases import (
     file_sha256,
@@ -44,6 +45,7 @@ __all__ = [
     "case_name",
     "check_data",
     "collate_case",
+    "content_of",
     "fetch_demo_ct",
     "file_sha256",
     "find_cases",
@@ -60,9 +62,11 @@ __all__ = [
     "pending_cases",
     "pick_series",
     "read_volume",
+    "recorded_content",
     "refinement_case",
     "refinement_settings",
     "refuse_overwriting",
+    "stamp_of",
     "take_as_absent",
     "write_data_list",
     "write_demo_cohort",

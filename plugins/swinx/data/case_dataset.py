@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from monai.data import Dataset, MetaTensor, list_data_collate
 from monai.transforms import Compose
 
 from swinx.case_names import name_fault
+from swinx.data.read_content import stamp_of
 from swinx.errors import reason_of
 from swinx.ops.window_budget import SECONDS_BEFORE
 from swinx.visible_text import visible
 
 __all__ = ["CaseDataset", "collate_case"]
 
+_READ = ("image", "label")
+
 _logger = logging.getLogger(__name__)
 
 
 class CaseDataset(Dataset):
     """One case per item, with the time that each step took; a case that fails says why.
+
+    ``stamps`` of an item tell by :func:`swinx.data.stamp_of` which files were read for it, as they were before.
 
     Args:
         data: Items with at least ``case`` (its name) and the keys that ``transform`` reads. One with ``fault``, a
@@ -39,6 +45,7 @@ class CaseDataset(Dataset):
             return {"case": item["case"], "failure": str(item["fault"])}
         steps = list(self.transform.transforms)
         try:
+            stamps = _stamps(item)
             started = time.perf_counter()
             loaded = Compose(steps[:1])(item)
             between = time.perf_counter()
@@ -46,6 +53,7 @@ class CaseDataset(Dataset):
         except Exception as error:  # one bad case must not end the batch, whatever is wrong with it
             _logger.debug("%s failed", item["case"], exc_info=error)
             return {"case": item["case"], "failure": reason_of(error)}
+        ready["stamps"] = stamps
         ready["seconds_load"] = between - started
         ready["seconds_preprocess"] = time.perf_counter() - between
         for value in ready.values():
@@ -64,6 +72,15 @@ def collate_case(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
         raise ValueError(f"cases differ in size and are segmented one by one; got a batch of {len(batch)}")
     collated: dict[str, Any] = batch[0] if "failure" in batch[0] else list_data_collate(batch)
     return collated
+
+
+def _stamps(item: dict[str, Any]) -> dict[str, str]:
+    stamps = {}
+    for key in _READ:
+        if isinstance(item.get(key), str):
+            with suppress(OSError):  # the reader says what is wrong
+                stamps[key] = stamp_of(item[key])
+    return stamps
 
 
 def _with_usable_names(data: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import pandas as pd
 from swinx import __version__
 from swinx.data.data_list import data_list_roots, data_list_sections, load_cases, write_data_list
 from swinx.data.file_kinds import absolute_path
+from swinx.data.implausible_organs import implausible_as_text, tell_implausible
 from swinx.data.refinement_cases import is_refined, record_path
 from swinx.data.refinement_settings import RefinementSettings, describe
 from swinx.data.volume_files import read_volume
@@ -100,7 +101,10 @@ def assemble_refined(
     ]
     _write_table(folder / "cases.csv", items, records, verdicts, why)
     _write_list(folder / "datalist.json", training, items, source_list, base_dir)
-    hashes = {case: {key: record[key] for key in ("image", "label", "outputs")} for case, record in records.items()}
+    hashes = {
+        case: {key: _without_stamp(record[key]) for key in ("image", "label", "outputs")}
+        for case, record in records.items()
+    }
     write_json(
         folder / "manifest.json",
         {
@@ -113,11 +117,19 @@ def assemble_refined(
             "cases": hashes,
         },
     )
+    told = tell_implausible(reports)
+    if told:
+        _logger.warning(told)
     text = (
         f"{len(records)} of {len(items)} cases refined, {len(training)} selected for training: "
         f"{folder / 'datalist.json'}"
     )
-    return RefinedData(folder / "datalist.json", len(records), len(training), text)
+    return RefinedData(folder / "datalist.json", len(records), len(training), f"{text}\n{told}" if told else text)
+
+
+def _without_stamp(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what is the same on another disk."""
+    return None if content is None else {key: value for key, value in content.items() if key != "stamp"}
 
 
 def _with_something_known(verdict: Verdict, record: Mapping[str, Any]) -> Verdict:
@@ -218,6 +230,7 @@ def _facts(record: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
         "annotated_source": record["annotated_source"],
         **{name: " ".join(map(str, report[name])) for name in ("annotated", "pseudo", "known")},
         "dropped": " ".join(map(str, verdict.drop_classes)),
+        "implausible": implausible_as_text(report),
         "disagreement": report["disagreement"],
         "confidence": report["confidence"],
         "conflict_ml": round(_conflict_ml(report["conflicts_ml"]), 3),

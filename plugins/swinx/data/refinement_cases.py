@@ -13,6 +13,7 @@ from tqdm.contrib.concurrent import thread_map
 from swinx.data.annotated_manifest import load_annotated_manifest, look_up_annotated
 from swinx.data.data_list import data_list_sections, load_cases
 from swinx.data.file_kinds import absolute_path, case_name
+from swinx.data.read_content import has_content
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.labels import NUM_CLASSES, UNKNOWN
@@ -159,8 +160,8 @@ def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.Pat
 def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], settings: str) -> bool:
     """Say whether a case was refined from the files as they are, with these settings, and all of it is there.
 
-    Labels and results are compared by their hashes. A scan counts as unchanged if it has its former size and is not
-    newer than the record of the case, since hashing all scans would take as long as reading them.
+    Scans and labels are compared by the hashes of all that is read for them, those that have their former stamp
+    without being read again; results by their hashes.
     """
     record_file = record_path(output_dir, item["case"])
     try:
@@ -169,12 +170,11 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
             return False
         if record["annotated_source"] != item["annotated_source"]:
             return False
-        scan = Path(item["image"]).stat()
-        if scan.st_size != record["image"]["bytes"] or scan.st_mtime > record_file.stat().st_mtime:
-            return False
-        label = item.get("label")
-        if (record["label"] or {}).get("sha256") != (file_sha256(label) if label else None):
-            return False
+        for key in ("image", "label"):
+            if (record[key] is None) != (item.get(key) is None):
+                return False
+            if record[key] is not None and not has_content(item[key], record[key]):
+                return False
         if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in _ENDS}:
             return False  # a record may come from anybody, and no other files are looked at
         return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["outputs"].items())

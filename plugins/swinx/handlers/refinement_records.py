@@ -12,7 +12,9 @@ import ignite.distributed as idist
 from ignite.engine import Events
 from monai.engines import Workflow
 
+from swinx.errors import CaseError
 from swinx.files import write_json
+from swinx.rules.runs import ReadingRules
 
 __all__ = ["RefinementRecords"]
 
@@ -28,6 +30,8 @@ class RefinementRecords:
         output_dir: Folder of the refined labels.
         settings: Fingerprint of teacher, policy and filters, by which a later run knows the record for its own.
         hash_file: Function that hashes a file, such as :func:`swinx.data.file_sha256`.
+        content_of: Function that tells the content of all that is read for a scan or a label, such as
+            :func:`swinx.data.recorded_content`. A case whose ``stamps`` say that it was changed meanwhile fails.
         report_key: Item that holds the report of the refinement.
     """
 
@@ -36,11 +40,13 @@ class RefinementRecords:
         output_dir: str,
         settings: str,
         hash_file: Callable[[Path], str],
+        content_of: Callable[[str], Mapping[str, Any]],
         report_key: str = "refinement",
     ) -> None:
         self.output_dir = Path(output_dir)
         self.settings = settings
         self.hash_file = hash_file
+        self.content_of = content_of
         self.report_key = report_key
         self.done: list[str] = []
         self.failed: list[dict[str, str]] = []
@@ -66,8 +72,9 @@ class RefinementRecords:
         result = output[0]
         case = str(engine.state.batch[0]["case"])
         try:
-            write_json(self._record_path(case), self._record(case, result))
-        except OSError as error:
+            stamps = engine.state.batch[0].get("stamps", {})
+            write_json(self._record_path(case), self._record(case, result, stamps))
+        except (CaseError, OSError) as error:
             self._fail(number, case, str(error))
             return
         self.done.append(case)
@@ -75,17 +82,22 @@ class RefinementRecords:
             self.logger.warning("%s: %s", case, note)
         self.logger.info("%s %s refined", number, case)
 
-    def _record(self, case: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    def _read_content(self, path: str, stamp: str | None) -> dict[str, Any]:
+        content = dict(self.content_of(path))
+        if stamp is not None and stamp != content["stamp"]:
+            raise CaseError(path, ReadingRules.CHANGED.says())
+        return content
+
+    def _record(self, case: str, result: Mapping[str, Any], stamps: Mapping[str, str]) -> dict[str, Any]:
         item = self._items[case]
-        label = item.get("label")
         return {
             "case": case,
             "settings": self.settings,
             "section": item["section"],
             "annotated": list(item["annotated"]),
             "annotated_source": item["annotated_source"],
-            "image": {"sha256": self.hash_file(Path(item["image"])), "bytes": Path(item["image"]).stat().st_size},
-            "label": {"sha256": self.hash_file(Path(label))} if label else None,
+            "image": self._read_content(item["image"], stamps.get("image")),
+            "label": self._read_content(item["label"], stamps.get("label")) if item.get("label") else None,
             "outputs": {name: self.hash_file(self.output_dir / name) for name in result["saved"]},
             "notes": list(result["notes"]),
             "refinement": result[self.report_key],

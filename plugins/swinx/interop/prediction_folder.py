@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from swinx.data import read_volume
 from swinx.data.file_kinds import VOLUME_SUFFIXES
 from swinx.data.label_folders import label_maps_in
+from swinx.data.read_content import files_read
 from swinx.errors import CaseError, DataListError, TeacherError
 from swinx.interop.class_maps import ClassMap, read_class_map
 from swinx.interop.teacher import Prediction, check_scan, fingerprint_of
@@ -61,8 +62,9 @@ class PredictionFolderTeacher:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all files and the label map; computed once, at the first call."""
-        return fingerprint_of(self.folder, self._files.values(), {"ids": sorted(self._ids.items())})
+        """SHA-256 of all files that are read and the label map; computed once, at the first call."""
+        files = [file for path in self._files.values() for file in files_read(path)]
+        return fingerprint_of(self.folder, files, {"ids": sorted(self._ids.items())})
 
     def predict(self, case: str, image: MetaTensor) -> Prediction:
         """Return what was predicted for ``case``, on the grid of ``image``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.rules.figures import ScoreRules
+from swinx.rules.figures import ScoreRules, TeacherRules
 from swinx.rules.folders import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
 from swinx.rules.names import EntryRules, NameRules, TextRules
 from swinx.rules.rule import Action, Rule, Rules
@@ -32,6 +32,6 @@ ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     "Runs and their results": (LockRules, ReadingRules),
     "Settings": (SettingRules, RelationRules),
     "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),
-    "Figures": (ScoreRules,),
+    "Figures": (ScoreRules, TeacherRules),
 }
 """The tables by the heading of their section."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["LockRules"]
+__all__ = ["LockRules", "ReadingRules"]
 
 
 class LockRules(Rules):
@@ -20,4 +20,12 @@ class LockRules(Rules):
         "warned",
         "output folders without file locks",
         "{place} cannot be locked ({detail}); start no second run that writes there",
+    )
+
+
+class ReadingRules(Rules):
+    """What a result was made of."""
+
+    CHANGED = Rule(
+        "refused", "scans and labels of a refinement", "was changed while the case was refined; start the run again"
     )

@@ -41,17 +41,21 @@ def sidecar_path(artefact: str | os.PathLike[str]) -> Path:
 
 
 def artefact_hash(artefact: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file, or of the checkpoints and settings in nnU-Net's model folder.
+    """Return the SHA-256 of a file, or of all that an artefact of several files consists of.
+
+    That is an OpenVINO network with its ``.bin`` of weights, or the checkpoints and settings in nnU-Net's model folder.
 
     Raises:
         OSError: If it cannot be read, or one of the files is no regular file.
     """
     path = Path(artefact)
-    if not path.is_dir():
+    files = hashed_files(path)
+    if files == [path]:
         return file_sha256(path)
+    root = path if path.is_dir() else path.parent
     digest = hashlib.sha256()
-    for file in hashed_files(path):
-        digest.update(f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n".encode())
+    for file in files:
+        digest.update(f"{file.relative_to(root).as_posix()} {file_sha256(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -59,7 +63,8 @@ def hashed_files(artefact: str | os.PathLike[str]) -> list[Path]:
     """Return the files that :func:`artefact_hash` reads: the artefact itself, or those in a model folder."""
     path = Path(artefact)
     if not path.is_dir():
-        return [path]
+        weights = path.with_suffix(".bin")
+        return [path, weights] if path.suffix == ".xml" and weights.is_file() else [path]
     found = {file for pattern in _OF_A_MODEL_FOLDER for file in path.glob(pattern)}
     return sorted(found - {sidecar_path(path)})
 

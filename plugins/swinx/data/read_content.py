@@ -1,0 +1,105 @@
+"""The content of all files that make up a scan, and a stamp by which they are known unchanged without being read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from swinx.data.dicom_folder import is_dicom_file
+from swinx.data.file_kinds import ITK_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
+from swinx.data.itk_headers import read_itk_header
+from swinx.paths import expanded
+from swinx.regular_files import file_sha256
+
+__all__ = ["content_of", "files_read", "has_content", "recorded_content", "stamp_of"]
+
+
+def files_read(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the files that are read for a scan or a label map.
+
+    They are the file itself; with a detached header, the files of voxels that it names; with a DICOM series, all files
+    of its folder, as any of them may be a slice.
+
+    Args:
+        path: As :func:`swinx.data.read_volume` takes it.
+
+    Raises:
+        OSError: If a folder or a header cannot be read.
+    """
+    place = expanded(path)
+    suffix = volume_suffix(place)
+    if place.is_dir() or (suffix not in VOLUME_SUFFIXES and place.is_file() and is_dicom_file(place)):
+        folder = place if place.is_dir() else place.parent
+        return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    if suffix not in ITK_SUFFIXES:
+        return [place]
+    try:
+        parts = read_itk_header(place).parts
+    except (ValueError, KeyError):  # damaged: its reader will say so
+        return [place]
+    return [place, *(place.parent / part.name for part in parts if part.name)]
+
+
+def content_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the SHA-256 of all that is read for a scan, and its bytes.
+
+    Returns:
+        ``sha256``: of the file, or of the names and hashes of several; ``bytes``: of all together.
+
+    Raises:
+        OSError: If a file cannot be read, or is no regular file.
+    """
+    files = files_read(path)
+    size = sum(file.stat().st_size for file in files)
+    if len(files) == 1:
+        return {"sha256": file_sha256(files[0]), "bytes": size}
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name} {file_sha256(file)}\n".encode(errors="surrogateescape"))
+    return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def stamp_of(path: str | os.PathLike[str]) -> str:
+    """Return a text that changes when one of the files of a scan is written, replaced or exchanged, without reading it.
+
+    It holds size, date, inode and the time of the last change that the system keeps, which no program sets back.
+
+    Raises:
+        OSError: If a file is missing.
+    """
+    facts = []
+    for file in files_read(path):
+        found = file.stat()
+        facts.append([file.name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino])
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def recorded_content(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what to record of a scan that was read: :func:`content_of` it, and its ``stamp`` after that.
+
+    A stamp that is the one before the reading tells that the content is what was read.
+
+    Raises:
+        OSError: As :func:`content_of`.
+    """
+    content = content_of(path)
+    return {**content, "stamp": stamp_of(path)}
+
+
+def has_content(path: str | os.PathLike[str], recorded: Mapping[str, Any]) -> bool:
+    """Say whether a scan is what a record says: by its stamp, or else by its content.
+
+    Args:
+        path: The scan.
+        recorded: ``sha256`` and, if it may be trusted, ``stamp``.
+
+    Raises:
+        OSError: If a file cannot be read.
+    """
+    if recorded.get("stamp") == stamp_of(path):
+        return True
+    return bool(content_of(path)["sha256"] == recorded["sha256"])

@@ -132,6 +132,22 @@ class DataCommands:
         if faults:
             raise SystemExit(1)
 
+    def verdict(self, folder: str, max_epochs: int, command: str = "make demo-more") -> None:
+        """Say whether the demo reached its aim; the exit code is 1 if it did not.
+
+        Args:
+            folder: Output folder of the demo.
+            max_epochs: Epochs that its training was to have.
+            command: What goes on with the training.
+        """
+        check_paths(folder)
+        from swinx.report import demo_verdict
+
+        text, reached = demo_verdict(folder, max_epochs, str(command))
+        say(text)
+        if not reached:
+            raise SystemExit(1)
+
     def synthetic(
         self,
         out: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinx.report.annotated_table import annotated_table
 from swinx.report.case_pairs import pair_cases
 from swinx.report.colours import CLASS_COLOURS
+from swinx.report.demo_verdict import demo_verdict
 from swinx.report.evaluation import score_cases
 from swinx.report.overlay_folders import OverlayReport, write_overlays
 from swinx.report.overlays import write_overlay
@@ -24,6 +25,7 @@ __all__ = [
     "RefinementGain",
     "ScoreReport",
     "annotated_table",
+    "demo_verdict",
     "draw_reconstruction",
     "draw_triplets",
     "format_table",

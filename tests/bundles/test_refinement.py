@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -367,3 +368,35 @@ def _contents(folder: Path) -> dict[str, str]:
                 entry[key] = Path(entry[key]).name
     hashes["datalist.json"] = json.dumps({key: value for key, value in listed.items() if key != "roots"})
     return hashes
+
+
+def test_a_bad_teachers_organs_are_left_unannotated_and_the_last_line_says_so(partial, teacher, tmp_path):
+    """In one case the teacher calls the whole middle of the scan a right kidney."""
+    shutil.copytree(teacher, tmp_path / "teacher")
+    item = next(item for item in load_data_list(partial / "datalist.json", "training") if 2 not in item["annotated"])
+    path = tmp_path / "teacher" / f"{item['case']}.nii.gz"
+    absurd = nib.load(path)
+    labels = voxels(path).copy()
+    labels[2:-2, 2:-2, 2:-2] = 2
+    nib.save(nib.Nifti1Image(labels, absurd.affine), path)
+    command = refine_command(partial, tmp_path / "teacher", output_dir=tmp_path / "out")
+    finished = run(command)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    last = finished.stdout.strip().splitlines()[-1]
+    assert re.search(r"WARNING, BAD TEACHER\?.* not taken in 1 of 6 cases: right kidney 1\.", last)
+    entry = next(
+        entry
+        for entry in load_data_list(tmp_path / "out" / "datalist.json", "training")
+        if entry["case"] == item["case"]
+    )
+    assert 2 not in {*entry["annotated"], *entry["pseudo"]}
+    assert not (voxels(entry["label"]) == 2).any()
+    record = json.loads((tmp_path / "out" / "records" / f"{item['case']}.json").read_text())
+    assert list(record["refinement"]["implausible"]) == ["2"]
+    assert "right kidney measures" in record["notes"][-1]
+    table = read_table(tmp_path / "out" / "cases.csv").set_index("case")
+    assert table.loc[item["case"], "implausible"].startswith("right kidney ")
+    finished = run([*command, "--check_volumes", "False"])
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert "BAD TEACHER" not in finished.stdout
+    assert (voxels(tmp_path / "out" / f"{item['case']}.nii.gz") == 2).any()

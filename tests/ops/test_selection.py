@@ -43,16 +43,21 @@ def test_all_rules_must_hold_and_each_gives_its_reason():
     assert list(verdicts) == list(reports)
     assert verdicts["good"] == (False, (), "")
     assert verdicts["no_tumour"] == (True, (), "no tumour was drawn")
-    assert verdicts["tiny_liver"] == (False, (1,), "liver 20.0 ml, not 300..5000")
+    assert verdicts["tiny_liver"] == (False, (1,), "liver 20.0 ml, not 400..4000")
     assert verdicts["both"].drop_case
     assert verdicts["both"].drop_classes == (3,)
-    assert verdicts["both"].reason == "no tumour was drawn; spleen 9000.0 ml, not 20..2500"
+    assert verdicts["both"].reason == "no tumour was drawn; spleen 9000.0 ml, not 30..2500"
 
 
 def test_an_implausible_volume_may_cost_the_whole_case_but_a_drawn_organ_is_not_judged():
     reports = {"a": report(after_ml={"1": 20.0}), "b": report(after_ml={"1": 20.0}, pseudo=[3], annotated=[1, 14])}
     verdicts = select_cases(reports, [PlausibleVolume(by="case")])
     assert (verdicts["a"].drop_case, verdicts["b"].drop_case) == (True, False)
+
+
+def test_an_organ_that_the_border_of_the_scan_cuts_may_be_small_but_not_large():
+    reports = {"cut": report(after_ml={"1": 20.0, "3": 9000.0}, at_border=[1, 3])}
+    assert select_cases(reports, [PlausibleVolume()])["cut"].drop_classes == (3,)
 
 
 def test_a_class_that_the_teacher_predicts_nowhere_is_not_known_to_be_absent():

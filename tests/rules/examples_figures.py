@@ -8,13 +8,18 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
+from monai.data import MetaTensor
 
 from rules.examples import example
 from support.geometry import oblique_affine
 from swinx.data import load_data_list
+from swinx.data.implausible_organs import tell_implausible
 from swinx.errors import DataListError
 from swinx.report import score_folders
-from swinx.rules.figures import ScoreRules
+from swinx.rules.figures import ScoreRules, TeacherRules
+from swinx.transforms import RefineLabelsd
+from swinx.volume_ranges import plausible_volumes
 
 AFFINE = oblique_affine("LPS")
 
@@ -70,4 +75,32 @@ def a_patient_who_is_a_list(folder: Path) -> str:
     (folder / "list.json").write_text(json.dumps({"testing": [entry]}))
     with pytest.raises(DataListError, match="patient is") as caught:
         load_data_list(folder / "list.json", "testing", must_exist=False)
+    return str(caught.value)
+
+
+def huge_kidney() -> dict:
+    """A case whose teacher makes a kidney of 113 litres."""
+    affine = torch.diag(torch.tensor([10.0, 10.0, 10.0, 1.0], dtype=torch.float64))
+    pred = torch.zeros(1, 60, 60, 60, dtype=torch.uint8)
+    pred[0, 5:55, 5:55, 5:50] = 2
+    image = MetaTensor(torch.zeros(1, 60, 60, 60), affine=affine)
+    return {"case": "anna", "image": image, "pred": MetaTensor(pred, affine=affine)}
+
+
+@example(TeacherRules.IMPLAUSIBLE)
+def a_kidney_of_113_litres(_: Path) -> str:
+    return "\n".join(RefineLabelsd(plausible=plausible_volumes())(huge_kidney())["notes"])
+
+
+@example(TeacherRules.BAD_TEACHER)
+def a_refinement_with_a_kidney_of_113_litres(_: Path) -> str:
+    report = RefineLabelsd(plausible=plausible_volumes())(huge_kidney())["refinement"]
+    return tell_implausible({"anna": report, "bert": {**report, "implausible": {}}})
+
+
+@example(TeacherRules.RANGES)
+def a_file_of_ranges_with_an_unknown_organ(folder: Path) -> str:
+    (folder / "ranges.json").write_text('{"uterus": [1, 2]}')
+    with pytest.raises(DataListError, match="no class") as caught:
+        plausible_volumes(folder / "ranges.json")
     return str(caught.value)

@@ -12,9 +12,12 @@ import torch
 from monai.data import MetaTensor
 
 from swinx.errors import CaseError
-from swinx.ops import Agreement, FillUnannotated, LargestComponent, MinimumComponent
+from swinx.ops import Agreement, FillUnannotated, LargestComponent, MinimumComponent, OverwriteOrgans
 from swinx.ops.fusion import Fusion, provenance
 from swinx.transforms import RefineLabelsd, SaveRefinementd
+from swinx.volume_ranges import plausible_volumes
+
+CENTIMETRES = np.diag([10.0, 10.0, 10.0, 1.0])
 
 
 def volume(values: np.ndarray, affine: np.ndarray) -> MetaTensor:
@@ -172,3 +175,94 @@ def test_a_map_of_another_shape_is_refused(oblique, tmp_path):
     item = RefineLabelsd()(case(oblique))
     with pytest.raises(ValueError, match="not on the grid of the scan"):
         SaveRefinementd("label", tmp_path)(item | {"source": torch.zeros(1, 2, 2, 2)})
+
+
+def teacher(organs: dict[int, tuple[slice, ...]], affine: np.ndarray = CENTIMETRES) -> dict:
+    """A scan of 60 cm a side without a label, and what a teacher says of it."""
+    pseudo = np.zeros((1, 60, 60, 60))
+    for value, box in organs.items():
+        pseudo[(0, *box)] = value
+    image = MetaTensor(torch.zeros(1, 60, 60, 60), affine=torch.from_numpy(affine))
+    return {"case": "anna", "image": image, "pred": volume(pseudo, affine)}
+
+
+def box(low: int, high: int) -> tuple[slice, ...]:
+    return (slice(low, high),) * 3
+
+
+def refined(item: dict, **options) -> tuple[np.ndarray, dict, list[str]]:
+    out = RefineLabelsd(plausible=plausible_volumes(), **options)(item)
+    return out["label"][0].numpy(), out["refinement"], out["notes"]
+
+
+def test_a_kidney_of_113_litres_is_not_taken_and_the_other_organs_are():
+    item = teacher({2: (slice(6, 56), slice(6, 56), slice(2, 47)), 1: (slice(50, 60), slice(40, 50), slice(48, 58))})
+    label, report, notes = refined(item)
+    assert not (label == 2).any()
+    assert (label == 255).sum() == 50 * 50 * 45
+    assert (label == 1).sum() == 1000
+    assert report["implausible"] == {"2": 112500.0}
+    assert 2 not in report["known"]
+    assert 2 not in report["pseudo"]
+    assert 1 in report["known"]
+    assert "the teacher's right kidney measures 112500.0 ml, outside 40..600 ml" in notes[0]
+
+
+def test_without_ranges_every_volume_is_taken():
+    item = teacher({2: (slice(6, 56), slice(6, 56), slice(2, 47))})
+    out = RefineLabelsd()(item)
+    assert (out["label"] == 2).sum() == 112500
+    assert out["refinement"]["implausible"] == {}
+    assert out["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("organ", "taken"),
+    [
+        pytest.param(box(20, 24), False, id="a small liver within the scan"),
+        pytest.param((slice(20, 24), slice(20, 24), slice(0, 4)), True, id="a liver that the scan shows a part of"),
+        pytest.param((slice(56, 60), slice(20, 24), slice(20, 24)), True, id="cut at the other side"),
+        pytest.param((slice(0, 40), slice(0, 40), slice(0, 40)), False, id="cut and too large all the same"),
+        pytest.param(box(20, 30), True, id="plausible"),
+    ],
+)
+def test_the_least_volume_is_for_organs_that_the_scan_shows_whole(organ, taken):
+    label, report, _ = refined(teacher({1: organ}))
+    assert (label == 1).any() == taken
+    assert (1 in report["known"]) == taken
+    assert (report["implausible"] == {}) == taken
+
+
+def test_a_class_that_was_drawn_is_not_judged_and_a_drawn_organ_stays():
+    item = teacher({2: box(10, 40), 13: box(41, 59)})
+    drawn = np.zeros((1, 60, 60, 60))
+    drawn[0, 1:3, 1:3, 1:3] = 2
+    label, report, _ = refined(item | {"label": volume(drawn, CENTIMETRES), "annotated": [2]})
+    assert (label == 2).sum() == 8
+    assert list(report["implausible"]) == ["13"]
+    assert report["known"] == sorted(set(range(1, 15)) - {13})
+
+
+def test_volumes_are_judged_after_the_filters():
+    """Kidneys on the wrong side, and crumbs, are what filters are for."""
+    item = teacher({1: box(20, 30)})
+    item["pred"][0, 50:53, 50:53, 50:53] = 3
+    label, report, _ = refined(item, filters=[MinimumComponent(volume_mm3=30_000.0)])
+    assert report["implausible"] == {}
+    assert (label == 1).any()
+
+
+def test_an_organ_that_one_of_several_teachers_has_wrong_is_not_taken():
+    both = torch.cat([teacher({1: box(20, 30)})["pred"], teacher({1: box(20, 24)})["pred"]])
+    label, report, _ = refined(teacher({}) | {"pred": both}, policy=Agreement())
+    assert report["implausible"] == {"1": 64.0}
+    assert not (label == 1).any()
+
+
+def test_what_replaces_drawn_organs_is_judged_too():
+    drawn = np.zeros((1, 60, 60, 60))
+    drawn[0, 20:30, 20:30, 20:30] = 1
+    item = teacher({1: box(1, 55)}) | {"label": volume(drawn, CENTIMETRES), "annotated": [1]}
+    label, report, _ = refined(item, policy=OverwriteOrgans())
+    assert list(report["implausible"]) == ["1"]
+    assert not (label == 1)[40:].any()

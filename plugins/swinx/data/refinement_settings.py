@@ -44,6 +44,7 @@ def refinement_settings(
     policy: object,
     filters: Sequence[object] = (),
     previous: Sequence[str | os.PathLike[str]] = (),
+    plausible: object | None = None,
 ) -> RefinementSettings:
     """Describe a refinement.
 
@@ -52,6 +53,7 @@ def refinement_settings(
         policy: A policy of :mod:`swinx.ops.fusion_policies`.
         filters: Filters of :mod:`swinx.ops.pseudo_filters`, in their order.
         previous: Folders of finished refinements that this one is compared with.
+        plausible: Ranges of volume outside which an organ of the teacher is not taken.
 
     Raises:
         DataListError: If one of them has no ``manifest.json``.
@@ -61,6 +63,8 @@ def refinement_settings(
         "policy": describe(policy),
         "filters": [describe(step) for step in filters],
     }
+    if plausible is not None:
+        deciding["plausible"] = describe(plausible)
     if previous:
         deciding["previous"] = [_fingerprint(Path(folder) / "manifest.json") for folder in previous]
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from swinx.labels import UNKNOWN
 from swinx.ops.components import voxel_volume_mm3
 
-__all__ = ["conflicts_ml", "disagreement", "disagreement_by_class", "volumes_ml"]
+__all__ = ["classes_at_border", "conflicts_ml", "disagreement", "disagreement_by_class", "volumes_ml"]
 
 
 def volumes_ml(labels: NDArray[np.uint8], affine: ArrayLike) -> dict[int, float]:
@@ -27,6 +27,19 @@ def volumes_ml(labels: NDArray[np.uint8], affine: ArrayLike) -> dict[int, float]
     """
     counts = np.bincount(labels.ravel(), minlength=256) * (voxel_volume_mm3(affine) / 1000)
     return {int(value): round(float(counts[value]), 4) for value in np.flatnonzero(counts) if value}
+
+
+def classes_at_border(labels: NDArray[np.uint8]) -> tuple[int, ...]:
+    """Return the classes that have a voxel in the outermost layer of the volume, ascending; 255 among them.
+
+    Examples:
+        >>> labels = np.zeros((3, 3, 3), dtype=np.uint8)
+        >>> labels[1, 1, 1], labels[1, 1, 2] = 1, 2
+        >>> classes_at_border(labels)
+        (2,)
+    """
+    faces = [labels.take(end, axis=axis).ravel() for axis in range(labels.ndim) for end in (0, -1)]
+    return tuple(int(value) for value in np.unique(np.concatenate(faces)) if value)
 
 
 def conflicts_ml(truth: NDArray[np.uint8], pseudo: NDArray[np.uint8], affine: ArrayLike) -> dict[int, dict[int, float]]:

@@ -2,23 +2,22 @@
 
 A rule is called with the reports of all cases (case name -> report of :class:`swinx.transforms.RefineLabelsd`), since
 some rules compare cases, and returns a :class:`Verdict` for those that it objects to. A report has ``before_ml`` and
-``after_ml`` (class id as text -> ml), ``annotated``, ``pseudo`` and ``known`` (class ids), ``disagreement`` and
-``confidence`` (numbers, or None), and ``disagreement_by_class`` (class id as text -> number).
+``after_ml`` (class id as text -> ml), ``annotated``, ``pseudo``, ``known`` and ``at_border`` (class ids),
+``disagreement`` and ``confidence`` (numbers, or None), and ``disagreement_by_class`` (class id as text -> number).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from swinx.labels import NUM_CLASSES, FlareLabel, class_name
+from swinx.volume_ranges import PlausibleVolumes, plausible_ml
 
 __all__ = [
-    "PLAUSIBLE_ML",
     "HasDrawnTumor",
     "LowDisagreement",
     "MinimumConfidence",
@@ -30,25 +29,6 @@ __all__ = [
 ]
 
 Reports = Mapping[str, Mapping[str, Any]]
-
-PLAUSIBLE_ML: Mapping[int, tuple[float, float]] = MappingProxyType(
-    {
-        FlareLabel.LIVER: (300.0, 5000.0),
-        FlareLabel.RIGHT_KIDNEY: (20.0, 800.0),
-        FlareLabel.SPLEEN: (20.0, 2500.0),
-        FlareLabel.PANCREAS: (8.0, 300.0),
-        FlareLabel.AORTA: (10.0, 800.0),
-        FlareLabel.INFERIOR_VENA_CAVA: (5.0, 300.0),
-        FlareLabel.RIGHT_ADRENAL_GLAND: (0.3, 40.0),
-        FlareLabel.LEFT_ADRENAL_GLAND: (0.3, 40.0),
-        FlareLabel.GALLBLADDER: (0.5, 300.0),
-        FlareLabel.ESOPHAGUS: (0.5, 200.0),
-        FlareLabel.STOMACH: (15.0, 2500.0),
-        FlareLabel.DUODENUM: (8.0, 300.0),
-        FlareLabel.LEFT_KIDNEY: (20.0, 800.0),
-    }
-)
-"""Wide bounds, a rule of thumb for adults and not from a study: outside, a segmentation has almost surely failed."""
 
 
 class Verdict(NamedTuple):
@@ -187,18 +167,20 @@ class MinimumConfidence:
 class PlausibleVolume:
     """Believe pseudo organs of plausible volume only.
 
-    A class that does not occur is not judged, since a scan need not show it; nor is one that was annotated.
+    A class that does not occur is not judged, since a scan need not show it; nor is one that was annotated. The least
+    volume holds only for a class that does not touch the border of the volume.
 
     Args:
         by: ``"class"`` to drop the class, ``"case"`` to drop the case.
-        ranges_ml: Least and largest volume by class id (a number, or its text, as in JSON).
+        ranges_ml: Least and largest volume by class id (a number, or its text, as in JSON); by default those of
+            :func:`swinx.volume_ranges.plausible_ml`.
 
     Raises:
         ValueError: If ``by`` is another word, or a range is none.
     """
 
     by: Literal["class", "case"] = "class"
-    ranges_ml: Mapping[Any, Sequence[float]] = field(default_factory=lambda: PLAUSIBLE_ML)
+    ranges_ml: Mapping[Any, Sequence[float]] = field(default_factory=plausible_ml)
 
     def __post_init__(self) -> None:
         if self.by not in ("class", "case"):
@@ -213,11 +195,7 @@ class PlausibleVolume:
         verdicts = {}
         for case, report in reports.items():
             volumes = {value: report["after_ml"].get(str(value), 0.0) for value in report["pseudo"]}
-            bad = {
-                value: ml
-                for value, ml in volumes.items()
-                if ml and value in ranges and not ranges[value][0] <= ml <= ranges[value][1]
-            }
+            bad = PlausibleVolumes(ranges).outside(volumes, report.get("at_border", ()), volumes)
             if bad:
                 words = [
                     f"{class_name(v)} {ml:.1f} ml, not {ranges[v][0]:g}..{ranges[v][1]:g}" for v, ml in bad.items()

@@ -57,9 +57,9 @@ class TeacherRules(Rules):
     BAD_TEACHER = Rule(
         "warned",
         "refinement",
-        "BAD TEACHER? Organs of implausible volume were not taken in {cases} of {total} cases: {counts}. See the "
-        "column implausible of cases.csv, and look at the teacher's predictions; --check_volumes False takes them all "
-        "the same",
+        "WARNING, BAD TEACHER? Organs of implausible volume were not taken in {cases} of {total} cases: {counts}. See "
+        "the column implausible of cases.csv, and look at the teacher's predictions; --check_volumes False takes them "
+        "all the same",
     )
     RANGES = Rule(
         "refused",

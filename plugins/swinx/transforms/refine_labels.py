@@ -13,13 +13,15 @@ from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
 from swinx.errors import CaseError
-from swinx.labels import NUM_CLASSES, UNKNOWN, FlareLabel
-from swinx.ops.fusion import Fusion, check_fusion
+from swinx.labels import NUM_CLASSES, UNKNOWN, FlareLabel, class_name
+from swinx.ops.fusion import Fusion, check_fusion, drop_classes
 from swinx.ops.fusion_policies import FillUnannotated, FusionPolicy
 from swinx.ops.grids import compare_grids
-from swinx.ops.label_volumes import conflicts_ml, disagreement, disagreement_by_class, volumes_ml
+from swinx.ops.label_volumes import classes_at_border, conflicts_ml, disagreement, disagreement_by_class, volumes_ml
 from swinx.ops.pseudo_filters import PseudoFilter, filter_changes
 from swinx.ops.volume_checks import reader_notes
+from swinx.rules.figures import TeacherRules
+from swinx.volume_ranges import PlausibleVolumes
 
 __all__ = ["RefineLabelsd"]
 
@@ -41,10 +43,14 @@ class RefineLabelsd(MapTransform):
         pseudo_classes: Class ids that the teachers can predict.
         source_key: Where the provenance map goes, ``(1, X, Y, Z)`` uint8, see :class:`swinx.ops.Source`.
         report_key: Where the report goes, a dictionary that JSON can express: ``annotated``, ``pseudo``, ``known``
-            (class ids), ``before_ml`` and ``after_ml`` (class -> ml), ``conflicts_ml`` (drawn -> pseudo -> ml, of the
-            first pseudo label as it came), ``filters`` (what each changed, by class), ``disagreement`` of the pseudo
-            labels as they came (None of one alone) and ``disagreement_by_class``.
+            (class ids), ``before_ml``, ``after_ml`` and ``implausible`` (class -> ml), ``at_border`` (class ids),
+            ``conflicts_ml`` (drawn -> pseudo -> ml, of the first pseudo label as it came), ``filters`` (what each
+            changed, by class), ``disagreement`` of the pseudo labels as they came (None of one alone) and
+            ``disagreement_by_class``.
         case_key: Item that holds the case name.
+        plausible: Ranges of volume. An organ of the teacher outside, as the filters left it, is not taken: its pseudo
+            voxels become 255, its class is not known in the case, and the report has it under ``implausible`` (class ->
+            ml). None takes every volume.
 
     Raises:
         ValueError: If there is more than one key.
@@ -61,6 +67,7 @@ class RefineLabelsd(MapTransform):
         source_key: str = "source",
         report_key: str = "refinement",
         case_key: str = "case",
+        plausible: PlausibleVolumes | None = None,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
@@ -73,6 +80,7 @@ class RefineLabelsd(MapTransform):
         self.source_key = source_key
         self.report_key = report_key
         self.case_key = case_key
+        self.plausible = plausible
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data`` with refined label, provenance map, report and ``notes``.
@@ -93,15 +101,19 @@ class RefineLabelsd(MapTransform):
         fusion = self.policy(truth, filtered, annotated, affine, self.pseudo_classes)
         check_fusion(fusion, truth, annotated, self.policy.protected)
         self._check_idempotence(case, fusion, filtered, annotated, affine)
+        bad = self._implausible(filtered, annotated, affine)
+        fusion = drop_classes(fusion, bad) if bad else fusion
         out[key] = MetaTensor(torch.from_numpy(fusion.label)[None], affine=pseudo.affine, meta={"case": case})
         out[self.source_key] = MetaTensor(torch.from_numpy(fusion.source)[None], affine=pseudo.affine)
-        out["notes"] = [*reader_notes(data), *(pseudo.meta.get("notes") or ())]
+        out["notes"] = [*reader_notes(data), *(pseudo.meta.get("notes") or ()), *self._tell(bad)]
         out[self.report_key] = {
             "annotated": annotated,
             "pseudo": self._of_teachers(fusion.known, annotated),
             "known": list(fusion.known),
             "before_ml": _as_text(volumes_ml(truth, affine)),
             "after_ml": _as_text(volumes_ml(fusion.label, affine)),
+            "at_border": [value for value in classes_at_border(fusion.label) if value != UNKNOWN],
+            "implausible": _as_text(bad),
             "conflicts_ml": {str(drawn): _as_text(row) for drawn, row in conflicts_ml(truth, raw[0], affine).items()},
             "filters": changes,
             "disagreement": round(disagreement(raw), 6) if len(raw) > 1 else None,
@@ -109,6 +121,27 @@ class RefineLabelsd(MapTransform):
             "confidence": _mean(pseudo.meta.get("confidence")),
         }
         return out
+
+    def _implausible(
+        self, pseudo: Sequence[NDArray[np.uint8]], annotated: Sequence[int], affine: NDArray[np.float64]
+    ) -> dict[int, float]:
+        """Return the classes left to the teachers of which one has an implausible volume, with that volume in ml."""
+        if self.plausible is None:
+            return {}
+        asked = set(self.pseudo_classes) - (set(annotated) & set(self.policy.protected))
+        found: dict[int, float] = {}
+        for labels in pseudo:
+            found = self.plausible.outside(volumes_ml(labels, affine), classes_at_border(labels), asked) | found
+        return dict(sorted(found.items()))
+
+    def _tell(self, bad: Mapping[int, float]) -> list[str]:
+        ranges = self.plausible.ranges_ml if self.plausible is not None else {}
+        return [
+            TeacherRules.IMPLAUSIBLE.says(
+                organ=class_name(value), found=f"{ml:.1f}", low=ranges[value][0], high=ranges[value][1]
+            )
+            for value, ml in bad.items()
+        ]
 
     def _of_teachers(self, known: Sequence[int], annotated: Sequence[int]) -> list[int]:
         """Return the classes that are the teachers' word, be it over that of the annotators."""

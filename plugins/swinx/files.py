@@ -14,6 +14,7 @@ from typing import Any
 from swinx.partial_files import partial_name, sweep_once
 from swinx.regular_files import open_regular
 from swinx.rules.names import TextRules
+from swinx.written_files import note_written
 
 __all__ = ["read_json", "read_text", "write_json", "write_several_whole", "write_whole"]
 
@@ -60,6 +61,7 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
         partial.chmod(0o666 & ~_umask())
         _sync(partial)
         partial.replace(target)
+        note_written(target)
         _sync_folder(target.parent)
     except OSError as error:
         if _is_about(error, partial):

@@ -209,7 +209,7 @@ def test_every_kind_of_file_of_a_failed_case_is_removed(out):
     for name in ("a_x.nii.gz", "a_y.npz", "a.json", "a.nii.gz", "aa_x.nii.gz", "b_x.nii.gz"):
         (out / name).write_text("of an earlier run")
     records = CaseRecords(str(out), files=("{case}_x.nii.gz", "{case}_y.npz"))
-    records._begin(Engine([]))
+    records._begin(Engine([{"case": "a", "image": "elsewhere.nii.gz"}]))
     records._fail("[1/1]", "a", "why")
     assert sorted(path.name for path in out.iterdir()) == ["a.nii.gz", "aa_x.nii.gz", "b_x.nii.gz"]
 

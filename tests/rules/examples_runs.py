@@ -45,6 +45,13 @@ def _changed(folder: Path) -> str:
     return records.failed[0]["reason"]
 
 
+@example(LockRules.KEPT)
+def _kept(folder: Path) -> str:
+    records = RefinementRecords(str(folder), "s", file_sha256, recorded_content)
+    (folder / "a.nii.gz").write_bytes(b"of another run")
+    return logged(lambda: records._fail("[1/1]", "a", "why"), folder)
+
+
 def logged(action, folder: Path) -> str:
     """What swinx logs of an action; ``file`` in the folder is no folder."""
     (folder / "file").touch()

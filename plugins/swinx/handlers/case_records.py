@@ -21,6 +21,8 @@ from swinx.files import write_json
 from swinx.ops.volume_checks import reader_notes
 from swinx.paths import real_path
 from swinx.resources import ResourceMonitor
+from swinx.rules.runs import LockRules
+from swinx.written_files import EarlierFiles
 
 __all__ = ["CaseRecords"]
 
@@ -39,7 +41,8 @@ class CaseRecords:
     was not written. Such a case keeps its prediction; the summary names it, and the exit code is 1, too.
 
     A case that failed has no prediction: one that an earlier run left in the folder is
-    removed with its record, so that it is not taken for this run's, by a scorer or a reader.
+    removed with its record, so that it is not taken for this run's, by a scorer or a reader. What another process wrote
+    since this run began stays.
 
     Args:
         output_dir: Folder of the predictions.
@@ -66,6 +69,7 @@ class CaseRecords:
         self._clock: dict[str, float] = {}
         self._prepared: dict[str, float] = {}
         self._summarised = True
+        self._earlier = EarlierFiles()
 
     def attach(self, engine: Workflow) -> None:
         """Listen to an evaluator whose ``iteration_update`` is a ``CaseIteration``."""
@@ -84,6 +88,11 @@ class CaseRecords:
         predictions = {real_path(path): path for item in items for path in self._predictions(item["case"])}
         for item in items:
             _check_apart(item, predictions)
+        self._earlier = EarlierFiles(
+            path
+            for item in items
+            for path in (*self._predictions(item["case"]), record_path(self.output_dir, item["case"]))
+        )
 
     def _predictions(self, case: str) -> list[Path]:
         return [self.output_dir / pattern.replace("{case}", case) for pattern in self.files]
@@ -167,6 +176,9 @@ class CaseRecords:
 
     def _remove(self, path: Path) -> None:
         if not path.is_file():
+            return
+        if not self._earlier.may_remove(path):
+            self.logger.warning("%s", LockRules.KEPT.says(path=path))
             return
         try:
             path.unlink()

@@ -14,7 +14,8 @@ from monai.engines import Workflow
 
 from swinx.errors import CaseError
 from swinx.files import write_json
-from swinx.rules.runs import ReadingRules
+from swinx.rules.runs import LockRules, ReadingRules
+from swinx.written_files import EarlierFiles
 
 __all__ = ["RefinementRecords"]
 
@@ -24,7 +25,7 @@ class RefinementRecords:
 
     Records hold neither times nor places of the output, so that a run which was interrupted and taken up again leaves
     the same bytes as one that was not. A case that fails has neither files nor record: what an earlier run left of it
-    is removed.
+    is removed, and what another process has finished meanwhile stays.
 
     Args:
         output_dir: Folder of the refined labels.
@@ -52,6 +53,7 @@ class RefinementRecords:
         self.failed: list[dict[str, str]] = []
         self.logger = logging.getLogger(__name__)
         self._items: dict[str, Mapping[str, Any]] = {}
+        self._earlier = EarlierFiles()
 
     def attach(self, engine: Workflow) -> None:
         """Listen to an evaluator whose ``iteration_update`` is a :class:`swinx.engines.CaseIteration`."""
@@ -62,6 +64,7 @@ class RefinementRecords:
         self.done, self.failed = [], []
         items: Sequence[Mapping[str, Any]] = getattr(getattr(engine.data_loader, "dataset", None), "data", ())
         self._items = {item["case"]: item for item in items}
+        self._earlier = EarlierFiles(path for case in self._items for path in self._files_of(case))
 
     def _end_case(self, engine: Workflow) -> None:
         number = f"[{engine.state.iteration}/{engine.state.epoch_length}]"
@@ -106,11 +109,17 @@ class RefinementRecords:
     def _record_path(self, case: str) -> Path:
         return self.output_dir / "records" / f"{case}.json"
 
+    def _files_of(self, case: str) -> list[Path]:
+        """Return the files of a case, the record first: without it the case counts as not done."""
+        return [self._record_path(case), *(self.output_dir / f"{case}{end}" for end in _ENDS)]
+
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
-        # The record first: without it the case counts as not done, whatever else is left.
-        for path in (self._record_path(case), *(self.output_dir / f"{case}{end}" for end in _ENDS)):
+        for path in self._files_of(case):
+            if path.exists() and not self._earlier.may_remove(path):
+                self.logger.warning("%s", LockRules.KEPT.says(path=path))
+                continue
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:

@@ -21,6 +21,12 @@ class LockRules(Rules):
         "output folders without file locks",
         "{place} cannot be locked ({detail}); start no second run that writes there",
     )
+    KEPT = Rule(
+        "warned",
+        "output folders without file locks",
+        "{path} was written by another process since this run began, and is kept though its case failed here; is "
+        "another run writing into this folder?",
+    )
 
 
 class ReadingRules(Rules):

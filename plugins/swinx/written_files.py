@@ -1,0 +1,45 @@
+"""Which files this process has written, and which are left of earlier runs: those it may remove."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["EarlierFiles", "note_written"]
+
+_Mark = tuple[int, int, int]
+_written: dict[Path, _Mark] = {}
+
+
+def note_written(path: str | os.PathLike[str]) -> None:
+    """Remember a file as one that this process has written."""
+    place = Path(path).absolute()
+    if mark := _mark(place):
+        _written[place] = mark
+
+
+class EarlierFiles:
+    """Files as they are when a run begins.
+
+    What another process writes in their place meanwhile is its own, and no business of a run whose case fails.
+
+    Args:
+        paths: Files that the run may write.
+    """
+
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self._before = {path: _mark(path) for path in paths}
+
+    def may_remove(self, path: Path) -> bool:
+        """Say whether a file is as it was when the run began, or is of this process."""
+        mark = _mark(path)
+        return mark is not None and mark in (self._before.get(path), _written.get(path.absolute()))
+
+
+def _mark(path: Path) -> _Mark | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -27,6 +27,7 @@ LEAVES = {
     "tables",
     "visible_text",
     "volume_ranges",
+    "written_files",
 }
 BELOW = {
     "case_names": {"rules", "visible_text"},

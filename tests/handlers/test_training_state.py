@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR, 
 
 from support.disks import nearly_full_disk
 from support.training import STEPS_PER_EPOCH, WARMUP_EPOCHS, Training, small_network, start_training
+from swinx.data import case_marks
 from swinx.errors import WeightsError
 from swinx.handlers import TrainingState
 
@@ -246,20 +248,77 @@ def test_only_the_first_process_writes(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_state_of_a_training_on_other_data_is_refused(tmp_path):
-    listed = tmp_path / "datalist.json"
-    listed.write_text("[1]")
+def state_of(training: Training, **given) -> TrainingState:
+    return TrainingState(str(training.state_path), training.network, training.optimizer, **given)
+
+
+def test_a_state_of_other_settings_is_refused_with_both_values(tmp_path):
     training = start_training(tmp_path, max_epochs=1).run()
+    state_of(training, settings={"pixdim": [1.0, 1.0, 1.0], "roi_size": 96}).save(training.trainer)
+    state_of(training, settings={"pixdim": (1, 1, 1), "roi_size": 96}).load(training.trainer)
+    message = (
+        r"state of another training, with other settings \(pixdim: \[1.0, 1.0, 1.0\] -> \[2.0, 2.0, 2.0\]\); give --"
+    )
+    with pytest.raises(WeightsError, match=message):
+        state_of(training, settings={"pixdim": [2.0, 2.0, 2.0], "roi_size": 96}).load(training.trainer)
 
-    def handler() -> TrainingState:
-        settings = {"datalist": str(listed), "pixdim": [1.0, 1.0, 1.0]}
-        return TrainingState(str(training.state_path), training.network, training.optimizer, settings=settings)
 
-    handler().save(training.trainer)
-    handler().load(training.trainer)
-    listed.write_text("[2]")
-    with pytest.raises(WeightsError, match="state of another training, with another datalist; give --resume False"):
-        handler().load(training.trainer)
+def test_a_file_in_the_current_folder_that_has_the_name_of_a_setting_decides_nothing(tmp_path, monkeypatch):
+    training = start_training(tmp_path, max_epochs=1).run()
+    monkeypatch.chdir(tmp_path)
+    settings = {"model": "model.pt"}
+    state_of(training, settings=settings).save(training.trainer)
+    (tmp_path / "model.pt").write_text("a file of that name")
+    state_of(training, settings=settings).load(training.trainer)
+
+
+def listed(folder: Path, *names: str) -> list[dict]:
+    """Cases of that many files, whose content is their name."""
+    for name in names:
+        if not (folder / f"{name}.nii.gz").exists():
+            (folder / f"{name}.nii.gz").write_text(name)
+    return [{"case": name, "image": str(folder / f"{name}.nii.gz"), "annotated": [1, 2]} for name in names]
+
+
+def test_a_state_of_other_data_is_refused_with_what_was_added_removed_and_changed(tmp_path):
+    training = start_training(tmp_path, max_epochs=1).run()
+    data = case_marks(training=listed(tmp_path, "a", "b", "c"))
+    state_of(training, data=data).save(training.trainer)
+    (tmp_path / "older").write_text("x")
+    os.utime(tmp_path / "older", (0, 0))
+    (tmp_path / "older").replace(tmp_path / "b.nii.gz")
+    other = listed(tmp_path, "a", "b", "d")
+    other[0]["annotated"] = [1]
+    told = r"training: 1 added \(d\), 1 removed \(c\), 2 changed \(a: labels, b: image\)"
+    with pytest.raises(WeightsError, match=f"on other data .{told}.; give --resume False"):
+        state_of(training, data=case_marks(training=other)).load(training.trainer)
+
+
+def test_the_same_data_at_another_place_are_the_same(tmp_path):
+    training = start_training(tmp_path, max_epochs=1).run()
+    state_of(training, data=case_marks(training=listed(tmp_path, "a"))).save(training.trainer)
+    (tmp_path / "moved").mkdir()
+    state_of(training, data=case_marks(training=listed(tmp_path / "moved", "a"))).load(training.trainer)
+
+
+def test_a_state_of_an_earlier_version_that_knows_no_data_is_gone_on_with(tmp_path):
+    training = start_training(tmp_path, max_epochs=1).run()
+    state = torch.load(training.state_path, weights_only=True)
+    del state["data"]
+    torch.save(state, training.state_path)
+    state_of(training, data=case_marks(training=listed(tmp_path, "a"))).load(training.trainer)
+
+
+def test_without_the_best_weights_the_best_metric_is_that_of_the_next_validation(tmp_path, caplog):
+    training = start_training(tmp_path, max_epochs=1).run()
+    best = training.evaluator.state.best_metric
+    again = start_training(tmp_path, max_epochs=2)
+    given = {"evaluator": again.evaluator, "checkpoint": str(tmp_path / "elsewhere.pt")}
+    state_of(again, **given).load(again.trainer)
+    assert again.evaluator.state.best_metric != best
+    assert f"the best weights so far are not at {tmp_path / 'elsewhere.pt'}" in caplog.text
+    state_of(again, **given | {"checkpoint": str(training.model_path)}).load(again.trainer)
+    assert again.evaluator.state.best_metric == best
 
 
 def test_a_finished_training_says_that_there_is_nothing_left_to_do(tmp_path, caplog):

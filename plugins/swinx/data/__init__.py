@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinx.data.absent_classes import take_as_absent
 from swinx.data.case_dataset import CaseDataset, collate_case
 from swinx.data.case_files import find_cases
+from swinx.data.case_marks import case_marks
 from swinx.data.check_report import CheckReport, Finding, format_report
 from swinx.data.ct_reader import CTReader
 from swinx.data.data_list import load_cases, load_data_list, write_data_list
@@ -42,6 +43,7 @@ __all__ = [
     "RefinementSettings",
     "Volume",
     "assemble_refined",
+    "case_marks",
     "case_name",
     "check_data",
     "collate_case",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import warnings
@@ -18,8 +17,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from swinx.errors import WeightsError
 from swinx.files import write_whole
+from swinx.handlers.resume_check import data_difference, settings_difference
 from swinx.handlers.save_turn import check_interval, is_to_save
 from swinx.networks.checkpoint import damaged_entry
+from swinx.rules.runs import ResumeRules
+from swinx.visible_text import visible
 
 __all__ = ["TrainingState"]
 
@@ -34,10 +36,10 @@ _KEYS = {
     "best_metric_epoch",
     "settings",
 }
-"""What every state holds; one with further modules also has "modules"."""
+"""What every state holds; one with further modules also has "modules", and one of known data "data"."""
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("network", "optimizer", "settings"), dict),
+    **dict.fromkeys(("network", "optimizer", "settings", "data"), dict),
     **dict.fromkeys(("epoch", "epoch_length", "lr_steps", "best_metric_epoch"), int),
     "best_metric": (int, float),
 }
@@ -70,9 +72,10 @@ class TrainingState:
         resume: Go on from ``path`` if it is there; otherwise start anew and replace it.
         interval: Save every so many epochs; the last one is always saved, and the one at which the training is
             stopped in time.
-        settings: What makes it the same training: names and values (numbers, texts, lists; a
-            text that names a file stands for the file's content). A state with other settings is
-            refused.
+        settings: What makes it the same training: names and plain values. A state with other settings is refused.
+        data: What its data are, as :func:`swinx.data.case_marks` tells it. A state of other data is refused.
+        checkpoint: File of the best weights. Where it is missing, as with a new output folder, the best metric of the
+            state is that of no file, and the next validation makes a new one.
         modules: Further modules with a state of their own, by name, such as a loss with running averages.
     """
 
@@ -87,6 +90,8 @@ class TrainingState:
         interval: int = 1,
         settings: Mapping[str, Any] | None = None,
         modules: Mapping[str, torch.nn.Module] | None = None,
+        data: Mapping[str, Any] | None = None,
+        checkpoint: str | None = None,
     ) -> None:
         self.path = Path(path)
         self.network = network
@@ -95,7 +100,9 @@ class TrainingState:
         self.evaluator = evaluator
         self.resume = resume
         self.interval = check_interval(interval)
-        self.settings = {name: _fingerprint(value) for name, value in (settings or {}).items()}
+        self.settings = {name: json.dumps(value, default=str) for name, value in (settings or {}).items()}
+        self.data = dict(data or {})
+        self.checkpoint = Path(checkpoint) if checkpoint else None
         self.modules = dict(modules or {})
         self.logger = logging.getLogger(__name__)
 
@@ -130,9 +137,10 @@ class TrainingState:
             )
 
     def _restore(self, state: Mapping[str, Any], engine: Workflow) -> None:
-        other = [name for name, value in self.settings.items() if state["settings"].get(name) != value]
-        if other:
-            raise WeightsError(f"it is the state of another training, with another {', '.join(other)}")
+        if other := settings_difference(state["settings"], self.settings):
+            raise WeightsError(ResumeRules.OTHER_SETTINGS.says(difference=other))
+        if self.data and "data" in state and (other := data_difference(state["data"], self.data)):
+            raise WeightsError(ResumeRules.OTHER_DATA.says(difference=visible(other)))
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         try:
             self.network.load_state_dict(state["network"])
@@ -147,7 +155,7 @@ class TrainingState:
         scaler = getattr(engine, "scaler", None)
         if scaler is not None and state["scaler"]:
             scaler.load_state_dict(state["scaler"])
-        if self.evaluator is not None:
+        if self.evaluator is not None and self._has_best():
             self.evaluator.state.best_metric = state["best_metric"]
             self.evaluator.state.best_metric_epoch = state["best_metric_epoch"]
         engine.state.epoch = state["epoch"]
@@ -155,6 +163,12 @@ class TrainingState:
         if self.lr_scheduler is not None:
             every_iteration = state["lr_steps"] == state["epoch"] * state["epoch_length"]
             _move_to(self.lr_scheduler, engine.state.iteration if every_iteration else state["lr_steps"])
+
+    def _has_best(self) -> bool:
+        if self.checkpoint is None or self.checkpoint.is_file():
+            return True
+        self.logger.warning("%s", ResumeRules.NO_BEST.says(checkpoint=self.checkpoint))
+        return False
 
     def save(self, engine: Workflow) -> None:
         """Write the state of this epoch, on the first process only.
@@ -177,6 +191,7 @@ class TrainingState:
             "best_metric": float(best.best_metric) if best is not None else -1.0,
             "best_metric_epoch": int(best.best_metric_epoch) if best is not None else -1,
             "settings": self.settings,
+            "data": self.data,
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
         }
         with write_whole(self.path) as partial:
@@ -184,12 +199,6 @@ class TrainingState:
                 torch.save(state, partial)
             except RuntimeError as error:  # how torch reports a full disk
                 raise OSError(f"cannot write {self.path}: {error}; free some space and resume") from error
-
-
-def _fingerprint(value: Any) -> str:
-    if isinstance(value, str | Path) and Path(value).is_file():
-        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
-    return json.dumps(value, default=str)
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -202,7 +211,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     missing = _KEYS - set(state) if isinstance(state, Mapping) else _KEYS
     if missing:
         raise WeightsError(f"it is no state of a training, {', '.join(sorted(missing))} missing")
-    if odd := [name for name, kind in _KINDS.items() if not isinstance(state[name], kind)]:
+    if odd := [name for name, kind in _KINDS.items() if name in state and not isinstance(state[name], kind)]:
         raise WeightsError(f"it is no state of a training, {', '.join(odd)} of another kind")
     if not all(isinstance(tensor, torch.Tensor) for tensor in state["network"].values()):
         raise WeightsError("it is no state of a training, its network holds more than tensors")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["LockRules", "ReadingRules"]
+__all__ = ["LockRules", "ReadingRules", "ResumeRules"]
 
 
 class LockRules(Rules):
@@ -34,4 +34,24 @@ class ReadingRules(Rules):
 
     CHANGED = Rule(
         "refused", "scans and labels of a refinement", "was changed while the case was refined; start the run again"
+    )
+
+
+class ResumeRules(Rules):
+    """Which training a state can be gone on with by."""
+
+    OTHER_SETTINGS = Rule(
+        "refused",
+        "training_state.pt of a training that is resumed",
+        "it is the state of another training, with other settings ({difference})",
+    )
+    OTHER_DATA = Rule(
+        "refused",
+        "training_state.pt of a training that is resumed",
+        "it is the state of another training, on other data ({difference})",
+    )
+    NO_BEST = Rule(
+        "warned",
+        "training_state.pt of a training that is resumed",
+        "the best weights so far are not at {checkpoint}; the next validation counts as the best",
     )

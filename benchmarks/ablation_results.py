@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from bundle_trial import write_record
+from scipy import stats
 
 from swinx.metrics import compare_tables
 
@@ -17,7 +18,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-__all__ = ["by_case", "draw", "means", "merge", "paired"]
+__all__ = ["by_case", "draw", "means", "merge", "over_trainings", "paired"]
 
 PAIRS = (
     ("partial_as_complete", "partial_loss"),
@@ -69,7 +70,7 @@ def merge(records: list[Path], out_dir: Path) -> None:
     for a, b in PAIRS:
         before, after = (np.array(arms[f"{arm}, overlap 0.5"]["organs"]["by_seed"]) for arm in (a, b))
         gained = [round(float(value), 2) for value in after - before]
-        steps[f"{a} to {b}"] = {"mean": round(float(np.mean(gained)), 2), "by_seed": gained}
+        steps[f"{a} to {b}"] = {"mean": round(float(np.mean(gained)), 2), "by_seed": gained, **over_trainings(gained)}
     content = {
         "cohort": first["cohort"],
         "settings": {**first["settings"], "seeds": seeds},
@@ -80,6 +81,18 @@ def merge(records: list[Path], out_dir: Path) -> None:
     }
     path = write_record(out_dir, f"ablation_small_seeds{''.join(map(str, seeds))}", content)
     draw(arms, path.with_suffix(".png"))
+
+
+def over_trainings(gained: list[float]) -> dict[str, Any]:
+    """Return Student's 95 % interval of the mean gain over trainings, and if it leaves out zero.
+
+    It takes the gains as normally distributed, which a few trainings cannot show.
+    """
+    if len(gained) < 2:
+        return {"interval": None, "decided": False}
+    half = float(stats.t.ppf(0.975, len(gained) - 1) * stats.sem(gained))
+    mean = float(np.mean(gained))
+    return {"interval": [round(mean - half, 2), round(mean + half, 2)], "decided": abs(mean) > half}
 
 
 def paired(scores: dict[tuple[str, float], list[pd.DataFrame]]) -> list[dict[str, Any]]:
@@ -95,6 +108,7 @@ def paired(scores: dict[tuple[str, float], list[pd.DataFrame]]) -> list[dict[str
         for kind, row in (("organs", table.iloc[-2]), ("tumor", table.loc["tumor"])):
             rows[kind] = {
                 "cases": int(row["dsc_cases"]),
+                "left_out": int(row["dsc_left_out"]),
                 "difference": round(100 * float(row["dsc_difference"]), 2),
                 "effect": round(float(row["dsc_effect"]), 3),
                 "p": round(float(row["dsc_p"]), 4),

@@ -59,3 +59,20 @@ def small_weights(folder, knobs):
     path = folder / "model.pt"
     save_weights(SwinXSeg(**{name: value for name, value in knobs.items() if name != "roi_size"}), path)
     return path
+
+
+def test_the_page_of_the_experiment_says_of_each_step_what_its_own_trainings_support(tmp_path):
+    """Intervals of the committed records, merged anew, stand in the page; a step is decided if zero is outside."""
+    records = sorted((ROOT / "benchmarks" / "results").glob("ablation_small_*.json"))
+    done = run("ablation.py", "--merge", *records, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = tmp_path.glob("ablation_small_seeds*.json")
+    steps = json.loads(path.read_text())["organs_gained_by_step"]
+    decided = {name: step["decided"] for name, step in steps.items()}
+    assert decided["partial_as_complete to partial_loss"]
+    assert not decided["partial_loss to refined"]
+    assert not decided["refined to refined_pretrained"]
+    page = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8")
+    for name in ("partial_as_complete to partial_loss", "partial_loss to refined", "refined to refined_pretrained"):
+        mean, (low, high) = steps[name]["mean"], steps[name]["interval"]
+        assert f"{mean:+.1f} [{low:.1f}, {high:.1f}] | {'yes' if decided[name] else 'no'} |" in page

@@ -23,6 +23,8 @@ from support.ct_series import ct_slice, series_uid, some_hu, write_ct_series
 from support.geometry import oblique_affine
 from swinx.data import check_data, find_cases, pick_series, read_volume
 from swinx.data.itk_geometry import sitk
+from swinx.data.label_content import holds_labels
+from swinx.data.no_scans import is_label_folder
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json
 from swinx.interop import write_dicom_seg
@@ -31,12 +33,12 @@ AFFINE = np.diag([-2.0, 2.0, 5.0, 1.0])
 HU = some_hu()
 
 
-def write_scan(path, array=HU):
+def write_scan(path, array=HU, compressed=True):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.name.endswith((".nii", ".nii.gz")):
         nib.save(nib.Nifti1Image(array, AFFINE), path)
     else:
-        sitk.WriteImage(sitk.GetImageFromArray(array), str(path), True)
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(path), compressed)
     return path
 
 
@@ -226,17 +228,60 @@ def test_segmentations_with_nothing_else_are_what_is_meant(tmp_path):
     assert names(find_cases(tmp_path)) == ["a_mask", "b_mask"]
 
 
-@pytest.mark.parametrize("name", ["organs.nii.gz", "organs.nrrd", "organs.mha", "organs.nii"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
-def test_a_label_map_of_any_name_is_known_by_its_voxels(tmp_path, caplog, name, dtype):
-    write_scan(tmp_path / name, organ(dtype))
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("name", ["organs.nii", "organs.nrrd", "organs.nhdr", "organs.mha", "organs.mhd"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
+def test_a_label_map_of_any_name_and_type_is_known_by_its_voxels(tmp_path, caplog, name, dtype, compressed):
+    path = tmp_path / (f"{name}.gz" if compressed and name == "organs.nii" else name)
+    scan = some_hu((24, 24, 24))
+    write_scan(path, organ(dtype), compressed)
+    write_scan(
+        path.with_name(path.name.replace("organs", "scan")), scan.astype(np.int16 if dtype is np.uint8 else dtype)
+    )
+    assert names(find_cases(tmp_path)) == ["scan"]
+    assert f"{path.name} (holds labels, no HU)" in said(caplog)
+
+
+@pytest.mark.parametrize("name", ["organs.nii", "organs.nrrd", "organs.mha"])
+def test_a_small_organ_outside_the_slices_looked_at_first_counts(tmp_path, name):
+    array = np.zeros((24, 24, 24), np.int16)
+    array[8:12, 8:12, :2] = 1
+    write_scan(tmp_path / name, array, False)
     write_scan(tmp_path / "scan.nii.gz", some_hu((24, 24, 24)))
-    found = names(find_cases(tmp_path))
-    if name == "organs.nii" and dtype is np.int16:
-        assert found == ["organs", "scan"], "nothing cheap speaks for labels"
-    else:
-        assert found == ["scan"]
-        assert f"{name} (holds labels, no HU)" in said(caplog)
+    assert names(find_cases(tmp_path)) == ["scan"]
+
+
+def test_big_endian_text_and_lists_of_slices_are_looked_at_too(tmp_path):
+    stored = organ(np.int16).transpose(2, 1, 0)
+    head = "NRRD0004\ntype: short\ndimension: 3\nsizes: 24 24 24\nspacings: 1 1 1\n"
+    text = " ".join(map(str, stored.ravel()))
+    (tmp_path / "text.nrrd").write_text(f"{head}encoding: text\n\n{text}\n")
+    (tmp_path / "big.nrrd").write_bytes(
+        f"{head}encoding: raw\nendian: big\n\n".encode() + stored.astype(">i2").tobytes()
+    )
+    for index, part in enumerate(stored):
+        (tmp_path / f"slice{index:02d}.raw").write_bytes(part.astype("<i2").tobytes())
+    files = "\n".join(f"slice{index:02d}.raw" for index in range(24))
+    (tmp_path / "list.nhdr").write_text(f"{head}encoding: raw\nendian: little\ndata file: LIST\n{files}\n")
+    write_scan(tmp_path / "scan.nii.gz", some_hu((24, 24, 24)))
+    assert names(find_cases(tmp_path)) == ["scan"]
+
+
+def test_a_scan_without_compression_is_not_read_whole_to_see_that_it_holds_no_labels(tmp_path, monkeypatch):
+    for name in ("a.nii", "b.nrrd", "c.mha", "d.mhd"):
+        write_scan(tmp_path / name, some_hu((24, 24, 24)), False)
+    monkeypatch.setattr("swinx.data.label_content.read_volume", lambda *_, **__: pytest.fail("was read"))
+    assert names(find_cases(tmp_path)) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha"])
+def test_no_more_than_the_limit_is_read_to_see_whether_a_file_holds_labels(tmp_path, monkeypatch, name):
+    write_scan(tmp_path / name, organ())
+    monkeypatch.setattr("swinx.data.label_content._LARGEST", 24**3)
+    assert holds_labels(tmp_path / name)
+    monkeypatch.setattr("swinx.data.label_content._LARGEST", 24**3 - 1)
+    monkeypatch.setattr("swinx.data.label_content.read_volume", lambda *_, **__: pytest.fail("was read"))
+    assert not holds_labels(tmp_path / name)
 
 
 @pytest.mark.parametrize("array", [np.zeros((24, 24, 24), np.uint8), organ(np.float32)])
@@ -262,6 +307,24 @@ def test_folders_of_labels_hidden_ones_and_the_output_folder_are_not_searched(tm
     line = said(caplog)
     skipped = [f"{name} (a folder of labels)" for name in ("Labels", "Masks", "labelsTr", "segmentations")]
     assert f"skipped 5: {', '.join([*skipped[:3], 'out (the output folder)', skipped[3]])}" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        *((name, True) for name in ("labels", "labelsTr", "labelsTs", "labelsVal50", "labelsTrFull", "labels_final")),
+        *(
+            (name, True)
+            for name in ("segmentations", "masks-2", "Labels", "LABELSTR", "labelstr", "masks 2", "Masks.old")
+        ),
+        *(
+            (name, False)
+            for name in ("Masksova", "Labelle", "Segmenta", "MASKSOVA", "labelset", "my labels", "Masks\u00f3")
+        ),
+    ],
+)
+def test_a_folder_is_one_of_labels_if_the_word_ends_where_it_should(tmp_path, name, is_one):
+    assert is_label_folder(tmp_path / name) is is_one
 
 
 def test_a_folder_of_labels_that_is_named_is_searched(tmp_path):

@@ -10,8 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from swinx.data.dicom_scans import DicomScan, dicom_scans_in
+from swinx.data.label_content import holds_labels
 from swinx.data.named_paths import volumes_in
-from swinx.data.no_scans import holds_labels, is_label_folder, is_named_as_mask, made_by_swinx
+from swinx.data.no_scans import is_label_folder, is_named_as_mask, made_by_swinx
 from swinx.data.scan_names import Scan
 from swinx.paths import absolute_path, real_path
 from swinx.rules.folders import ScanFolderRules

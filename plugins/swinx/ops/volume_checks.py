@@ -29,12 +29,15 @@ READER_NOTES = "reader_notes"
 
 _MIN_SIDE = 2
 _MANY = 10
-_AIR_HU = -200
-_DENSEST_HU = 32767
+_AIR_HU = (-1100, -600)
 _BONE_HU = 700
-_MOST_BONE = 0.3
-"""Share of bone among voxels denser than air; a skull has about 0.15, and HU + 1024 nearly all soft tissue."""
+_DENSEST_HU = 32767
+_LITTLE = 1e-3
+_LEAST_RANGE_HU = 100
+_MUCH_BONE = 0.05
+"""Share of dense bone in a scan without air: a vertebra has less, and HU + 1024 nearly all soft tissue."""
 
+_MUCH_BONE_BESIDE_AIR = 0.1
 _MOST_CLASSES = 130
 _LEAST_ALIKE = 0.8
 _SAMPLE = 2_000_000
@@ -99,19 +102,22 @@ def find_image_notes(array: NDArray[Any]) -> list[str]:
 
     Examples:
         >>> find_image_notes(np.arange(256).reshape(4, 8, 8))[0]
-        'the values are not plausible HU: 0..255 hold no air (nothing below -200); rescale them to HU'
+        'the values are not plausible HU: 0..255, without air; were they rescaled to HU?'
     """
     low, high = float(array.min()), float(array.max())
     if looks_like_labels(array):
         return [ValueRules.LABELS.says(count=label_values(array).size, low=low, high=high)]
-    if low > _AIR_HU:
-        return [ValueRules.NO_AIR.says(low=low, high=high)]
     if high > _DENSEST_HU:
         return [ValueRules.TOO_DENSE.says(low=low, high=high)]
     sample = _sample(array)
-    dense = sample[sample > _AIR_HU]
-    bone = np.count_nonzero(dense > _BONE_HU) / dense.size if dense.size else 0.0
-    return [ValueRules.BONE.says(percent=100 * bone)] if bone > _MOST_BONE else []
+    measured = sample[sample > low]  # the lowest value may be padding
+    air = np.count_nonzero((measured >= _AIR_HU[0]) & (measured <= _AIR_HU[1])) / max(measured.size, 1)
+    dense = np.count_nonzero(measured > _BONE_HU) / max(measured.size, 1)
+    if air < _LITTLE and (low >= 0 or high - low < _LEAST_RANGE_HU):
+        return [ValueRules.NO_AIR.says(low=low, high=high)]
+    if dense > (_MUCH_BONE if air < _LITTLE else _MUCH_BONE_BESIDE_AIR) and air < dense / 2:
+        return [ValueRules.BONE.says(dense=100 * dense, air=100 * air)]
+    return []
 
 
 def looks_like_labels(array: NDArray[Any]) -> bool:
@@ -134,7 +140,11 @@ def looks_like_labels(array: NDArray[Any]) -> bool:
         return False
     middle = np.take(array, array.shape[-1] // 2, axis=-1)
     alike = np.count_nonzero(middle[1:] == middle[:-1]) / max(middle[1:].size, 1)
-    return bool(alike >= _LEAST_ALIKE and np.array_equal(array, np.floor(array)))
+    if alike < _LEAST_ALIKE:
+        return False
+    # Slice by slice: a copy of a whole volume may be too large for the memory.
+    parts = () if array.dtype.kind in "iub" else (array[..., index] for index in range(array.shape[-1]))
+    return all(np.array_equal(part, np.floor(part)) for part in parts)
 
 
 def reader_notes(item: Mapping[Any, Any]) -> list[str]:

@@ -163,7 +163,7 @@ def test_none_on_the_command_line_counts_where_it_can_and_is_refused_elsewhere()
             "warmup_epochs is 20, longer than the run of 10 epochs; give 10 or less",
         ),
         (
-            {"roi_size": [32, 32, 48], "embed_dim": 12},
+            {"roi_size": [32, 32, 48], "embed_dim": 12, "depths": [2] * 4},
             r"roi_size is \[32, 32, 48\], whose sides are no multiples of 32",
         ),
         ({"roi_size": [96] * 3, "region_size": [128, 128, 64]}, "region_size is .* smaller than roi_size"),
@@ -171,6 +171,7 @@ def test_none_on_the_command_line_counts_where_it_can_and_is_refused_elsewhere()
             {"embed_dim": 48, "num_heads": [5, 6, 12, 24]},
             "num_heads is .* stage 1 has 48 channels .* which 5 does not divide",
         ),
+        ({"depths": [2, 2], "num_heads": [3]}, r"num_heads is \[3\] and depths is \[2, 2\], of another length"),
         ({"window_hu": [250, -250]}, r"window_hu is \[250, -250\], whose first number is not below the second"),
         ({"positive_patches": 0, "negative_patches": 0}, "positive_patches and negative_patches are both 0"),
     ],

@@ -58,7 +58,7 @@ def test_knobs_come_from_the_sidecar_of_the_weights_after_what_is_given(checkpoi
 def test_knobs_that_cannot_be_and_weights_that_do_not_fit_are_refused_in_one_line_with_what_to_give(checkpoint):
     for knobs, reason in (
         (KNOBS | {"roi_size": 40}, r"roi_size is 40, where \[96, 96, 96\] stands: give a list"),
-        (KNOBS | {"roi_size": [40, 40]}, r"\[40, 40\] must be three sides of a window"),
+        (KNOBS | {"roi_size": [40, 40]}, r"roi_size is \[40, 40\]; give a list of 3, each a whole number"),
         (KNOBS | {"embed_dim": "many"}, r"embed_dim is 'many', where 48 stands: give a number"),
         ({}, r"another network: give the knobs of their training \(--embed_dim, --depths, --num_heads, "),
     ):

@@ -327,9 +327,11 @@ def test_a_bundle_without_any_size_of_a_window_is_refused(bundle, weights, tmp_p
     ("knobs", "reason"),
     [
         ({"roi_size": 40}, r"swinx_seg/configs/\w+\.json: roi_size is 40, where \[96, 96, 96\] stands: give a list"),
-        ({"roi_size": [96, 96]}, r"inference\.json: roi_size: \[96, 96\] must be three sides of a window"),
+        ({"roi_size": [96, 96]}, r"configs/\w+\.json: roi_size is \[96, 96\]; give a list of 3, each a whole number"),
         ({"roi_size": [40, 40, 40]}, r"metadata\.json: the network does not take .*\(1, 40, 40, 40\).*multiples of 32"),
         ({"embed_dim": "many"}, "embed_dim is 'many', where 48 stands: give a number"),
+        ({"embed_dim": -3}, "embed_dim is -3; give a whole number from 1 to 4096"),
+        ({"embed_dmi": 12}, "no configuration has embed_dmi; did you mean embed_dim?"),
         ({"embed_dim": True}, "embed_dim is True, where 48 stands: give a number"),
         ({"num_heads": ["a", "b"]}, "num_heads is .* give a list of the same kind"),
         ({"qkv_bias": 1}, "qkv_bias is 1, where True stands: give true or false"),

@@ -81,7 +81,7 @@ def default_warm_up_longer_than_the_run(_: Path) -> str:
 
 @example(RelationRules.DIVISIBLE)
 def window_that_does_not_fit(_: Path) -> str:
-    return told({"roi_size": [100, 96, 96]}, roi_size=[96] * 3, embed_dim=48)
+    return told({"roi_size": [100, 96, 96]}, roi_size=[96] * 3, embed_dim=48, depths=[2] * 4)
 
 
 @example(RelationRules.REGION)
@@ -92,6 +92,11 @@ def region_smaller_than_the_window(_: Path) -> str:
 @example(RelationRules.HEADS)
 def heads_that_do_not_divide(_: Path) -> str:
     return told({"num_heads": [5, 6, 12, 24]}, embed_dim=48, num_heads=[3, 6, 12, 24])
+
+
+@example(RelationRules.STAGES)
+def stages_of_other_numbers(_: Path) -> str:
+    return told({"depths": [2, 2]}, depths=[2] * 4, num_heads=[3, 6, 12, 24])
 
 
 @example(RelationRules.WINDOW)

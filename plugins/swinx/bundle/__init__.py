@@ -5,7 +5,8 @@ from __future__ import annotations
 from swinx.bundle.check_settings import check_run_settings, read_setting, read_settings
 from swinx.bundle.error_report import end_with_reason
 from swinx.bundle.setting import Setting
-from swinx.bundle.settings_table import SECTIONS, SETTINGS
+from swinx.bundle.setting_fault import setting_fault
+from swinx.bundle.settings_table import SECTIONS, SETTINGS, nearest
 
 __all__ = [
     "SECTIONS",
@@ -13,6 +14,8 @@ __all__ = [
     "Setting",
     "check_run_settings",
     "end_with_reason",
+    "nearest",
     "read_setting",
     "read_settings",
+    "setting_fault",
 ]

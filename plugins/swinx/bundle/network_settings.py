@@ -58,13 +58,13 @@ NETWORK_SETTINGS = (
     ),
     Setting(
         "depths",
-        Many(Whole(1, 256), "[2,2,2,2]", 4),
+        Many(Whole(1, 256), "[2,2,2,2]", least=1),
         "transformer blocks of each stage",
         ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
     ),
     Setting(
         "num_heads",
-        Many(Whole(1, 1024), "[3,6,12,24]", 4),
+        Many(Whole(1, 1024), "[3,6,12,24]", least=1),
         "attention heads of each stage",
         ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
     ),

@@ -10,7 +10,6 @@ from swinx.rules.settings import RelationRules as Rule
 __all__ = ["broken_relation", "long_default_warmup"]
 
 _Values = Mapping[str, Any]
-_DIVISOR = 32  # the patch embedding and four stages halve each side five times
 
 
 def broken_relation(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
@@ -26,7 +25,8 @@ def broken_relation(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         'warmup_epochs is 20, longer than the run of 10 epochs; give 10 or less'
     """
     checks: tuple[tuple[tuple[str, ...], Callable[[_Values], str]], ...] = (
-        (("roi_size", "embed_dim"), _divisible),  # of a Swin encoder alone
+        (("roi_size", "depths", "embed_dim"), _divisible),  # of a Swin encoder alone
+        (("depths", "num_heads"), _stages),
         (("region_size", "roi_size"), _region),
         (("embed_dim", "num_heads"), _heads),
         (("window_hu",), _window),
@@ -58,10 +58,16 @@ def _is_plain(value: Any) -> bool:
 
 def _divisible(values: _Values) -> str:
     roi = list(values["roi_size"])
-    if not any(side % _DIVISOR for side in roi):
+    divisor = 2 ** (1 + len(values["depths"]))  # the patch embedding and each stage halve the sides
+    if not any(side % divisor for side in roi):
         return ""
-    example = [max(_DIVISOR, round(side / _DIVISOR) * _DIVISOR) for side in roi]
-    return Rule.DIVISIBLE.says(value=roi, divisor=_DIVISOR, example=f'"{example}"')
+    example = [max(divisor, round(side / divisor) * divisor) for side in roi]
+    return Rule.DIVISIBLE.says(value=roi, divisor=divisor, example=f'"{example}"')
+
+
+def _stages(values: _Values) -> str:
+    depths, heads = list(values["depths"]), list(values["num_heads"])
+    return Rule.STAGES.says(heads=heads, depths=depths) if len(depths) != len(heads) else ""
 
 
 def _region(values: _Values) -> str:

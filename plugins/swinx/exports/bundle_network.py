@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from monai.bundle import ConfigParser
 from torch import nn
 
+from swinx.bundle import nearest, setting_fault
 from swinx.errors import BundleError, ExportError, reason_of
 from swinx.networks import SwinEncoder, load_weights, window_sides
 from swinx.plain_data import check_setting_of
-from swinx.tracking import knob_fault, knobs_of_network, read_record, recorded_knobs, sidecar_path
+from swinx.tracking import knobs_of_network, read_record, recorded_knobs, sidecar_path
 
 __all__ = ["BundleNetwork", "read_bundle_network"]
 
@@ -120,9 +121,9 @@ def _read_configs(files: Sequence[str]) -> ConfigParser:
 def _set_values(parser: ConfigParser, values: Mapping[str, Any], name: str) -> None:
     """Put values in the place of those of a configuration of this name."""
     if unknown := [key for key in values if key not in parser and key != "bundle_root"]:
-        raise ExportError(f"{name}: has no {', '.join(unknown)} to override")
+        raise ExportError(f"{name}: has no {', '.join(unknown)} to override{nearest(unknown[0], parser.get())}")
     for key, value in values.items():
-        if key in parser and (fault := knob_fault(key, value, parser[key])):
+        if key in parser and (fault := setting_fault(key, value, parser[key])):
             raise ExportError(f"{name}: {fault}")
     for key, value in values.items():
         parser[key] = value

@@ -10,9 +10,9 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
+from swinx.bundle import nearest, setting_fault
 from swinx.errors import BundleError, reason_of
 from swinx.networks import window_sides
-from swinx.tracking import knob_fault
 
 __all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "window_of", "with_script_window", "with_window"]
 
@@ -61,11 +61,14 @@ def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any], folder: Path
     """
     whole = {name: config for name, config in configs.items() if is_whole(config)}
     if unknown := sorted(set(knobs) - {knob for config in whole.values() for knob in config}):
-        raise BundleError(f"{folder}: no configuration has {', '.join(unknown)}; knobs stand at the top of the files")
+        near = nearest(unknown[0], {name for config in whole.values() for name in config})
+        raise BundleError(
+            f"{folder}: no configuration has {', '.join(unknown)}{near}; settings stand at the top of the files"
+        )
     changed = {name: {knob: value for knob, value in knobs.items() if knob in config} for name, config in whole.items()}
     for name, values in changed.items():
         for knob, value in values.items():
-            if fault := knob_fault(knob, value, whole[name][knob]):
+            if fault := setting_fault(knob, value, whole[name][knob]):
                 raise BundleError(f"{folder / name}: {fault}")
     return {name: {**config, **changed[name]} if name in changed else config for name, config in configs.items()}
 

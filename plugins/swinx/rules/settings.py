@@ -58,6 +58,11 @@ class RelationRules(Rules):
         "num_heads is {heads}, and stage {stage} has {channels} channels for embed_dim {dim}, which {head} does not "
         "divide; give numbers that do",
     )
+    STAGES = Rule(
+        "refused",
+        _RUNS,
+        "num_heads is {heads} and depths is {depths}, of another length; give one number a stage to each",
+    )
     WINDOW = Rule("refused", _RUNS, "window_hu is {value}, whose first number is not below the second; exchange them")
     NO_PATCH = Rule(
         "refused", _RUNS, "positive_patches and negative_patches are both 0; give at least 1 to one of them"

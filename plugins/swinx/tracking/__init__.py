@@ -5,7 +5,7 @@ from __future__ import annotations
 from swinx.tracking.addresses import without_credentials
 from swinx.tracking.bundle_root import find_bundle_root, require_plugin
 from swinx.tracking.configuration import PLACES, knobs_at_work
-from swinx.tracking.knobs import knob_fault, knobs_of_network
+from swinx.tracking.knobs import knobs_of_network
 from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.session import TrackingSession, provenance
@@ -20,7 +20,6 @@ __all__ = [
     "TrackingSession",
     "artefact_hash",
     "find_bundle_root",
-    "knob_fault",
     "knobs_at_work",
     "knobs_of_network",
     "lineage_tree",

@@ -22,6 +22,26 @@ def nrrd(path, body, data=VOXELS, kind="short"):
     return path
 
 
+@pytest.mark.parametrize(
+    "axes", ["spacings: nan 2 2\n", LPS.replace("(0,0,3)", "none"), LPS.replace("(0,0,3)", "(0,0,nan)")]
+)
+def test_one_axis_without_spacing_is_refused_like_all(tmp_path, axes):
+    with pytest.raises(CaseError, match="NRRD header states no spacing"):
+        read_volume(nrrd(tmp_path / "scan.nrrd", axes))
+
+
+def test_a_rescaling_that_the_header_states_is_applied(tmp_path):
+    path = tmp_path / "scan.mha"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(HU.T), str(path))
+    extra = b"ElementToIntensityFunctionSlope = 0.5\nElementToIntensityFunctionOffset = -100\nElementDataFile"
+    path.write_bytes(
+        path.read_bytes()
+        .replace(b"ElementDataFile", extra)
+        .replace(b"ElementSpacing = 1 1 1", b"ElementSpacing = 2 2 2")
+    )
+    np.testing.assert_allclose(read_volume(path).array, HU * 0.5 - 100)
+
+
 @pytest.mark.parametrize("body", ["", "spacings: nan nan nan\n", 'key:=value\nspace units: "mm" "mm" "mm"\n'])
 def test_a_nrrd_without_spacing_is_refused(tmp_path, body):
     with pytest.raises(CaseError, match="NRRD header states no spacing"):

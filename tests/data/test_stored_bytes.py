@@ -139,6 +139,46 @@ def test_detached_headers_name_files_beside_them_alone(tmp_path, suffix, name):
         read_volume(path)
 
 
+@pytest.mark.parametrize("size", ["", "CompressedDataSize = 100\n", "CompressedDataSize = 99999999\n"])
+@pytest.mark.parametrize(
+    "pack", [zlib.compress, gzip.compress, lambda raw: zlib.compress(raw[:99]) + zlib.compress(raw[99:])]
+)
+def test_compressed_voxels_count_as_they_are_and_not_as_the_header_says(tmp_path, size, pack):
+    head = (
+        "ObjectType = Image\nNDims = 3\nDimSize = 24 20 16\nElementSpacing = 2 2 2\nElementType = MET_SHORT\n"
+        f"CompressedData = True\n{size}ElementDataFile = LOCAL\n"
+    )
+    (tmp_path / "scan.mha").write_bytes(head.encode() + pack(HU.transpose().tobytes()))
+    np.testing.assert_array_equal(read_volume(tmp_path / "scan.mha").array, HU)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
+def test_a_size_that_was_changed_is_refused(tmp_path, suffix):
+    path = write(tmp_path, suffix, compressed=False)
+    if suffix.startswith(".nii"):
+        content = bytearray(gzip.decompress(path.read_bytes()) if suffix == ".nii.gz" else path.read_bytes())
+        content[42:44] = struct.pack("<h", 8)
+        path.write_bytes(gzip.compress(bytes(content)) if suffix == ".nii.gz" else bytes(content))
+    else:
+        path.write_bytes(path.read_bytes().replace(b"24 20 16", b" 8 20 16"))
+    with pytest.raises(CaseError, match="the stated size is wrong"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(19, 24), (20, 22), (10, 24)])
+def test_dicom_slices_of_more_pixels_than_promised_are_refused(tmp_path, rows, columns):
+    def shrink(ds, _):
+        ds.Rows, ds.Columns = rows, columns
+
+    with pytest.raises(CaseError, match="the stated size is wrong"):
+        read_volume(write_ct_series(tmp_path / "series", HU, AFFINE, change=shrink))
+
+
+def test_one_volume_of_several_is_a_volume(tmp_path):
+    nib.save(nib.Nifti1Image(HU[..., None, None], AFFINE), tmp_path / "scan.nii.gz")
+    np.testing.assert_array_equal(read_volume(tmp_path / "scan.nii.gz").array, HU)
+
+
 def test_a_compression_that_is_not_known_is_refused(tmp_path):
     head = "NRRD0004\ntype: short\ndimension: 3\nsizes: 24 20 16\nspacings: 2 2 2\nencoding: bzip2\nendian: little\n\n"
     (tmp_path / "scan.nrrd").write_bytes(head.encode() + bz2.compress(HU.tobytes()))
@@ -156,6 +196,6 @@ def test_a_pipe_stops_nobody(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", COMPRESSED)
 def test_a_limit_of_memory_counts_before_the_voxels_are_read(tmp_path, suffix):
     path = write(tmp_path, suffix)
-    with pytest.raises(CaseError, match="takes 0 MB and 0 MB are allowed or free"):
+    with pytest.raises(CaseError, match="takes 1 MB and 0 MB are allowed or free"):
         read_volume(path, max_ram_mb=1)
     assert read_volume(path, max_ram_mb=1e6).array.shape == HU.shape

@@ -163,3 +163,27 @@ def test_values_that_are_no_hu_are_noted(spoil):
     hu = np.where(body, 40, -1000) + np.random.default_rng(0).normal(0, 20, body.shape).round()
     assert find_image_notes(hu.astype(np.int16)) == []
     assert "not plausible HU" in find_image_notes(spoil(hu.astype(np.int32)))[0]
+
+
+def a_body(radius: int, skull: int = 0) -> np.ndarray:
+    grid = np.indices((48, 48, 20)) - np.array([24, 24, 10])[:, None, None, None]
+    distance = np.hypot(grid[0], grid[1])
+    hu = np.where(distance < radius, 40, -1000) + np.random.default_rng(0).normal(0, 15, distance.shape)
+    return np.where((distance < radius) & (distance > radius - skull), 1200, hu).round().astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    "scan",
+    [a_body(20), a_body(21, skull=6), a_body(8), a_body(20)[18:30, 18:30], a_body(20).clip(-250, 250)],
+    ids=["body", "thick skull", "leg", "one organ", "clipped"],
+)
+def test_scans_that_are_odd_but_honest_have_no_note(scan):
+    assert find_image_notes(scan) == []
+
+
+@pytest.mark.parametrize("padding", [-2000, -976, 0])
+@pytest.mark.parametrize("radius", [10, 20])
+def test_an_offset_is_noted_whatever_the_padding(padding, radius):
+    scan = a_body(radius) + 1024
+    scan[:6] = padding
+    assert "not plausible HU" in find_image_notes(scan)[0]

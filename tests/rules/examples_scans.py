@@ -64,10 +64,27 @@ def more_voxels_than_the_header_promises(folder: Path) -> str:
     return told(folder / "more.nii.gz")
 
 
-@example(ByteRules.ANOTHER_LAYOUT)
-def pixels_of_two_bytes_called_one(folder: Path) -> str:
-    def change(ds, _):
-        ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8, 8, 7
+@example(ByteRules.PARTS)
+def files_that_cannot_share_the_slices(folder: Path) -> str:
+    path = nrrd(folder / "scan.mhd")
+    path.write_text(path.read_text().replace("scan.raw", "part%02d.raw 0 4 1"))
+    return told(path)
+
+
+@example(ByteRules.OFFSET)
+def voxels_that_begin_within_the_header(folder: Path) -> str:
+    path = nifti(folder / "scan.nii")
+    content = bytearray(path.read_bytes())
+    content[108:112] = struct.pack("<f", 0)
+    path.write_bytes(content)
+    return told(path)
+
+
+@example(ByteRules.JPEG_END)
+def a_jpeg_stream_that_ends_in_zeros(folder: Path) -> str:
+    def change(ds, index):
+        frame = imagecodecs.ljpeg_encode(stored(index))
+        wrap(ds, frame[: len(frame) // 2] + bytes(len(frame) // 2))
 
     return series(folder, change)
 
@@ -235,6 +252,15 @@ def a_label_map_in_place_of_a_scan(folder: Path) -> str:
 def more_bits_stored_than_allocated(folder: Path) -> str:
     def change(ds, _):
         ds.BitsStored = 20
+
+    return series(folder, change)
+
+
+@example(ValueRules.RESCALING)
+def one_slice_rescaled_by_other_numbers(folder: Path) -> str:
+    def change(ds, index):
+        if index == 3:
+            ds.RescaleIntercept = "-1000"
 
     return series(folder, change)
 

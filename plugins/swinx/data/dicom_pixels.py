@@ -24,6 +24,9 @@ _NATIVE = ("", _IMPLICIT, "1.2.840.10008.1.2.1", _BIG_ENDIAN)
 _STATES_SIZE = tuple(f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 57, 70, 80, 81, 90, 91))
 """JPEG, JPEG-LS and JPEG 2000, whose streams state their size."""
 
+_JPEG = tuple(f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 57, 70, 80, 81))
+_JPEG_END = b"\xff\xd9"
+_TAIL_BYTES = 1 << 10
 _LONG_VALUES = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN")
 _HEAD_BYTES = 1 << 16
 _JPEG_START = b"\xff\xd8"
@@ -40,6 +43,11 @@ class PixelLayout:
     samples: int
     bits_allocated: int
     frames: int
+
+    @property
+    def row_size(self) -> int:
+        """Promised bytes of one row."""
+        return (self.columns * self.samples * self.bits_allocated + 7) // 8
 
     @property
     def size(self) -> int:
@@ -64,8 +72,8 @@ def find_pixel_fault(stream: BinaryIO, syntax: str, layout: PixelLayout) -> str:
     found = min(length, total - stream.tell())
     if found < layout.size:
         return ByteRules.SHORT.says(promised=layout.size, found=found)
-    if found >= 2 * layout.size > 1:
-        return ByteRules.ANOTHER_LAYOUT.says(promised=layout.size, found=found)
+    if found - layout.size >= max(layout.row_size, 2):  # an odd length is padded by one byte
+        return ByteRules.SURPLUS.says(promised=layout.size, found=found)
     return ByteRules.SHORT.says(promised=length, found=found) if found < length else ""
 
 
@@ -83,7 +91,7 @@ def _pixel_length(stream: BinaryIO, syntax: str) -> int | None:
 
 def _fragment_fault(stream: BinaryIO, syntax: str, layout: PixelLayout, total: int) -> str:
     """Walk through the fragments; the first is the table of offsets."""
-    first, number = b"", 0
+    first, number, last = b"", 0, (0, 0)
     while True:
         head = stream.read(8)
         if len(head) < 8:
@@ -97,10 +105,19 @@ def _fragment_fault(stream: BinaryIO, syntax: str, layout: PixelLayout, total: i
         if number == 1:
             first = stream.read(min(length, _HEAD_BYTES))
         stream.seek(start + length)
+        last = start, length
         number += 1
     if not first:
         return ByteRules.COMPRESSED_CUT.says(detail="it holds no pixels")
+    if syntax in _JPEG and not _has_end(stream, *last):
+        return ByteRules.JPEG_END.says()
     return _size_fault(first, layout) if syntax in _STATES_SIZE else ""
+
+
+def _has_end(stream: BinaryIO, start: int, length: int) -> bool:
+    """Say whether the last fragment ends with JPEG's mark, but for padding."""
+    stream.seek(max(start, start + length - _TAIL_BYTES))
+    return stream.read(min(length, _TAIL_BYTES)).rstrip(b"\0").endswith(_JPEG_END)
 
 
 def _size_fault(head: bytes, layout: PixelLayout) -> str:

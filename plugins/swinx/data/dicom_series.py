@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from swinx.data.stored_bytes import check_memory
 from swinx.errors import CaseError
 from swinx.ops.slice_stack import find_slice_faults, slice_order, stack_affine
 from swinx.rules import ByteRules, ValueRules
+from swinx.rules.dicom import RescaleRules, SliceRules
 
 __all__ = ["SliceStack", "read_dicom_series", "stack_slices"]
 
@@ -75,15 +77,11 @@ def read_dicom_series(
         damaged = undecodable_slices(stack.files)
         if 0 < len(damaged) < len(stack.files):
             raise CaseError(place, tell_unreadable(damaged)) from error
-        raise CaseError(
-            place,
-            f"damaged, or compressed in a way that SimpleITK cannot decode{stack.headers[0].syntax_note}; "
-            "write the series uncompressed first",
-        ) from error
+        raise CaseError(place, RescaleRules.UNDECODABLE.says(syntax=stack.headers[0].syntax_note)) from error
     if corrupt:
         raise CaseError(place, ByteRules.JPEG.says(detail=corrupt[0]))
     array = array_from_itk(image)
-    notes = (*stack.notes, *_check_rescaling(place, stack.headers, array))
+    notes = (*stack.notes, *_check_rescaling(place, stack.headers, array), *_rescaling_notes(stack.headers))
     array, filled = fill_padding(array, stack.headers)
     return array, stack.affine, (*notes, *filled)
 
@@ -127,9 +125,9 @@ def stack_slices(place: Path, series: str | None = None) -> SliceStack:
         raise CaseError(place, "; ".join(faults))
     affine = stack_affine(positions, orientations, headers[0].numbers("pixel_spacing", 2))
     if not headers[0].modality:
-        left_out = (*left_out, "the header states no modality; taken as CT")
+        left_out = (*left_out, SliceRules.NO_MODALITY.says())
     if any(header.lossy == "01" for header in headers):
-        left_out = (*left_out, "the images were compressed with loss")
+        left_out = (*left_out, SliceRules.LOSSY.says())
     return SliceStack(tuple(headers[index] for index in order), affine, (*notes, *left_out))
 
 
@@ -139,22 +137,18 @@ def _slices(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[st
     once = {header.instance or header.path: header for header in reversed(rest)}
     notes = []
     if len(rest) < len(headers):
-        notes.append(f"left out {len(headers) - len(rest)} localizers: {scouts[0].name}, ...")
+        notes.append(SliceRules.LOCALIZERS.says(count=len(headers) - len(rest), first=scouts[0].name))
     if copies := len(rest) - len(once):
-        notes.append(f"left out {copies} files that have the instance UID of another; are they copies?")
+        notes.append(SliceRules.COPIES.says(count=copies))
     return list(once.values())[::-1], tuple(notes)
 
 
 def _check_frames(place: Path, headers: Sequence[SliceHeader]) -> None:
     for header in headers:
         if header.frames not in ("", "1"):
-            raise CaseError(
-                place,
-                f"{header.name} is a multi-frame image of {header.frames} frames (enhanced CT?); convert it to single "
-                "frames or NIfTI first (dcm2niix does)",
-            )
+            raise CaseError(place, SliceRules.MULTI_FRAME.says(name=header.name, frames=header.frames))
         if header.samples not in (None, 1):
-            raise CaseError(place, f"{header.name} has {header.samples} values per voxel (RGB); a CT has one")
+            raise CaseError(place, SliceRules.COLOURS.says(name=header.name, samples=header.samples))
         if header.photometric not in ("", "MONOCHROME2"):  # ITK inverts MONOCHROME1
             raise CaseError(place, ValueRules.PHOTOMETRIC.says(name=header.name, kind=header.photometric))
         if header.bits_allocated not in (None, 8, 16, 32) or (header.bits_stored or 0) > (header.bits_allocated or 16):
@@ -163,7 +157,7 @@ def _check_frames(place: Path, headers: Sequence[SliceHeader]) -> None:
                 ValueRules.BITS.says(name=header.name, stored=header.bits_stored, allocated=header.bits_allocated),
             )
     if len(headers) == 1:
-        raise CaseError(place, "single slice: the DICOM series has one file")
+        raise CaseError(place, SliceRules.ONE_SLICE.says())
 
 
 def _check_agreement(place: Path, headers: Sequence[SliceHeader]) -> None:
@@ -176,15 +170,24 @@ def _check_agreement(place: Path, headers: Sequence[SliceHeader]) -> None:
             "frame of reference": header.frame_of_reference != first.frame_of_reference,
         }
         if differing := [name for name, fault in faults.items() if fault]:
-            raise CaseError(
-                place, f"slices differ in {' and '.join(differing)}: {first.name} and {header.name} make no one volume"
-            )
+            told = SliceRules.DIFFER.says(what=" and ".join(differing), first=first.name, other=header.name)
+            raise CaseError(place, told)
+
+
+def _rescaling_notes(headers: Sequence[SliceHeader]) -> tuple[str, ...]:
+    """Tell slices that are rescaled by other numbers than most: scanners of CT do so with none."""
+    counts = Counter((header.slope, header.intercept) for header in headers)
+    if len(counts) == 1:
+        return ()
+    usual = counts.most_common(1)[0][0]
+    other = next(header.name for header in headers if (header.slope, header.intercept) != usual)
+    return (ValueRules.RESCALING.says(count=len(counts), name=other),)
 
 
 def _check_rescaling(place: Path, headers: Sequence[SliceHeader], array: NDArray[Any]) -> tuple[str, ...]:
     """Refuse values that are not HU. ``US`` means unspecified; ITK and anonymisers write it."""
     if strange := {header.rescale_type for header in headers} - {"", "HU", "US"}:
-        raise CaseError(place, f"the values are in {', '.join(sorted(strange))}, not in HU")
+        raise CaseError(place, RescaleRules.UNIT.says(units=", ".join(sorted(strange))))
     missing = [header for header in headers if not (header.slope and header.intercept)]
     for header in headers:
         slope, intercept = (
@@ -197,7 +200,8 @@ def _check_rescaling(place: Path, headers: Sequence[SliceHeader], array: NDArray
     if len(missing) < len(headers) or array.min() >= 0:
         raise CaseError(
             place,
-            f"{len(missing)} of {len(headers)} slices, {missing[0].name} first, state no rescale slope and intercept, "
-            f"and values from {array.min():g} on cannot be HU; write the two tags, or convert the series to HU",
+            RescaleRules.NOT_RESCALED.says(
+                missing=len(missing), count=len(headers), first=missing[0].name, low=array.min()
+            ),
         )
-    return ("the header states no rescale slope and intercept; the values are taken as HU",)
+    return (RescaleRules.TAKEN_AS_HU.says(),)

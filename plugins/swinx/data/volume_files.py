@@ -18,7 +18,8 @@ from swinx.data.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.itk_geometry import affine_from_itk, array_from_itk, sitk
 from swinx.data.itk_headers import read_itk_header
-from swinx.data.stored_bytes import check_claim, check_memory, check_stored, read_gzip, surplus_notes
+from swinx.data.itk_voxels import check_places, read_itk_voxels
+from swinx.data.stored_bytes import check_claim, check_memory, check_surplus, read_gzip
 from swinx.errors import CaseError
 from swinx.labels import NUM_CLASSES
 from swinx.ops.grids import GRID_TOLERANCE_VOXELS, check_affine, check_spacing, grid_difference_mm, voxel_sizes_mm
@@ -26,8 +27,9 @@ from swinx.ops.patient_grid import find_grid_faults, find_grid_notes
 from swinx.ops.volume_checks import find_image_faults, find_image_notes, find_label_faults, find_shape_faults
 from swinx.paths import expanded
 from swinx.regular_files import check_regular
-from swinx.rules import GeometryRules
+from swinx.rules import ByteRules, GeometryRules
 from swinx.rules.folders import LabelFolderRules
+from swinx.rules.volumes import VolumeFileRules
 
 __all__ = ["Volume", "VolumeKind", "read_volume"]
 
@@ -98,7 +100,8 @@ def read_volume(
     except CaseError as error:
         raise CaseError(path, error.reason) from error.__cause__
     except Exception as error:  # decoders raise whatever the bytes lead them into; all of it means: unreadable
-        raise CaseError(path, f"damaged, or not a {_format_name(place)}: {_one_line(error)}") from error
+        told = VolumeFileRules.DAMAGED.says(kind=_format_name(place), detail=_one_line(error))
+        raise CaseError(path, told) from error
     faults = find_grid_faults(volume.affine, volume.array.shape, of_scan=kind == "image")
     if kind == "label":
         faults += find_label_faults(volume.array, num_classes, allow_empty, allow_unknown)
@@ -113,17 +116,17 @@ def read_volume(
 
 def _check_presence(place: Path) -> None:
     if not place.exists():
-        raise CaseError(place, "no such file or folder")
+        raise CaseError(place, VolumeFileRules.MISSING.says())
     if not place.is_dir():
         try:
             check_regular(place)
         except OSError as error:
             raise CaseError(place, str(error).removeprefix(f"{place}: ")) from error
     if place.is_file() and place.stat().st_size == 0:
-        raise CaseError(place, "the file is empty (0 bytes)")
+        raise CaseError(place, VolumeFileRules.EMPTY.says())
     if place.is_file() and not volume_suffix(place) and place.suffix:
         formats = ", ".join(VOLUME_SUFFIXES)
-        raise CaseError(place, f"unknown kind of file {place.suffix!r}; give {formats} or a DICOM series folder")
+        raise CaseError(place, VolumeFileRules.UNKNOWN_KIND.says(suffix=place.suffix, formats=formats))
 
 
 def _decode(place: Path, max_ram_mb: float | None) -> Volume:
@@ -139,24 +142,35 @@ def _read_nifti(place: Path, max_ram_mb: float | None) -> Volume:
     found: Any = nib.load(place)
     stored = found.dataobj.dtype
     channels = len(stored.fields) if stored.fields is not None else 1
-    _refuse(place, find_shape_faults(found.shape, channels))
+    shape = _without_single_volumes(found.shape)
+    _refuse(place, find_shape_faults(shape, channels))
     with ImageOpener(str(place)) as stream:  # nibabel silently replaces a spacing of 0 by 1 mm: look at what is stored
         header = type(found.header).from_fileobj(stream, check=False)
     sizes_mm = np.asarray(header["pixdim"][1:4], dtype=np.float64)
     _refuse(place, check_spacing(sizes_mm))
+    offset = int(found.dataobj.offset)
+    if offset < header.single_vox_offset:  # its own header would be read as voxels
+        _refuse(place, [ByteRules.OFFSET.says(offset=offset, least=header.single_vox_offset)])
     is_compressed = place.suffix.lower() == ".gz"
-    voxels = math.prod(found.shape)
-    promised = int(found.dataobj.offset) + voxels * stored.itemsize
+    promised = offset + math.prod(shape) * stored.itemsize
     check_claim(place, promised, place.stat().st_size, "zlib" if is_compressed else "raw")
-    check_memory(place, voxels, stored.itemsize, max_ram_mb)
+    check_memory(place, math.prod(shape), stored.itemsize, max_ram_mb)
     affine = np.array(found.affine, dtype=np.float64)
-    notes = _header_notes(header, sizes_mm, affine, found.shape)
+    notes = _header_notes(header, sizes_mm, affine, shape)
     if not is_compressed:
         array, stored_bytes = _nifti_voxels(found), place.stat().st_size
     else:
         array, stored_bytes = read_gzip(place, lambda stream: _nifti_voxels(type(found).from_stream(stream)))
-    notes += surplus_notes(promised, stored_bytes)
-    return Volume(_as_stored(array), affine, tuple(notes))
+    check_surplus(place, promised, stored_bytes, shape, stored.itemsize)
+    return Volume(_as_stored(array.reshape(shape, order="A")), affine, tuple(notes))
+
+
+def _without_single_volumes(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return a shape without the axes of time and channels that hold one volume, as exports of one scan have them."""
+    kept = list(shape)
+    while len(kept) > 3 and kept[-1] == 1:
+        kept.pop()
+    return tuple(kept)
 
 
 def _nifti_voxels(image: Any) -> NDArray[Any]:
@@ -196,7 +210,7 @@ def _qform_notes(header: Any, affine: NDArray[np.float64], shape: Sequence[int])
 def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     header = read_itk_header(place)
     _refuse(place, header.faults)
-    surplus = check_stored(place, header)  # before ITK opens what a detached header names
+    check_places(place, header)  # before ITK opens what a detached header names
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
     reader.SetFileName(str(place))
@@ -206,10 +220,11 @@ def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
         _refuse(place, [LabelFolderRules.LAYERS.says(layers=channels)])
     _refuse(place, find_shape_faults(reader.GetSize(), channels))
     _refuse(place, check_spacing(reader.GetSpacing()))
-    voxels = math.prod(reader.GetSize())
-    check_memory(place, voxels, 8 if header.size is None else header.size // voxels, max_ram_mb)
-    image = reader.Execute()
-    return Volume(_as_stored(array_from_itk(image)), affine_from_itk(image), (*header.notes, *surplus))
+    if header.shape != tuple(reader.GetSize()):
+        raise ValueError(VolumeFileRules.TWO_SIZES.says(shape=header.shape, other=reader.GetSize()))
+    check_memory(place, math.prod(header.shape), header.dtype.itemsize, max_ram_mb)
+    array = array_from_itk(reader.Execute()) if header.encoding == "other" else read_itk_voxels(place, header)
+    return Volume(_as_stored(array), affine_from_itk(reader), header.notes)
 
 
 def _as_stored(array: NDArray[Any]) -> NDArray[Any]:

@@ -88,7 +88,8 @@ def choose_classes(items: Sequence[Case], min_cases: int = 5) -> list[int]:
         cases = complete(classes)
         return cases >= min_cases, cases > 1, len(classes) * cases, cases, [-index for index in sorted(classes)]
 
-    return sorted(max(candidates, key=worth, default=frozenset()))
+    nothing: frozenset[int] = frozenset()
+    return sorted(max(candidates, key=worth, default=nothing))
 
 
 def write_nnunet_dataset(folder: Path, items: Sequence[Case], classes: Sequence[int]) -> dict[str, str]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from swinx.labels import NUM_CLASSES, UNKNOWN
 from swinx.ops.grids import check_affine
 from swinx.rules import ValueRules
+from swinx.rules.label_maps import LabelRules
+from swinx.rules.volumes import VoxelRules
 
 __all__ = [
     "READER_NOTES",
@@ -56,13 +58,13 @@ def find_shape_faults(shape: Sequence[int], channels: int = 1) -> list[str]:
     """
     written = " x ".join(str(int(side)) for side in shape)
     if channels != 1:
-        return [f"{channels} values per voxel (RGB or vector image); a CT has one"]
+        return [VoxelRules.CHANNELS.says(channels=channels)]
     if len(shape) != 3:
-        return [f"{len(shape)}D volume of shape {written or '()'}; give one 3D volume per file"]
+        return [VoxelRules.DIMENSIONS.says(dimensions=len(shape), shape=written or "()")]
     if 0 in shape:
-        return [f"zero size: shape {written} holds no voxels"]
+        return [VoxelRules.NO_VOXELS.says(shape=written)]
     if min(shape) < _MIN_SIDE:
-        return [f"single slice: shape {written} needs at least {_MIN_SIDE} voxels along each axis"]
+        return [VoxelRules.ONE_SLICE.says(shape=written, least=_MIN_SIDE)]
     return []
 
 
@@ -85,9 +87,9 @@ def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -
         low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         nans, infinite = int(np.isnan(array).sum()), int(np.isinf(array).sum())
-        faults.append(f"{nans} NaN and {infinite} infinite of {array.size} voxels")
+        faults.append(VoxelRules.NOT_FINITE.says(nans=nans, infinite=infinite, count=array.size))
     elif low == high:
-        faults.append(f"constant image: every voxel is {float(low):g}")
+        faults.append(VoxelRules.CONSTANT.says(value=float(low)))
     return faults
 
 
@@ -179,17 +181,17 @@ def find_label_faults(
         return faults
     values = label_values(array)
     if not np.isfinite(values).all():
-        return [f"label with {int((~np.isfinite(array)).sum())} NaN or infinite voxels"]
+        return [LabelRules.NOT_FINITE.says(count=int((~np.isfinite(array)).sum()))]
     faults = []
     whole = values == np.floor(values)
     if not whole.all():
-        faults.append(f"label values that are not integers: {_first(values[~whole])}")
+        faults.append(LabelRules.NOT_WHOLE.says(values=_first(values[~whole])))
     if allow_unknown:
         whole, values = whole[values != UNKNOWN], values[values != UNKNOWN]
     if (strange := values[whole & ((values < 0) | (values >= num_classes))]).size:
-        faults.append(f"label ids outside 0..{num_classes - 1}: {_first(strange)}")
+        faults.append(LabelRules.OUTSIDE.says(last=num_classes - 1, ids=_first(strange)))
     if not faults and not allow_empty and not values.any():
-        faults.append(f"empty label: every voxel is background{' or unknown' if allow_unknown else ''}")
+        faults.append((LabelRules.EMPTY_OR_UNKNOWN if allow_unknown else LabelRules.EMPTY).says())
     return faults
 
 
@@ -215,7 +217,7 @@ def _find_storage_faults(array: NDArray[Any]) -> list[str]:
     if array.dtype.fields is not None:
         return find_shape_faults(array.shape, channels=len(array.dtype.fields))
     if array.dtype.kind not in "biuf":
-        return [f"voxels of type {array.dtype}; a volume of real numbers is needed"]
+        return [VoxelRules.TYPE.says(kind=array.dtype)]
     return find_shape_faults(array.shape)
 
 

@@ -17,15 +17,19 @@ class ByteRules(Rules):
         "again",
     )
     SURPLUS = Rule(
-        "warned",
-        "every format",
-        "the header promises {promised} bytes of voxels and the file holds {found}; what is beyond is not read",
-    )
-    ANOTHER_LAYOUT = Rule(
         "refused",
-        "DICOM",
-        "the header promises {promised} bytes of pixels and the file holds {found}, twice as many or more: it describes "
-        "other pixels",
+        "every format",
+        "the header promises {promised} bytes of voxels and the file holds {found}; the stated size is wrong",
+    )
+    PARTS = Rule(
+        "refused",
+        "MetaImage and NRRD with detached data",
+        "its header names {found} data files or more for {promised} slices; each file holds the same number of slices",
+    )
+    OFFSET = Rule(
+        "refused",
+        "NIfTI",
+        "the header says that the voxels begin at byte {offset}, within the header; they begin at {least} or later",
     )
     HEADER_CUT = Rule("refused", "DICOM", "the file ends within its header, or has no pixels")
     COMPRESSED_CUT = Rule("refused", "DICOM that is compressed", "its compressed pixels are cut off: {detail}")
@@ -33,6 +37,11 @@ class ByteRules(Rules):
         "refused",
         "DICOM that is compressed",
         "the header promises {promised} and the compressed picture has {found}",
+    )
+    JPEG_END = Rule(
+        "refused",
+        "DICOM that is compressed as JPEG",
+        "its compressed pixels have no end mark; damaged: copy the series from the source again",
     )
     JPEG = Rule(
         "refused",
@@ -105,18 +114,18 @@ class ValueRules(Rules):
     NO_AIR = Rule(
         "warned",
         "scans",
-        "the values are not plausible HU: {low:g}..{high:g} hold no air (nothing below -200); rescale them to HU",
+        "the values are not plausible HU: {low:g}..{high:g}, without air; were they rescaled to HU?",
     )
     TOO_DENSE = Rule(
         "warned",
         "scans",
-        "the values are not plausible HU: {low:g}..{high:g} exceed what a CT stores (32767); rescale them to HU",
+        "the values are not plausible HU: {low:g}..{high:g} exceed what a CT stores (32767); were they rescaled to HU?",
     )
     BONE = Rule(
         "warned",
         "scans",
-        "the values are not plausible HU: {percent:.0f} % of what is denser than air is as dense as bone (above 700); "
-        "rescale them to HU",
+        "the values are not plausible HU: {dense:.0f} % are as dense as bone (above 700) and {air:.0f} % are air; were "
+        "they rescaled to HU?",
     )
     LABELS = Rule(
         "warned",
@@ -137,6 +146,11 @@ class ValueRules(Rules):
         "refused",
         "DICOM",
         "{name} is rescaled by slope {slope:g} and intercept {intercept:g}; a slope is a number other than 0",
+    )
+    RESCALING = Rule(
+        "warned",
+        "DICOM",
+        "slices are rescaled by {count} different slopes and intercepts, {name} first by another than the rest",
     )
     PADDING = Rule(
         "repaired",

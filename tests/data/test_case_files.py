@@ -92,7 +92,8 @@ def test_nothing_found_says_what_was_looked_for(tmp_path, source):
 def test_two_files_of_one_case_are_both_named(folder):
     (folder / "a_0000.nii").touch()
     with pytest.raises(DataListError, match=r"a\.nrrd and .*a_0000\.nii are both the case 'a'"):
-        find_cases(folder)
+        find_cases(folder, must_exist=True)
+    assert [item["case"] for item in find_cases(folder) if "fault" in item] == ["a"]
 
 
 def test_a_data_list_keeps_missing_files_for_their_reader(folder):

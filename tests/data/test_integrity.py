@@ -189,7 +189,7 @@ def test_two_scans_of_one_name_are_a_fault_and_the_others_are_checked(tmp_path):
     (tmp_path / "c.mha").write_text("junk")
     faults = {Path(fault.file).name: fault.finding for fault in check_data(tmp_path).faults}
     assert set(faults) == {"a.nii.gz", "c.mha"} or set(faults) == {"a.nii", "c.mha"}
-    assert "the same case as" in faults.get("a.nii", faults.get("a.nii.gz", ""))
+    assert "are both the case 'a'" in faults.get("a.nii", faults.get("a.nii.gz", ""))
     assert "Reason" not in faults["c.mha"]
 
 

@@ -204,12 +204,42 @@ def test_scans_of_one_name_are_called_after_their_folders(tmp_path, caplog):
     assert "since several are called ct: patient1_ct ..." in said(caplog)
 
 
-def test_two_files_of_one_folder_that_share_a_name_stay_an_error(tmp_path):
-    write_scan(tmp_path / "x" / "a.nii.gz")
-    write_scan(tmp_path / "x" / "a.nrrd")
-    write_scan(tmp_path / "y" / "a.nii.gz")
-    with pytest.raises(DataListError, match=r"x/a\.nii\.gz and .*x/a\.nrrd are both the case 'x_a'"):
-        find_cases(tmp_path)
+def test_files_of_one_folder_that_share_a_name_are_one_case_that_fails_and_the_others_go_on(tmp_path):
+    for name in ("x/a.nii.gz", "x/a.nrrd", "x/a_0000.mha", "y/a.nii.gz", "y/b.nii.gz"):
+        write_scan(tmp_path / name)
+    items = find_cases(tmp_path)
+    assert names(items) == ["b", "x_a", "y_a"]
+    faults = [item.get("fault", "") for item in items]
+    assert re.search(r"x/a\.nii\.gz, .*x/a\.nrrd and .*x/a_0000\.mha are both the case 'x_a'; rename", faults[1])
+    assert faults[0] == faults[2] == ""
+    with pytest.raises(DataListError, match=r"x/a\.nrrd and .*x/a_0000\.mha are both the case 'x_a'"):
+        find_cases(tmp_path, must_exist=True)
+
+
+def test_names_that_folders_make_differ_where_the_folders_do(tmp_path, caplog):
+    for name in ("a/b_c", "x/b_c", "a_b/c", "x/c"):
+        write_scan(tmp_path / f"{name}.nii.gz")
+    items = find_cases(tmp_path, must_exist=True)
+    first, second = (item["case"] for item in items[:2])
+    assert first != second
+    assert all(re.fullmatch(r"a_b_c_[0-9a-f]{6}", case) for case in (first, second))
+    assert names(items)[2:] == ["x_b_c", "x_c"]
+    line = said(caplog)
+    assert "named after their folders, too, since several are called b_c, c: " in line
+    assert "with a hash of their paths at the end, since several would be called a_b_c: a_b_c_" in line
+    (tmp_path / "moved").mkdir()
+    for name in ("a", "x", "a_b"):
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+    assert names(find_cases(tmp_path / "moved")) == names(items), "the same wherever the folder lies"
+
+
+def test_files_and_folders_that_are_named_differ_by_their_folders(tmp_path):
+    for patient in ("p1", "p2"):
+        write_scan(tmp_path / patient / "ct.nii.gz")
+    named = [tmp_path / "p1" / "ct.nii.gz", tmp_path / "p2" / "ct.nii.gz"]
+    assert names(find_cases(named)) == ["p1_ct", "p2_ct"]
+    assert all("fault" not in item for item in find_cases([tmp_path / "p1", tmp_path / "p2"]))
+    assert len(find_cases([tmp_path / "p1", tmp_path / "p2"], must_exist=True)) == 2
 
 
 def test_a_slicer_export_gives_the_scan_and_not_its_segmentations(tmp_path, caplog):

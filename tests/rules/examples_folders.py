@@ -131,9 +131,7 @@ def _no_scan(folder: Path) -> str:
 def _one_name(folder: Path) -> str:
     _scan(folder / "a.nii.gz")
     _scan(folder / "a.nii")
-    with pytest.raises(DataListError, match=r".") as caught:
-        find_cases(folder)
-    return str(caught.value)
+    return str(find_cases(folder)[0]["fault"])
 
 
 @example(ScanFolderRules.SPLIT)
@@ -147,6 +145,13 @@ def _split(folder: Path) -> str:
 def _renamed(folder: Path) -> str:
     for patient in ("p1", "p2"):
         _scan(folder / patient / "ct.nii.gz")
+    return _found(folder)
+
+
+@example(ScanFolderRules.HASHED)
+def _hashed(folder: Path) -> str:
+    for name in ("a/b_c", "a_b/c", "x/b_c", "x/c"):
+        _scan(folder / f"{name}.nii.gz")
     return _found(folder)
 
 

@@ -54,7 +54,7 @@ def find_cases(
         as ``"series"``, those of a data list with all their other keys. An unusable one has the reason as ``"fault"``.
 
     Raises:
-        DataListError: If there are no scans, two scans have one name, or a file is missing that must exist.
+        DataListError: If there are no scans; with ``must_exist``, if two scans have one name or a file is missing.
     """
     if data_list is not None:
         if not isinstance(source, str | os.PathLike):
@@ -65,12 +65,7 @@ def find_cases(
         return _listed(named[0], section, must_exist)
     if len(named) == 1 and (named[0] / _LIST_NAME).is_file() and not _has_scans(named[0]):
         return _listed(named[0] / _LIST_NAME, section, must_exist)
-    items, doubles = name_scans(source, output_dir)
-    if doubles:
-        first, other = doubles[0]
-        raise DataListError(
-            ScanFolderRules.ONE_NAME.says(first=first["image"], other=other["image"], case=first["case"])
-        )
+    items = name_scans(source, output_dir)
     missing = [item["image"] for item in items if not Path(item["image"]).exists()]
     if must_exist and missing:
         raise DataListError(f"{len(missing)} of the scans named do not exist: {', '.join(missing[:_SHOWN])}")
@@ -79,18 +74,15 @@ def find_cases(
     return items
 
 
-def name_scans(
-    source: PathOrPaths, output_dir: str | os.PathLike[str] | None = None
-) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], dict[str, Any]]]]:
-    """List scans with their case names, and the pairs of scans that share one.
+def name_scans(source: PathOrPaths, output_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    """List scans with their case names.
 
     Args:
         source: One or several files, folders or glob patterns, as for :func:`find_cases`.
         output_dir: Folder for the results of the run, which is not searched.
 
     Returns:
-        Items as of :func:`find_cases` in name order, one per case; and for each further scan of a case, the item that
-        stands for the case and the scan's own.
+        Items as of :func:`find_cases` in name order, one per case; one that stands for several files has a fault.
 
     Raises:
         DataListError: If there are no scans.
@@ -102,20 +94,29 @@ def name_scans(
         raise DataListError(
             ScanFolderRules.NONE.says(looked=looked, suffixes=", ".join(VOLUME_SUFFIXES)) + _tell_skipped(found.skipped)
         )
-    names, renamed = name_by_place(found.scans)
-    cases: dict[str, dict[str, Any]] = {}
-    doubles = []
-    for scan, name in zip(found.scans, names, strict=True):
-        item = {"image": str(scan.image), "case": name}
-        fault = scan.fault or (f"{visible(scan.image)}: {unusable}" if (unusable := name_fault(name)) else None)
-        item |= {key: value for key, value in (("series", scan.series), ("fault", fault)) if value}
-        first = cases.setdefault(name, item)
-        if first is not item:
-            doubles.append((first, item))
+    names, told = name_by_place(found.scans)
     _logger.info(
-        "scans in %s: %s%s%s", looked, _count(found.scans), _tell_skipped(found.skipped), _tell_renamed(renamed, names)
+        "scans in %s: %s%s%s",
+        looked,
+        _count(found.scans),
+        _tell_skipped(found.skipped),
+        "".join(f"; {t}" for t in told),
     )
-    return [cases[case] for case in sorted(cases)], doubles
+    cases: dict[str, list[Scan]] = {}
+    for scan, name in zip(found.scans, names, strict=True):
+        cases.setdefault(name, []).append(scan)
+    return [_item(case, cases[case]) for case in sorted(cases)]
+
+
+def _item(case: str, scans: Sequence[Scan]) -> dict[str, Any]:
+    """Return the item of a case; what several files claim, or cannot be a name, is a fault."""
+    first = scans[0]
+    fault = first.fault or (f"{visible(first.image)}: {unusable}" if (unusable := name_fault(case)) else "")
+    if len(scans) > 1:
+        others = ", ".join(visible(scan.image) for scan in scans[:-1])
+        fault = ScanFolderRules.ONE_NAME.says(first=others, other=visible(scans[-1].image), case=case)
+    told = {"series": first.series, "fault": fault}
+    return {"image": str(first.image), "case": case, **{key: value for key, value in told.items() if value}}
 
 
 def _listed(
@@ -196,11 +197,3 @@ def _tell_skipped(skipped: Sequence[str]) -> str:
         return ""
     more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
     return f"; skipped {len(skipped)}: {', '.join(skipped[:_SHOWN])}{more}"
-
-
-def _tell_renamed(shared: Sequence[str], names: Sequence[str]) -> str:
-    if not shared:
-        return ""
-    some = ", ".join(shared[:_SHOWN]) + (f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else "")
-    example = next(name for name in names if shared[0] in name)
-    return "; " + ScanFolderRules.RENAMED.says(cases=some, example=example)

@@ -77,12 +77,7 @@ def _collect(
             items += [item for item in there if str(absolute_path(item["image"])) not in known]
         if items or findings:
             return _without_faults(items, findings)
-    items, doubles = name_scans(source)
-    findings = [
-        Finding("fault", item["case"], item["image"], f"the same case as {first['image']}; rename one of them")
-        for first, item in doubles
-    ]
-    return _without_faults(items, findings)
+    return _without_faults(name_scans(source), [])
 
 
 def _without_faults(

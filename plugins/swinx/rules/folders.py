@@ -62,6 +62,11 @@ class ScanFolderRules(Rules):
         "folders of scans",
         "named after their folders, too, since several are called {cases}: {example} ...",
     )
+    HASHED = Rule(
+        "repaired",
+        "folders of scans",
+        "with a hash of their paths at the end, since several would be called {cases}: {example} ...",
+    )
     LABEL_FOLDER = Rule("skipped", "folders of scans", "{place} (a folder of labels)")
     OUTPUT = Rule("skipped", "folders of scans", "{place} (the output folder)")
     CLOSED = Rule("skipped", "folders of scans", "{place} (cannot be opened: {detail})")

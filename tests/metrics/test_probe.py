@@ -135,3 +135,13 @@ def test_probes_of_other_classes_are_not_compared():
         compare_probes(all_four, [two])
     with pytest.raises(ValueError, match="at least one random encoder"):
         compare_probes(all_four, [])
+
+
+def test_variants_of_one_patient_are_one_pair_of_the_test():
+    first = {f"{patient}_{variant}": 0.5 for patient in "abcdef" for variant in range(5)}
+    second = {case: score + 0.01 * (1 + "abcdef".index(case[0])) for case, score in first.items()}
+    found = compare_cases(first, second, {case: case[0] for case in first})
+    assert (found.cases, found.patients) == (30, 6)
+    assert found.p == pytest.approx(2 / 2**6)
+    assert compare_cases(first, second).p < 0.001
+    assert found.mean == compare_cases(first, second).mean

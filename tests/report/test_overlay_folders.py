@@ -80,3 +80,10 @@ def test_a_data_list_brings_its_own_references(folder):
     entries = [{"image": f"images/{case}_0000.nii.gz", "label": f"labels/{case}.nii.gz"} for case in "ab"]
     (folder / "list.json").write_text(json.dumps({"testing": entries}))
     assert draw(folder, images="list.json", references=None, predictions=None).ok
+
+
+def test_a_reference_with_unknown_voxels_is_drawn(folder):
+    labels = np.asarray(nib.load(folder / "labels" / "a.nii.gz").dataobj).copy()
+    labels[0] = 255
+    save(folder / "labels" / "a.nii.gz", labels)
+    assert draw(folder).ok

@@ -124,6 +124,27 @@ def test_marks_titles_and_scores_are_on_the_page(case):
     assert [text.get_text() for text in legend.get_texts()] == ["0.67  liver", "0.00  spleen", "0.33  mean of 2 organs"]
 
 
+def legend_of(case, tmp_path, monkeypatch, **changes) -> list[str]:
+    """What the legend of a picture says."""
+    figures = []
+    monkeypatch.setattr("swinx.report.overlays.write_figure", lambda figure, *_: figures.append(figure))
+    write_overlay(**case | changes, affine=AFFINE, path=tmp_path / "a.png")
+    return [text.get_text() for text in figures[0].legends[0].get_texts()]
+
+
+def test_a_class_that_was_not_annotated_has_no_dice(case, tmp_path, monkeypatch):
+    assert legend_of(case, tmp_path, monkeypatch) == ["0.67  liver", "0.00  spleen", "0.33  mean of 2 organs"]
+    said = legend_of(case, tmp_path, monkeypatch, annotated=[FlareLabel.LIVER])
+    assert said == ["0.67  liver", "spleen", "0.67  mean of 1 organs"]
+
+
+def test_what_is_unknown_in_the_reference_counts_for_nothing(case, tmp_path, monkeypatch):
+    reference = case["reference"].copy()
+    reference[:, :, 7:] = 255
+    said = legend_of(case, tmp_path, monkeypatch, reference=reference, annotated=[FlareLabel.LIVER])
+    assert said[0] == "1.00  liver"
+
+
 def test_pyplot_is_left_alone(case, tmp_path):
     before = plt.get_fignums()
     write_overlay(**case, affine=AFFINE, path=tmp_path / "a.png", dpi=40)

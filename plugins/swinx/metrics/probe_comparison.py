@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from swinx.metrics.comparison import rank_biserial
+from swinx.metrics.intervals import patient_codes
 from swinx.metrics.probe import ProbeScores
 
 __all__ = ["PairedDifference", "ProbeComparison", "Spread", "compare_cases", "compare_probes"]
@@ -33,13 +34,15 @@ class PairedDifference:
 
     Attributes:
         cases: Cases that both have.
+        patients: Patients that these are of, the pairs of the test.
         mean: Mean of the second minus the first.
         effect: Matched-pairs rank-biserial correlation, -1 (second worse in every case) to 1 (better).
-        p: Of the two-sided Wilcoxon signed-rank test; 1 if there is no difference. With n cases it cannot be lower
-            than 2 / 2**n: five cases never reach 0.05.
+        p: Of the two-sided Wilcoxon signed-rank test; 1 if there is no difference. With n patients it cannot be
+            lower than 2 / 2**n: five never reach 0.05.
     """
 
     cases: int
+    patients: int
     mean: float
     effect: float
     p: float
@@ -68,8 +71,15 @@ class ProbeComparison:
     paired: PairedDifference
 
 
-def compare_probes(pretrained: ProbeScores, random: Sequence[ProbeScores]) -> ProbeComparison:
+def compare_probes(
+    pretrained: ProbeScores, random: Sequence[ProbeScores], patients: Mapping[str, str] | None = None
+) -> ProbeComparison:
     """Compare probes of the same voxels.
+
+    Args:
+        pretrained: The trained encoder's scores.
+        random: Scores of each random encoder.
+        patients: Case name to patient, see :func:`compare_cases`.
 
     Raises:
         ValueError: If there is no random encoder, or the probes are of other classes or cases.
@@ -84,27 +94,37 @@ def compare_probes(pretrained: ProbeScores, random: Sequence[ProbeScores]) -> Pr
         macro_f1=_spread([scores.macro_f1 for scores in random]),
         recall=tuple(_spread(values) for values in zip(*(scores.recall for scores in random), strict=True)),
         chance=1 / len(pretrained.classes),
-        paired=compare_cases(mean_random, pretrained.case_accuracy),
+        paired=compare_cases(mean_random, pretrained.case_accuracy, patients),
     )
 
 
-def compare_cases(first: Mapping[str, float], second: Mapping[str, float]) -> PairedDifference:
-    """Test whether the second method scores otherwise than the first, case by case.
+def compare_cases(
+    first: Mapping[str, float], second: Mapping[str, float], patients: Mapping[str, str] | None = None
+) -> PairedDifference:
+    """Test whether the second method scores otherwise than the first, patient by patient.
+
+    Args:
+        first: Case name to score.
+        second: The same of the second method.
+        patients: Case name to patient, whose cases are averaged before the test; a case that is not in it is a patient
+            of its own.
 
     Raises:
         ValueError: If they have no case in common.
 
     Examples:
         >>> compare_cases({"a": 0.25, "b": 0.5}, {"a": 0.5, "b": 0.75, "c": 1.0})
-        PairedDifference(cases=2, mean=0.25, effect=1.0, p=0.5)
+        PairedDifference(cases=2, patients=2, mean=0.25, effect=1.0, p=0.5)
     """
     cases = [case for case in first if case in second]
     if not cases:
         raise ValueError("the two have no case in common")
+    gains = np.array([second[case] - first[case] for case in cases])
+    codes = patient_codes(cases, patients)
     # As in the table of scores: digits beyond these are noise that would break ties between ranks.
-    differences = np.round([second[case] - first[case] for case in cases], 10)
+    differences = np.round(np.bincount(codes, weights=gains) / np.bincount(codes), 10)
     p = float(stats.wilcoxon(differences, zero_method="wilcox").pvalue) if differences.any() else 1.0
-    return PairedDifference(len(cases), float(differences.mean()), rank_biserial(differences), p)
+    return PairedDifference(len(cases), len(differences), float(gains.mean()), rank_biserial(differences), p)
 
 
 def _spread(values: Sequence[float]) -> Spread:

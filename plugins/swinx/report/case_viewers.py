@@ -11,6 +11,7 @@ import pandas as pd
 from swinx.data import find_cases, read_volume
 from swinx.data.label_folders import find_label_maps
 from swinx.errors import DataListError, reason_of
+from swinx.labels import UNKNOWN
 from swinx.ops.grids import compare_grids
 from swinx.report.slice_viewer import slice_viewer
 
@@ -73,9 +74,9 @@ def _viewer(case: str, image: str, files: dict[str, str | None], slices: int) ->
     labels = {}
     for title, path in files.items():
         if path is not None:
-            volume = read_volume(path, "label", allow_empty=True)
+            volume = read_volume(path, "label", allow_empty=True, allow_unknown=title == "Reference")
             apart, _ = compare_grids(scan.affine, scan.array.shape, volume.affine, volume.array.shape)
             if apart:
                 raise DataListError(f"{path}: not on the grid of the scan: {'; '.join(apart)}")
-            labels[title] = volume.array.astype(np.uint8)
+            labels[title] = np.where(volume.array == UNKNOWN, 0, volume.array).astype(np.uint8)
     return slice_viewer(case, scan.array, labels, scan.affine, slices)

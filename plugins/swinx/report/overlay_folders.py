@@ -13,11 +13,13 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from swinx.data import Volume, find_cases, read_volume
+from swinx.data.case_facts import annotated_by_people
 from swinx.data.check_report import probe_folder
 from swinx.data.label_folders import find_label_maps
 from swinx.errors import CaseError
 from swinx.ops.grids import compare_grids
 from swinx.report.overlays import write_overlay
+from swinx.report.result_sets import one_result_set
 
 __all__ = ["OverlayReport", "draw_cases", "write_overlays"]
 
@@ -80,13 +82,16 @@ def draw_cases(
     """Write one picture per case, whatever the names of its files.
 
     Args:
-        cases: Items with ``case`` and the paths ``image`` and at least one of ``label`` and ``prediction``.
+        cases: Items with ``case`` and the paths ``image`` and at least one of ``label`` and ``prediction``; of what is
+            not ``annotated`` in a case there is no Dice.
         out_dir: Folder for the PNG files.
         show_progress: Show a progress bar.
 
     Raises:
+        RunError: If the predictions are of two runs with other weights or settings.
         OSError: If ``out_dir`` cannot be written to.
     """
+    one_result_set(item["prediction"] for item in cases if item.get("prediction") is not None)
     probe_folder(out_dir)
     paths: list[Path] = []
     bad_cases: list[CaseError] = []
@@ -95,7 +100,7 @@ def draw_cases(
         try:
             if "fault" in item:
                 raise CaseError(item["case"], str(item["fault"]))
-            _draw(item["case"], item["image"], item.get("label"), item.get("prediction"), path)
+            _draw(item, path)
         except CaseError as error:
             bad_cases.append(error)
         else:
@@ -107,18 +112,21 @@ def _by_case(source: Source | None) -> dict[str, str]:
     return {} if source is None else {case: str(path) for case, path in find_label_maps(source).items()}
 
 
-def _draw(case: str, image_path: str, reference_path: str | None, prediction_path: str | None, path: Path) -> None:
+def _draw(item: Mapping[str, Any], path: Path) -> None:
+    case, reference_path, prediction_path = str(item["case"]), item.get("label"), item.get("prediction")
     if reference_path is None and prediction_path is None:
         raise CaseError(case, "neither reference nor prediction; nothing to draw on the image")
-    image = read_volume(image_path)
-    reference, prediction = (_labels_on(image, labels) for labels in (reference_path, prediction_path))
-    write_overlay(image.array, reference, prediction, image.affine, path, case=case)
+    image = read_volume(item["image"])
+    reference = _labels_on(image, reference_path, allow_unknown=True)
+    prediction = _labels_on(image, prediction_path)
+    annotated = annotated_by_people(item)
+    write_overlay(image.array, reference, prediction, image.affine, path, case=case, annotated=annotated)
 
 
-def _labels_on(image: Volume, path: str | None) -> npt.NDArray[np.uint8] | None:
+def _labels_on(image: Volume, path: str | None, allow_unknown: bool = False) -> npt.NDArray[np.uint8] | None:
     if path is None:
         return None
-    labels = read_volume(path, kind="label", allow_empty=True)
+    labels = read_volume(path, kind="label", allow_empty=True, allow_unknown=allow_unknown)
     faults, _ = compare_grids(image.affine, image.array.shape, labels.affine, labels.array.shape)
     if faults:
         raise CaseError(path, "; ".join(faults))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from swinx.labels import NUM_CLASSES
+from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.metrics import dice_per_class
 from swinx.ops.grids import voxel_sizes_mm
 from swinx.report.figure_files import write_figure
@@ -33,39 +34,59 @@ def write_overlay(
     case: str | None = None,
     window_hu: tuple[float, float] = ABDOMEN_WINDOW_HU,
     dpi: int = 150,
+    annotated: Collection[int] | None = None,
 ) -> None:
     """Write a PNG with axial, coronal and sagittal slices of one case.
 
     The slices go through what the reference labels (without it: the prediction), in radiological convention from
     any orientation and in true proportions. The field of view is the labelled region with a margin. The legend
-    names the classes that occur, with their plain Dice over the whole volume if both maps are given.
+    names the classes that occur, with their plain Dice over the whole volume if both maps are given. Voxels that are
+    255 in the reference are not drawn in it and do not count, and a class that was not annotated has no Dice.
 
     Args:
         image: CT in HU, shape ``(X, Y, Z)``.
-        reference: Class ids 0..14 of the same shape, or None.
+        reference: Class ids 0..14, and 255 where nobody knows the class, of the same shape, or None.
         prediction: Class ids 0..14 of the same shape, or None.
         affine: Voxel indices to RAS millimetres, ``(4, 4)``.
         path: The PNG file; it appears whole or not at all.
         case: Headline; by default the file name.
         window_hu: Lowest and highest HU of the grey scale.
         dpi: Pixels per inch; the page is about 13 inches wide.
+        annotated: Ids of the classes whose annotation is complete in the reference; by default all.
 
     Raises:
         ValueError: If an array is not 3D, the shapes differ, an id is no class, or the window is empty.
         OSError: If the file cannot be written.
     """
     scan = np.asarray(image)
+    drawn, unknown = _split_unknown(reference)
     maps = {
         name: _checked(np.asarray(labels), name, scan)
-        for name, labels in (("Reference", reference), ("Prediction", prediction))
+        for name, labels in (("Reference", drawn), ("Prediction", prediction))
         if labels is not None
     }
     if not window_hu[0] < window_hu[1]:
         raise ValueError(f"window_hu {window_hu} must be a lower and a higher value")
     title = Path(path).stem if case is None else case
-    scores = dice_per_class(maps["Reference"], maps["Prediction"]) if len(maps) == 2 else {}
+    scores = {}
+    if len(maps) == 2:
+        guess = maps["Prediction"] if unknown is None else np.where(unknown, 0, maps["Prediction"]).astype(np.uint8)
+        found = dice_per_class(maps["Reference"], guess)
+        known = CLASS_NAMES if annotated is None else {CLASS_NAMES[label] for label in annotated}
+        scores = {name: score for name, score in found.items() if name in known}
     figure = draw_case(_case_view(scan, maps, np.asarray(affine, dtype=np.float64)), title, window_hu, scores)
     write_figure(figure, path, dpi)
+
+
+def _split_unknown(
+    reference: npt.ArrayLike | None,
+) -> tuple[npt.NDArray[Any] | None, npt.NDArray[np.bool_] | None]:
+    """Return a reference with background for 255, and where it has 255 if it has any."""
+    if reference is None:
+        return None, None
+    labels = np.asarray(reference)
+    unknown = labels == UNKNOWN
+    return (np.where(unknown, 0, labels).astype(labels.dtype), unknown) if unknown.any() else (labels, None)
 
 
 def _case_view(

@@ -33,7 +33,8 @@ def probe_table(found: ProbeComparison, fit_voxels: Sequence[int]) -> str:
     ]
     line = (
         f"Pretrained minus random, by case: {100 * paired.mean:+.2f} points of balanced accuracy over {paired.cases} "
-        f"case{'' if paired.cases == 1 else 's'} (rank-biserial effect {paired.effect:+.2f}, Wilcoxon p = "
+        f"case{'' if paired.cases == 1 else 's'} of {paired.patients} "
+        f"patient{'' if paired.patients == 1 else 's'} (rank-biserial effect {paired.effect:+.2f}, Wilcoxon p = "
         f"{paired.p:.3g})."
     )
     head = ["class", "fit voxels", "test voxels", "pretrained: recall (%)", "random: recall (%)"]
@@ -68,7 +69,7 @@ def probe_as_markdown(
         probe_table(found, fit_voxels),
         "Balanced accuracy is the mean of the classes' recalls. Random weights: mean ± standard deviation over "
         f"{len(found.random)} draws of the same encoder's weights, on the same voxels. Voxels are sampled, about "
-        "equally many of each class: these are no figures of a segmentation. The p-value is about cases, not about "
+        "equally many of each class: these are no figures of a segmentation. The p-value is about patients, not about "
         "draws of random weights: hold the difference against their standard deviation, too.",
     ]
     if notes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from swinx.data.case_facts import patient_of
 from swinx.errors import DataListError
 from swinx.handlers import CaseFeatures, FeatureRecords
 from swinx.labels import CLASS_NAMES
@@ -26,6 +27,7 @@ def probe_encoders(
     fit_section: str = "training",
     section: str = "validation",
     settings: Mapping[str, Any] | None = None,
+    cases: Sequence[Mapping[str, Any]] = (),
 ) -> ProbeReport:
     """Fit one classifier per encoder on the cases of one section, test it on those of another, and write the figures.
 
@@ -44,6 +46,7 @@ def probe_encoders(
         fit_section: Section to fit on.
         section: Section to test on.
         settings: Recorded as they are in ``probe.json``.
+        cases: Entries of the data list; cases of one ``patient`` are one pair of the test.
 
     Raises:
         DataListError: If a section has no usable case, or the two have fewer than two classes in common.
@@ -61,12 +64,13 @@ def probe_encoders(
     for name in fit_cases[0].features:
         fit, test = (_gather(cases, name).of_classes(classes) for cases in (fit_cases, test_cases))
         scores[name] = run_probe(fit, test, probe)
+    patients = {str(item["case"]): patient for item in cases if (patient := patient_of(item)) is not None}
     report = ProbeReport(
         kind=probe,
         sections=(fit_section, section),
         cases=(tuple(case.case for case in fit_cases), tuple(case.case for case in test_cases)),
         fit_voxels=tuple(int((fit.classes == label).sum()) for label in classes),
-        comparison=compare_probes(scores.pop(PRETRAINED), list(scores.values())),
+        comparison=compare_probes(scores.pop(PRETRAINED), list(scores.values()), patients),
         failed=tuple(records.failed),
         empty=tuple(records.empty),
         settings=dict(settings or {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +13,12 @@ from rules.examples import example
 from support.other_runs import another_run
 from support.training import start_training
 from swinx.data import file_sha256, recorded_content, stamp_of
-from swinx.errors import RunError, WeightsError
+from swinx.errors import DataListError, RunError, WeightsError
 from swinx.folder_lock import hold
 from swinx.handlers import RefinementRecords, TrainingState
-from swinx.rules.runs import LockRules, ReadingRules, ResumeRules
+from swinx.report import read_scores
+from swinx.report.result_sets import check_scored_results, one_result_set
+from swinx.rules.runs import LockRules, ReadingRules, ResultRules, ResumeRules
 
 
 @example(LockRules.IN_USE)
@@ -84,6 +87,49 @@ def _no_best(folder: Path) -> str:
         checkpoint=str(folder / "elsewhere.pt"),
     )
     return logged(lambda: state.load(training.trainer), folder)
+
+
+@example(ResultRules.MIXED)
+def _mixed(folder: Path) -> str:
+    for case in ("a", "b"):
+        (folder / f"{case}.json").write_text(json.dumps({"case": case, "results": f"set of {case}"}))
+    with pytest.raises(RunError) as refused:
+        one_result_set([folder / "a.nii.gz", folder / "b.nii.gz"])
+    return str(refused.value)
+
+
+@example(ResultRules.OTHER_SCORES)
+def _other_scores(folder: Path) -> str:
+    (folder / "a.nii.gz").touch()
+    (folder / "a.json").write_text(json.dumps({"case": "a", "results": "2"}))
+    (folder / "summary.json").write_text(json.dumps({"results": "1"}))
+    with pytest.raises(RunError) as refused:
+        check_scored_results(folder / "summary.json", folder)
+    return str(refused.value)
+
+
+def of_scores(folder: Path, text: str) -> str:
+    """What is said of a file of scores."""
+    (folder / "summary.json").write_text(json.dumps({"cases": {"a": {}, "b": {}}}))
+    (folder / "scores.csv").write_text(text)
+    with pytest.raises(DataListError) as refused:
+        read_scores(folder / "scores.csv")
+    return str(refused.value)
+
+
+@example(ResultRules.CUT)
+def _cut(folder: Path) -> str:
+    return of_scores(folder, "case,liver_dsc\na,0.5\n")
+
+
+@example(ResultRules.IMPOSSIBLE)
+def _impossible(folder: Path) -> str:
+    return of_scores(folder, "case,liver_dsc\na,0.5\nb,50\n")
+
+
+@example(ResultRules.UNKNOWN_COLUMN)
+def _unknown_column(folder: Path) -> str:
+    return of_scores(folder, "case,lung_dsc\na,0.5\nb,0.5\n")
 
 
 def logged(action, folder: Path) -> str:

@@ -17,6 +17,7 @@ from swinx.handlers.output_lock import lock_output
 from swinx.handlers.pretraining_health import PretrainingHealth
 from swinx.handlers.reconstruction_pictures import ReconstructionPictures
 from swinx.handlers.refinement_records import RefinementRecords
+from swinx.handlers.result_set import result_set
 from swinx.handlers.run_log import require_writable, start_log
 from swinx.handlers.step_log import StepLog
 from swinx.handlers.teacher import CentreUpdate, TeacherTemperature, TeacherUpdate
@@ -51,5 +52,6 @@ __all__ = [
     "TrainingState",
     "lock_output",
     "require_writable",
+    "result_set",
     "start_log",
 ]

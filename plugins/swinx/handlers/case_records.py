@@ -18,10 +18,12 @@ from monai.engines import IterationEvents, Workflow
 from swinx.case_names import record_path
 from swinx.errors import DataListError
 from swinx.files import write_json
+from swinx.handlers.result_set import result_set
 from swinx.ops.volume_checks import reader_notes
 from swinx.paths import real_path
 from swinx.resources import ResourceMonitor
 from swinx.rules.runs import LockRules
+from swinx.tracking import knobs_at_work
 from swinx.written_files import EarlierFiles
 
 __all__ = ["CaseRecords"]
@@ -49,6 +51,8 @@ class CaseRecords:
         device: Where the network runs.
         files: What is written for a case, apart from its record; ``{case}`` stands for its name.
         verb: What the run did with its cases, for the log.
+        checkpoint: The weights. Each record and the summary hold the id of the set of results, which stands for the
+            weights and the settings of the run, see :func:`swinx.handlers.result_set`.
     """
 
     def __init__(
@@ -57,10 +61,14 @@ class CaseRecords:
         device: torch.device | str = "cpu",
         files: Sequence[str] = ("{case}.nii.gz",),
         verb: str = "segmented",
+        checkpoint: str | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.files = tuple(files)
         self.verb = verb
+        self.checkpoint = checkpoint
+        self.results: dict[str, Any] = {}
+        self._settings = knobs_at_work()
         self.monitor = ResourceMonitor(device)
         self.logger = logging.getLogger(__name__)
         self.done: list[dict[str, Any]] = []
@@ -88,6 +96,7 @@ class CaseRecords:
         predictions = {real_path(path): path for item in items for path in self._predictions(item["case"])}
         for item in items:
             _check_apart(item, predictions)
+        self.results = {} if self.checkpoint is None else result_set(self.checkpoint, self._settings)
         self._earlier = EarlierFiles(
             path
             for item in items
@@ -128,6 +137,8 @@ class CaseRecords:
             "seconds": seconds,
             "peak_memory": asdict(memory),
         }
+        if self.results:
+            record["results"] = self.results["id"]
         if laid := getattr(getattr(engine, "inferer", None), "laid", None):
             record["windows"] = laid[0].as_record()
         if "measures" in result:
@@ -195,6 +206,8 @@ class CaseRecords:
         for lack in self.incomplete:
             self.logger.error("%s, but incomplete: %s: %s", self.verb, lack["case"], lack["reason"])
         summary = {**self._prepared, "done": self.done, "failed": self.failed}
+        if self.results:
+            summary["results"] = self.results
         if self.incomplete:
             summary["incomplete"] = self.incomplete
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["LockRules", "ReadingRules", "ResumeRules"]
+__all__ = ["LockRules", "ReadingRules", "ResultRules", "ResumeRules"]
 
 
 class LockRules(Rules):
@@ -54,4 +54,34 @@ class ResumeRules(Rules):
         "warned",
         "training_state.pt of a training that is resumed",
         "the best weights so far are not at {checkpoint}; the next validation counts as the best",
+    )
+
+
+class ResultRules(Rules):
+    """Which results and scores are shown as one."""
+
+    MIXED = Rule(
+        "refused",
+        "folders of predictions",
+        "{folder} holds results of {sets} runs with other weights or settings ({ids}): {count} of one are {cases}; "
+        "segment all cases into an empty folder",
+    )
+    OTHER_SCORES = Rule(
+        "refused",
+        "swinx report",
+        "the scores are of the results {scored}, and {folder} holds the results {found}; score them again",
+    )
+    CUT = Rule(
+        "refused",
+        "scores.csv",
+        "{path} has {rows} cases, and the summary.json beside it is of {cases} or of others; score the cases again",
+    )
+    IMPOSSIBLE = Rule(
+        "refused",
+        "scores.csv",
+        "{path}: {column} of {case} is {value}; a score is a number from 0 to 1, or nan where the class is not "
+        "defined; score the cases again",
+    )
+    UNKNOWN_COLUMN = Rule(
+        "refused", "scores.csv", "{path}: {column} is no column of scores; give a scores.csv that `score` wrote"
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swinx.labels import CLASS_NAMES, NUM_CLASSES
+from swinx.rules.lists import ListRules
 
 __all__ = ["take_as_absent"]
 
@@ -32,5 +33,5 @@ def take_as_absent(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not nowhere or not items:
         return [dict(item) for item in items]
     names = ", ".join(CLASS_NAMES[value] for value in nowhere)
-    _logger.warning("annotated in no training case and taken as absent, so that they are never predicted: %s", names)
+    _logger.warning("%s", ListRules.ABSENT.says(classes=names))
     return [{**item, "annotated": sorted({*item["annotated"], *nowhere})} for item in items]

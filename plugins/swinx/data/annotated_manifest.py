@@ -21,6 +21,7 @@ from swinx.errors import DataListError
 from swinx.files import read_json
 from swinx.labels import NUM_CLASSES
 from swinx.paths import absolute_path
+from swinx.rules.lists import ManifestRules
 from swinx.tables import read_table
 from swinx.visible_text import visible
 
@@ -46,18 +47,18 @@ def load_annotated_manifest(path: str | os.PathLike[str]) -> dict[str, list[int]
         is_table = place.suffix.lower() == ".csv"
         rows = _csv_rows(place) if is_table else read_json(place, "a manifest of annotated classes")
     except OSError as error:
-        raise DataListError(f"{path}: cannot read the manifest: {error.strerror or error}") from error
+        raise DataListError(ManifestRules.UNREADABLE.says(path=path, detail=error.strerror or error)) from error
     except ValueError as error:
         raise DataListError(str(error)) from error
     if not isinstance(rows, dict):
-        raise DataListError(f"{path}: a manifest is an object of cases, not a {type(rows).__name__}")
+        raise DataListError(ManifestRules.NO_OBJECT.says(path=path, kind=type(rows).__name__))
     cases: dict[str, list[int]] = {}
     for case, ids in rows.items():
         if composed(case) in cases:
-            raise DataListError(f"{path}: case {visible(case)} has two rows")
+            raise DataListError(ManifestRules.TWICE.says(path=path, case=visible(case)))
         if not isinstance(ids, list) or any(type(value) is not int or not 1 <= value < NUM_CLASSES for value in ids):
             raise DataListError(
-                f"{path}: {visible(case)}: {shown(ids)} is not a list of class ids in 1..{NUM_CLASSES - 1}"
+                ManifestRules.CLASS_IDS.says(path=path, case=visible(case), value=shown(ids), last=NUM_CLASSES - 1)
             )
         cases[composed(case)] = sorted(set(ids))
     return cases
@@ -78,17 +79,14 @@ def look_up_annotated(manifest: Mapping[str, list[int]], case: str) -> list[int]
 
 def _csv_rows(path: Path) -> dict[str, Any]:
     table = read_table(path, text=("case", "annotated"))
-    fault = f"{path}: not a manifest of annotated classes: "
     if not {"case", "annotated"} <= set(table.columns):
-        raise ValueError(f"{fault}columns {list(table.columns)} instead of case, annotated")
+        raise ValueError(ManifestRules.COLUMNS.says(path=path, columns=list(table.columns)))
     rows: dict[str, Any] = {}
     for case, annotated in zip(table["case"], table["annotated"], strict=True):
         words = annotated.split()
         if case in rows:
-            raise ValueError(f"{fault}case {visible(case)} has two rows")
+            raise ValueError(ManifestRules.TWICE.says(path=path, case=visible(case)))
         if strange := [word for word in words if not (word.isdecimal() and len(word) < _LONGEST_ID)]:
-            raise ValueError(
-                f"{fault}{visible(case)}: {strange[0]!r} is no class id; write ids with blanks between, as in 1 2 13"
-            )
+            raise ValueError(ManifestRules.NO_ID.says(path=path, case=visible(case), word=strange[0]))
         rows[case] = [int(word) for word in words]
     return rows

@@ -20,6 +20,7 @@ from swinx.data.file_kinds import case_name, volume_suffix
 from swinx.data.volume_files import VolumeKind, read_volume
 from swinx.errors import CaseError
 from swinx.ops.volume_checks import READER_NOTES
+from swinx.rules.volumes import VolumeFileRules
 
 __all__ = ["CTReader"]
 
@@ -81,7 +82,7 @@ class CTReader(ImageReader):
         """
         path, *others = img
         if others:
-            raise CaseError(path, f"{len(img)} files given as one case; give one volume per case")
+            raise CaseError(path, VolumeFileRules.SEVERAL.says(count=len(img)))
         volume = read_volume(path, self.kind, self.allow_empty, self.allow_unknown, max_ram_mb=self.max_ram_mb)
         for note in volume.notes:
             _warn_once(case_name(path), path, note)

@@ -28,6 +28,7 @@ from swinx.errors import DataListError
 from swinx.files import write_json
 from swinx.labels import CLASS_NAMES
 from swinx.paths import absolute_path, is_whole_disk
+from swinx.rules.lists import ListRules
 from swinx.visible_text import visible
 
 __all__ = [
@@ -71,9 +72,11 @@ def load_data_list(
     if faults:
         shown = "".join(f"\n  {section}[{fault.number}]: {fault.reason}" for fault in faults[:_SHOWN])
         rest = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise DataListError(f"{path}: {len(faults)} fault(s) in section {section!r}:{shown}{rest}")
+        raise DataListError(
+            ListRules.FAULTS.says(path=path, count=len(faults), section=section, faults=f"{shown}{rest}")
+        )
     if not items:
-        raise DataListError(f"{path}: section {section!r} is empty")
+        raise DataListError(ListRules.EMPTY_SECTION.says(path=path, section=section))
     return items
 
 
@@ -118,7 +121,7 @@ def load_cases(
     """
     entries = scan_section(path, section, base_dir, need_label, must_exist=False)
     if not entries:
-        raise DataListError(f"{path}: section {section!r} is empty")
+        raise DataListError(ListRules.EMPTY_SECTION.says(path=path, section=section))
     taken = {entry.item["case"] for entry in entries if not entry.faults}
     cases = []
     for entry in entries:
@@ -180,7 +183,7 @@ def write_data_list(
             ``base_dir`` and ``roots``.
     """
     if unknown := [section for section in sections if section not in SECTIONS]:
-        raise DataListError(f"{path}: unknown sections {unknown}; a data list has {', '.join(SECTIONS)}")
+        raise DataListError(ListRules.UNKNOWN_SECTIONS.says(path=path, sections=unknown, known=", ".join(SECTIONS)))
     base = data_directory(path, base_dir)
     content: dict[str, Any] = {"name": name, "description": description}
     content["labels"] = {str(index): class_name for index, class_name in enumerate(CLASS_NAMES)}
@@ -214,6 +217,6 @@ def _relative(entry: Mapping[str, Any], places: Sequence[Path], path: str | os.P
         if key in written:
             file = absolute_path(places[0] / written[key])
             if not any(file.is_relative_to(place) for place in places):
-                raise DataListError(f"{path}: {key} {file} is outside the data directory {places[0]}")
+                raise DataListError(ListRules.OUTSIDE.says(path=path, key=key, file=file, folder=places[0]))
             written[key] = Path(os.path.relpath(file, places[0])).as_posix()
     return written

@@ -12,7 +12,9 @@ from swinx.data.dicom_headers import read_header
 from swinx.data.dicom_scans import is_ct
 from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
 from swinx.errors import CaseError, DataListError
+from swinx.rules.dicom import SeriesChoiceRules
 from swinx.rules.folders import SeriesRules
+from swinx.rules.volumes import VolumeFileRules
 
 __all__ = ["choose_series", "pick_series"]
 
@@ -34,22 +36,23 @@ def choose_series(place: Path, series: str | None = None) -> tuple[Slices, tuple
             one of the slices cannot be read.
     """
     if not place.exists():
-        raise CaseError(place, "no such file or folder")
+        raise CaseError(place, VolumeFileRules.MISSING.says())
     folder = place if place.is_dir() else place.parent
     if place.is_file():
         own = read_header(str(place)).series
         if series not in (None, own):
-            raise CaseError(place, f"is a slice of the series {own}, not of {series}; give its folder instead")
+            raise CaseError(place, SeriesChoiceRules.OTHER_SLICE.says(own=own, series=series))
         series = own
     found = read_dicom_folder(folder)
     if not found.series:
         _refuse_damage(place, found, ())
-        raise CaseError(place, "no DICOM slices in this folder" if place.is_dir() else "not a DICOM file")
+        raise CaseError(place, (SeriesChoiceRules.NO_SLICES if place.is_dir() else SeriesChoiceRules.NO_IMAGE).says())
     if series is not None:
         if series not in found.series:
-            raise CaseError(place, f"has no DICOM series {series}; it has {_list(found.series, found)}")
+            raise CaseError(place, SeriesChoiceRules.NOT_HERE.says(series=series, found=_list(found.series, found)))
         if not is_ct(found.series[series][0]):
-            raise CaseError(place, f"the DICOM series {series} is {found.series[series][0].modality}, not CT")
+            kind = found.series[series][0].modality
+            raise CaseError(place, SeriesChoiceRules.NOT_CT.says(series=series, kind=kind))
         _refuse_damage(place, found, [series])
         return found.series[series], ()
     return _longest_ct(place, found)
@@ -107,19 +110,15 @@ def _longest_ct(place: Path, found: DicomFolder) -> tuple[Slices, tuple[str, ...
     series = found.series
     scans = sorted((uid for uid in series if is_ct(series[uid][0])), key=lambda uid: len(series[uid]), reverse=True)
     if not scans:
-        raise CaseError(place, f"no CT in this folder, but {_list(series, found)}")
+        raise CaseError(place, SeriesChoiceRules.NO_CT.says(found=_list(series, found)))
     _refuse_damage(place, found, scans)  # of all of them: which is the longest depends on it
     chosen = scans[0]
     if len(scans) > 1 and len(series[scans[1]]) == len(series[chosen]):
-        raise CaseError(
-            place,
-            f"{len(scans)} DICOM series of CT, two of them equally long: {_list(scans, found)}; "
-            "give the path of one slice of the series that is meant, or its UID (--series UID)",
-        )
+        raise CaseError(place, SeriesChoiceRules.EQUALLY_LONG.says(count=len(scans), found=_list(scans, found)))
     if len(scans) == 1:
         return series[chosen], ()
-    others = _list(scans[1:], found)
-    return series[chosen], (f"{len(scans)} DICOM series of CT: took {_list([chosen], found)} and not {others}",)
+    taken, others = _list([chosen], found), _list(scans[1:], found)
+    return series[chosen], (SeriesChoiceRules.LONGEST.says(count=len(scans), taken=taken, others=others),)
 
 
 def _refuse_damage(place: Path, found: DicomFolder, wanted: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from swinx.data.dicom_headers import CT_IMAGE
 from swinx.data.itk_geometry import sitk
+from swinx.rules.dicom import RescaleRules, SeriesChoiceRules
 
 __all__ = ["may_be_slices", "tell_unreadable", "undecodable_slices"]
 
@@ -48,7 +49,7 @@ def undecodable_slices(files: Sequence[str]) -> dict[Path, str]:
         try:
             reader.Execute()
         except RuntimeError:
-            damaged[Path(name)] = "its pixels cannot be decoded"
+            damaged[Path(name)] = RescaleRules.ONE_UNDECODABLE.says()
     return damaged
 
 
@@ -57,10 +58,7 @@ def tell_unreadable(faults: Mapping[Path, str]) -> str:
     names = ", ".join(path.name for path in list(faults)[:_SHOWN])
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     count = f"{len(faults)} file{'' if len(faults) == 1 else 's'}"
-    return (
-        f"{count} of this folder cannot be read: {names}{more} ({next(iter(faults.values()))}); damaged or cut off: "
-        "copy from the source again, or move away what is no slice of the scan"
-    )
+    return SeriesChoiceRules.UNREADABLE.says(files=count, names=f"{names}{more}", detail=next(iter(faults.values())))
 
 
 def _storage_class(path: Path) -> str:

@@ -11,6 +11,7 @@ from swinx.data.file_kinds import has_dicom_magic
 from swinx.errors import CaseError, reason_of
 from swinx.regular_files import open_regular
 from swinx.rules import ByteRules
+from swinx.rules.dicom import HeaderRules
 
 __all__ = ["CT_IMAGE", "SliceHeader", "read_header", "require_pydicom"]
 
@@ -121,13 +122,14 @@ class SliceHeader:
         text: str = getattr(self, name)
         tag = f"({_TEXTS[name] >> 16:04x},{_TEXTS[name] & 0xFFFF:04x})"
         if not text:
-            raise CaseError(self.path, f"DICOM tag {tag}, {name.replace('_', ' ')}, is missing from {self.name}")
+            meaning = name.replace("_", " ")
+            raise CaseError(self.path, HeaderRules.TAG_MISSING.says(tag=tag, meaning=meaning, name=self.name))
         try:
             numbers = [float(part) for part in text.split("\\")]
         except ValueError:
             numbers = []
         if len(numbers) != count:
-            raise CaseError(self.path, f"DICOM tag {tag} of {self.name} is {text!r}, not {count} numbers")
+            raise CaseError(self.path, HeaderRules.TAG_VALUE.says(tag=tag, name=self.name, value=text, count=count))
         return numbers
 
 
@@ -156,16 +158,16 @@ def read_header(path: str) -> SliceHeader:
     require_pydicom()
     from pydicom import dcmread
 
+    name = Path(path).name
     if not has_dicom_magic(Path(path)):
-        raise CaseError(path, f"{Path(path).name} is damaged, or not a DICOM object: it does not begin as one")
+        raise CaseError(path, HeaderRules.DAMAGED.says(name=name, detail="it does not begin as one"))
     try:
         with open_regular(path) as stream:
             dataset = dcmread(stream, stop_before_pixels=True, force=True)
             header = _header_of(path, dataset)
             fault = _pixel_fault(stream, header, path)
     except Exception as error:  # pydicom raises whatever the bytes lead it into
-        name = Path(path).name
-        raise CaseError(path, f"{name} is damaged, or not a DICOM object: {reason_of(error)}") from error
+        raise CaseError(path, HeaderRules.DAMAGED.says(name=name, detail=reason_of(error))) from error
     if fault:
         raise CaseError(path, fault)
     return header
@@ -173,7 +175,7 @@ def read_header(path: str) -> SliceHeader:
 
 def _header_of(path: str, dataset: Any) -> SliceHeader:
     if not dataset:
-        raise ValueError("it holds no DICOM tag")
+        raise ValueError(HeaderRules.NO_TAG.says())
     meta = getattr(dataset, "file_meta", {})
     syntax = _text(meta, 0x00020010)
     values: dict[str, Any] = {name: _text(dataset, tag) for name, tag in _TEXTS.items()}
@@ -225,5 +227,5 @@ def _stored(dataset: Any, tag: int) -> Any:
     value, length = element.value, getattr(element, "length", None)
     cut = isinstance(value, bytes) and length not in (None, 0xFFFFFFFF) and len(value) < length
     if cut:
-        raise ValueError(f"the file ends within tag ({tag >> 16:04x},{tag & 0xFFFF:04x})")
+        raise ValueError(HeaderRules.TAG_CUT.says(group=tag >> 16, element=tag & 0xFFFF))
     return value

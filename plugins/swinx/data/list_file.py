@@ -13,6 +13,7 @@ from swinx.data.list_entries import is_plain, shown
 from swinx.errors import DataListError
 from swinx.files import read_json
 from swinx.paths import absolute_path, expanded, is_whole_disk
+from swinx.rules.lists import ListRules
 from swinx.rules.names import EntryRules
 from swinx.visible_text import visible
 
@@ -35,11 +36,11 @@ def read_list(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         content = read_json(expanded(path), "a JSON data list")
     except OSError as error:
-        raise DataListError(f"{path}: cannot read the data list: {error.strerror or error}") from error
+        raise DataListError(ListRules.UNREADABLE.says(path=path, detail=error.strerror or error)) from error
     except ValueError as error:
         raise DataListError(str(error)) from error
     if not isinstance(content, dict):
-        raise DataListError(f"{path}: a data list is an object of sections, not a {type(content).__name__}")
+        raise DataListError(ListRules.NO_OBJECT.says(path=path, kind=type(content).__name__))
     for key, (fits, wanted) in _HEAD.items():
         if key in content and not fits(content[key]):
             raise DataListError(EntryRules.HEAD.says(path=path, key=key, value=shown(content[key]), wanted=wanted))

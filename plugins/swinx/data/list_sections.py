@@ -13,6 +13,7 @@ from swinx.data.list_entries import check_entry
 from swinx.data.list_file import SECTIONS, list_roots, read_list, warn_of_near_sections
 from swinx.errors import DataListError
 from swinx.paths import absolute_path
+from swinx.rules.lists import ListRules
 from swinx.rules.names import EntryRules
 
 __all__ = ["EntryFault", "ListedEntry", "data_directory", "scan_section", "sections_of"]
@@ -65,12 +66,12 @@ def scan_section(
     content = read_list(path)
     warn_of_near_sections(content, path)
     if section not in content:
-        raise DataListError(
-            f"{path}: no section {section!r}; choose one of {', '.join(sections_of(content)) or 'none'}"
-        )
+        known = ", ".join(sections_of(content)) or "none"
+        raise DataListError(ListRules.NO_SECTION.says(path=path, section=section, sections=known))
     entries = content[section]
     if not isinstance(entries, list):
-        raise DataListError(f"{path}: section {section!r} is a {type(entries).__name__}, not a list of entries")
+        kind = type(entries).__name__
+        raise DataListError(ListRules.SECTION_KIND.says(path=path, section=section, kind=kind))
     roots = list_roots(content, data_directory(path, base_dir), path)
     found: list[ListedEntry] = []
     first_with: dict[str, int] = {}

@@ -21,6 +21,7 @@ from swinx.ops.grids import compare_grids
 from swinx.ops.label_transfer import overhang_voxels, transfer_labels
 from swinx.ops.relabelling import relabel, unknown_ids
 from swinx.paths import expanded, real_path
+from swinx.rules.label_maps import PredictionRules
 
 __all__ = ["MAX_OVERHANG_VOXELS", "PredictionFolderTeacher"]
 
@@ -79,13 +80,12 @@ class PredictionFolderTeacher:
         """
         scan = check_scan(case, image)
         if case not in self._files:
-            raise CaseError(case, f"no prediction {case}.nii.gz (or {', '.join(VOLUME_SUFFIXES[1:])}) in {self.folder}")
+            suffixes = ", ".join(VOLUME_SUFFIXES[1:])
+            raise CaseError(case, PredictionRules.NONE.says(case=case, suffixes=suffixes, folder=self.folder))
         path = self._files[case]
         volume = read_volume(path, "label", allow_empty=True, num_classes=_MAX_FOREIGN_ID + 1)
         if strange := unknown_ids(volume.array, self._ids):
-            raise CaseError(
-                path, f"label ids {strange} are not in the label map {self._map_name!r}; give a label map that has them"
-            )
+            raise CaseError(path, PredictionRules.NOT_IN_MAP.says(ids=strange, label_map=self._map_name))
         labels = torch.from_numpy(np.ascontiguousarray(relabel(volume.array, self._ids)))
         affine, shape = scan.affine.cpu().numpy().astype(np.float64), tuple(scan.shape[1:])
         apart, notes = compare_grids(affine, shape, volume.affine, volume.array.shape)
@@ -94,17 +94,18 @@ class PredictionFolderTeacher:
             if overhang > MAX_OVERHANG_VOXELS:
                 raise CaseError(
                     path,
-                    f"the scan of case {case} reaches {overhang:.1f} voxels beyond this prediction (shape "
-                    f"{volume.array.shape}; at most {MAX_OVERHANG_VOXELS:g} allowed); predict the whole scan",
+                    PredictionRules.OVERHANG.says(
+                        case=case, overhang=overhang, shape=volume.array.shape, allowed=MAX_OVERHANG_VOXELS
+                    ),
                 )
             labels = transfer_labels(labels, volume.affine, affine, shape)
-            notes = [f"carried to the nearest voxel from another grid: {'; '.join(apart)}"]
+            notes = [PredictionRules.OTHER_GRID.says(detail="; ".join(apart))]
         return Prediction(labels[None], [*volume.notes, *notes])
 
 
 def _find_predictions(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise TeacherError(f"{folder}: no such folder; give the folder that holds the predictions")
+        raise TeacherError(PredictionRules.NO_FOLDER.says(folder=folder))
     try:
         return label_maps_in(folder, "predictions")
     except DataListError as error:

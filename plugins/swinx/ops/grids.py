@@ -13,6 +13,8 @@ import numpy as np
 from nibabel.orientations import io_orientation
 from numpy.typing import ArrayLike, NDArray
 
+from swinx.rules.volumes import GridRules
+
 __all__ = [
     "GRID_TOLERANCE_VOXELS",
     "MAX_SPACING_MM",
@@ -77,9 +79,11 @@ def check_spacing(sizes_mm: ArrayLike) -> list[str]:
     faults = []
     for size in dict.fromkeys(sizes.tolist()):  # the sides often share one fault: say it once
         if not np.isfinite(size) or size <= 0:
-            faults.append(f"spacing {written} mm: {size:g} is not a voxel size")
+            faults.append(GridRules.NO_SIZE.says(spacing=written, size=size))
         elif not MIN_SPACING_MM <= size <= MAX_SPACING_MM:
-            faults.append(f"spacing {written} mm: {size:g} is outside {MIN_SPACING_MM:g}..{MAX_SPACING_MM:g} mm")
+            faults.append(
+                GridRules.SPACING.says(spacing=written, size=size, smallest=MIN_SPACING_MM, largest=MAX_SPACING_MM)
+            )
     return faults
 
 
@@ -100,18 +104,18 @@ def check_affine(affine: ArrayLike, shape: Sequence[int]) -> list[str]:
     """
     matrix = np.asarray(affine, dtype=np.float64)
     if matrix.shape != (4, 4):
-        return [f"affine of shape {matrix.shape} instead of (4, 4)"]
+        return [GridRules.AFFINE_SHAPE.says(shape=matrix.shape)]
     if not np.isfinite(matrix).all():
-        return [f"affine with {int((~np.isfinite(matrix)).sum())} entries that are NaN or infinite"]
-    faults = [] if len(shape) == 3 else [f"{len(shape)} array axes instead of 3"]
+        return [GridRules.AFFINE_VALUES.says(count=int((~np.isfinite(matrix)).sum()))]
+    faults = [] if len(shape) == 3 else [GridRules.AXES.says(count=len(shape))]
     if not np.allclose(matrix[3], [0, 0, 0, 1]):
-        faults.append(f"last row of the affine is {matrix[3].tolist()} instead of [0, 0, 0, 1]")
+        faults.append(GridRules.LAST_ROW.says(row=matrix[3].tolist()))
     sizes = voxel_sizes_mm(matrix)
     spacing_faults = check_spacing(sizes)
     if not (sizes > 0).all():
-        return [*faults, *spacing_faults, "affine is singular"]
+        return [*faults, *spacing_faults, GridRules.SINGULAR.says()]
     if abs(np.linalg.det(matrix[:3, :3] / sizes)) < _MIN_RELATIVE_VOLUME:
-        spacing_faults.append("affine is singular: its axes lie in one plane")
+        spacing_faults.append(GridRules.ONE_PLANE.says())
     return faults + spacing_faults
 
 
@@ -144,15 +148,13 @@ def compare_grids(
         of the smallest voxel side, are a fault; less, down to rounding, is a note.
     """
     if tuple(shape_a) != tuple(shape_b):
-        return [f"image of shape {_by(shape_a)} and label of shape {_by(shape_b)}"], []
+        return [GridRules.OTHER_SHAPE.says(image=_by(shape_a), label=_by(shape_b))], []
     smallest_mm = float(min(voxel_sizes_mm(affine_a).min(), voxel_sizes_mm(affine_b).min()))
     difference_mm = grid_difference_mm(affine_a, shape_a, affine_b, shape_b)
     if not difference_mm <= GRID_TOLERANCE_VOXELS * smallest_mm:
-        return [
-            f"grids of image and label are {difference_mm:.3g} mm apart (smallest voxel side {smallest_mm:g} mm)"
-        ], []
+        return [GridRules.APART.says(difference=difference_mm, smallest=smallest_mm)], []
     if difference_mm > _ROUNDING_VOXELS * smallest_mm:
-        return [], [f"grids of image and label differ by {difference_mm:.3g} mm at most; accepted as one grid"]
+        return [], [GridRules.NEARLY.says(difference=difference_mm)]
     return [], []
 
 
@@ -179,7 +181,7 @@ def axial_axis(affine: ArrayLike) -> int:
 def _as_affine(affine: ArrayLike) -> NDArray[np.float64]:
     matrix = np.asarray(affine, dtype=np.float64)
     if matrix.shape != (4, 4):
-        raise ValueError(f"affine of shape {matrix.shape} instead of (4, 4)")
+        raise ValueError(GridRules.AFFINE_SHAPE.says(shape=matrix.shape))
     return matrix
 
 

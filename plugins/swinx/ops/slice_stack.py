@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from swinx.ops.patient_grid import SHEAR_TOLERANCE_DEGREES
 from swinx.rules import GeometryRules
+from swinx.rules.dicom import SliceRules
 
 __all__ = ["find_slice_faults", "slice_order", "stack_affine"]
 
@@ -54,23 +55,20 @@ def find_slice_faults(positions: NDArray[np.float64], orientations: NDArray[np.f
         ['slices are not evenly spaced: 2 mm as a rule, but 4 mm after slice 2; 1 of 3 gaps differ (missing slices?)']
     """
     if not np.allclose(orientations, orientations[0], atol=_COSINE_TOLERANCE):
-        return ["slices are not parallel to each other"]
+        return [SliceRules.NOT_PARALLEL.says()]
     axes = orientations[0].reshape(2, 3)
     if not np.allclose(axes @ axes.T, np.eye(2), atol=_COSINE_TOLERANCE):
-        return [f"direction cosines {orientations[0].tolist()} are not two unit vectors at right angles"]
+        return [SliceRules.COSINES.says(cosines=orientations[0].tolist())]
     normal = _normal(orientations)
     gaps = np.abs(np.diff(positions, axis=0) @ normal)
     if (doubles := int((gaps < _SAME_PLACE_MM).sum())) > 0:
-        return [
-            f"{doubles} of {len(positions)} slices share one position with another; the series may hold several "
-            "phases: put the slices of one into a folder of their own"
-        ]
+        return [SliceRules.SEVERAL_PHASES.says(doubles=doubles, count=len(positions))]
     usual = float(np.median(gaps))
     uneven = np.flatnonzero(np.abs(gaps - usual) > _GAP_TOLERANCE * usual)
     if uneven.size:
+        first = int(uneven[0])
         return [
-            f"slices are not evenly spaced: {usual:.4g} mm as a rule, but {gaps[uneven[0]]:.4g} mm after slice "
-            f"{uneven[0] + 1}; {uneven.size} of {gaps.size} gaps differ (missing slices?)"
+            SliceRules.UNEVEN.says(usual=usual, gap=gaps[first], number=first + 1, uneven=uneven.size, gaps=gaps.size)
         ]
     whole = positions[-1] - positions[0]
     along = float(whole @ normal)

@@ -20,6 +20,10 @@ _INTRODUCTION = """\
 The same rules hold in `swinx data check`, pretraining, refinement, training, inference and scoring. Words in italics
 stand for what was found. This page is generated from the tables that the code uses (`make sync`), and each row is a
 test.
+
+A format without a checksum (DICOM, uncompressed files, JPEG 2000) does not tell a value that was changed into another
+possible one: of these, only missing and impossible values can be found. Keep checksums of such files yourself where
+that matters.
 """
 
 

@@ -21,6 +21,7 @@ from swinx.ops.label_volumes import classes_at_border, conflicts_ml, disagreemen
 from swinx.ops.pseudo_filters import PseudoFilter, filter_changes
 from swinx.ops.volume_checks import reader_notes
 from swinx.rules.figures import TeacherRules
+from swinx.rules.label_maps import TruthRules
 from swinx.volume_ranges import PlausibleVolumes
 
 __all__ = ["RefineLabelsd"]
@@ -155,15 +156,11 @@ class RefineLabelsd(MapTransform):
         affine = truth.affine if isinstance(truth, MetaTensor) else pseudo.affine
         faults, _ = compare_grids(pseudo.affine.cpu().numpy(), pseudo.shape[1:], affine.cpu().numpy(), labels.shape)
         if faults:
-            raise CaseError(case, f"label and pseudo label do not fit together: {'; '.join(faults)}")
+            raise CaseError(case, TruthRules.OTHER_GRID.says(detail="; ".join(faults)))
         found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
         extra = [int(value) for value in found if value not in (0, UNKNOWN) and value not in annotated]
         if extra:
-            raise CaseError(
-                case,
-                f"the label holds class ids {extra}, which are not annotated in this case (annotated: {annotated}); "
-                "correct the manifest or data list, or give --annotated inferred",
-            )
+            raise CaseError(case, TruthRules.NOT_ANNOTATED.says(ids=extra, annotated=annotated))
         return labels
 
     def _filter(
@@ -195,10 +192,10 @@ class RefineLabelsd(MapTransform):
 def _as_labels(case: str, what: str, volume: NDArray[Any]) -> NDArray[np.uint8]:
     labels: NDArray[np.uint8] = np.ascontiguousarray(volume).astype(np.uint8)
     if not np.array_equal(labels, volume):
-        raise CaseError(case, f"{what} holds {volume.min()} to {volume.max()}; a label map holds whole class ids")
+        raise CaseError(case, TruthRules.NOT_WHOLE.says(what=what, low=volume.min(), high=volume.max()))
     found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     if strange := [int(value) for value in found if value > FlareLabel.TUMOR and value != UNKNOWN]:
-        raise CaseError(case, f"{what} holds ids {strange}; class ids are 0..{NUM_CLASSES - 1}, and {UNKNOWN} unknown")
+        raise CaseError(case, TruthRules.OUTSIDE.says(what=what, ids=strange, last=NUM_CLASSES - 1, unknown=UNKNOWN))
     return labels
 
 

@@ -12,6 +12,7 @@ from monai.transforms import MapTransform
 from swinx.errors import CaseError
 from swinx.labels import UNKNOWN
 from swinx.ops.partial_labels import may_be_empty
+from swinx.rules.label_maps import LabelRules
 
 __all__ = ["RefuseEmptyLabeld"]
 
@@ -49,9 +50,5 @@ class RefuseEmptyLabeld(MapTransform):
             label = torch.as_tensor(data[key])
             if not ((label > 0) & (label != UNKNOWN)).any() and not may_be_empty(data.get(self.annotated_key)):
                 file = getattr(data[key], "meta", {}).get("filename_or_obj") or data.get(self.case_key, "?")
-                raise CaseError(
-                    file,
-                    "empty label: every voxel is background or unknown; if that is what was found, list the classes "
-                    "that were looked for as annotated",
-                )
+                raise CaseError(file, LabelRules.EMPTY_UNDECLARED.says())
         return dict(data)

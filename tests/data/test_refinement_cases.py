@@ -47,6 +47,17 @@ def test_the_outcome_names_every_case_as_the_list_does_and_takes_over_good_entri
     assert [entry["case"] for entry in written["validation"]] == ["v"]
 
 
+@pytest.mark.parametrize("end", ["source", "selected"])
+def test_a_case_called_as_another_cases_second_file_fails_alone(tmp_path, end):
+    """It does not go by that name: the files of a case that fails are removed."""
+    entries = [{"case": case, "image": f"{case}.nii.gz"} for case in (f"a_{end}", "a", f"b_{end}")]
+    (tmp_path / "datalist.json").write_text(json.dumps({"unlabeled": entries}))
+    items = load_refinement_cases(tmp_path / "datalist.json")
+    assert [item["case"] for item in items] == ["unlabeled[0]", "a", f"b_{end}"]
+    assert f"unlabeled[0]: cases 'a' and 'a_{end}' would share a file; rename one" in items[0]["fault"]
+    assert ["fault" in item for item in items] == [True, False, False]
+
+
 @pytest.fixture
 def refined(tmp_path):
     """A case that is refined, and its item."""

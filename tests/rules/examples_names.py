@@ -12,7 +12,7 @@ from typing import Any
 from monai.transforms import Compose
 
 from rules.examples import example
-from swinx.data import CaseDataset, load_cases, load_data_list
+from swinx.data import CaseDataset, load_cases, load_data_list, load_refinement_cases
 from swinx.errors import DataListError
 from swinx.report import read_scores
 from swinx.rules.names import EntryRules, NameRules, TextRules
@@ -116,6 +116,14 @@ def a_file_that_does_not_exist(folder: Path) -> str:
 @example(EntryRules.TWICE)
 def a_case_that_is_listed_twice(folder: Path) -> str:
     return _refusal(folder, {"training": [{"case": "a", "image": "a.nii"}] * 2}, must_exist=False)
+
+
+@example(EntryRules.SHARED_FILE)
+def a_case_called_as_the_second_file_of_another(folder: Path) -> str:
+    listed = folder / "list.json"
+    entries = [{"case": case, "image": "a.nii"} for case in ("a", "a_source")]
+    listed.write_text(json.dumps({"unlabeled": entries}))
+    return str(load_refinement_cases(listed)[1]["fault"])
 
 
 @example(EntryRules.CLASS_IDS)

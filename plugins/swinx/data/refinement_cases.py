@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from swinx.ops.volume_checks import label_values
 from swinx.paths import real_path
 from swinx.plain_data import read_object
 from swinx.regular_files import file_sha256
+from swinx.rules.names import EntryRules
+from swinx.visible_text import visible
 
 __all__ = [
     "file_sha256",
@@ -33,7 +35,8 @@ __all__ = [
 ]
 
 _SECTIONS = ("training", "unlabeled")
-_ENDS = (".nii.gz", "_source.nii.gz", "_selected.nii.gz")
+_SECOND = ("_source", "_selected")
+_ENDS = (".nii.gz", *(f"{end}.nii.gz" for end in _SECOND))
 
 
 def load_refinement_cases(
@@ -71,7 +74,7 @@ def load_refinement_cases(
     for section in sections:
         if section in present:
             found = _entries(data_list, section, base_dir)
-            items += [{**item, "section": section} for item in found]
+            items += [{**item, "section": section, "number": number} for number, item in enumerate(found)]
     if done := [item["case"] for item in items if item.get("pseudo")]:
         raise DataListError(
             f"{data_list}: is the outcome of a refinement ({len(done)} cases have pseudo labels, the first is "
@@ -82,7 +85,7 @@ def load_refinement_cases(
         raise DataListError(f"{data_list}: no cases in {', '.join(sections)}; it has {', '.join(present) or 'nothing'}")
     if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
         raise DataListError(f"{data_list}: case {twice[0]!r} is in two of the sections {', '.join(sections)}")
-    _check_names(items, data_list)
+    items = _with_names_apart(items, data_list)
     look = partial(_with_annotated, manifest=manifest, infer=infer)
     return list(thread_map(look, items, max_workers=workers, desc="annotated classes", unit="case", leave=False))
 
@@ -187,13 +190,28 @@ def record_path(output_dir: str | os.PathLike[str], case: str) -> Path:
     return Path(output_dir) / "records" / f"{case}.json"
 
 
-def _check_names(items: Sequence[Mapping[str, Any]], data_list: str | os.PathLike[str]) -> None:
-    """Refuse two cases whose files would have one name."""
-    names = {item["case"] for item in items}
-    for name in sorted(names):
-        for end in ("_source", "_selected"):
-            if name + end in names:
-                raise DataListError(f"{data_list}: cases {name!r} and {name + end!r} would share a file; rename one")
+def _with_names_apart(items: Sequence[dict[str, Any]], data_list: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the items; a case whose label would have the name of another's second file has a fault.
+
+    It goes by its place in the list: what is removed when a case fails must not be the other's file.
+    """
+    names = {item["case"] for item in items if "fault" not in item}
+    apart = []
+    for item in items:
+        name = item["case"]
+        first = next((name.removesuffix(end) for end in _SECOND if name.endswith(end)), name)
+        if first != name and first in names and name in names:
+            place = f"{item['section']}[{item['number']}]"
+            fault = EntryRules.SHARED_FILE.says(path=visible(data_list), place=place, first=first, other=name)
+            item = {**item, "case": _free(place, names), "fault": fault}
+        apart.append(item)
+    return apart
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
 
 
 def _entries(

@@ -46,6 +46,11 @@ class EntryRules(Rules):
     OUTSIDE = Rule("refused", _ENTRIES, "{key} {value} is outside the data directory {allowed}")
     MISSING = Rule("refused", _ENTRIES, "{key} {path} does not exist")
     TWICE = Rule("refused", _ENTRIES, "case {case!r} is already entry {first}")
+    SHARED_FILE = Rule(
+        "refused",
+        "data lists in refinement",
+        "{path}: {place}: cases {first!r} and {other!r} would share a file; rename one",
+    )
     CLASS_IDS = Rule("refused", _ENTRIES, "{key} is {value}; give a list of class ids in 1..{last}")
     NOT_PLAIN = Rule(
         "refused",

@@ -413,6 +413,36 @@ def test_links_are_followed_and_loops_end(tmp_path):
     assert names(find_cases(data)) == ["a", "b", "c"]
 
 
+def test_pipes_and_folders_that_are_called_as_files_are_told(tmp_path, caplog):
+    write_scan(tmp_path / "a.nii.gz")
+    for name in ("pipe.nii.gz", "pipe.dcm", ".pipe.nii"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "slice.dcm").symlink_to("gone")
+    (tmp_path / "empty.nii.gz").mkdir()
+    (tmp_path / "unpacked.mha" / "inside").mkdir(parents=True)
+    write_scan(tmp_path / "full.nii.gz" / "inside" / "b.nii.gz")
+    assert names(find_cases(tmp_path)) == ["a", "b"]
+    line = said(caplog)
+    for name in ("pipe.dcm", "pipe.nii.gz"):
+        assert f"{name} (no file: " in line
+    assert "a named pipe" in line
+    assert "slice.dcm (no file: No such file or directory)" in line
+    for name in ("empty.nii.gz", "unpacked.mha"):
+        assert f"{name} (a folder without scans)" in line
+    assert "skipped 5: " in line
+
+
+def test_a_link_to_a_pipe_is_left_to_its_reader(tmp_path):
+    (tmp_path / "scans").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("a.nrrd", "b.nii.gz"):
+        (tmp_path / "scans" / name).symlink_to(tmp_path / "pipe")
+    items = find_cases(tmp_path / "scans")
+    for item in items:
+        with pytest.raises(CaseError, match="a named pipe"):
+            read_volume(item["image"])
+
+
 def test_a_folder_that_cannot_be_opened_is_told(tmp_path, caplog, monkeypatch):
     write_scan(tmp_path / "a.nii.gz")
     (tmp_path / "closed").mkdir()

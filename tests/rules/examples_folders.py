@@ -181,6 +181,18 @@ def _closed(folder: Path) -> str:
         return _found(folder)
 
 
+@example(ScanFolderRules.NO_FILE)
+def _pipe(folder: Path) -> str:
+    os.mkfifo(folder / "a.dcm")
+    return _found(folder)
+
+
+@example(ScanFolderRules.FOLDER)
+def _folder(folder: Path) -> str:
+    (folder / "a.nii.gz").mkdir()
+    return _found(folder)
+
+
 @example(ScanFolderRules.OWN)
 def _own(folder: Path) -> str:
     _scan(folder / "out" / "a.nii.gz")

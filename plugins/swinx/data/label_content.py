@@ -15,7 +15,7 @@ from swinx.data.file_kinds import NIFTI_SUFFIXES, volume_suffix
 from swinx.data.itk_headers import StoredVolume, read_itk_header
 from swinx.data.volume_files import read_volume
 from swinx.ops.volume_checks import looks_like_labels
-from swinx.regular_files import open_regular
+from swinx.regular_files import check_regular, open_regular
 
 __all__ = ["holds_labels"]
 
@@ -53,6 +53,7 @@ def holds_labels(path: Path) -> bool:
     too. A file of more than 512 MiB of voxels counts as a scan, and one that cannot be read is left to its reader.
     """
     try:
+        check_regular(path)
         sign = _sign_of_nifti(path) if volume_suffix(path) in NIFTI_SUFFIXES else _sign_of_itk(path)
         if not sign.speaks or sign.size > _LARGEST:
             return False

@@ -1,4 +1,4 @@
-"""Volumes in a folder of scans that are none by their names: segmentations, and what earlier runs wrote."""
+"""What is called as a scan and is none: segmentations, pipes, and what earlier runs wrote."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from swinx.case_names import record_path
-from swinx.data.file_kinds import case_name, volume_suffix
+from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
 from swinx.files import read_json
 from swinx.paths import real_path
+from swinx.regular_files import check_regular
 
-__all__ = ["is_label_folder", "is_named_as_mask", "made_by_swinx"]
+__all__ = ["is_label_folder", "is_named_as_mask", "made_by_swinx", "no_files_in"]
 
 _MASK = re.compile(r".*[._-](?:seg|segmentations?|labels?|masks?)", re.IGNORECASE)
 _LABEL_FOLDER = re.compile(
@@ -39,6 +40,29 @@ def is_named_as_mask(path: Path) -> bool:
         [True, True, True, False]
     """
     return _MASK.fullmatch(path.name[: len(path.name) - len(volume_suffix(path))]) is not None
+
+
+def no_files_in(folder: Path) -> list[tuple[Path, str]]:
+    """Return what lies directly in a folder and is called as a scan but is no file, and why it is none.
+
+    These are pipes, sockets and devices, and slices that are links to nothing. Folders are searched, and links to
+    nothing that are called as a volume are left to its reader.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        suffix = volume_suffix(path)
+        if (
+            path.name.startswith(".")
+            or not suffix
+            or path.is_dir()
+            or (path.is_symlink() and suffix in VOLUME_SUFFIXES)
+        ):
+            continue
+        try:
+            check_regular(path)
+        except OSError as error:
+            found.append((path, error.strerror or str(error).removeprefix(f"{path}: ")))
+    return found
 
 
 def made_by_swinx(path: Path) -> Path | None:

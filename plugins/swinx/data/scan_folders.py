@@ -10,9 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from swinx.data.dicom_scans import DicomScan, dicom_scans_in
+from swinx.data.file_kinds import volume_suffix
 from swinx.data.label_content import holds_labels
 from swinx.data.named_paths import volumes_in
-from swinx.data.no_scans import is_label_folder, is_named_as_mask, made_by_swinx
+from swinx.data.no_scans import is_label_folder, is_named_as_mask, made_by_swinx, no_files_in
 from swinx.data.scan_names import Scan
 from swinx.paths import absolute_path, real_path
 from swinx.rules.folders import ScanFolderRules
@@ -45,12 +46,20 @@ def scans_below(folder: Path, output_dir: Path | None = None) -> FoundScans:
     root, found = absolute_path(folder), FoundScans()
     volumes: list[Path] = []
     series: list[DicomScan] = []
+    called_as_files: list[Path] = []
     for place in _walk(root, output_dir, found.skipped):
         shown = place.relative_to(root)
+        if shown.parts and volume_suffix(place):
+            called_as_files.append(place)
+        for path, detail in no_files_in(place):
+            found.skipped.append(ScanFolderRules.NO_FILE.says(place=path.relative_to(root), detail=detail))
         volumes += volumes_in(place)
         inside = dicom_scans_in(place, shown, progress=True)
         series += inside.scans
         found.skipped += inside.skipped
+    for place in called_as_files:
+        if not any(image.is_relative_to(place) for image in [*volumes, *(scan.image for scan in series)]):
+            found.skipped.append(ScanFolderRules.FOLDER.says(place=place.relative_to(root)))
     sort_volumes(volumes, root, found)
     _sort_series(series, root, found)
     return found

@@ -70,6 +70,8 @@ class ScanFolderRules(Rules):
     LABEL_FOLDER = Rule("skipped", "folders of scans", "{place} (a folder of labels)")
     OUTPUT = Rule("skipped", "folders of scans", "{place} (the output folder)")
     CLOSED = Rule("skipped", "folders of scans", "{place} (cannot be opened: {detail})")
+    NO_FILE = Rule("skipped", "folders of scans", "{place} (no file: {detail})")
+    FOLDER = Rule("skipped", "folders of scans", "{place} (a folder without scans)")
     OWN = Rule("skipped", "folders of scans", "{place} (made by swinx, says {record})")
     MASK_NAME = Rule("skipped", "folders of scans with other scans", "{place} (named as a segmentation)")
     MASK_CONTENT = Rule("skipped", "folders of scans with other scans", "{place} (holds labels, no HU)")

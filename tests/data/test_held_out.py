@@ -70,3 +70,11 @@ def test_another_file_in_its_place_is_not_overwritten(tmp_path):
     (tmp_path / "out.json").write_text("[]")
     with pytest.raises(DataListError, match="is no split of a data list"):
         load_labelled(a_list(tmp_path, "abc"), "training", tmp_path / "out.json")
+
+
+@pytest.mark.parametrize("key", ["patient", "group"])
+def test_variants_of_one_patient_are_held_out_together_whatever_the_key_is_called(key):
+    items = [{"case": f"{patient}_{variant}", key: patient} for patient in "abcde" for variant in range(3)]
+    chosen = hold_out(items)
+    assert len(chosen) == 3
+    assert len({case.split("_")[0] for case in chosen}) == 1

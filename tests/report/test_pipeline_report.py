@@ -249,6 +249,14 @@ def test_of_eight_patients_there_is_an_interval_and_of_eight_variants_none(resul
     assert re.search(r"<td>[\d.]+-[\d.]+</td>", text)
 
 
+def test_organs_that_were_not_taken_from_the_teacher_are_told(results):
+    path = results / "refined/cases.csv"
+    refined = pd.read_csv(path)
+    assert "implausible volume" not in make(results)[0]
+    refined.assign(implausible=["right kidney 113000.0 ml"] + [""] * (len(refined) - 1)).to_csv(path, index=False)
+    assert "of implausible volume were not taken in 1 cases" in make(results)[0]
+
+
 @pytest.mark.parametrize("changes", [{"cases": 0}, {"cases": -1}, {"max_slices": 0}])
 def test_numbers_below_one_are_refused(results, changes):
     with pytest.raises(DataListError, match="must be 1 or more"):

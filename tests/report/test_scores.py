@@ -428,6 +428,7 @@ def test_classes_without_any_reference_are_not_averaged(folders):
     organs = report.summary["organ average"]
     assert organs.dsc.mean == pytest.approx((1 + 1 + 0.5) / 3)
     assert report.summary["gallbladder"].dsc.mean == 1
+    assert math.isnan(report.means["gallbladder_dsc"]), "a tracker has no room for an explanation"
     assert "no reference has right kidney, pancreas" in report.text
     assert "100 % of an absent class" in report.text
     assert score(folders, "standard").summary["organ average"].dsc.mean == pytest.approx((1 + 1 + 0.5) / 3)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import ignite.distributed as idist
 import numpy as np
 
+from swinx.data.case_facts import patient_of
 from swinx.data.data_list import data_list_roots, data_list_sections, load_cases, load_data_list, write_data_list
 from swinx.errors import DataListError
 
@@ -103,7 +104,7 @@ def _write(
 
 
 def hold_out(items: Sequence[dict[str, Any]], fraction: float = 0.2, seed: int = 0) -> set[str]:
-    """Return the names of cases to hold out; cases of one ``patient`` stay together.
+    """Return the names of cases to hold out; cases of one ``patient``, or ``group``, stay together.
 
     Examples:
         >>> len(hold_out([{"case": str(number)} for number in range(10)]))
@@ -118,7 +119,7 @@ def hold_out(items: Sequence[dict[str, Any]], fraction: float = 0.2, seed: int =
 
 
 def _patient(item: dict[str, Any]) -> str:
-    return str(item.get("patient", item["case"]))
+    return patient_of(item) or str(item["case"])
 
 
 def _written(path: Path, known: Iterable[str]) -> set[str]:

@@ -17,11 +17,14 @@ import torch
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
 from swinx.files import write_whole
-from swinx.metrics import Statistic, read_protocol, summarise
+from swinx.labels import CLASS_NAMES
+from swinx.metrics import Statistic, read_protocol, score_column, summarise
+from swinx.metrics.table import METRICS
 from swinx.plain_data import read_object
 from swinx.report.case_viewers import case_viewers
 from swinx.report.html_page import figure_as_html, html_table, render_page
 from swinx.report.html_plots import draw_curves, draw_score_boxes
+from swinx.report.result_sets import check_scored_results
 from swinx.report.score_text import explain
 from swinx.report.scores import read_scores
 from swinx.report.slice_viewer import VIEWER_SCRIPT
@@ -86,12 +89,14 @@ def write_report(
 
     Raises:
         DataListError: If there are no scores, or a number is out of range.
+        RunError: If the predictions are of another set of results than the scores, or of two.
         OSError: If the page cannot be written.
     """
     if min(cases, max_slices) < 1:
         raise DataListError(f"cases {cases} and max_slices {max_slices} must be 1 or more")
     place = Path(scores) / "scores.csv" if Path(scores).is_dir() else Path(scores)
     table = _read_table(place)
+    check_scored_results(place.parent / "summary.json", prediction)
     faults: list[str] = []
     sections: list[tuple[str, str]] = []
 
@@ -102,10 +107,14 @@ def write_report(
             faults.append(f"{heading}: {reason_of(error)}")
             sections.append((heading, f'<p class="fault">Not shown: {escape(reason_of(error))}</p>'))
 
-    add("Scores", lambda: _scores(table, place.parent / "summary.json"))
+    facts = place.parent / "summary.json"
+    add("Scores", lambda: _scores(table, facts))
     if images is not None and prediction is not None:
         files = (images, section, reference, prediction)
-        add("Best and worst cases", lambda: case_viewers(table, *files, cases, max_slices, faults))
+        add(
+            "Best and worst cases",
+            lambda: case_viewers(_referenced_only(table, facts), *files, cases, max_slices, faults),
+        )
     if prediction is not None:
         add("Cost", lambda: _cost(Path(prediction) / "cases.json"))
     if refinement is not None:
@@ -138,15 +147,16 @@ def _read_table(place: Path) -> pd.DataFrame:
 
 def _scores(table: pd.DataFrame, path: Path) -> str:
     """Show the means, by which rule was scored, and which cases are not among the scores, where the scorer has told."""
-    told = read_object(path, finite=False) if path.is_file() else {}
+    told = _told(path)
     records = _records(told)
     patients = {case: str(facts["patient"]) for case, facts in records.items() if facts.get("patient") is not None}
-    known = [facts["reference"] for facts in records.values() if isinstance(facts.get("reference"), list)]
-    referenced = {label for labels in known for label in labels if isinstance(label, int)} if known else None
+    referenced = _referenced(records)
     summary = summarise(table, patients, referenced)
     rows = [[row.name, *_cells(row.dsc), *_cells(row.nsd), row.dsc.cases] for row in summary.rows]
     headers = ["class", "DSC (%)", "95 % CI", "NSD (%)", "95 % CI", "cases"]
-    plot = figure_as_html(draw_score_boxes(table), "Box plots of DSC and NSD of each class over the cases")
+    plot = figure_as_html(
+        draw_score_boxes(_referenced_only(table, path)), "Box plots of DSC and NSD of each class over the cases"
+    )
     try:
         explained = explain(summary, read_protocol(str(told.get("protocol"))))
     except ValueError:
@@ -158,6 +168,24 @@ def _scores(table: pd.DataFrame, path: Path) -> str:
     lines = "".join(f"<li>{escape(str(case['case']))}: {escape(str(case['reason']))}</li>" for case in bad)
     faults = f'<p class="fault">{len(bad)} cases with faults:</p><ul>{lines}</ul>' if bad else ""
     return html_table(headers, rows) + plot + text + faults
+
+
+def _told(path: Path) -> dict[str, Any]:
+    return read_object(path, finite=False) if path.is_file() else {}
+
+
+def _referenced(records: Mapping[str, Mapping[str, Any]]) -> set[int] | None:
+    """Return the classes that some reference has; None if the scorer has not told."""
+    known = [facts["reference"] for facts in records.values() if isinstance(facts.get("reference"), list)]
+    return {label for labels in known for label in labels if isinstance(label, int)} if known else None
+
+
+def _referenced_only(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the scores without those of classes that no reference has, which are 1 by the challenge's rule."""
+    referenced = _referenced(_records(_told(path)))
+    absent = [] if referenced is None else [name for label, name in enumerate(CLASS_NAMES) if label not in referenced]
+    columns = [score_column(name, metric) for name in absent if name != CLASS_NAMES[0] for metric in METRICS]
+    return table.assign(**dict.fromkeys(columns, np.nan))
 
 
 def _records(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -199,6 +227,9 @@ def _refinement(path: Path) -> str:
         for name in names
     ]
     text = f"<p>{refined} of {len(table)} cases refined, {selected} selected for training.</p>"
+    bad = table["implausible"].dropna().astype(str).str.strip() if "implausible" in table else pd.Series(dtype=str)
+    if count := int((bad != "").sum()):
+        text += f'<p class="fault">Organs of the teacher of implausible volume were not taken in {count} cases.</p>'
     return text + html_table(["class", "litres drawn", "litres after"], rows)
 
 

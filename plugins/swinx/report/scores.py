@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,10 +13,13 @@ from swinx.data.check_report import probe_folder
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json, write_whole
 from swinx.labels import NUM_CLASSES
-from swinx.metrics import Protocol, ScoreSummary, score_table, summarise
+from swinx.metrics import Protocol, ScoreSummary, score_column, score_table, summarise
+from swinx.metrics.table import METRICS
 from swinx.report.case_pairs import CasePair, PathLike, pair_cases
 from swinx.report.case_scores import CONSEQUENCE, CaseRecord, ScoredCases, score_all
 from swinx.report.reference_facts import ReferenceList, choose_protocol, read_reference_list, with_facts
+from swinx.report.result_sets import one_result_set
+from swinx.report.score_checks import check_scores
 from swinx.report.score_text import explained_table, summary_as_json, summary_as_markdown
 from swinx.rules.figures import ScoreRules
 from swinx.rules.folders import LabelFolderRules
@@ -38,6 +42,7 @@ class ScoreReport:
         notes: Remarks on cases that were scored, and how many references have no prediction.
         protocol: By which rule the cases were scored.
         cases: What is known about each scored case.
+        results: Id of the set of results, where its records tell it.
     """
 
     table: pd.DataFrame
@@ -47,6 +52,7 @@ class ScoreReport:
     notes: tuple[str, ...]
     protocol: Protocol
     cases: Mapping[str, CaseRecord]
+    results: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -55,13 +61,18 @@ class ScoreReport:
 
     @property
     def means(self) -> dict[str, float]:
-        """The mean of every column, and ``organs_dsc``, ``all_dsc``, ``organs_nsd`` and ``all_nsd``; 0 to 1, or nan."""
+        """The mean of every column, and ``organs_dsc``, ``all_dsc``, ``organs_nsd`` and ``all_nsd``; 0 to 1, or nan.
+
+        Classes that no reference has are nan.
+        """
         if self.summary is None:
             return {}
         averages: dict[str, float] = {}
         for name, row in zip(("organs", "all"), self.summary.rows[-2:], strict=True):
             averages |= {f"{name}_dsc": row.dsc.mean, f"{name}_nsd": row.nsd.mean}
-        return {**{str(name): float(mean) for name, mean in self.table.mean().items()}, **averages}
+        absent = {score_column(name, metric) for name in self.summary.not_averaged for metric in METRICS}
+        means = {str(name): math.nan if name in absent else float(mean) for name, mean in self.table.mean().items()}
+        return {**means, **averages}
 
     def exit_if_failed(self) -> None:
         """End the program with exit code 1 unless every reference had a usable prediction.
@@ -136,10 +147,12 @@ def score_pairs(
 
     Raises:
         ValueError: If the protocol is unknown.
+        RunError: If the predictions are of two runs with other weights or settings.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
     origin = source or ReferenceList()
     rule = choose_protocol(protocol, [pair.case for pair in pairs], origin.name)
+    results = one_result_set(pair.prediction for pair in pairs if pair.prediction is not None)
     probe_folder(out_dir)
     found = score_all(pairs, rule, show_progress)
     missing = [pair.case for pair in pairs if pair.prediction is None]
@@ -160,6 +173,7 @@ def score_pairs(
         notes=(*told, *found.notes),
         protocol=rule,
         cases=found.records,
+        results=results,
     )
     _write(Path(out_dir), report)
     return report
@@ -169,10 +183,14 @@ def read_scores(path: PathLike) -> pd.DataFrame:
     """Read a ``scores.csv`` again, for instance for :func:`swinx.metrics.compare_tables`.
 
     Raises:
-        DataListError: If the file is not there or is no table of scores.
+        DataListError: If the file is not there, is no table of scores, was cut or holds impossible values.
     """
     try:
-        return read_table(path).set_index("case")
+        table = read_table(path).set_index("case")
+        check_scores(Path(path), table)
+        return table
+    except DataListError:
+        raise
     except KeyError as error:
         raise DataListError(f"{path}: has no column 'case'; give a scores.csv that `score` wrote") from error
     except OSError as error:
@@ -201,6 +219,7 @@ def _write(folder: Path, report: ScoreReport) -> None:
     write_table(folder / "scores.csv", report.table, missing="nan")
     content = {
         "protocol": report.protocol,
+        "results": report.results,
         "summary": None if report.summary is None else summary_as_json(report.summary),
         "cases": {case: asdict(record) for case, record in report.cases.items()},
         "bad_cases": [{"case": error.path, "reason": error.reason} for error in report.bad_cases],

@@ -1,0 +1,106 @@
+"""Data lists and manifests that break the rules of lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rules.examples import example
+from rules.examples_folders import _log
+from rules.examples_names import _refusal
+from swinx.data import load_data_list, take_as_absent, write_data_list
+from swinx.data.annotated_manifest import load_annotated_manifest
+from swinx.errors import DataListError
+from swinx.rules.lists import ListRules, ManifestRules
+
+
+def said(action) -> str:
+    with pytest.raises(DataListError) as caught:
+        action()
+    return str(caught.value)
+
+
+@example(ListRules.UNREADABLE)
+def a_folder_called_as_a_list(folder: Path) -> str:
+    (folder / "list.json").mkdir()
+    return said(lambda: load_data_list(folder / "list.json", "training"))
+
+
+@example(ListRules.NO_OBJECT)
+def a_list_of_entries_without_sections(folder: Path) -> str:
+    return _refusal(folder, "[]")
+
+
+@example(ListRules.NO_SECTION)
+def a_list_without_training(folder: Path) -> str:
+    return _refusal(folder, {"testing": []})
+
+
+@example(ListRules.SECTION_KIND)
+def a_section_that_is_a_text(folder: Path) -> str:
+    return _refusal(folder, {"training": "a.nii.gz"})
+
+
+@example(ListRules.EMPTY_SECTION)
+def a_section_without_entries(folder: Path) -> str:
+    return _refusal(folder, {"training": []})
+
+
+@example(ListRules.FAULTS)
+def an_entry_without_its_file(folder: Path) -> str:
+    return _refusal(folder, {"training": [{"image": "a.nii.gz"}]})
+
+
+@example(ListRules.ABSENT)
+def a_class_that_nobody_annotated(_: Path) -> str:
+    with _log() as lines:
+        take_as_absent([{"case": "a", "annotated": [1]}])
+    return "\n".join(lines)
+
+
+@example(ListRules.UNKNOWN_SECTIONS)
+def a_section_of_another_name(folder: Path) -> str:
+    return said(lambda: write_data_list(folder / "list.json", {"test": []}))
+
+
+@example(ListRules.OUTSIDE)
+def a_written_entry_outside_of_the_folder(folder: Path) -> str:
+    sections = {"testing": [{"image": "/elsewhere/a.nii.gz"}]}
+    return said(lambda: write_data_list(folder / "list.json", sections))
+
+
+def of_manifest(folder: Path, name: str, content: str) -> str:
+    """The message with which a manifest is refused."""
+    (folder / name).write_text(content)
+    return said(lambda: load_annotated_manifest(folder / name))
+
+
+@example(ManifestRules.UNREADABLE)
+def a_manifest_that_is_not_there(folder: Path) -> str:
+    return said(lambda: load_annotated_manifest(folder / "annotated.csv"))
+
+
+@example(ManifestRules.NO_OBJECT)
+def a_manifest_that_is_a_list(folder: Path) -> str:
+    return of_manifest(folder, "annotated.json", "[1, 2]")
+
+
+@example(ManifestRules.COLUMNS)
+def a_manifest_with_other_columns(folder: Path) -> str:
+    return of_manifest(folder, "annotated.csv", "name,classes\na,1\n")
+
+
+@example(ManifestRules.TWICE)
+def a_manifest_with_one_case_twice(folder: Path) -> str:
+    return of_manifest(folder, "annotated.csv", "case,annotated\na,1\na,2\n")
+
+
+@example(ManifestRules.CLASS_IDS)
+def a_manifest_with_a_class_that_does_not_exist(folder: Path) -> str:
+    return of_manifest(folder, "annotated.csv", "case,annotated\na,99\n")
+
+
+@example(ManifestRules.NO_ID)
+def a_manifest_with_commas_between_ids(folder: Path) -> str:
+    return of_manifest(folder, "annotated.csv", 'case,annotated\na,"1,2"\n')

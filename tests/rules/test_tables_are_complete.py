@@ -1,0 +1,109 @@
+"""Readers of data take every message from the tables of rules, so that the page of refusals is whole."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "plugins" / "swinx"
+MAKERS = ("demo_", "phantom", "synthetic", "flare")
+"""Modules of ``data`` that make data, or lists of them."""
+
+AROUND_READERS = {"case_files", "check_report", "held_out", "integrity", "probe_cases"} | {
+    f"refine{end}" for end in ("d_list", "ment_cases", "ment_settings")
+}
+"""Modules of ``data`` that are about sections and settings of a run, not about what a file holds."""
+
+READERS = [
+    *(
+        path
+        for path in sorted((SOURCE / "data").glob("*.py"))
+        if not path.stem.startswith(MAKERS) and path.stem not in AROUND_READERS
+    ),
+    *(SOURCE / "ops" / f"{name}.py" for name in ("grids", "patient_grid", "slice_stack", "volume_checks")),
+    SOURCE / "interop" / "prediction_folder.py",
+    *(SOURCE / "transforms" / f"{name}.py" for name in ("refine_labels", "refuse_empty")),
+]
+NO_MESSAGES = (
+    "DICOM headers",  # of a progress bar
+    "kind is 'image' or 'label', not",  # arguments that a programmer gives
+    "cases differ in size and are segmented one by one",
+    "one truth makes one refined label",
+    "merging a second time changed",
+    "no axial axis:",
+    "reading DICOM needs pydicom",
+    "lies elsewhere",  # an error that is caught
+    "a JSON data list",  # parts of messages
+    "a manifest of annotated classes",
+    "an empty list",
+    "label maps",
+    "the label",
+    "the pseudo label",
+    "pixel spacing",
+    "frame of reference",
+    "it does not begin as one",
+    "transfer syntax *",
+    " of * files",
+    "and * more",
+    "of many levels",
+    *(f"{name} file" for name in ("NIfTI", "NRRD", "MetaImage")),
+    "DICOM series",
+)
+"""Beginnings, or parts, of texts of several words that are no refusal of data."""
+
+
+def sentences(source: str) -> list[str]:
+    """Return the texts of several words that functions make and hand to no rule, docstrings left out."""
+    functions = [
+        part
+        for part in ast.walk(ast.parse(source))
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    ]
+    inner = {id(part) for outer in functions for part in ast.walk(outer) if part is not outer and part in functions}
+    texts = [text for function in functions if id(function) not in inner for text in _texts(function)]
+    return [text for text in texts if re.search(r"[A-Za-z]+\W* \W*[A-Za-z]+", text)]
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str):
+            yield node.value.replace("%s", "*")
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(part.value if isinstance(part, ast.Constant) else "*" for part in node.values)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "says":
+        return
+    elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        for part in ast.iter_child_nodes(node):
+            yield from _texts(part)
+
+
+@pytest.mark.parametrize("path", READERS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_reader_takes_its_messages_from_the_tables(path):
+    outside = [text for text in sentences(path.read_text()) if not any(known in text for known in NO_MESSAGES)]
+    assert not outside, "move these texts into a table of swinx/rules, and give each an example in tests/rules"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "raise CaseError(path, f'{name} has {count} values per voxel')",
+        "raise DataListError('section is empty')",
+        "return [f'single slice: {shape}']",
+        "faults.append(f'{count} NaN voxels')",
+        "notes += ['compressed with loss'] if lossy else []",
+        "fault = f'{path}: not a manifest'",
+    ],
+)
+def test_a_message_that_is_written_in_a_function_is_found(line):
+    assert sentences(f"def read(path):\n    {line}")
+
+
+def test_a_message_of_a_table_and_a_docstring_are_not_found():
+    source = (
+        "def read(path):\n    'A line of words.'\n    raise CaseError(path, Rules.A.says(detail='cut off at the end'))"
+    )
+    assert not sentences(source)

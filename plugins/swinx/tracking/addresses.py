@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 __all__ = ["credentials_held", "is_server", "local_store", "names_same_store", "sqlite_path", "without_credentials"]
 
-_USER = re.compile(r"(?<=://)[^\s/?#'\"]*@")
-_USER_WITH_SLASH = re.compile(r"(?<=://)(?!/)(?!(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?(?:[/?#'\"\s]|$))[^\s'\"]*@")
+_USER = re.compile(r"(?<=://)(?!/)(?:(?![\s'\"(<,=\[{][A-Za-z][\w+.-]*://)[^\n])*@")
+"""All up to the last ``@`` before the next address: a password may hold anything, blanks and slashes as well."""
+
+_TAIL = re.compile(r"(?P<place>\w://(?!/)[^\s;?#'\"]*)[;?#][^\s'\"]*")
 _QUERY = re.compile(r"(?P<place>\w://[^\s?#'\"]*|/[^\s?#'\"]*(?=\?[^\s=?]+=))\?[^\s#'\"]*")
 _VARIABLES = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_AUTH")
 _SIGNED = "MLFLOW_TRACKING_AWS_SIGV4"
@@ -20,7 +22,9 @@ _FILES = (_SQLITE, "file:")
 
 
 def without_credentials(text: object) -> str:
-    """Return a text in which the addresses have no user, no password and no query.
+    """Return a text in which the addresses have no user, no password, no parameters, no query and no fragment.
+
+    Where it is not clear what is a password, too much is left out: of a server ``http://host/a@b`` only ``b`` is left.
 
     Args:
         text: An address, or a message or a path that may hold some.
@@ -33,7 +37,7 @@ def without_credentials(text: object) -> str:
         >>> without_credentials("sqlite:////data/me@home/mlflow.db")
         'sqlite:////data/me@home/mlflow.db'
     """
-    return _QUERY.sub(r"\g<place>", _USER_WITH_SLASH.sub("", _USER.sub("", str(text))))
+    return _QUERY.sub(r"\g<place>", _TAIL.sub(r"\g<place>", _USER.sub("", str(text))))
 
 
 def names_same_store(one: str, other: str) -> bool:
@@ -102,8 +106,15 @@ def _origin(uri: str) -> tuple[str, str | None, int | None]:
 
 
 def _normal(uri: str) -> tuple[object, ...]:
+    if is_server(uri):  # as a client splits it: what is shown of an address may be less, or that of another server
+        return (*_origin(uri), _path(uri))
     plain = without_credentials(uri).rstrip("/")
     path = sqlite_path(plain)
-    if path is not None:
-        return ("sqlite", os.path.realpath(path))
-    return (*_origin(plain), urlsplit(plain).path.rstrip("/")) if is_server(plain) else (plain,)
+    return (plain,) if path is None else ("sqlite", os.path.realpath(path))
+
+
+def _path(uri: str) -> str:
+    try:
+        return urlsplit(uri).path.rstrip("/")
+    except ValueError:  # a host that is none
+        return uri

@@ -14,9 +14,12 @@ from swinx.tracking.facts import project_root
 __all__ = ["for_upload", "upload_roots", "without_folders"]
 
 _ENDS = r"\s'\",;:()\[\]{}<>|"
-_FILE_ADDRESS = re.compile(rf"\b(?P<scheme>sqlite|file)://+(?P<path>[^{_ENDS}]*)")
-_ABSOLUTE = re.compile(rf"(?<![\w.:/)\]}}@~-])(?:~[\w.-]*)?/(?!/)[^{_ENDS}]*[^{_ENDS}/]")
-_WINDOWS = re.compile(rf"(?<!\w)(?:[A-Za-z]:[\\/]|\\\\)[^{_ENDS}]+")
+_TO_SLASH = rf"(?:(?:[ \t]+[^{_ENDS}\\/]+)+[\\/][^{_ENDS}]*)*"
+"""More of a path: words after blanks, up to a further slash. Rather too much is taken for a path than too little."""
+
+_FILE_ADDRESS = re.compile(rf"\b(?P<scheme>sqlite|file)://+(?P<path>[^{_ENDS}]*{_TO_SLASH})")
+_ABSOLUTE = re.compile(rf"(?<![\w./)\]}}@~-])(?:~[\w.-]*)?/(?!/)(?=[^{_ENDS}])[^{_ENDS}]*{_TO_SLASH}[^{_ENDS}/]")
+_WINDOWS = re.compile(rf"(?<!\w)(?:[A-Za-z]:[\\/]|\\\\)[^{_ENDS}]+{_TO_SLASH}")
 
 
 def upload_roots(bundle_root: Path, output_dir: Path) -> list[Path]:

@@ -45,7 +45,9 @@ def test_a_whole_disk_is_told_from_a_folder_on_it(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert is_whole_disk(Path("/"))
     assert is_whole_disk(tmp_path)
+    assert is_whole_disk(tmp_path.parent), "it holds the home folder"
     assert not is_whole_disk(tmp_path / "data")
+    assert not is_whole_disk(tmp_path.with_name(tmp_path.name + "x"))
 
 
 @pytest.mark.parametrize("path", ["", "~", "~/x", "~nobody-of-this-name/x"])

@@ -62,6 +62,6 @@ def existing_form(path: str | os.PathLike[str]) -> Path:
 
 
 def is_whole_disk(folder: Path) -> bool:
-    """Say whether a folder is the root of a disk or the home folder of the user, links followed."""
+    """Say whether a folder is the root of a disk, or is or holds the home folder of the user, links followed."""
     place = real_path(folder)
-    return place in (Path(place.anchor), real_path("~"))
+    return place == Path(place.anchor) or real_path("~").is_relative_to(place)

@@ -272,6 +272,7 @@ def test_a_path_that_nothing_can_be_at_is_left_to_the_reader_of_its_case(root):
         ({"labels": ["liver"]}, "labels is .*; give an object"),
         ({"labels": {"0": {"a": 1}}}, "labels is .*; give an object"),
         ({"roots": ["/"]}, "roots names /, which is a whole disk"),
+        ({"roots": ["~/.."]}, "roots names .*, which is a whole disk or home folder, or holds one"),
         ({"roots": ["~"]}, "roots names .*, which is a whole disk or home folder"),
         ({"roots": ["../" * 40]}, "roots names /"),
         ({"roots": ["a\0"]}, "roots is .*; give a list of folders"),

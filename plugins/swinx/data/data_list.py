@@ -204,11 +204,12 @@ def write_data_list(
     write_json(path, content)
 
 
-def _narrow(root: Path, files: Iterable[Path]) -> list[Path]:
-    """Return what a written list names instead of a whole disk or home folder: the folders of its files there."""
+def _narrow(root: Path, files: Sequence[Path]) -> list[Path]:
+    """Return what a written list names instead of a folder that is too wide: folders of its files there."""
     if not is_whole_disk(root):
         return [root]
-    return sorted({root / file.relative_to(root).parts[0] for file in files if file.is_relative_to(root)})
+    inside = sorted({root / file.relative_to(root).parts[0] for file in files if file.is_relative_to(root)})
+    return [place for folder in inside for place in _narrow(folder, files)]
 
 
 def _relative(entry: Mapping[str, Any], places: Sequence[Path], path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def list_roots(content: Mapping[str, Any], base: Path, path: str | os.PathLike[s
         path: The file, for the message.
 
     Raises:
-        DataListError: If a root is a whole disk or the home folder: then nothing would lie outside.
+        DataListError: If a root is a whole disk, or is or holds the home folder: then nothing would lie outside.
     """
     roots = [absolute_path(base / expanded(root)) for root in content.get("roots", [])]
     for root in roots:

@@ -67,7 +67,7 @@ class EntryRules(Rules):
     WIDE_ROOT = Rule(
         "refused",
         _LISTS,
-        "{path}: roots names {root}, which is a whole disk or home folder; name the folder of the data",
+        "{path}: roots names {root}, which is a whole disk or home folder, or holds one; name the folder of the data",
     )
     NEAR_SECTION = Rule(
         "warned",

@@ -112,7 +112,7 @@ def test_a_path_whose_text_is_lost_is_refused_and_the_sentence_says_how_to_write
 )
 def test_an_unknown_name_is_refused_with_the_nearest_of_this_command(wrong, right):
     configuration = used(overlap=0.5, max_epochs=3, dataset_dir="data")
-    nearest = f"; did you mean {right}?" if right else ";"
+    nearest = f"; did you mean {right}?" if right else r" \("
     with pytest.raises(BundleError, match=f"^there is no setting {wrong}{nearest}".replace("?", r"\?")):
         read_settings({**configuration, wrong: 1}, {wrong: 1})
     with pytest.raises(BundleError, match=f"there is no setting {wrong}"):

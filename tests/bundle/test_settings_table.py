@@ -12,6 +12,8 @@ from swinx.bundle import SETTINGS, read_setting
 from swinx.bundle.kinds import Choice
 from swinx.bundle.page import settings_page
 from swinx.bundle.references import is_plain, names_in_use
+from swinx.cli.settings import settings
+from swinx.errors import BundleError
 from swinx.exports.choose_engine import ENGINES
 from swinx.metrics import PROTOCOLS
 from swinx.metrics.probe import PROBES
@@ -99,3 +101,15 @@ def test_meanings_are_short_noun_phrases():
         )
         assert not setting.meaning.endswith(".")
         assert len(setting.meaning) <= 90
+
+
+def test_the_command_tells_of_settings_by_name_and_of_the_nearest(capsys):
+    settings("max_epochs", "pretrained")
+    assert capsys.readouterr().out.splitlines() == [
+        "--max_epochs: epochs of the run; a whole number, 1 or more (pretraining, training)",
+        "--pretrained: checkpoint whose encoder a training starts from; a path, or none (pretraining, training)",
+    ]
+    settings()
+    assert len(capsys.readouterr().out.splitlines()) == len(SETTINGS)
+    with pytest.raises(BundleError, match=r"there is no setting max_epoch; did you mean max_epochs\?"):
+        settings("max_epoch")

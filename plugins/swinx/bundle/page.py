@@ -26,7 +26,7 @@ bundles.
 Commands: `pretraining`, `reconstruction` and `probes` are `training`, `inference` and `evaluate` of `ssl_smit`;
 `teacher`, `refinement`, `one case` and `rounds` are `train.json`, `refine.json`, `inference.json` and `rounds.json` of
 `pseudolabel`; `training`, `inference` and `evaluation` are those of `swinx_seg`; `tracking` is `mlflow.json`.
-This page is generated from the table that the code uses (`make sync`).
+`swinx settings NAME` prints a row. This page is generated from the table that the code uses (`make sync`).
 """
 
 

@@ -16,6 +16,7 @@ from swinx.cli.doctor import doctor
 from swinx.cli.export import export
 from swinx.cli.pack import pack
 from swinx.cli.results import lineage, overlays, report, score
+from swinx.cli.settings import settings
 from swinx.errors import reason_of
 from swinx.visible_text import guard_log_handlers
 
@@ -40,6 +41,7 @@ def main() -> None:
         "lineage": lineage,
         "report": report,
         "pack": pack,
+        "settings": settings,
         "doctor": doctor,
         "version": version,
     }

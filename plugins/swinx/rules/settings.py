@@ -12,7 +12,7 @@ _RUNS = "settings of a bundle run"
 class SettingRules(Rules):
     """What is wrong with one setting."""
 
-    UNKNOWN = Rule("refused", _RUNS, "there is no setting {name}{nearest}; docs/settings.md lists all of them")
+    UNKNOWN = Rule("refused", _RUNS, "there is no setting {name}{nearest} (docs/settings.md lists all)")
     VALUE = Rule("refused", _RUNS, "{name} is {value}; give {wanted}")
     UNUSED = Rule("warned", _RUNS, "{name} is a setting of other commands and has no effect on this one{nearest}")
     NONE_DROPPED = Rule(

@@ -8,6 +8,7 @@ import os
 import shlex
 import socket
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +30,7 @@ __all__ = ["hold", "holding", "release"]
 
 _logger = logging.getLogger(__name__)
 
-_SHOWN = 300
+_SHOWN = 200
 _LONGEST_LOOK_S = 1.0
 _held: dict[Path, FileLock] = {}
 
@@ -113,7 +114,7 @@ def _facts() -> dict[str, Any]:
         "process": os.getpid(),
         "machine": socket.gethostname(),
         "since": datetime.now().astimezone().isoformat(" ", "seconds"),
-        "command": shlex.join(command)[:_SHOWN],
+        "command": textwrap.shorten(shlex.join(command), _SHOWN, placeholder=" ..."),
     }
 
 

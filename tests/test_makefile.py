@@ -44,7 +44,7 @@ def test_what_is_given_to_make_counts():
     assert '--weights "a.pt"' in made("pack", "WEIGHTS=a.pt")
     assert "--weights" not in made("pack")
     steps = made("pipeline", "DATA=/cohort", "OUT=/runs", "TRAIN_ARGS=--max_epochs 2")
-    for word in ('--dataset_dir "/cohort"', '"/runs/models/model.pt"', "--max_epochs 2"):
+    for word in ('"/cohort/datalist.json"', '--dataset_dir "/runs/data"', "/runs/models/model.pt", "--max_epochs 2"):
         assert word in steps
 
 

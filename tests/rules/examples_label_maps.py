@@ -11,7 +11,9 @@ from monai.data import MetaTensor
 
 from rules.examples import example
 from rules.examples_scans import AFFINE, HU, nifti, told
+from swinx.data import check_data, format_report
 from swinx.errors import CaseError, TeacherError
+from swinx.files import write_json
 from swinx.interop import PredictionFolderTeacher
 from swinx.rules.label_maps import LabelRules, PredictionRules, TruthRules
 from swinx.transforms import RefineLabelsd, RefuseEmptyLabeld
@@ -46,6 +48,30 @@ def a_label_map_of_background_alone(folder: Path) -> str:
 @example(LabelRules.EMPTY_OR_UNKNOWN)
 def a_refined_label_that_knows_nothing(folder: Path) -> str:
     return label_told(folder, LABEL * 255, allow_unknown=True)
+
+
+def checked(folder: Path, array: np.ndarray, annotated: list[int]) -> str:
+    """What `swinx data check` says of a label map in which these classes count as annotated."""
+    nifti(folder / "scan.nii.gz")
+    nifti(folder / "label.nii.gz", array)
+    entry = {"image": "scan.nii.gz", "label": "label.nii.gz", "annotated": annotated}
+    write_json(folder / "list.json", {"training": [entry]})
+    return format_report(check_data(folder / "list.json"))
+
+
+@example(LabelRules.UNKNOWN_SHARE)
+def a_refined_label_with_unknown_voxels(folder: Path) -> str:
+    return checked(folder, np.where(HU > 500, 255, LABEL).astype(np.uint8), [1])
+
+
+@example(LabelRules.NONE_FOUND)
+def a_label_map_without_what_was_looked_for(folder: Path) -> str:
+    return checked(folder, LABEL * 0, [14])
+
+
+@example(LabelRules.UNLISTED)
+def a_label_map_with_more_than_was_looked_for(folder: Path) -> str:
+    return checked(folder, LABEL, [2])
 
 
 def fault_of(action) -> str:

@@ -9,9 +9,11 @@ import pytest
 from rules.examples import example
 from rules.examples_folders import _log
 from rules.examples_names import _refusal
-from swinx.data import load_data_list, take_as_absent, write_data_list
+from rules.examples_scans import nifti
+from swinx.data import check_data, format_report, load_data_list, take_as_absent, write_data_list
 from swinx.data.annotated_manifest import load_annotated_manifest
 from swinx.errors import DataListError
+from swinx.files import write_json
 from swinx.rules.lists import ListRules, ManifestRules
 
 
@@ -50,6 +52,20 @@ def a_section_without_entries(folder: Path) -> str:
 @example(ListRules.FAULTS)
 def an_entry_without_its_file(folder: Path) -> str:
     return _refusal(folder, {"training": [{"image": "a.nii.gz"}]})
+
+
+@example(ListRules.TWO_SECTIONS)
+def a_scan_in_two_sections(folder: Path) -> str:
+    nifti(folder / "a.nii.gz")
+    sections = {section: [{"image": "a.nii.gz"}] for section in ("unlabeled", "testing")}
+    write_json(folder / "list.json", sections)
+    return format_report(check_data(folder / "list.json"))
+
+
+@example(ListRules.NOTHING)
+def a_list_with_nothing_to_check(folder: Path) -> str:
+    write_json(folder / "list.json", {"testing": []})
+    return said(lambda: check_data(folder / "list.json"))
 
 
 @example(ListRules.ABSENT)

@@ -13,8 +13,14 @@ SOURCE = Path(__file__).parents[2] / "plugins" / "swinx"
 MAKERS = ("demo_", "phantom", "synthetic", "flare")
 """Modules of ``data`` that make data, or lists of them."""
 
-AROUND_READERS = {"case_files", "check_report", "held_out", "integrity", "probe_cases"} | {
-    f"refine{end}" for end in ("d_list", "ment_cases", "ment_settings")
+AROUND_READERS = {
+    "case_files",
+    "check_report",
+    "held_out",
+    "probe_cases",
+    "refined_list",
+    "refinement_cases",
+    "refinement_settings",
 }
 """Modules of ``data`` that are about sections and settings of a run, not about what a file holds."""
 

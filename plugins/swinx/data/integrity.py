@@ -21,6 +21,8 @@ from swinx.labels import UNKNOWN
 from swinx.ops.grids import compare_grids
 from swinx.ops.partial_labels import may_be_empty
 from swinx.ops.volume_checks import label_values
+from swinx.rules.label_maps import LabelRules
+from swinx.rules.lists import ListRules
 from swinx.visible_text import visible
 
 __all__ = ["check_data"]
@@ -107,10 +109,10 @@ def _collect_listed(
         for item in good:
             first = items.setdefault(item["image"], {**item, "section": section})
             if first["section"] != section:  # read it once, and say that training and validation may overlap
-                text = f"listed under {first['section']} and under {section}"
+                text = ListRules.TWO_SECTIONS.says(first=first["section"], other=section)
                 findings.append(Finding("note", item["case"], item["image"], text))
     if not items and not findings:
-        raise DataListError(f"{path}: no entries to check; sections: {', '.join(sections) or 'none'}")
+        raise DataListError(ListRules.NOTHING.says(path=path, sections=", ".join(sections) or "none"))
     return list(items.values()), findings
 
 
@@ -142,10 +144,10 @@ def _check_values(item: dict[str, Any], label: Volume) -> list[Finding]:
     found = {int(value) for value in label_values(label.array)}
     if UNKNOWN in found:
         share = 100 * np.count_nonzero(label.array == UNKNOWN) / label.array.size
-        texts.append(f"{share:.3g} % of the voxels are {UNKNOWN}, unknown; the training ignores them")
+        texts.append(LabelRules.UNKNOWN_SHARE.says(percent=share, unknown=UNKNOWN))
     drawn = found - {0, UNKNOWN}
     if not drawn:
-        texts.append(f"none of the annotated classes {sorted(item['annotated'])} occurs in it")
+        texts.append(LabelRules.NONE_FOUND.says(annotated=sorted(item["annotated"])))
     if "annotated" in item and (unlisted := sorted(drawn - {*item["annotated"], *item.get("pseudo", [])})):
-        texts.append(f"classes {unlisted} are drawn but not listed as annotated")
+        texts.append(LabelRules.UNLISTED.says(ids=unlisted))
     return [Finding("note", item["case"], item["label"], text) for text in texts]

@@ -29,7 +29,11 @@ class SeriesChoiceRules(Rules):
         "move away what is no slice of the scan",
     )
     NO_SLICES = Rule("refused", "DICOM in folders", "no DICOM slices in this folder")
-    NO_IMAGE = Rule("refused", "files that are given as a slice", "not a DICOM file")
+    NO_IMAGE = Rule(
+        "refused",
+        "files that are given as a slice",
+        "is no slice of a series: it holds no image, or its name begins with a dot",
+    )
     NO_CT = Rule("refused", "DICOM in folders", "no CT in this folder, but {found}")
     EQUALLY_LONG = Rule(
         "refused",

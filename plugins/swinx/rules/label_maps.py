@@ -26,6 +26,13 @@ class LabelRules(Rules):
         "empty label: every voxel is background or unknown; if that is what was found, list the classes that were "
         "looked for as annotated",
     )
+    UNKNOWN_SHARE = Rule(
+        "warned",
+        "swinx data check",
+        "{percent:.3g} % of the voxels are {unknown}, unknown; the training ignores them",
+    )
+    NONE_FOUND = Rule("warned", "swinx data check", "none of the annotated classes {annotated} occurs in it")
+    UNLISTED = Rule("warned", "swinx data check", "classes {ids} are drawn but not listed as annotated")
 
 
 class TruthRules(Rules):

@@ -19,6 +19,8 @@ class ListRules(Rules):
     SECTION_KIND = Rule("refused", _LISTS, "{path}: section {section!r} is a {kind}, not a list of entries")
     EMPTY_SECTION = Rule("refused", _LISTS, "{path}: section {section!r} is empty")
     FAULTS = Rule("refused", "data lists in training", "{path}: {count} fault(s) in section {section!r}:{faults}")
+    TWO_SECTIONS = Rule("warned", "swinx data check", "listed under {first} and under {other}")
+    NOTHING = Rule("refused", "swinx data check", "{path}: no entries to check; sections: {sections}")
     ABSENT = Rule(
         "warned",
         "data lists in training",

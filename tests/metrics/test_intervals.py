@@ -52,6 +52,27 @@ def test_the_mean_of_complete_scores_has_the_interval_of_the_case_means():
     assert mean_interval(values, np.arange(12)) == pytest.approx(mean_interval(values.mean(axis=1), np.arange(12)))
 
 
+@pytest.mark.parametrize("missing", [0.3, 0.6, 0.75])
+def test_the_interval_of_an_average_holds_where_classes_are_missing_in_many_cases(missing):
+    rng = np.random.default_rng(0)
+    means = rng.uniform(0.6, 0.95, 14)
+    held = []
+    for _ in range(600):
+        values = rng.beta(12 * means, 12 * (1 - means), (9, 14))
+        values[rng.random(values.shape) < missing] = math.nan
+        low, high, patients = mean_interval(values, np.arange(9))
+        if patients >= MINIMUM_PATIENTS:
+            held.append(low <= means[~np.isnan(values).all(axis=0)].mean() <= high)
+    assert len(held) > 500
+    assert np.mean(held) >= 0.9
+
+
+def test_classes_of_one_patient_each_have_no_interval():
+    values = np.full((9, 9), math.nan)
+    np.fill_diagonal(values, 0.9)
+    assert math.isnan(mean_interval(values, np.arange(9))[0])
+
+
 def test_cases_without_a_score_change_nothing():
     values = np.random.default_rng(2).random(12)
     with_gaps = np.concatenate([values, [math.nan] * 3])

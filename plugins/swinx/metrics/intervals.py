@@ -45,8 +45,8 @@ def mean_interval(
         u_i = \frac{1}{K} \sum_k \frac{x_{ik} - m_k}{n_k}, \qquad
         s^2 = \frac{G}{G - 1} \sum_g \Bigl(\sum_{i \in g} u_i\Bigr)^2
 
-    and the interval is :math:`m \pm t_{G-1}\, s` for G patients, cut to 0..1. For one score and one case a patient
-    that is Student's interval.
+    for G patients, and the interval is :math:`m \pm t_{\bar{G}-1}\, s`, cut to 0..1, where :math:`\bar{G}` is the mean
+    number of patients that have a score. For one score and one case a patient that is Student's interval.
 
     Reference:
         Cameron and Miller, "A practitioner's guide to cluster-robust inference", Journal of Human Resources 50, 2015,
@@ -56,7 +56,8 @@ def mean_interval(
         Simulated with skewed scores (beta(18, 2), beta(9, 1), beta(4, 1)), an interval of nominally 95 % holds the true
         mean in 92 to 94 % of draws at 8 to 20 patients; the percentile bootstrap in 82 to 93 %, BCa in 86 to 93 %.
         Where one case in ten fails altogether, 8 patients often have no such case among them, and every one of
-        these intervals is too narrow (71 % at 8, 86 % at 20).
+        these intervals is too narrow (71 % at 8, 86 % at 20). For averages of 14 classes, each missing in 0 to 75 % of
+        the cases, the interval holds the true mean in 94 to 99 %; with G - 1 degrees of freedom it would in 74 %.
 
     Args:
         values: Scores in 0..1, shape ``(cases,)`` or ``(cases, K)``, nan where undefined.
@@ -82,6 +83,9 @@ def mean_interval(
     parts = (np.where(defined, scores - means, 0) / counts).mean(axis=1)
     by_patient = np.bincount(patients, weights=parts)
     error = float(np.sqrt(count / (count - 1) * (by_patient**2).sum()))
-    half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
+    freedom = np.mean([len(np.unique(patients[column])) for column in defined.T]) - 1
+    if freedom <= 0:
+        return np.nan, np.nan, count
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
     mean = float(means.mean())
     return max(mean - half, 0.0), min(mean + half, 1.0), count

@@ -103,6 +103,16 @@ def test_a_run_without_failures_ends_well(cases, out):
     records.exit_if_failed()
 
 
+def test_a_failed_case_is_logged_when_it_happens_and_at_the_end(cases, out, caplog):
+    spoil(cases[1])
+    records = segment(cases, out)
+    with pytest.raises(SystemExit, match="1"):
+        records.exit_if_failed()
+    (failure,) = records.failed
+    told = [record.getMessage() for record in caplog.records if failure["reason"] in record.getMessage()]
+    assert told == [f"[2/3] b failed: {failure['reason']}", f"not segmented: b: {failure['reason']}"]
+
+
 def test_a_failed_case_is_in_the_summary_and_in_the_exit_code(cases, out):
     spoil(cases[1])
     records = segment(cases, out)

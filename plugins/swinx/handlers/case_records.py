@@ -217,15 +217,11 @@ class CaseRecords:
             self.logger.error("%s", error)
 
     def exit_if_failed(self) -> None:
-        """End the program with exit code 1 if not all went well.
+        """End the program with exit code 1 if not all went well; the log of the run names what did not.
 
         Raises:
             SystemExit: If any case of the last run failed or lacks a file, or ``cases.json`` could not be written.
         """
-        for failure in self.failed:
-            self.logger.error("failed: %s: %s", failure["case"], failure["reason"])
-        for lack in self.incomplete:
-            self.logger.error("incomplete: %s: %s", lack["case"], lack["reason"])
         if self.failed or self.incomplete or not self._summarised:
             raise SystemExit(1)
 

@@ -87,12 +87,12 @@ def test_score_writes_the_tables_and_ends_well(run, folder):
     code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out")
     assert code == 0
     assert "liver" in out
-    assert json.loads((folder / "out" / "summary.json").read_text())["protocol"] == "flare23"
+    assert json.loads((folder / "out" / "summary.json").read_text())["protocol"] == "standard"
 
 
 def test_score_without_a_prediction_for_a_case_names_it_and_ends_with_1(run, folder):
     (folder / "predictions" / "b.nii.gz").unlink()
-    code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out", "--protocol", "fixed")
+    code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out", "--protocol", "standard")
     assert code == 1
     assert "b: no prediction" in out
     assert (folder / "out" / "scores.csv").is_file()

@@ -40,7 +40,7 @@ BELOW = {
     "nifti": {"files"},
     "partial_files": set(),
     "paths": set(),
-    "plain_data": {"errors", "regular_files", "rules", "visible_text"},
+    "plain_data": {"errors", "files", "regular_files", "rules", "visible_text"},
     "regular_files": {"rules"},
     "resources": set(),
     "rules": set(),

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from swinx.errors import RecordError
-from swinx.plain_data import check_plain, check_setting_of, check_settings, is_program, is_setting, read_object
+from swinx.plain_data import check_setting_of, check_settings, is_program, is_setting, read_object
 from swinx.regular_files import file_sha256, open_regular
 
 CANARY = "$__import__('pathlib').Path('/tmp/swinx-canary').touch()"
@@ -126,7 +126,6 @@ def test_records_may_hold_the_texts_of_messages(tmp_path):
     content = {"reason": "a\nb: 50 % of @voxels cost $5", "cases": [{"case": "a b", "ml": {"1": 0.5}}]}
     (tmp_path / "record.json").write_text(json.dumps(content))
     assert read_object(tmp_path / "record.json") == content
-    check_plain(content, "record")
 
 
 @pytest.mark.parametrize("read", [file_sha256, open_regular, read_object])

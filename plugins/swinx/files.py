@@ -16,7 +16,7 @@ from swinx.regular_files import open_regular
 from swinx.rules.names import TextRules
 from swinx.written_files import note_written
 
-__all__ = ["read_json", "read_text", "write_json", "write_several_whole", "write_whole"]
+__all__ = ["object_of", "read_json", "read_text", "write_json", "write_several_whole", "write_whole"]
 
 
 @contextmanager
@@ -145,24 +145,33 @@ def read_json(path: str | os.PathLike[str], kind: str = "JSON") -> Any:
             names the file.
     """
     try:
-        return json.loads(read_text(path), object_pairs_hook=_unique)
+        return json.loads(read_text(path), object_pairs_hook=object_of)
     except _KeyTwiceError as error:
-        raise ValueError(TextRules.KEY_TWICE.says(path=path, kind=kind, key=error.args[0])) from None
+        raise ValueError(TextRules.KEY_TWICE.says(path=path, kind=kind, key=error.key)) from None
     except (ValueError, RecursionError) as error:  # errors of JSON, of encodings and of NUL in the path alike
         raise ValueError(TextRules.UNREADABLE.says(path=path, kind=kind, detail=error)) from error
 
 
-class _KeyTwiceError(Exception):
-    """A key that stands twice in one object."""
+def object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON by its pairs, for the ``object_pairs_hook`` of a reader.
 
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    Raises:
+        ValueError: If a key stands twice: one of its values would be lost.
+    """
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:
             raise _KeyTwiceError(key)
         content[key] = value
     return content
+
+
+class _KeyTwiceError(ValueError):
+    """A key that stands twice in one object."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key!r} stands twice")
+        self.key = key
 
 
 def _move(files: Sequence[Path], target: Path) -> None:

@@ -12,10 +12,12 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from swinx.errors import RecordError
+from swinx.files import object_of
 from swinx.regular_files import open_regular
 from swinx.rules import PlainDataRules as Plain
 from swinx.rules.names import TextRules
@@ -24,9 +26,9 @@ from swinx.visible_text import visible, visible_lines
 __all__ = [
     "PROGRAM_NAMES",
     "check_overrides",
-    "check_plain",
     "check_setting_of",
     "check_settings",
+    "is_listed",
     "is_program",
     "is_setting",
     "read_object",
@@ -44,14 +46,40 @@ PROGRAM_NAMES = frozenset(
 
 _STEPS = frozenset({"imports", "initialize", "run", "finalize"})
 _LARGEST_FILE = 64 << 20
-_DEEPEST = 12
 _MOST_ENTRIES = 200_000
-_LONGEST_TEXT = 20_000
-_LONGEST_SETTING = 1024
-_DEEPEST_SETTING = 6
-_SHOWN = 60
+_SHOWN = 120
+_SHALLOW = 50
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _MARKS = frozenset("$@%")
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What plain values may be.
+
+    Attributes:
+        text: Characters of a text.
+        depth: Lists and objects in each other.
+        lines: Whether texts may have line breaks.
+        within: Whether texts may hold ``$``, ``@`` and ``%``.
+        leading: Whether texts may begin with one of these.
+        ids: Whether names may look like ids of a configuration.
+        finite: Refuse NaN and infinity.
+    """
+
+    text: int
+    depth: int
+    lines: bool
+    within: bool
+    leading: bool
+    ids: bool
+    finite: bool = True
+
+
+_RECORD = _Limits(text=20_000, depth=12, lines=True, within=True, leading=True, ids=True)
+_SETTING = _Limits(text=1024, depth=6, lines=False, within=False, leading=False, ids=False)
+_OVERRIDE = replace(_SETTING, within=True)
+_LISTED = replace(_SETTING, lines=True, within=True, ids=True, finite=False)
 
 
 def read_object(path: str | os.PathLike[str], largest: int = _LARGEST_FILE, finite: bool = True) -> dict[str, Any]:
@@ -73,31 +101,14 @@ def read_object(path: str | os.PathLike[str], largest: int = _LARGEST_FILE, fini
         found = max(len(content), Path(path).stat().st_size)
         raise RecordError(f"{source}: {Plain.TOO_LARGE.says(found=found, limit=largest)}")
     try:
-        found_object = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant if finite else None)
+        found_object = json.loads(content, object_pairs_hook=object_of, parse_constant=_no_constant if finite else None)
     except (ValueError, RecursionError) as error:
         detail = "it is nested too deeply" if isinstance(error, RecursionError) else shown_error(error)
         raise RecordError(TextRules.UNREADABLE.says(path=source, kind="JSON", detail=detail)) from error
     if not isinstance(found_object, dict):
         raise RecordError(f"{source}: {Plain.NO_OBJECT.says(kind=_kind(found_object))}")
-    _Check(source, strict=False, finite=finite).value(found_object, "", 0)
+    _Check(source, replace(_RECORD, finite=finite)).value(found_object, "", 0)
     return found_object
-
-
-def check_plain(value: Any, source: str, key: str = "") -> None:
-    """Refuse what is no plain data: numbers, booleans, null, texts, and lists and objects of such.
-
-    Texts may have line breaks and any length up to that of a long message; :func:`check_settings` is stricter.
-
-    Args:
-        value: The data, as JSON has it.
-        source: Where it stands, for the message.
-        key: Its name there.
-
-    Raises:
-        RecordError: If something is too deep, too long or too much, a text holds control characters, a number is not
-            finite, or an object has a name by which MONAI builds components.
-    """
-    _Check(source, strict=False).value(value, key, 0)
 
 
 def check_settings(settings: Mapping[str, Any], source: str) -> None:
@@ -114,9 +125,9 @@ def check_settings(settings: Mapping[str, Any], source: str) -> None:
     for name, value in settings.items():
         if name in PROGRAM_NAMES or str(name).startswith("_"):
             raise RecordError(f"{source}: {Plain.PROGRAM.says(name=shown(name, quoted=False))}")
-        if len(str(name)) > _LONGEST_SETTING or not _NAME.fullmatch(str(name)):
+        if len(str(name)) > _SETTING.text or not _NAME.fullmatch(str(name)):
             raise RecordError(f"{source}: {Plain.SETTING_NAME.says(name=shown(name))}")
-        _Check(source, strict=True).value(value, name, 0)
+        _Check(source, _SETTING).value(value, name, 0)
 
 
 def check_overrides(overrides: Mapping[str, Any], source: str) -> None:
@@ -138,13 +149,25 @@ def check_overrides(overrides: Mapping[str, Any], source: str) -> None:
             raise RecordError(f"{source}: {Plain.PROGRAM.says(name=shown(id_, quoted=False))}")
         if not all(_NAME.fullmatch(part) or part.isdecimal() for part in parts):
             raise RecordError(f"{source}: {Plain.SETTING_NAME.says(name=shown(id_))}")
-        _Check(source, strict=True, marks_within=True).value(value, str(id_), 0)
+        _Check(source, _OVERRIDE).value(value, str(id_), 0)
 
 
 def is_setting(name: str, value: Any) -> bool:
     """Tell whether :func:`check_settings` takes a value under a name."""
     try:
         check_settings({name: value}, "")
+    except RecordError:
+        return False
+    return True
+
+
+def is_listed(value: Any) -> bool:
+    """Tell whether a value may stand in an entry of a data list beside its paths and names.
+
+    As a setting, but texts may have line breaks, and hold ``$``, ``@`` and ``%`` where they do not begin with one.
+    """
+    try:
+        _Check("", _LISTED).value(value, "", 0)
     except RecordError:
         return False
     return True
@@ -183,8 +206,16 @@ def is_program(stands: Any) -> bool:
 
 def shown(value: Any, quoted: bool = True) -> str:
     """Return a value as a message shows it: short, and on one line."""
-    text = repr(value) if quoted else visible(str(value))
+    if _is_deep(value):
+        return f"a {type(value).__name__} of many levels"
+    text = visible(repr(value) if quoted else str(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _is_deep(value: Any, depth: int = _SHALLOW) -> bool:
+    """Tell whether ``repr`` may run out of stack."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return depth == 0 or any(_is_deep(part, depth - 1) for part in parts)
 
 
 def shown_error(error: BaseException) -> str:
@@ -195,18 +226,16 @@ def shown_error(error: BaseException) -> str:
 class _Check:
     """One walk through data."""
 
-    def __init__(self, source: str, strict: bool, marks_within: bool = False, finite: bool = True) -> None:
+    def __init__(self, source: str, limits: _Limits) -> None:
         self.source = source
-        self.strict = strict
-        self.marks_within = marks_within
-        self.finite = finite
+        self.limits = limits
         self.entries = 0
 
     def value(self, value: Any, key: str, depth: int) -> None:
         if value is None or isinstance(value, bool | int):
             return
         if isinstance(value, float):
-            self._refuse_if(self.finite and not math.isfinite(value), Plain.NOT_FINITE, key, value=value)
+            self._refuse_if(self.limits.finite and not math.isfinite(value), Plain.NOT_FINITE, key, value=value)
         elif isinstance(value, str):
             self._text(value, key)
         elif isinstance(value, list | tuple):
@@ -222,7 +251,7 @@ class _Check:
             self._refuse_if(True, Plain.NO_PLAIN_VALUE, key, value=shown(value))
 
     def _enter(self, value: Any, key: str, depth: int) -> None:
-        limit = _DEEPEST_SETTING if self.strict else _DEEPEST
+        limit = self.limits.depth
         self._refuse_if(depth >= limit, Plain.TOO_DEEP, key, limit=limit)
         self.entries += len(value)
         self._refuse_if(self.entries > _MOST_ENTRIES, Plain.TOO_MANY, key, found=self.entries, limit=_MOST_ENTRIES)
@@ -232,15 +261,16 @@ class _Check:
         self._text(text, f"{key}.{text}" if key else text)
         builds = text.startswith("_") and text.endswith("_") and len(text) > 1
         leads = text.startswith(("_", "+", "~")) or "#" in text or "::" in text
-        self._refuse_if(builds or (self.strict and leads), Plain.COMPONENT, key or "it", name=shown(name))
+        self._refuse_if(builds or (leads and not self.limits.ids), Plain.COMPONENT, key or "it", name=shown(name))
 
     def _text(self, value: str, key: str) -> None:
-        limit = _LONGEST_SETTING if self.strict else _LONGEST_TEXT
+        limit = self.limits.text
         self._refuse_if(len(value) > limit, Plain.LONG_TEXT, key, found=len(value), limit=limit)
-        clean = visible(value) if self.strict else visible_lines(value.replace("\r\n", "\n"))
-        self._refuse_if(clean != value.replace("\r\n", "\n"), Plain.CONTROL, key, value=shown(value))
-        marks = _MARKS & set(value[:1] if self.marks_within else value)
-        self._refuse_if(self.strict and bool(marks), Plain.EXPRESSION, key, value=shown(value))
+        text = value.replace("\r\n", "\n") if self.limits.lines else value
+        clean = visible_lines(text) if self.limits.lines else visible(text)
+        self._refuse_if(clean != text, Plain.CONTROL, key, value=shown(value))
+        marked = (not self.limits.leading and value[:1] in _MARKS) or (not self.limits.within and _MARKS & set(value))
+        self._refuse_if(bool(marked), Plain.EXPRESSION, key, value=shown(value))
 
     def _refuse_if(self, fault: bool, rule: Plain, key: str, **fields: Any) -> None:
         if fault:
@@ -253,15 +283,6 @@ def _holds_program(stands: Any) -> bool:
     if isinstance(stands, list | tuple):
         return any(_holds_program(item) for item in stands)
     return isinstance(stands, str) and stands[:1] in _MARKS
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{shown(name)} stands twice")
-        found[name] = value
-    return found
 
 
 def _no_constant(name: str) -> Any:

@@ -227,7 +227,11 @@ def test_names_that_look_like_something_else_are_text(root, case):
         pytest.param({"label": "/etc/hostname"}, "outside", id="label"),
         pytest.param({"annotated": "liver"}, "class ids", id="annotated"),
         pytest.param({"note": "x" * 2000}, "'note' is 'xxx", id="long-value"),
-        pytest.param({"note": [[[[[[1]]]]]]}, r"lists or objects of these", id="deep"),
+        pytest.param({"note": "$__import__('os')"}, r"do not begin with \$, @ or %", id="expression"),
+        pytest.param({"note": {"a": ["@network"]}}, r"do not begin with \$, @ or %", id="reference"),
+        pytest.param({"%note": 1}, r"do not begin with \$, @ or %", id="macro"),
+        pytest.param({"note": {"_target_": "os.system"}}, r"lists or objects", id="component"),
+        pytest.param({"note": [[[[[[[1]]]]]]]}, r"lists or objects of these", id="deep"),
         pytest.param({"y" * 2000: 1}, "'yyy", id="long-key"),
         pytest.param({"case": "good"}, "already entry 0", id="twice"),
     ],
@@ -246,6 +250,12 @@ def test_a_bad_entry_of_a_batch_costs_its_own_case(root, entry, fault):
     assert set(second) <= {"case", "image", "label", "fault"}
     with pytest.raises(DataListError, match=rf"testing\[1\]: .*{fault}"):
         load_data_list(path, "testing")
+
+
+def test_paths_names_and_the_middle_of_texts_may_hold_the_marks_of_expressions(root):
+    entry = {"image": "@images/$a.nii.gz", "case": "$a", "patient": "@b", "note": "50 % of $5\nfor a@b"}
+    content = {"name": "@set", "roots": ["$data"], "testing": [entry]}
+    assert "fault" not in load_cases(write(root, content), "testing")[0]
 
 
 def test_the_name_of_an_unusable_entry_is_not_that_of_another(root):
@@ -269,6 +279,7 @@ def test_a_path_that_nothing_can_be_at_is_left_to_the_reader_of_its_case(root):
     [
         ({"name": 7}, "name is 7; give a text"),
         ({"description": ["a"]}, "description is .*; give a text"),
+        ({"description": "$1"}, "description is .*; give a text"),
         ({"labels": ["liver"]}, "labels is .*; give an object"),
         ({"labels": {"0": {"a": 1}}}, "labels is .*; give an object"),
         ({"roots": ["/"]}, "roots names /, which is a whole disk"),

@@ -133,7 +133,7 @@ def a_class_that_there_is_not(folder: Path) -> str:
 
 @example(EntryRules.NOT_PLAIN)
 def a_value_of_many_levels(folder: Path) -> str:
-    return _failures(folder, {"image": "a.nii", "note": [[[[[[1]]]]]]})
+    return _failures(folder, {"image": "a.nii", "note": [[[[[[[1]]]]]]]})
 
 
 @example(EntryRules.UNICODE_FORM)

@@ -57,7 +57,6 @@ NO_MESSAGES = {
     "* (* of * files*",
     "and * more",
     "* and * more",
-    "a * of many levels",
     "NIfTI file",
     "NRRD file",
     "MetaImage file",

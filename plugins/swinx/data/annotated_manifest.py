@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from swinx.case_names import composed
-from swinx.data.list_entries import shown
 from swinx.errors import DataListError
 from swinx.files import read_json
 from swinx.labels import NUM_CLASSES
 from swinx.paths import absolute_path
+from swinx.plain_data import shown
 from swinx.rules.lists import ManifestRules
 from swinx.tables import read_table
 from swinx.visible_text import visible

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from swinx.case_names import composed
@@ -14,9 +13,7 @@ __all__ = [
     "VOLUME_SUFFIXES",
     "absolute_path",
     "case_name",
-    "dicom_files",
     "has_dicom_magic",
-    "is_dicom_series",
     "volume_suffix",
 ]
 
@@ -70,21 +67,6 @@ def case_name(path: str | os.PathLike[str]) -> str:
         place, suffix = place.parent, ""
     name = composed(place.name[: len(place.name) - len(suffix)])
     return name.removesuffix(_CHANNEL_SUFFIX) or name
-
-
-def dicom_files(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield the DICOM files that lie directly in ``folder``, in name order.
-
-    A file counts by what it contains, since scanners write slices without an extension.
-    """
-    for path in sorted(Path(folder).iterdir()):
-        if path.is_file() and volume_suffix(path) not in VOLUME_SUFFIXES and has_dicom_magic(path):
-            yield path
-
-
-def is_dicom_series(folder: str | os.PathLike[str]) -> bool:
-    """Say whether ``folder`` directly contains DICOM slices."""
-    return next(dicom_files(folder), None) is not None
 
 
 def has_dicom_magic(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,17 @@ from swinx.data.case_facts import PATIENT_KEYS, is_patient
 from swinx.data.file_kinds import case_name
 from swinx.labels import NUM_CLASSES
 from swinx.paths import absolute_path, existing_form, expanded
+from swinx.plain_data import is_listed, shown
 from swinx.rules.figures import ScoreRules
 from swinx.rules.names import EntryRules
 from swinx.visible_text import visible
 
-__all__ = ["FILE_KEYS", "check_entry", "is_plain", "shown"]
+__all__ = ["FILE_KEYS", "check_entry"]
 
 FILE_KEYS = ("image", "label")
 """Keys of an entry that hold paths."""
 
 _CLASS_KEYS = ("annotated", "pseudo")
-_LONGEST_TEXT = 1024
-_DEEPEST = 4
 _SHOWN = 120
 
 _logger = logging.getLogger(__name__)
@@ -69,34 +68,6 @@ def check_entry(
     return item, reasons
 
 
-def is_plain(value: Any, depth: int = _DEEPEST) -> bool:
-    """Say whether a value is a number, a truth value, null, a short text, or a list or an object of these.
-
-    Args:
-        value: What JSON has given.
-        depth: Lists and objects that may be nested in each other.
-    """
-    if isinstance(value, str):
-        return len(value) <= _LONGEST_TEXT
-    if isinstance(value, Mapping):
-        return depth > 0 and all(is_plain(key, 0) and is_plain(item, depth - 1) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return depth > 0 and all(is_plain(item, depth - 1) for item in value)
-    return value is None or isinstance(value, bool | int | float)
-
-
-def shown(value: Any) -> str:
-    """Return a value for a message: on one line, and cut."""
-    text = visible(repr(value)) if _is_shallow(value) else f"a {type(value).__name__} of many levels"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _is_shallow(value: Any, depth: int = 50) -> bool:
-    """Say whether ``repr`` can show a value without running out of stack."""
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return depth > 0 and all(_is_shallow(part, depth - 1) for part in parts)
-
-
 def _check_path(key: str, value: Any, roots: Sequence[Path], must_exist: bool) -> tuple[Path, list[tuple[str, str]]]:
     if not isinstance(value, str) or not _is_path(value):
         return roots[0], [("", EntryRules.NO_PATH.says(key=key, value=shown(value)))]
@@ -137,6 +108,6 @@ def _value_fault(key: str, value: Any) -> str | None:
         return None if good else EntryRules.CLASS_IDS.says(key=key, value=shown(value), last=NUM_CLASSES - 1)
     if key in PATIENT_KEYS and not is_patient(value):
         return ScoreRules.PATIENT.says(key=key, value=shown(value))
-    if key in (*FILE_KEYS, "case") or (is_plain(key) and is_plain(value)):
+    if key in (*FILE_KEYS, *PATIENT_KEYS, "case") or is_listed({key: value}):
         return None
-    return EntryRules.NOT_PLAIN.says(key=shown(key), value=shown(value), longest=_LONGEST_TEXT)
+    return EntryRules.NOT_PLAIN.says(key=shown(key), value=shown(value))

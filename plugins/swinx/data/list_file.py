@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from swinx.data.list_entries import is_plain, shown
 from swinx.errors import DataListError
 from swinx.files import read_json
 from swinx.paths import absolute_path, expanded, is_whole_disk
+from swinx.plain_data import is_listed, shown
 from swinx.rules.lists import ListRules
 from swinx.rules.names import EntryRules
 from swinx.visible_text import visible
@@ -74,16 +74,20 @@ def warn_of_near_sections(content: Mapping[str, Any], path: str | os.PathLike[st
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and is_plain(value)
+    return isinstance(value, str) and is_listed(value)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and is_listed(f"name {value}")
 
 
 def _are_folders(value: Any) -> bool:
-    return isinstance(value, list) and all(_is_text(root) and root and "\0" not in root for root in value)
+    return isinstance(value, list) and all(_is_name(root) and root and "\0" not in root for root in value)
 
 
 def _are_labels(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        is_plain(name) and all(isinstance(part, str | int) and is_plain(part) for part in _listed(meant))
+        is_listed(name) and all(isinstance(part, str | int) and is_listed(part) for part in _listed(meant))
         for name, meant in value.items()
     )
 
@@ -93,7 +97,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 _HEAD: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_text, "a text"),
+    "name": (_is_name, "a text"),
     "description": (_is_text, "a text"),
     "labels": (_are_labels, "an object of class ids and names"),
     "roots": (_are_folders, "a list of folders"),

@@ -55,8 +55,8 @@ class EntryRules(Rules):
     NOT_PLAIN = Rule(
         "refused",
         _ENTRIES,
-        "{key} is {value}; give a number, true, false, null, up to {longest} characters of text, or lists or objects "
-        "of these",
+        "{key} is {value}; give a number, true, false, null, up to 1024 characters of text that do not begin with $, @ "
+        "or %, or lists or objects of these",
     )
     UNICODE_FORM = Rule(
         "repaired",

@@ -10,7 +10,7 @@ from monai.bundle import ConfigParser
 
 from swinx.bundle.command_line import given_settings, raw_text, running_call
 from swinx.bundle.error_report import end_with_reason
-from swinx.bundle.kinds import Either, MisfitError, PathName, is_expression, takes_text
+from swinx.bundle.kinds import Either, Kind, Many, MisfitError, PathName, is_expression, is_list, takes_text
 from swinx.bundle.references import is_plain, names_in_use, tracking_names
 from swinx.bundle.relations import broken_relation, long_default_warmup
 from swinx.bundle.setting import Setting
@@ -100,24 +100,34 @@ def read_setting(setting: Setting, value: Any) -> Any:
         meant = setting.read(value)
     except MisfitError:
         raise BundleError(Rule.VALUE.says(name=setting.name, value=shown(value), wanted=setting.wanted)) from None
-    if isinstance(setting.kind, PathName) and isinstance(meant, str) and "#" in meant:
+    if _takes_path(setting.kind) and isinstance(meant, str) and "#" in meant:
         raise BundleError(Rule.PATH_HASH.says(name=setting.name, value=shown(meant)))
     return list(meant) if isinstance(meant, tuple) else meant
 
 
 def _text(setting: Setting, value: Any) -> Any:
-    if isinstance(setting.kind, Either) and isinstance(value, str | list | tuple | dict):
+    names_a_path = _takes_path(setting.kind)
+    if isinstance(setting.kind, Either) and not names_a_path and isinstance(value, str | list | tuple | dict):
         return value
     raw = raw_text(setting.name, value)
+    if isinstance(setting.kind, Either) and is_list(value) and (raw is None or raw[:1] in "[("):
+        return list(value)  # several paths; one with a comma in its name has no bracket
     if raw is not None and not is_expression(raw):
         return raw
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, str) or not isinstance(setting.kind, PathName):
+    if isinstance(value, str) or not names_a_path:
         return value
     kinds = {bool: "true or false", float: "a number", tuple: "a list", list: "a list", dict: "an object"}
     kind = kinds.get(type(value), type(value).__name__)
     raise BundleError(Rule.PATH_LOST.says(name=setting.name, value=shown(value), kind=kind))
+
+
+def _takes_path(kind: Kind) -> bool:
+    """Say whether a kind takes one path, or a list of them."""
+    if isinstance(kind, Either):
+        return any(isinstance(one, Many) and isinstance(one.item, PathName) for one in kind.kinds)
+    return isinstance(kind, PathName)
 
 
 def _check_names(

@@ -9,7 +9,12 @@ __all__ = ["PLACE_SETTINGS"]
 
 PLACE_SETTINGS = (
     Setting("bundle_root", PathName(), "folder of the bundle", RUNS),
-    Setting("dataset_dir", PathName(), "folder of the data, or a single scan", RUNS),
+    Setting(
+        "dataset_dir",
+        Either((PathName(), Many(PathName(), "['a.nii.gz','series']", least=1))),
+        "folder of the data; for inference also a scan, or a list of scans and folders",
+        RUNS,
+    ),
     Setting(
         "datalist",
         PathName(),

@@ -8,6 +8,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from swinx.bundle import SETTINGS, check_run_settings, read_setting, read_settings
+from swinx.bundle.command_line import raw_text
 from swinx.bundle.references import names_in_use
 from swinx.errors import BundleError
 
@@ -224,3 +225,8 @@ def test_names_in_use_are_those_of_references_not_those_of_texts():
 def as_it_was(monkeypatch):
     """Give the process its hook back."""
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+
+
+def test_a_process_without_words_on_its_command_line_has_no_text(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["python"])
+    assert raw_text("dataset_dir", 2024) is None

@@ -148,7 +148,7 @@ def _other_grid(folder: Path, label: Path) -> Path:
 @pytest.mark.parametrize(
     ("knobs", "reason"),
     [
-        pytest.param({"checkpoint": ""}, "checkpoint: none was given", id="no-checkpoint"),
+        pytest.param({"checkpoint": ""}, "checkpoint is ''; give a path", id="no-checkpoint"),
         pytest.param({"checkpoint": "no.pt"}, "no.pt: no such file", id="missing-checkpoint"),
         pytest.param({"embed_dim": 24}, "check embed_dim", id="checkpoint-of-another-size"),
         pytest.param({"section": "training"}, "not be tested on the cases it was fitted on", id="same-section"),

@@ -63,7 +63,7 @@ def raw_text(name: str, value: Any, words: Sequence[str] | None = None) -> str |
     """
     found = None
     line = list(sys.argv[1:] if words is None else words)
-    for word, following in zip(line, [*line[1:], ""], strict=True):
+    for word, following in zip(line, [*line, ""][1:], strict=True):
         option, separator, text = word.partition("=")
         if option.startswith("--") and option[2:].replace("-", "_") == name:
             found = text if separator else following

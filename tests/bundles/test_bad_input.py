@@ -159,6 +159,7 @@ def test_a_bad_entry_of_a_data_list_costs_its_own_case(cohort, trained, tmp_path
     assert "Traceback" not in finished.stderr
     if config == "evaluate":
         scored = read_scores(out / "scores.csv")
-        assert list(scored.index) == ["cases", good["case"]]
+        assert {"cases", good["case"], "loop", "outside"} <= set(scored.index)
+        assert (scored.loc[["loop", "outside"]].dropna(axis=1).to_numpy() == 0).any(), "scored as missing predictions"
         told = {case["case"] for case in json.loads((out / "summary.json").read_text())["bad_cases"]}
         assert {"outside", "loop", "home", "nul"} <= told

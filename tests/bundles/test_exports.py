@@ -82,7 +82,7 @@ def test_an_overlay_lists_the_exported_network_and_a_run_without_weights(overlay
     assert changed["network_def"]["_target_"] == f"swinx.exports.{target}"
     assert changed["run"] == [step for step in plain["run"] if "load_weights" not in step]
     differing = {name for name in changed if changed[name] != plain.get(name)}
-    assert differing == {"amp", "device", "exported", "network_def", "run"}
+    assert differing == {"amp", "device", "exported", "network_def", "records", "run"}
 
 
 def test_monai_s_own_export_traces_the_network_exactly(checkpoint, tmp_path, monkeypatch):

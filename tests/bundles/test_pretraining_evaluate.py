@@ -153,7 +153,7 @@ def _other_grid(folder: Path, label: Path) -> Path:
         pytest.param({"embed_dim": 24}, "check embed_dim", id="checkpoint-of-another-size"),
         pytest.param({"section": "training"}, "not be tested on the cases it was fitted on", id="same-section"),
         pytest.param({"section": "unlabeled"}, "no section 'unlabeled'", id="missing-section"),
-        pytest.param({"probe": "deep"}, "probe 'deep' is not one of", id="unknown-probe"),
+        pytest.param({"probe": "deep"}, "probe is 'deep'; give linear or knn", id="unknown-probe"),
         pytest.param({"roi_size": [40, 40, 40]}, "multiples of 32", id="window-that-does-not-fit"),
     ],
 )

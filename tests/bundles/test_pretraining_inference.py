@@ -89,7 +89,7 @@ def test_the_student_is_the_one_that_was_trained_and_sees_the_same_kind_of_scan(
     knobs = ["embed_dim", "depths", "num_heads", "qkv_bias", "drop_path_rate", "published_window_order"]
     knobs += ["out_dim", "hidden_dim", "bottleneck_dim", "shared_head", "channels_last", "use_checkpoint"]
     knobs += ["roi_size", "block_size", "mask_ratio", "pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias"]
-    for knob in [*knobs, "bundle_root", "dataset_dir", "section", "checkpoint", "device", "network", "amp"]:
+    for knob in [*knobs, "bundle_root", "dataset_dir", "checkpoint", "device", "network", "amp"]:
         assert inference[knob] == train[knob], knob
     assert inference["preprocessing"]["transforms"] == train["train"]["deterministic_transforms"]
 

@@ -29,7 +29,7 @@ def rounds(cohort: Path, teacher: Path, out: Path, number: int = 2):
         output_dir=out,
         refine_configs=[f"{REFINEMENT}/refine.json", f"{REFINEMENT}/teacher_folder.json"],
         last_round=[f"{REFINEMENT}/low_disagreement.json"],
-        refine_overrides={"progress": False},
+        refine_overrides={"progress": False, "check_volumes": False},  # students of one epoch are no anatomists
         student_overrides=STUDENT,
     )
 

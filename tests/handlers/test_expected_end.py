@@ -16,9 +16,10 @@ from swinx.handlers import ExpectedEnd
 def lines(caplog: pytest.LogCaptureFixture, steps: int, epochs: int, length: int) -> list[str]:
     engine = Engine(lambda _engine, _batch: time.sleep(0.02))
     ExpectedEnd(steps).attach(engine)
+    caplog.clear()
     with caplog.at_level(logging.INFO, logger="swinx"):
         engine.run([{"image": torch.zeros(3, 1), "case": ["a", "b", "c"]}] * length, max_epochs=epochs)
-    return [record.getMessage() for record in caplog.records]
+    return [record.getMessage() for record in caplog.records if record.name.startswith("swinx")]
 
 
 def test_the_pace_counts_patches_and_the_end_all_epochs(caplog):

@@ -171,10 +171,12 @@ def _refuse_links_outside(files: Iterable[Path], folder: Path) -> None:
 
 
 def _package_files(package: Path) -> list[Path]:
-    """Return the files of this package: modules, its mark for type checkers, and what bundles share."""
+    """Return the files of this package: modules, their data, its mark for type checkers, and what bundles share."""
     files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return sorted(
-        path for path in files if path.suffix == ".py" or path.name == "py.typed" or "shared_configs" in path.parts
+        path
+        for path in files
+        if path.suffix in (".py", ".json") or path.name == "py.typed" or "shared_configs" in path.parts
     )
 
 

@@ -24,8 +24,8 @@ def lines(caplog: pytest.LogCaptureFixture, steps: int, epochs: int, length: int
 
 def test_the_pace_counts_patches_and_the_end_all_epochs(caplog):
     first, *rest = lines(caplog, steps=4, epochs=5, length=10)
-    pace = float(re.search(r": (\S+) patches per second; 5 epochs of 10 steps take about 0:00:01", first)[1])
-    assert 60 < pace < 151
+    pace = float(re.search(r": (\S+) patches per second; 5 epochs of 10 steps take about 0:00:0", first)[1])
+    assert 15 < pace < 151, "3 patches in 0.02 s at most; a busy machine is slower"
     assert len(rest) == 4
     assert rest[-1].startswith("epoch 4 of 5 is done; about 0:00:00 left, until ")
 

@@ -74,9 +74,9 @@ def test_the_epoch_at_which_it_stops_is_validated():
 
 def test_the_time_of_a_validation_is_counted():
     engine = Engine(lambda _engine, _batch: None)
-    TimeLimit(0.35 / 60).attach(engine)
-    engine.add_event_handler(Events.EPOCH_COMPLETED, lambda: time.sleep(0.1))
+    TimeLimit(1.4 / 60).attach(engine)
+    engine.add_event_handler(Events.EPOCH_COMPLETED, lambda: time.sleep(0.4))
     started = time.monotonic()
     epochs = engine.run([0], max_epochs=9).epoch
-    assert time.monotonic() - started < 0.35
+    assert time.monotonic() - started < 1.4
     assert epochs > 1

@@ -99,7 +99,7 @@ def test_the_file_of_credentials_counts_as_a_token(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("text", "sent"),
     [
-        ("/home/me/project/work/demo/model.pt", "work/demo/model.pt"),
+        ("/home/me/project/runs/demo/model.pt", "runs/demo/model.pt"),
         ("/data/secret hospital/Jane Doe/scan.nii.gz", "scan.nii.gz"),
         ("C:\\Users\\me\\scan.nii.gz", "scan.nii.gz"),
         ("~/data/list.json", "list.json"),

@@ -57,8 +57,8 @@ def without_folders(text: str, roots: Sequence[Path]) -> str:
         roots: Absolute folders, of which the first that fits counts.
 
     Examples:
-        >>> without_folders("$load('/home/me/project/work/a.json', '/data/b.nii.gz')", [Path("/home/me/project")])
-        "$load('work/a.json', 'b.nii.gz')"
+        >>> without_folders("$load('/home/me/project/runs/a.json', '/data/b.nii.gz')", [Path("/home/me/project")])
+        "$load('runs/a.json', 'b.nii.gz')"
         >>> without_folders("$@positive_patches / 2 + 1/3", [])
         '$@positive_patches / 2 + 1/3'
     """

@@ -26,8 +26,8 @@ DEMO_EVALUATE = $(RUN) evaluate --config_file $(call DEMO_CONFIG,swinx_seg,evalu
 		--output_dir $(DEMO)/out --scores_dir $(DEMO)
 DEMO_VERDICT = $(BIN)/swinx data verdict $(DEMO) --max_epochs $(DEMO_EPOCHS)
 
-# glibc gives freed memory back at once, and PyTorch asks for it again in each step: kept, a training step takes 0.7 of its
-# time, and a third more memory.
+# glibc gives freed memory back at once, and PyTorch asks for it again in each step: keeping it makes steps faster and
+# takes more memory.
 export MALLOC_MMAP_THRESHOLD_ ?= 8589934592
 export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 export MALLOC_TOP_PAD_ ?= 268435456

@@ -15,11 +15,16 @@ FROM_OUTSIDE = {"PYTHON", "VENV", "PIP_ARGS", "OMP_WAIT_POLICY", "LABEL_VENV"}
 STRANGE = "strange-value-of-the-environment"
 
 
-def made(target: str, *words: str, **environment: str) -> str:
-    """The commands that make would run."""
+def run_make(target: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A dry run of make, as from a shell: the tests may themselves run under make."""
     command = ["make", "-n", target, *words]
     clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(command, cwd=ROOT, env=clean | environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=ROOT, env=clean | environment, capture_output=True, text=True, check=False)
+
+
+def made(target: str, *words: str, **environment: str) -> str:
+    """The commands that make would run."""
+    done = run_make(target, *words, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -67,7 +72,7 @@ def test_places_of_environments_may_come_from_the_environment(tmp_path):
 )
 @pytest.mark.parametrize("target", ["pipeline", "pipeline-train", "demo", "pack", "label-server", "clean"])
 def test_a_misspelt_variable_ends_make_and_names_the_nearest(target, word, said):
-    done = subprocess.run(["make", "-n", target, word], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = run_make(target, word)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stdout == ""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+import subprocess
+import sys
 import threading
 import time
 
-import numpy as np
 import pytest
 import torch
 
@@ -16,9 +19,10 @@ MIB = 2**20
 
 def allocate(mib: int) -> None:
     """Touch memory, hold it for a few samples, and give it back."""
-    block = np.ones(mib * MIB, dtype=np.uint8)
-    time.sleep(0.06)
-    del block
+    with mmap.mmap(-1, mib * MIB) as block:  # not by the C library, which may keep memory or reuse it
+        for page in range(0, mib * MIB, mmap.PAGESIZE):
+            block[page] = 1
+        time.sleep(0.06)
 
 
 def test_memory_that_was_held_within_the_stretch_is_in_its_peak():
@@ -37,6 +41,24 @@ def test_a_new_stretch_knows_nothing_of_the_one_before():
     busy = monitor.stop().rss_mb
     monitor.start()
     assert busy - monitor.stop().rss_mb == pytest.approx(200, abs=30)
+
+
+def test_memory_that_the_c_library_keeps_is_not_in_use():
+    """A process of its own, with the settings of the Makefile: the C library reads them at its start."""
+    script = """
+import torch
+from swinx.resources import ResourceMonitor, memory_in_use_mb
+before = memory_in_use_mb()
+block = torch.ones(50 * 2**20)
+del block
+monitor = ResourceMonitor()
+monitor.start()
+print(memory_in_use_mb() - before, monitor.stop().rss_mb - before)
+"""
+    keeping = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=os.environ | keeping, capture_output=True, text=True, check=True)
+    assert [float(word) for word in done.stdout.split()] == pytest.approx([0, 0], abs=60)
 
 
 def test_a_stretch_that_was_never_ended_is_dropped_with_its_thread():

@@ -204,7 +204,7 @@ def test_memory_is_predicted_from_the_scores_that_are_held(caplog, monkeypatch):
     """Of two lays of windows that differ in overlap alone, the one that holds less is told to take less."""
     caplog.set_level(logging.INFO)
     at_most(0.0, monkeypatch)
-    monkeypatch.setattr("swinx.inferers.measured_windows.rss_mb", lambda: 100.0)
+    monkeypatch.setattr("swinx.inferers.measured_windows.memory_in_use_mb", lambda: 100.0)
     image = torch.rand((1, 1, 100, 100, 200))
     told = []
     for margin in (0, 0.25):

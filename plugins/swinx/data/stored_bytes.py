@@ -14,6 +14,7 @@ import psutil
 from swinx.data.itk_headers import Encoding
 from swinx.errors import CaseError
 from swinx.regular_files import open_regular
+from swinx.resources import memory_in_use_mb
 from swinx.rules import ByteRules
 
 __all__ = ["check_claim", "check_memory", "check_surplus", "read_gzip"]
@@ -61,7 +62,7 @@ def check_memory(path: Path, voxels: int, bytes_each: int, max_ram_mb: float | N
     """
     needed = voxels * (bytes_each + 4) / _MIB
     free = psutil.virtual_memory().available / _MIB
-    allowed = free if max_ram_mb is None else min(free, max_ram_mb - psutil.Process().memory_info().rss / _MIB)
+    allowed = free if max_ram_mb is None else min(free, max_ram_mb - memory_in_use_mb())
     if needed > allowed:
         raise CaseError(path, ByteRules.MEMORY.says(needed=math.ceil(needed), available=max(math.floor(allowed), 0)))
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from swinx.networks import PartScores, SplitScores
 from swinx.ops.score_boxes import most_open_voxels
 from swinx.ops.window_budget import WindowCost, WindowPlan
 from swinx.ops.window_parts import WindowPart, window_part
-from swinx.resources import ResourceMonitor
+from swinx.resources import ResourceMonitor, memory_in_use_mb
 
 __all__ = ["MeasuredWindows", "largest_part", "measure_windows", "predict_cost"]
 
@@ -68,7 +67,7 @@ def measure_windows(image: Tensor, scores: PartScores, roi: Sequence[int], large
     window = image[:, :, : roi[0], : roi[1], : roi[2]]
     least = window_part([slice(side, 2 * side) for side in roi], [3 * side for side in roi], roi, 0.25)
     on_gpu = image.device.type == "cuda"
-    ram = rss_mb()
+    ram = memory_in_use_mb()
     gpu_before = _gpu_used_mb(image.device) if on_gpu else 0.0
     held = torch.cuda.memory_allocated(image.device) / _MIB if on_gpu else 0.0
     monitor = ResourceMonitor(image.device, interval_seconds=0.01)
@@ -117,16 +116,11 @@ def predict_cost(
     label_mb = 0.0 if restoring is None else restoring.mib(measured.channels)
     if measured.window_gpu_mb is None:
         windows_mb = _RAM_SAFETY * max(measured.window_ram_mb * at_once, label_mb)
-        ram = max(rss_mb(), measured.ram_before_mb + windows_mb) + labels + scores
+        ram = max(memory_in_use_mb(), measured.ram_before_mb + windows_mb) + labels + scores
         return WindowCost(len(windows), seconds, ram)
     windows_mb = max(measured.window_gpu_mb * at_once, label_mb)
     gpu = measured.gpu_before_mb + _SAFETY * (scores + windows_mb)
-    return WindowCost(len(windows), seconds, rss_mb() + labels, gpu)
-
-
-def rss_mb() -> float:
-    """Return the resident memory of this process, in MiB."""
-    return float(psutil.Process().memory_info().rss) / _MIB
+    return WindowCost(len(windows), seconds, memory_in_use_mb() + labels, gpu)
 
 
 def _time(scores: PartScores, window: Tensor, part: WindowPart) -> tuple[float, int]:

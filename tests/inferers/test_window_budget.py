@@ -97,7 +97,7 @@ def test_a_limit_that_cannot_be_met_is_refused_before_the_windows(limit):
 
 def test_too_little_memory_runs_single_windows_first(caplog, monkeypatch):
     caplog.set_level(logging.INFO)
-    have = psutil.Process().memory_info().rss / 2**20
+    have = memory_in_use_mb()
     at_most(have + 2000, monkeypatch)
     windows_run(WindowBudget(max_ram_mb=have + 5000), Slow(0), scan(), sw_batch_size=4)
     assert "with overlap 0.5, margin 0, 1 windows at once, scores in single" in caplog.text
@@ -170,7 +170,7 @@ def test_making_the_network_ready_counts():
 def test_memory_that_was_given_back_does_not_count(caplog):
     """A large scan earlier in the batch must not get small ones refused."""
     caplog.set_level(logging.INFO)
-    have = psutil.Process().memory_info().rss / 2**20
+    have = memory_in_use_mb()
     large = torch.ones(int(1000 * 2**20 / 4))
     assert psutil.Process().memory_info().rss / 2**20 > have + 900
     del large
@@ -282,7 +282,7 @@ def test_a_network_on_a_cpu_says_once_that_a_limit_of_the_gpu_is_not_looked_at(c
 
 
 def test_what_was_wanted_and_what_was_allowed_is_recorded(monkeypatch):
-    have = psutil.Process().memory_info().rss / 2**20
+    have = memory_in_use_mb()
     at_most(have + 2000, monkeypatch)
     inferer = SlidingWindowLabelInferer(ROI, sw_batch_size=4, budget=WindowBudget(max_ram_mb=have + 5000))
     inferer(scan(), Slow(0))

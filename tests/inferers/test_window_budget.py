@@ -20,7 +20,7 @@ from swinx.inferers.slab_scores import ScanGrid
 from swinx.inferers.window_budget import Pace
 from swinx.inferers.window_layout import lay_windows
 from swinx.networks import SwinXSeg, TorchEngine
-from swinx.resources import PeakMemory, ResourceMonitor
+from swinx.resources import PeakMemory, ResourceMonitor, memory_in_use_mb
 
 ROI = (16, 16, 16)
 

@@ -73,8 +73,8 @@ PLACE_SETTINGS = (
     Setting(
         "amp",
         Flag(),
-        "mixed precision",
-        ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
+        "mixed precision, on a GPU; in trainings also on a processor with bfloat16",
+        ("pretraining", "reconstruction", "probes", "teacher", "training", "inference", "evaluation"),
     ),
     Setting(
         "num_workers",

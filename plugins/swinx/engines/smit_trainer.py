@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from swinx.losses import SmitLoss, Temperatures
+from swinx.mixed_precision import autocast, has_mixed_precision
 
 __all__ = ["SmitTrainer", "prepare_views"]
 
@@ -68,7 +69,7 @@ class SmitTrainer(Trainer):
         prepare_batch: How to make views and masks of a batch.
         inferer: How to call the network with views and masks.
         train_handlers: Handlers.
-        amp: Mixed precision.
+        amp: Mixed precision, where the device computes it.
         amp_kwargs: More arguments of ``torch.autocast``.
 
     Attributes:
@@ -100,10 +101,11 @@ class SmitTrainer(Trainer):
             non_blocking=non_blocking,
             prepare_batch=prepare_batch,
             handlers=train_handlers,
-            amp=amp,
+            amp=amp and torch.device(device).type == "cuda",  # which scales the gradients
             amp_kwargs=amp_kwargs,
             decollate=False,
         )
+        self.mixed_precision = amp and has_mixed_precision(self.state.device)
         self.network = network
         self.optimizer = optimizer
         self.inferer = SimpleInferer() if inferer is None else inferer
@@ -118,7 +120,7 @@ class SmitTrainer(Trainer):
         engine.state.output = [output]
         engine.network.train()
         engine.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(engine.state.device.type, enabled=engine.amp, **engine.amp_kwargs):
+        with autocast(engine.state.device, enabled=engine.mixed_precision, **engine.amp_kwargs):
             student, teacher = engine.inferer(views, engine.network, mask)
             engine.fire_event(IterationEvents.FORWARD_COMPLETED)
             terms = engine.loss_function(student, teacher, views, mask, temperatures)

@@ -58,6 +58,7 @@ def train_nnunet(
     spacing_mm: Sequence[float] | None = None,
     feature_divisor: int = 1,
     device: str | torch.device | None = None,
+    amp: bool = True,
     num_processes: int = 1,
     validate: bool = False,
     seed: int = 0,
@@ -93,6 +94,7 @@ def train_nnunet(
         spacing_mm: Voxel size to train at, in nnU-Net's order (z, y, x); the planner's choice by default.
         feature_divisor: Divide the features of every stage by this number, for small networks.
         device: Where to train; by default a GPU if there is one.
+        amp: Mixed precision, where the device has it; nnU-Net itself uses it on every GPU, and on no processor.
         num_processes: Processes for preprocessing and, from 2 on, for augmentation.
         validate: Let nnU-Net segment the validation cases of each fold when it is trained.
         seed: Of the weights and, with one process, of the augmentation.
@@ -146,6 +148,7 @@ def train_nnunet(
         record.finish("data", used=used, left_out=left_out)
     here = {
         "device": str(device or ("cuda" if torch.cuda.is_available() else "cpu")),
+        "amp": amp,
         "num_processes": num_processes,
         "preprocessed": str(root / "preprocessed" / dataset),
     }

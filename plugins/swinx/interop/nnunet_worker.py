@@ -18,6 +18,7 @@ from swinx.files import write_json
 from swinx.folder_lock import hold
 from swinx.interop.nnunet_names import check_network_classes
 from swinx.interop.nnunet_package import find_trainer, nnunet_scalars
+from swinx.mixed_precision import has_mixed_precision, in_bfloat16
 from swinx.plain_data import read_object
 
 __all__ = ["main", "plan", "train", "validate"]
@@ -63,6 +64,9 @@ def train(job: dict[str, Any]) -> None:
         trainer.initial_lr = job["learning_rate"]
     if job["optimizer"] == "AdamW":
         trainer.configure_optimizers = partial(_adamw, trainer)
+    trainer.initialize()
+    if job["amp"] and job["device"] == "cpu" and has_mixed_precision("cpu"):
+        trainer.network.forward = partial(in_bfloat16, trainer.network.forward)
     _set_damaged_aside(Path(trainer.output_folder))
     maybe_load_checkpoint(trainer, continue_training=True, validation_only=False)
     trainer.run_training()

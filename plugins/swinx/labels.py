@@ -6,7 +6,7 @@ and its evaluation script.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
@@ -21,6 +21,7 @@ __all__ = [
     "UNKNOWN",
     "FlareLabel",
     "class_name",
+    "may_be_empty",
 ]
 
 
@@ -133,3 +134,20 @@ TOTALSEGMENTATOR_TO_FLARE: Mapping[int, FlareLabel] = MappingProxyType(
     }
 )
 """TotalSegmentator v2 ids (https://github.com/wasserth/TotalSegmentator) to FLARE ids; other ids are background."""
+
+
+def may_be_empty(annotated: Collection[int] | None, num_classes: int = NUM_CLASSES) -> bool:
+    """Return whether a label without any class is believable: someone recorded what was looked for, and not all was.
+
+    A scan in which only tumours, or only the gallbladder, were looked for may have none. Without a record, or where
+    all classes were looked for, an empty label is more likely a file that went wrong.
+
+    Args:
+        annotated: Ids of the annotated classes; None if nobody recorded them.
+        num_classes: Number of classes, with background.
+
+    Examples:
+        >>> may_be_empty([14]), may_be_empty(None), may_be_empty(range(1, 15)), may_be_empty([])
+        (True, False, False, False)
+    """
+    return annotated is not None and 0 < len(set(annotated)) < num_classes - 1

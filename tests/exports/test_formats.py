@@ -106,9 +106,9 @@ def test_the_inputs_are_repeatable_differ_and_look_like_preprocessed_ct():
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert [tuple(image.shape) for image in first] == [(1, 2, 16, 24, 32)] * 3 + [(2, 2, 16, 24, 32)]
     assert all(image.min() >= 0 and image.max() <= 1 for image in first)
-    anatomy = first[1]
-    assert anatomy.min() == 0
-    assert anatomy[anatomy > 0].unique().numel() > 100
+    smooth = first[1]
+    assert smooth.min() == 0
+    assert smooth[smooth > 0].unique().numel() > 100
 
 
 @pytest.fixture(scope="module")

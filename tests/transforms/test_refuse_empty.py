@@ -7,7 +7,7 @@ import torch
 from monai.data import MetaTensor
 
 from swinx.errors import CaseError
-from swinx.ops.partial_labels import may_be_empty
+from swinx.labels import may_be_empty
 from swinx.transforms import RefuseEmptyLabeld
 
 ALL = list(range(1, 15))

@@ -17,9 +17,8 @@ from swinx.data.file_kinds import absolute_path
 from swinx.data.flare import flare_sections, is_flare_layout
 from swinx.data.volume_files import Volume, VolumeKind, read_volume
 from swinx.errors import CaseError, DataListError
-from swinx.labels import UNKNOWN
+from swinx.labels import UNKNOWN, may_be_empty
 from swinx.ops.grids import compare_grids
-from swinx.ops.partial_labels import may_be_empty
 from swinx.ops.volume_checks import label_values
 from swinx.rules.label_maps import LabelRules
 from swinx.rules.lists import ListRules

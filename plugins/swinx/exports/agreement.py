@@ -1,20 +1,17 @@
-"""Whether an exported network says what the network says."""
+"""Agreement of an exported network with the network in PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
-from swinx.data import make_phantom
 from swinx.errors import ExportError
 
 __all__ = ["Agreement", "measure_agreement", "probe_windows"]
-
-_WINDOW_HU = (-250.0, 250.0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Agreement:
 
 
 def probe_windows(window: Sequence[int], seed: int = 0) -> list[Tensor]:
-    """Return inputs that an exported network is tried on: noise, anatomy, air, and a batch of two.
+    """Return inputs that an exported network is tried on: noise, smooth shapes, air, and a batch of two.
 
     Args:
         window: Channels and sides ``(C, X, Y, Z)``; intensities are those of preprocessed CT, 0 to 1.
@@ -50,11 +47,9 @@ def probe_windows(window: Sequence[int], seed: int = 0) -> list[Tensor]:
     """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.rand((1, *window), generator=generator)
-    low, high = _WINDOW_HU
-    phantom = make_phantom(np.random.default_rng(seed), window[1:])
-    scaled = (torch.from_numpy(phantom.image.astype(np.float32)) - low) / (high - low)
-    anatomy = scaled.clamp(0, 1).expand(1, *window).contiguous()
-    return [noise, anatomy, torch.zeros(1, *window), torch.cat([noise, anatomy])]
+    coarse = torch.rand((1, window[0], *(-(-side // 8) for side in window[1:])), generator=generator)
+    smooth = (2 * interpolate(coarse, window[1:], mode="trilinear") - 0.5).clamp(0, 1)  # with air and bone
+    return [noise, smooth, torch.zeros(1, *window), torch.cat([noise, smooth])]
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from swinx.labels import NUM_CLASSES, UNKNOWN
 
-__all__ = ["class_weights", "find_crop_centres", "mask_unannotated", "may_be_empty"]
+__all__ = ["class_weights", "find_crop_centres", "mask_unannotated"]
 
 
 def class_weights(
@@ -72,23 +72,6 @@ def find_crop_centres(label: Tensor) -> tuple[Tensor, Tensor]:
         known = ~known
     foreground, background = map_binary_to_indices(torch.where(label == UNKNOWN, 0, label), image=known)
     return torch.as_tensor(foreground), torch.as_tensor(background)
-
-
-def may_be_empty(annotated: Collection[int] | None, num_classes: int = NUM_CLASSES) -> bool:
-    """Return whether a label without any class is believable: someone recorded what was looked for, and not all was.
-
-    A scan in which only tumours, or only the gallbladder, were looked for may have none. Without a record, or where
-    all classes were looked for, an empty label is more likely a file that went wrong.
-
-    Args:
-        annotated: Ids of the annotated classes; None if nobody recorded them.
-        num_classes: Number of classes, with background.
-
-    Examples:
-        >>> may_be_empty([14]), may_be_empty(None), may_be_empty(range(1, 15)), may_be_empty([])
-        (True, False, False, False)
-    """
-    return annotated is not None and 0 < len(set(annotated)) < num_classes - 1
 
 
 def mask_unannotated(prediction: Tensor, label: Tensor, class_weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from swinx.errors import CaseError
-from swinx.labels import UNKNOWN
-from swinx.ops.partial_labels import may_be_empty
+from swinx.labels import UNKNOWN, may_be_empty
 from swinx.rules.label_maps import LabelRules
 
 __all__ = ["RefuseEmptyLabeld"]
@@ -20,7 +19,7 @@ __all__ = ["RefuseEmptyLabeld"]
 class RefuseEmptyLabeld(MapTransform):
     """Refuse a label map without a voxel of any class, unless the case may have one.
 
-    See :func:`swinx.ops.partial_labels.may_be_empty`.
+    See :func:`swinx.labels.may_be_empty`.
 
     Args:
         keys: Label maps, class ids and 255.

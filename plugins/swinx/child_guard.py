@@ -1,7 +1,7 @@
 """The process between a command and the one that started it: it ends the command when that one is gone.
 
-:mod:`swinx.child_process` starts it. A process that is killed cannot end its children, and those have children of
-their own, some in other sessions; so a third process watches.
+:mod:`swinx.child_process` starts it. A process that is killed cannot end its children, and those have
+children of their own, some in other sessions; so a third process watches.
 """
 
 from __future__ import annotations

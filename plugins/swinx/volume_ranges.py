@@ -40,8 +40,8 @@ class PlausibleVolumes:
         class that does not touch the border of the scan, which may show a part of it.
 
         Args:
-            volumes_ml: Class id to volume, as :func:`swinx.ops.label_volumes.volumes_ml` gives them.
-            at_border: Class ids that touch the border, as :func:`swinx.ops.label_volumes.classes_at_border` finds them.
+            volumes_ml: Class id to volume in ml.
+            at_border: Class ids that touch the border of the scan.
             classes: Class ids to judge.
 
         Examples:

@@ -113,8 +113,8 @@ def load_cases(
 
     Returns:
         All entries, as :func:`load_data_list` has them. An unusable one has ``fault``, the reason, and of ``image`` and
-        ``label`` those that are good; :class:`swinx.data.CaseDataset` reports it. Its name is ``<section>[<number>]``
-        where its own cannot be used. Files that do not exist are left to the reader of the case.
+        ``label`` those that are good; :class:`swinx.data.CaseDataset` reports it. Where its own name cannot be used,
+        it is called ``<section>[<number>]``. Files that do not exist are left to the reader of the case.
 
     Raises:
         DataListError: If the list as a whole cannot be read, lacks the section, or the section is empty.

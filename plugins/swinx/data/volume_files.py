@@ -90,8 +90,8 @@ def read_volume(
         A volume without faults; its ``notes`` say what is odd about header, grid and values.
 
     Raises:
-        CaseError: If the file is missing, damaged or no image, or has a fault that :mod:`swinx.ops.volume_checks` or
-            :mod:`swinx.ops.patient_grid` find; all of them are named.
+        CaseError: If the file is missing, damaged or no image, or has a fault that
+            :mod:`swinx.ops.volume_checks` or :mod:`swinx.ops.patient_grid` find; all of them are named.
     """
     place = expanded(path)
     _check_presence(place)

@@ -17,8 +17,8 @@ __all__ = ["FreezePrototypes", "GradientClipping"]
 class GradientClipping:
     """Scale the gradients down so that their joint L2 norm stays within a bound.
 
-    For trainers that unscale gradients before ``BACKWARD_COMPLETED``, such as :class:`swinx.engines.SmitTrainer`. The
-    norm before clipping is added to the step's ``scalars`` as ``gradient_norm``.
+    For trainers that unscale gradients before ``BACKWARD_COMPLETED``, such as :class:`swinx.engines.SmitTrainer`.
+    The norm before clipping is added to the step's ``scalars`` as ``gradient_norm``.
 
     Note:
         iBOT clips each parameter at 3.0 by itself, which hardly ever acts; the joint norm, as PyTorch clips it, keeps

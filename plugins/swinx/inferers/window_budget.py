@@ -80,7 +80,7 @@ class WindowBudget:
 
     Before the windows of a case, one is run and measured, with the largest part that would be used and with the least,
     twice each, and time and memory of the whole case predicted: for the settings as they are, then for cheaper ones
-    (:func:`swinx.ops.window_budget.cheaper_plans`). The first that keeps to all limits is taken, and said in the log.
+    (:func:`swinx.ops.window_budget.cheaper_plans`). The first that keeps to all limits is taken and logged.
 
     Args:
         max_gpu_mb: MiB of the device that may be in use, contexts and other processes included, as ``nvidia-smi`` shows

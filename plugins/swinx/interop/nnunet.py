@@ -30,7 +30,8 @@ class NnUNetTeacher:
 
     The output equals what ``nnUNetv2_predict`` writes for the same NIfTI file, voxel for voxel: the scan is handed
     over in the axis order, direction and voxel size that nnU-Net's reader would have found. Checkpoints are read
-    without running code in them (:mod:`swinx.interop.nnunet_package`); nnU-Net itself would unpickle them.
+    without running code in them (:mod:`swinx.interop.nnunet_package`), which nnU-Net would
+    unpickle.
 
     Args:
         model_folder: ``<trainer>__<plans>__<configuration>`` with ``plans.json``, ``dataset.json`` and

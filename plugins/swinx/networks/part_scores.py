@@ -70,11 +70,11 @@ class SplitScores:
     """A network in three parts: full and half resolution are computed for the part alone.
 
     Args:
-        features: Maps windows ``(N, C, X, Y, Z)`` to tokens ``(N, E, X / 2, Y / 2, Z / 2)`` and features ``(N, F, X /
-            4, Y / 4, Z / 4)``, as :class:`swinx.networks.split.WindowFeatures`.
-        middle: Maps a part of these to features of half the resolution, as :class:`swinx.networks.split.WindowMiddle`.
-        head: Maps a part of the windows and of those to scores, as :class:`swinx.networks.split.WindowHead`, or to
-            features, as :class:`swinx.networks.split.WindowDecoder`.
+        features: Maps windows ``(N, C, X, Y, Z)`` to tokens ``(N, E, X / 2, Y / 2, Z / 2)`` and features
+            ``(N, F, X / 4, Y / 4, Z / 4)``, as ``WindowFeatures`` of :class:`swinx.networks.SplitNetwork`.
+        middle: Maps a part of these to features of half the resolution, as its ``WindowMiddle``.
+        head: Maps a part of the windows and of those to logits, as its ``WindowHead``, or to features, as its
+            ``WindowDecoder``.
         memory_format: What all are given.
         readout: What makes scores of what ``head`` returns, if these are features.
     """

@@ -8,8 +8,8 @@ A policy is called as ``policy(truth, pseudo, annotated, affine, pseudo_classes)
 - ``affine``: ``(4, 4)``, voxel index to mm.
 - ``pseudo_classes``: class ids that the teachers can predict; of the others they say nothing.
 
-It returns a :class:`swinx.ops.Fusion`, and leaves its arguments as they are. ``protected`` are the classes whose drawn
-voxels it never changes and to which it adds nothing where they were annotated.
+It returns a :class:`swinx.ops.Fusion`, and leaves its arguments as they are. ``protected`` are the
+classes whose drawn voxels it never changes and to which it adds nothing where they were annotated.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ __all__ = ["AnnotatedClassesd"]
 
 
 class AnnotatedClassesd(Transform):
-    """Add how much the label of each class counts in this case, see :func:`swinx.ops.partial_labels.class_weights`.
+    """Add the weight of each class in this case.
 
+    See :func:`swinx.ops.partial_labels.class_weights`.
     The lists that it reads stay in the item; they differ in length, so drop them before items are batched.
 
     Args:

@@ -104,8 +104,8 @@ lint: $(INSTALLED)
 
 sync: $(INSTALLED)
 	for bundle in $(BUNDLES); do cp plugins/swinx/shared_configs/* $$bundle/configs/ && cp LICENSE $$bundle/LICENSE; done
-	$(BIN)/python -m swinx.rules.page > docs/refusals.md
-	$(BIN)/python -m swinx.bundle.page > docs/settings.md
+	$(BIN)/python -m swinx.rules.refusals_page > docs/refusals.md
+	$(BIN)/python -m swinx.bundle.settings.settings_page > docs/settings.md
 
 clean:
 	rm -rf $(DEMO)

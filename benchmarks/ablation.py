@@ -33,8 +33,10 @@ from typing import Any
 from ablation_results import by_case, draw, means, merge, paired
 from bundle_trial import ROOT, run_bundle, write_record
 
-from swinx.data import load_data_list, write_data_list, write_synthetic_cohort
-from swinx.report import read_scores, refinement_gain
+from swinx.cohorts import write_synthetic_cohort
+from swinx.data import load_data_list, write_data_list
+from swinx.refinement import refinement_gain
+from swinx.scoring import read_scores
 
 CONFIGS = "bundles/{}/configs/{}.json"
 COHORT: dict[str, Any] = {"labelled": 28, "unlabelled": 32, "validation": 22, "seed": 0}

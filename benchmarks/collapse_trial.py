@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from bundle_trial import ROOT, run_bundle, write_record
 
-from swinx.data import write_synthetic_cohort
+from swinx.cohorts import write_synthetic_cohort
 
 COHORT: dict[str, Any] = {
     "labelled": 0,

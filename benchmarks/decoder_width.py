@@ -21,9 +21,9 @@ from bundle_trial import RESULTS, ROOT, picture_path, run_bundle, write_record
 from matplotlib.figure import Figure
 from torch.utils.flop_counter import FlopCounterMode
 
-from swinx.data import write_demo_cohort
+from swinx.cohorts import write_demo_cohort
 from swinx.networks import SwinXSeg
-from swinx.report import read_scores
+from swinx.scoring import read_scores
 
 CONFIGS = "bundles/swinx_seg/configs"
 VARIANTS: dict[str, Any] = {"wide": 16, "between": [11, 16, 16, 16, 16], "narrow": [6, 16, 16, 16, 16]}

@@ -23,7 +23,7 @@ import torch
 from bundle_trial import ROOT, write_record
 from torch import Tensor, nn
 
-from swinx.exports import FORMATS, export_network, probe_windows
+from swinx.export import FORMATS, export_network, probe_windows
 from swinx.networks import SwinXSeg
 
 

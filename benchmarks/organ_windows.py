@@ -18,9 +18,10 @@ from bundle_trial import ROOT, write_record
 from monai.transforms import Compose, LoadImaged
 from torch import Tensor
 
-from swinx.data import CTReader, fetch_demo_ct
-from swinx.inferers.window_layout import Window, lay_windows
-from swinx.transforms import CTPreprocessingd
+from swinx.cohorts import fetch_demo_ct
+from swinx.data import CTReader
+from swinx.inference.windows.window_layout import Window, lay_windows
+from swinx.preprocessing import CTPreprocessingd
 
 ROI = (96, 96, 96)
 OVERLAP = 0.5

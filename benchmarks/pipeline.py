@@ -26,7 +26,7 @@ import torch
 from bundle_trial import ROOT, run_bundle, write_record
 from numpy.typing import NDArray
 
-from swinx.data import fetch_demo_ct, make_phantom
+from swinx.cohorts import fetch_demo_ct, make_phantom
 from swinx.networks import SwinXSeg, save_weights
 from swinx.nifti import write_nifti
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from bundle_trial import ROOT, run_bundle, write_record
 
-from swinx.data import write_synthetic_cohort
+from swinx.cohorts import write_synthetic_cohort
 
 CONFIGS = "bundles/ssl_smit/configs"
 COHORT = {"labelled": 14, "unlabelled": 48, "validation": 8, "seed": 0}

@@ -27,22 +27,24 @@ from monai.data import MetaTensor
 from monai.transforms import LoadImage
 from tqdm import tqdm
 
-from swinx.data import CTReader, fetch_demo_ct, load_data_list, write_synthetic_cohort
-from swinx.interop import NnUNetTeacher
+from swinx.cohorts import fetch_demo_ct, write_synthetic_cohort
+from swinx.data import CTReader, load_data_list
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.metrics import dice_per_class
-from swinx.ops import (
+from swinx.refinement import (
     Agreement,
     FillHoles,
     FillUnannotated,
     LargestComponent,
     Laterality,
     MinimumComponent,
+    NnUNetTeacher,
     OverwriteOrgans,
+    RefineLabelsd,
+    SaveRefinementd,
     TruthOnly,
     TumorHostChecked,
 )
-from swinx.transforms import RefineLabelsd, SaveRefinementd
 
 COHORT: dict[str, Any] = {"labelled": 21, "unlabelled": 0, "validation": 12, "seed": 0}
 FOLDS = [0, 1, 2]

@@ -26,8 +26,8 @@ from matplotlib.figure import Figure
 from monai.inferers import SlidingWindowInferer
 from torch import nn
 
-from swinx.inferers import SlidingWindowLabelInferer
-from swinx.networks import SwinXSeg, TorchEngine
+from swinx.inference import SlidingWindowLabelInferer, TorchEngine
+from swinx.networks import SwinXSeg
 
 ROI = (96, 96, 96)
 WAYS = {"MONAI": None, "no margin": 0.0, "margin 0.125": 0.125, "margin 0.25": 0.25}

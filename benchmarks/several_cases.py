@@ -22,7 +22,7 @@ import psutil
 import torch
 from bundle_trial import ROOT, run_bundle, write_record
 
-from swinx.data import fetch_demo_ct
+from swinx.cohorts import fetch_demo_ct
 from swinx.networks import SwinXSeg, save_weights
 
 FILES = [f"bundles/swinx_seg/configs/{name}.json" for name in ("inference", "fast")]

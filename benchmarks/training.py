@@ -26,7 +26,7 @@ from bundle_trial import ROOT, write_record
 from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 
-from swinx.data import fetch_demo_ct
+from swinx.cohorts import fetch_demo_ct
 from swinx.resources import ResourceMonitor
 
 SWIN_UNETR = {"_target_": "SwinUNETR", "in_channels": 1, "out_channels": 15, "feature_size": "@embed_dim"}

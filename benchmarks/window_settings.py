@@ -24,12 +24,11 @@ from monai.transforms import Compose, LoadImaged
 from torch import Tensor
 
 from swinx.data import CTReader, load_data_list
-from swinx.exports import choose_engine
-from swinx.inferers import SlidingWindowLabelInferer
+from swinx.files import check_setting_of
+from swinx.inference import SlidingWindowLabelInferer, choose_engine
 from swinx.networks import load_weights
-from swinx.plain_data import check_setting_of
+from swinx.preprocessing import CTPreprocessingd
 from swinx.tracking import read_record, recorded_knobs
-from swinx.transforms import CTPreprocessingd
 
 CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "evaluate.json"
 

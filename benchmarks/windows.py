@@ -28,11 +28,10 @@ from bundle_trial import ROOT, write_record
 from monai.networks.nets import SegResNet, SwinUNETR
 from torch import Tensor, nn
 
-from swinx.exports import OpenVINOEngine
-from swinx.exports.onnx_file import load_onnx, write_onnx
-from swinx.exports.openvino_package import compile_for_cpu, import_openvino
-from swinx.networks import PartScores, SwinXSeg, TorchEngine
-from swinx.ops.window_parts import WindowPart, window_part
+from swinx.export.onnx_file import load_onnx, write_onnx
+from swinx.inference import OpenVINOEngine, PartScores, TorchEngine, compile_for_cpu, import_openvino
+from swinx.inference.windows.window_parts import WindowPart, window_part
+from swinx.networks import SwinXSeg
 from swinx.resources import ResourceMonitor
 
 CLASSES = 15

@@ -1,192 +1,144 @@
-"""The import rule, the size of modules, and what only one module may import."""
+"""Rooms, floors and names of the package, and imports that belong to one place."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+import swinx
 
-SOURCE = Path(__file__).parents[1] / "plugins" / "swinx"
-LEAVES = {
-    "case_names",
-    "child_guard",
-    "child_process",
-    "errors",
-    "files",
-    "folder_lock",
-    "labels",
-    "mixed_precision",
-    "nifti",
-    "partial_files",
-    "paths",
-    "plain_data",
-    "regular_files",
-    "resources",
-    "rules",
-    "tables",
-    "visible_text",
-    "volume_ranges",
-    "written_files",
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "plugins" / "swinx"
+MODULES = {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+LONGEST_MODULE = 300
+MOST_MODULES = 16
+# Optional packages, the rooms whose modules may import them, and how these modules are called.
+OPTIONAL = {
+    ("nnunetv2", "batchgenerators", "batchgeneratorsv2", "acvl_utils", "dynamic_network_architectures"): "nnunet",
+    ("mlflow",): "tracking",
+    ("pydicom", "highdicom"): "dicom",
+    ("onnx", "onnxruntime", "onnxscript", "openvino", "torch_tensorrt"): "export|backends",
 }
-BELOW = {
-    "case_names": {"rules", "visible_text"},
-    "child_guard": set(),
-    "child_process": {"child_guard"},
-    "errors": {"visible_text"},
-    "files": {"partial_files", "regular_files", "rules", "written_files"},
-    "folder_lock": {"errors", "files", "partial_files", "paths", "plain_data", "rules", "visible_text"},
-    "labels": set(),
-    "mixed_precision": set(),
-    "nifti": {"files"},
-    "partial_files": set(),
-    "paths": set(),
-    "plain_data": {"errors", "files", "regular_files", "rules", "visible_text"},
-    "regular_files": {"rules"},
-    "resources": set(),
-    "rules": set(),
-    "tables": {"files", "rules"},
-    "visible_text": set(),
-    "written_files": set(),
-    "volume_ranges": {"errors", "labels", "plain_data", "rules"},
-    "ops": LEAVES,
-    "networks": LEAVES | {"ops"},
-    "tracking": LEAVES,
-    "bundle": LEAVES | {"tracking"},
-    "losses": LEAVES | {"ops"},
-    "transforms": LEAVES | {"ops"},
-    "metrics": LEAVES | {"ops"},
-    "data": LEAVES | {"ops", "networks", "transforms", "metrics"},
-    "inferers": LEAVES | {"ops", "networks", "transforms", "metrics"},
-    "engines": LEAVES | {"ops", "networks", "losses", "transforms", "metrics"},
-    "handlers": LEAVES | {"ops", "networks", "losses", "transforms", "metrics", "tracking", "bundle"},
-    "interop": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "inferers"},
-    "exports": LEAVES | {"ops", "networks", "transforms", "metrics", "data", "tracking", "bundle"},
-    "packaging": LEAVES | {"networks", "tracking", "bundle"},
-    "report": LEAVES
-    | {"ops", "networks", "losses", "transforms", "metrics", "data", "inferers", "engines", "handlers", "tracking"},
-}
-MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 
 
-def imported(path: Path) -> set[str]:
-    """Full names of all modules that a file imports, anywhere in it."""
-    return imported_by(path.read_text())
+def floors() -> dict[str, int]:
+    """Floor of each room, from the table in CONTRIBUTING.md."""
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    return {room: int(floor) for floor, room in rows}
 
 
-def imported_by(source: str) -> set[str]:
-    """Full names of all modules that a piece of code imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return names
-
-
-def room(path: Path) -> str:
-    """The package, or the top-level module, that a file belongs to."""
+def room_of(path: Path) -> str:
+    """Name of the package, or of the top-level module, that a file belongs to."""
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_down(path):
-    here = room(path)
-    if here in ("cli", "__main__"):
-        return
-    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("swinx.")}
-    assert rooms - {here} <= BELOW[here]
+def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield module and name of everything that a piece of code imports, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_module_is_one_idea(path):
-    assert len(path.read_text().splitlines()) <= 300
+def imports_when_imported(path: Path) -> set[str]:
+    """First names of the packages that a module imports while it is imported itself."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if for_types or isinstance(node, ast.FunctionDef):
+            node.body = [ast.Pass()]
+    return {module.split(".")[0] for module, _ in imports(tree)}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_module_says_what_is_public(path):
-    assert "__all__" in path.read_text()
+def public_names(room: str) -> set[str]:
+    """Names in ``__all__`` of a room."""
+    tree = MODULES[SOURCE / room / "__init__.py"]
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(ast.unparse(target) == "__all__" for target in targets):
+            return set(ast.literal_eval(node.value))
+    return set()
 
 
-def test_pure_functions_know_no_engine():
-    for path in (SOURCE / "ops").glob("*.py"):
-        assert not {name for name in imported(path) if name.startswith(("monai.engines", "monai.handlers", "ignite"))}
+def test_every_room_is_in_the_table_of_contributing_with_the_first_line_of_its_docstring():
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    for path, tree in MODULES.items():
+        if path.parent != SOURCE and path.name != "__init__.py":
+            continue
+        if path == SOURCE / "__init__.py":
+            continue
+        name = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        assert f"`{name}` | {(ast.get_docstring(tree) or '').splitlines()[0]} |" in page, name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_nnunet_is_imported_by_its_own_modules_alone_and_only_when_it_is_needed(path):
-    theirs = {"nnunetv2", "batchgenerators", "batchgeneratorsv2", "acvl_utils", "dynamic_network_architectures"}
-    if not any(name.split(".")[0] in theirs for name in imported(path)):
-        return
-    assert (room(path), path.name.startswith("nnunet")) == ("interop", True)
-    at_import = ast.parse(path.read_text())
-    for function in [node for node in ast.walk(at_import) if isinstance(node, ast.FunctionDef)]:
-        function.body = [ast.Pass()]
-    assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
+def test_imports_point_down_and_name_what_a_room_exports():
+    floor = floors()
+    for path, tree in MODULES.items():
+        here = room_of(path)
+        if path == SOURCE / "__init__.py":
+            continue
+        for module, name in imports(tree):
+            if not module.startswith("swinx.") or module.split(".")[1] == here:
+                continue
+            there = module.split(".")[1]
+            assert floor[there] < floor[here], f"{path} imports {module}"
+            assert module == f"swinx.{there}", f"{path} imports {module}, not what the room exports"
+            if (SOURCE / there).is_dir():
+                assert name in public_names(there), f"{path} imports {name}, which {there} does not export"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_mlflow_is_imported_where_runs_are_tracked_and_only_when_it_is_needed(path):
-    if not any(name.split(".")[0] == "mlflow" for name in imported(path)):
-        return
-    assert room(path) == "tracking"
-    at_import = ast.parse(path.read_text())
-    for function in [node for node in ast.walk(at_import) if isinstance(node, ast.FunctionDef)]:
-        function.body = [ast.Pass()]
-    assert "mlflow" not in {name.split(".")[0] for name in imported_by(ast.unparse(at_import))}
+def test_configurations_name_what_rooms_export():
+    for path in ROOT.glob("bundles/*/configs/*.json"):
+        text = json.dumps(json.loads(path.read_text()))
+        named = re.findall(r'"_target_": "swinx\.([\w.]+)\.(\w+)"', text)
+        for room, name in [*named, *re.findall(r"from swinx\.([\w.]+) import (\w+)", text)]:
+            assert name in public_names(room), f"{path} names {room}.{name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_pydicom_and_highdicom_are_imported_by_modules_about_dicom_alone_and_only_when_needed(path):
-    theirs = {"pydicom", "highdicom"}
-    if not any(name.split(".")[0] in theirs for name in imported(path)):
-        return
-    assert room(path) in ("data", "interop")
-    assert path.name.startswith("dicom")
-    at_import = ast.parse(path.read_text())
-    for part in ast.walk(at_import):
-        for_types = isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING"
-        if isinstance(part, ast.FunctionDef) or for_types:
-            part.body = [ast.Pass()]
-    assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
+def test_modules_are_short_named_once_and_say_what_is_public():
+    names = Counter(path.stem for path in MODULES if path.name not in ("__init__.py", "__main__.py"))
+    assert not [name for name, count in names.items() if count > 1]
+    folders = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    assert not {folder: count for folder, count in folders.items() if count > MOST_MODULES}
+    for path in MODULES:
+        text = path.read_text()
+        assert len(text.splitlines()) <= LONGEST_MODULE, path
+        assert "__all__" in text or path == SOURCE / "__init__.py", path
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_exporters_are_imported_by_their_own_modules_alone_and_only_when_they_are_needed(path):
-    theirs = {"onnx", "onnxruntime", "onnxscript", "openvino", "torch_tensorrt"}
-    if not any(name.split(".")[0] in theirs for name in imported(path)):
-        return
-    assert room(path) == "exports"
-    at_import = ast.parse(path.read_text())
-    for function in [node for node in ast.walk(at_import) if isinstance(node, ast.FunctionDef)]:
-        function.body = [ast.Pass()]
-    assert not {name.split(".")[0] for name in imported_by(ast.unparse(at_import))} & theirs
+def test_optional_packages_are_imported_in_one_place_and_only_when_needed():
+    for path, tree in MODULES.items():
+        for packages, place in OPTIONAL.items():
+            if not {module.split(".")[0] for module, _ in imports(tree)} & set(packages):
+                continue
+            assert re.search(place, str(path.relative_to(SOURCE))), path
+            assert not imports_when_imported(path) & set(packages), path
 
 
-def test_the_package_never_opens_the_bundles():
+def test_checkpoints_are_read_without_pickle_and_tables_by_one_module():
+    for path, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), path
+        attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not attributes & {"read_csv", "to_csv"}, path
+        # handlers write and read rows of numbers, one at a time
+        assert ("csv", "") not in imports(tree) or path.name in ("tables.py", "step_log.py", "mlflow_run.py"), path
+
+
+def test_texts_fit_a_package_that_is_installed_from_its_repository():
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bundles/*/docs/*.md")]
+    for path in [*MODULES, *documents]:
+        assert not re.search(r"pip install [^\n]*\bswinx\b", path.read_text()), path
     for path in MODULES:
         assert "bundles/" not in path.read_text(), path
 
 
-def test_nobody_is_told_to_install_this_package_by_its_name_from_an_index_that_does_not_have_it():
-    root = SOURCE.parents[1]
-    documents = [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("bundles/*/docs/*.md")]
-    for path in [*MODULES, *documents]:
-        assert not re.search(r"pip install [^\n]*\bswinx\b", path.read_text()), path
-
-
-def test_checkpoints_are_read_without_pickle():
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-                assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), path
-
-
-def test_tables_are_written_and_read_by_one_module_so_that_names_stay_text():
-    for path in MODULES:
-        attributes = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
-        assert not attributes & {"read_csv", "to_csv"}, path
-        # the handlers write and read rows of numbers, one at a time
-        assert "csv" not in imported(path) or path.name in ("tables.py", "step_log.py", "mlflow_run.py"), path
+def test_the_version_is_all_that_importing_the_package_costs():
+    assert swinx.__version__
+    assert imports_when_imported(SOURCE / "__init__.py") <= {"__future__", "importlib"}

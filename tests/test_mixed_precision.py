@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from swinx.inferers import MixedPrecisionInferer
 from swinx.mixed_precision import has_mixed_precision, in_bfloat16
+from swinx.training import MixedPrecisionInferer
 
 
 class Watched(nn.Module):
@@ -25,7 +25,7 @@ class Watched(nn.Module):
 
 @pytest.mark.parametrize(("amp", "has", "kind"), [(True, True, "bf"), (True, False, ""), (False, True, "")])
 def test_a_processor_computes_in_bfloat16_where_it_has_it_and_is_asked(monkeypatch, amp, has, kind):
-    monkeypatch.setattr("swinx.inferers.mixed_precision_inferer.has_mixed_precision", lambda _: has)
+    monkeypatch.setattr("swinx.training.mixed_precision_inferer.has_mixed_precision", lambda _: has)
     network, image = Watched(), torch.rand(1, 1, 4, 5, 6)
     out = MixedPrecisionInferer(amp=amp)(image, network)
     assert network.computed.dtype == (torch.bfloat16 if kind else torch.float32)

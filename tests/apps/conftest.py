@@ -11,7 +11,7 @@ import torch
 
 from support.bundles import ROOT
 from support.label_server import CASES, LABEL_PYTHON, LabelServer
-from swinx.data import make_phantom
+from swinx.cohorts import make_phantom
 from swinx.networks import SwinXSeg, save_weights
 from swinx.nifti import write_nifti
 from swinx.packaging import pack_bundle

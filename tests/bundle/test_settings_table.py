@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from swinx.bundle import SETTINGS, read_setting
-from swinx.bundle.kinds import Choice
-from swinx.bundle.page import settings_page
 from swinx.bundle.references import is_plain, names_in_use
-from swinx.cli.settings import settings
+from swinx.bundle.settings.kinds import Choice
+from swinx.bundle.settings.settings_page import settings_page
+from swinx.cli.settings_command import settings
 from swinx.errors import BundleError
-from swinx.exports.choose_engine import ENGINES
+from swinx.inference import ENGINES
 from swinx.metrics import PROTOCOLS
-from swinx.metrics.probe import PROBES
+from swinx.pretraining import PROBES
 
 ROOT = Path(__file__).parents[2]
 STAGES = {

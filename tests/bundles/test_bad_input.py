@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from support.bundles import SMALL, run_bundle, write_case
-from swinx.report import read_scores
+from swinx.scoring import read_scores
 
 pytestmark = pytest.mark.slow
 

@@ -154,7 +154,7 @@ def test_training_and_validation_differ_in_what_pseudo_labels_count():
     """What a network said is no reference to select a model by."""
     train = content("train")
     weights = [
-        next(step for step in steps if step["_target_"] == "swinx.transforms.AnnotatedClassesd")
+        next(step for step in steps if step["_target_"] == "swinx.training.AnnotatedClassesd")
         for steps in (train["train"]["random_transforms"], train["validate"]["label_transforms"])
     ]
     assert weights[0] == weights[1] | {"pseudo_weight": "@pseudo_weight", "enabled": "@partial_labels"}
@@ -163,6 +163,6 @@ def test_training_and_validation_differ_in_what_pseudo_labels_count():
 
 def test_a_flip_that_exchanges_labels_exchanges_what_is_known_of_them():
     steps = content("train")["train"]["random_transforms"]
-    (flip,) = (step for step in steps if step["_target_"] == "swinx.transforms.RandLeftRightFlipd")
-    (made,) = (step for step in steps if step["_target_"] == "swinx.transforms.AnnotatedClassesd")
+    (flip,) = (step for step in steps if step["_target_"] == "swinx.training.RandLeftRightFlipd")
+    (made,) = (step for step in steps if step["_target_"] == "swinx.training.AnnotatedClassesd")
     assert flip["per_class_keys"] == made.get("output_key", "class_weights")

@@ -79,7 +79,7 @@ def test_a_file_for_other_windows_cannot_be_built_into_the_workflow(exported):
 @pytest.mark.parametrize(("overlay", "target"), [("openvino", "OpenVINONetwork"), ("trt", "TensorRTNetwork")])
 def test_an_overlay_lists_the_exported_network_and_a_run_without_weights(overlay, target):
     plain, changed = configured("inference").get(), configured("inference", f"inference_{overlay}").get()
-    assert changed["network_def"]["_target_"] == f"swinx.exports.{target}"
+    assert changed["network_def"]["_target_"] == f"swinx.inference.{target}"
     assert changed["run"] == [step for step in plain["run"] if "load_weights" not in step]
     differing = {name for name in changed if changed[name] != plain.get(name)}
     assert differing == {"amp", "device", "exported", "network_def", "records", "run"}

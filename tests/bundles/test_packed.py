@@ -13,9 +13,10 @@ import torch
 
 from support.bare_environment import execute, make_bare_environment
 from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, arguments, run_bundle
-from swinx.networks import SmitNetwork, SwinEncoder, save_weights
+from swinx.bundle import PLACES
+from swinx.networks import SwinEncoder, save_weights
 from swinx.packaging import pack_bundle
-from swinx.tracking import PLACES
+from swinx.pretraining import SmitNetwork
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 from monai.bundle import ConfigWorkflow
 
 from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, run_bundle
-from swinx.networks import SmitNetwork, SwinEncoder, save_weights
+from swinx.networks import SwinEncoder, save_weights
+from swinx.pretraining import SmitNetwork
 from swinx.tracking import sqlite_uri
 
 pytestmark = pytest.mark.slow

@@ -15,8 +15,9 @@ from monai.bundle import ConfigWorkflow, verify_net_in_out
 
 from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, arguments, run, run_bundle, write_case
 from support.geometry import oblique_affine
-from swinx.networks import SmitNetwork, SwinEncoder, save_weights
-from swinx.ops.masked_reconstruction import token_affine
+from swinx.networks import SwinEncoder, save_weights
+from swinx.pretraining import SmitNetwork
+from swinx.pretraining.reconstruction.reconstruction_error import token_affine
 
 FOLDER = ROOT / PRETRAINING
 KINDS = ["features.npz", "masked.nii.gz", "original.nii.gz", "reconstruction.nii.gz", "reconstruction.png"]

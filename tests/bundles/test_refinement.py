@@ -20,7 +20,7 @@ import pytest
 from support.bundles import ROOT, SMALL, run, run_bundle
 from support.refinement import REFINEMENT, files_of, flawed_teacher, partial_cohort, refine_command
 from swinx.data import load_data_list
-from swinx.tables import read_table
+from swinx.files import read_table
 
 pytestmark = pytest.mark.slow
 
@@ -305,7 +305,7 @@ def test_a_list_that_names_its_files_by_roots_is_refined_as_well(partial, teache
 
 
 def test_organs_that_the_teacher_overwrote_count_as_the_teachers(partial, teacher, tmp_path):
-    policy = {"_target_": "swinx.ops.OverwriteOrgans"}
+    policy = {"_target_": "swinx.refinement.OverwriteOrgans"}
     finished = run(refine_command(partial, teacher, output_dir=tmp_path, policy=policy, sections=["training"]))
     assert finished.returncode == 0, finished.stderr[-3000:]
     for item in load_data_list(tmp_path / "datalist.json", "training"):
@@ -313,7 +313,7 @@ def test_organs_that_the_teacher_overwrote_count_as_the_teachers(partial, teache
 
 
 def test_a_rule_that_is_none_stops_the_run_before_the_first_case(partial, teacher, tmp_path):
-    rules = [{"_target_": "swinx.ops.MinimumConfidence", "minimum": 80}]
+    rules = [{"_target_": "swinx.refinement.MinimumConfidence", "minimum": 80}]
     finished = run(refine_command(partial, teacher, output_dir=tmp_path / "out", selection=rules))
     assert finished.returncode != 0
     assert "must be a probability" in finished.stderr
@@ -321,8 +321,8 @@ def test_a_rule_that_is_none_stops_the_run_before_the_first_case(partial, teache
 
 
 def test_selection_leaves_out_cases_and_classes(partial, teacher, tmp_path):
-    spleen = {"_target_": "swinx.ops.PlausibleVolume", "ranges_ml": {"3": [0, 1]}}
-    rules = [{"_target_": "swinx.ops.HasDrawnTumor"}, spleen]
+    spleen = {"_target_": "swinx.refinement.PlausibleVolume", "ranges_ml": {"3": [0, 1]}}
+    rules = [{"_target_": "swinx.refinement.HasDrawnTumor"}, spleen]
     finished = run(refine_command(partial, teacher, output_dir=tmp_path, selection=rules))
     assert finished.returncode == 0, finished.stderr[-3000:]
     table = pd.read_csv(tmp_path / "cases.csv", index_col="case")

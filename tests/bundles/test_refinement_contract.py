@@ -44,7 +44,7 @@ def test_one_case_is_refined_as_all_are():
 
 def test_the_paper_s_policy_is_the_default():
     policy = content("refine")["policy"]
-    assert policy["_target_"] == "swinx.ops.FillUnannotated"
+    assert policy["_target_"] == "swinx.refinement.FillUnannotated"
     assert content("refine")["selection"] == []
 
 

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from swinx.data.annotated_manifest import load_annotated_manifest, look_up_annotated
+from swinx.data import load_annotated_manifest, look_up_annotated
 from swinx.errors import DataListError
 
 NFC, NFD = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))

@@ -9,8 +9,7 @@ import unicodedata
 
 import pytest
 
-from swinx.case_names import name_fault
-from swinx.data import load_cases, load_data_list, write_data_list
+from swinx.data import load_cases, load_data_list, name_fault, write_data_list
 from swinx.errors import DataListError
 
 

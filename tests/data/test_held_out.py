@@ -7,7 +7,7 @@ import json
 import pytest
 
 from swinx.data import load_data_list, load_labelled
-from swinx.data.held_out import hold_out
+from swinx.data.lists.held_out import hold_out
 from swinx.errors import DataListError
 
 

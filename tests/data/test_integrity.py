@@ -14,7 +14,7 @@ import pytest
 from support.geometry import oblique_affine
 from swinx.data import check_data, format_report
 from swinx.errors import DataListError
-from swinx.tables import read_table
+from swinx.files import read_table
 
 AFFINE = oblique_affine("LAS", (1.7, 1.8, 2.5))
 

@@ -8,7 +8,7 @@ import SimpleITK
 
 from support.ct_series import some_hu
 from swinx.data import read_volume
-from swinx.data.itk_headers import read_itk_header
+from swinx.data.formats.itk_headers import read_itk_header
 from swinx.errors import CaseError
 
 HU = some_hu((9, 8, 7))

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from support.slicer_seg import write_layers
-from swinx.data import read_volume
-from swinx.data.label_folders import find_label_maps, label_case_name
+from swinx.data import find_label_maps, label_case_name, read_volume
 from swinx.errors import CaseError, DataListError
 
 

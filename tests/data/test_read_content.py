@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from support.ct_series import write_ct_series
-from swinx.data.read_content import content_of, files_read, has_content, stamp_of
+from swinx.data import content_of, files_read, has_content, stamp_of
 
 
 def written(folder, name):

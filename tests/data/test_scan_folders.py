@@ -21,13 +21,11 @@ from pydicom.uid import (
 
 from support.ct_series import ct_slice, series_uid, some_hu, write_ct_series
 from support.geometry import oblique_affine
-from swinx.data import check_data, find_cases, pick_series, read_volume
-from swinx.data.itk_geometry import sitk
-from swinx.data.label_content import holds_labels
-from swinx.data.no_scans import is_label_folder
+from swinx.data import check_data, find_cases, pick_series, read_volume, sitk, write_dicom_seg
+from swinx.data.folders.label_content import holds_labels
+from swinx.data.folders.no_scans import is_label_folder
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json
-from swinx.interop import write_dicom_seg
 
 AFFINE = np.diag([-2.0, 2.0, 5.0, 1.0])
 HU = some_hu()
@@ -300,17 +298,17 @@ def test_big_endian_text_and_lists_of_slices_are_looked_at_too(tmp_path):
 def test_a_scan_without_compression_is_not_read_whole_to_see_that_it_holds_no_labels(tmp_path, monkeypatch):
     for name in ("a.nii", "b.nrrd", "c.mha", "d.mhd"):
         write_scan(tmp_path / name, some_hu((24, 24, 24)), False)
-    monkeypatch.setattr("swinx.data.label_content.read_volume", lambda *_, **__: pytest.fail("was read"))
+    monkeypatch.setattr("swinx.data.folders.label_content.read_volume", lambda *_, **__: pytest.fail("was read"))
     assert names(find_cases(tmp_path)) == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha"])
 def test_no_more_than_the_limit_is_read_to_see_whether_a_file_holds_labels(tmp_path, monkeypatch, name):
     write_scan(tmp_path / name, organ())
-    monkeypatch.setattr("swinx.data.label_content._LARGEST", 24**3)
+    monkeypatch.setattr("swinx.data.folders.label_content._LARGEST", 24**3)
     assert holds_labels(tmp_path / name)
-    monkeypatch.setattr("swinx.data.label_content._LARGEST", 24**3 - 1)
-    monkeypatch.setattr("swinx.data.label_content.read_volume", lambda *_, **__: pytest.fail("was read"))
+    monkeypatch.setattr("swinx.data.folders.label_content._LARGEST", 24**3 - 1)
+    monkeypatch.setattr("swinx.data.folders.label_content.read_volume", lambda *_, **__: pytest.fail("was read"))
     assert not holds_labels(tmp_path / name)
 
 

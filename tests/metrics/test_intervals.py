@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from swinx.metrics.intervals import MINIMUM_PATIENTS, mean_interval, patient_codes
+from swinx.metrics import MINIMUM_PATIENTS, mean_interval, patient_codes
 
 
 def coverage(draw, true_mean: float, cases: int, draws: int = 1500) -> float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from swinx.networks import SwinXSeg
-from swinx.networks.swinx_seg import ReductionBlock
+from swinx.networks import ReductionBlock, SwinXSeg
 
 
 def test_default_network_has_the_published_number_of_parameters():

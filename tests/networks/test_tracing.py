@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from swinx.networks import SwinXSeg
-from swinx.networks.tracing import window_sides
+from swinx.networks import SwinXSeg, window_sides
 
 
 def scripted(network: SwinXSeg, path) -> torch.jit.ScriptModule:

@@ -10,8 +10,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from scipy.spatial.transform import Rotation
 
+from swinx.figures import CLASS_COLOURS
 from swinx.labels import FlareLabel
-from swinx.report import CLASS_COLOURS, write_overlay
+from swinx.report import write_overlay
 from swinx.report.overlay_figure import CaseView, draw_case
 
 AFFINE = np.array([[4.0, 0, 0, -83], [0, 4.0, 0, -71], [0, 0, 10.0, 101], [0, 0, 0, 1.0]])

@@ -13,9 +13,9 @@ from rules.examples import example
 from rules.examples_folders import _object
 from rules.examples_scans import AFFINE, HU, series, told
 from support.ct_series import ct_slice, series_uid, write_ct_series
-from swinx.data.dicom_series import stack_slices
+from swinx.data.dicom.dicom_series import stack_slices
 from swinx.errors import CaseError
-from swinx.rules.dicom import HeaderRules, RescaleRules, SeriesChoiceRules, SliceRules
+from swinx.rules import HeaderRules, RescaleRules, SeriesChoiceRules, SliceRules
 
 
 def removed(folder: Path, *keywords: str) -> str:

@@ -14,12 +14,12 @@ from monai.data import MetaTensor
 from rules.examples import example
 from support.geometry import oblique_affine
 from swinx.data import load_data_list
-from swinx.data.implausible_organs import tell_implausible
 from swinx.errors import DataListError
-from swinx.report import score_folders
-from swinx.rules.figures import ScoreRules, TeacherRules
-from swinx.transforms import RefineLabelsd
-from swinx.volume_ranges import plausible_volumes
+from swinx.labels import plausible_volumes
+from swinx.refinement import RefineLabelsd
+from swinx.refinement.implausible_organs import tell_implausible
+from swinx.rules import ScoreRules, TeacherRules
+from swinx.scoring import score_folders
 
 AFFINE = oblique_affine("LPS")
 

@@ -21,12 +21,11 @@ from pydicom.uid import MediaStorageDirectoryStorage, RTStructureSetStorage
 from rules.examples import example
 from support.ct_series import ct_slice, some_hu, write_ct_series
 from support.slicer_seg import write_layers
-from swinx.data import find_cases, pick_series, read_volume
+from swinx.data import DicomSegCheck, SaveDicomSegd, find_cases, pick_series, read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json
-from swinx.interop import DicomSegCheck, SaveDicomSegd
-from swinx.report import score_folders
-from swinx.rules.folders import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
+from swinx.rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
+from swinx.scoring import score_folders
 
 AFFINE = np.diag([-2.0, 2.0, 5.0, 1.0])
 

@@ -14,9 +14,9 @@ from rules.examples_scans import AFFINE, HU, nifti, told
 from swinx.data import check_data, format_report
 from swinx.errors import CaseError, TeacherError
 from swinx.files import write_json
-from swinx.interop import PredictionFolderTeacher
-from swinx.rules.label_maps import LabelRules, PredictionRules, TruthRules
-from swinx.transforms import RefineLabelsd, RefuseEmptyLabeld
+from swinx.refinement import PredictionFolderTeacher, RefineLabelsd
+from swinx.rules import LabelRules, PredictionRules, TruthRules
+from swinx.training import RefuseEmptyLabeld
 
 LABEL = (HU > 0).astype(np.uint8)
 

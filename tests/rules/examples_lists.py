@@ -10,11 +10,11 @@ from rules.examples import example
 from rules.examples_folders import _log
 from rules.examples_names import _refusal
 from rules.examples_scans import nifti
-from swinx.data import check_data, format_report, load_data_list, take_as_absent, write_data_list
-from swinx.data.annotated_manifest import load_annotated_manifest
+from swinx.data import check_data, format_report, load_annotated_manifest, load_data_list, write_data_list
 from swinx.errors import DataListError
 from swinx.files import write_json
-from swinx.rules.lists import ListRules, ManifestRules
+from swinx.rules import ListRules, ManifestRules
+from swinx.training import take_as_absent
 
 
 def said(action) -> str:

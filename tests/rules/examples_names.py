@@ -12,10 +12,12 @@ from typing import Any
 from monai.transforms import Compose
 
 from rules.examples import example
-from swinx.data import CaseDataset, load_cases, load_data_list, load_refinement_cases
+from swinx.data import load_cases, load_data_list
 from swinx.errors import DataListError
-from swinx.report import read_scores
-from swinx.rules.names import EntryRules, NameRules, TextRules
+from swinx.inference import CaseDataset
+from swinx.refinement import load_refinement_cases
+from swinx.rules import EntryRules, NameRules, TextRules
+from swinx.scoring import read_scores
 
 
 def _failures(folder: Path, entry: Any, **more: Any) -> str:
@@ -41,7 +43,7 @@ def _log(folder: Path, content: dict[str, Any]) -> str:
     """Return what the log says of a list."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    logger = logging.getLogger("swinx.data")
+    logger = logging.getLogger("swinx")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

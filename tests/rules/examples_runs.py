@@ -12,13 +12,13 @@ import pytest
 from rules.examples import example
 from support.other_runs import another_run
 from support.training import start_training
-from swinx.data import file_sha256, recorded_content, stamp_of
+from swinx.data import recorded_content, stamp_of
 from swinx.errors import DataListError, RunError, WeightsError
-from swinx.folder_lock import hold
-from swinx.handlers import RefinementRecords, TrainingState
-from swinx.report import read_scores
-from swinx.report.result_sets import check_scored_results, one_result_set
-from swinx.rules.runs import LockRules, ReadingRules, ResultRules, ResumeRules
+from swinx.files import hold
+from swinx.refinement import RefinementRecords, file_sha256
+from swinx.rules import LockRules, ReadingRules, ResultRules, ResumeRules
+from swinx.scoring import check_scored_results, one_result_set, read_scores
+from swinx.training import TrainingState
 
 
 @example(LockRules.IN_USE)

@@ -9,9 +9,9 @@ import pytest
 
 from rules.examples import example
 from swinx.bundle import SETTINGS, read_setting, read_settings
-from swinx.cli.common import check_paths
+from swinx.cli.terminal import check_paths
 from swinx.errors import BundleError, DataListError
-from swinx.rules.settings import RelationRules, SettingRules
+from swinx.rules import RelationRules, SettingRules
 
 
 def told(given: dict[str, Any], **defaults: Any) -> str:

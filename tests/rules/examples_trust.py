@@ -17,10 +17,9 @@ from mlflow import MlflowClient
 from rules.examples import example
 from support.bundles import ROOT
 from swinx.errors import BundleError, RecordError, TeacherError
-from swinx.interop.nnunet_names import check_plans
+from swinx.files import check_settings, file_sha256, read_object
 from swinx.packaging import pack_bundle
-from swinx.plain_data import check_settings, read_object
-from swinx.regular_files import file_sha256
+from swinx.refinement.teachers.nnunet.nnunet_names import check_plans
 from swinx.rules import FileRules, NnUNetRules, PlainDataRules, TrackingRules
 from swinx.tracking import TrackingSession, lineage_tree, sidecar_path, sqlite_uri
 

@@ -16,8 +16,8 @@ from rules.examples_scans import AFFINE, HU, nifti, nrrd, told
 from swinx.data import CTReader, check_data, format_report
 from swinx.errors import CaseError
 from swinx.files import write_json
-from swinx.ops import check_affine, find_image_faults
-from swinx.rules.volumes import GridRules, VolumeFileRules, VoxelRules
+from swinx.geometry import check_affine, find_image_faults
+from swinx.rules import GridRules, VolumeFileRules, VoxelRules
 
 
 @example(VolumeFileRules.MISSING)

@@ -10,7 +10,7 @@ import pytest
 
 from rules.examples import EXAMPLES
 from swinx.rules import ALL_RULES, Rules
-from swinx.rules.page import rules_page
+from swinx.rules.refusals_page import rules_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "refusals.md"
 for module in sorted(Path(__file__).parent.glob("examples_*.py")):

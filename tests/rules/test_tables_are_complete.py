@@ -10,29 +10,25 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "plugins" / "swinx"
-MAKERS = ("demo_", "phantom", "synthetic", "flare")
-"""Modules of ``data`` that make data, or lists of them."""
-
 AROUND_READERS = {
+    "annotated_table",
     "case_files",
     "check_report",
+    "flare_layout",
     "held_out",
-    "probe_cases",
-    "refined_list",
-    "refinement_cases",
-    "refinement_settings",
 }
 """Modules of ``data`` that are about sections and settings of a run, not about what a file holds."""
 
 READERS = [
     *(
         path
-        for path in sorted((SOURCE / "data").glob("*.py"))
-        if not path.stem.startswith(MAKERS) and path.stem not in AROUND_READERS
+        for path in sorted((SOURCE / "data").rglob("*.py"))
+        if path.stem not in AROUND_READERS and path.parent.name != "dicom_seg"  # a writer
     ),
-    *(SOURCE / "ops" / f"{name}.py" for name in ("grids", "patient_grid", "slice_stack", "volume_checks")),
-    SOURCE / "interop" / "prediction_folder.py",
-    *(SOURCE / "transforms" / f"{name}.py" for name in ("refine_labels", "refuse_empty")),
+    *(SOURCE / "geometry" / f"{name}.py" for name in ("grids", "patient_grid", "volume_checks")),
+    SOURCE / "refinement" / "refine_labels.py",
+    SOURCE / "refinement" / "teachers" / "prediction_folder.py",
+    SOURCE / "training" / "partial" / "refuse_empty.py",
 ]
 NO_MESSAGES = {
     "DICOM headers",  # of a progress bar

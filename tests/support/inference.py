@@ -13,11 +13,18 @@ from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose, LoadImaged
 
-from swinx.data import CaseDataset, CTReader, collate_case
-from swinx.engines import CaseIteration
-from swinx.handlers import CaseRecords
-from swinx.inferers import SlidingWindowLabelInferer, WindowBudget
-from swinx.transforms import CTPreprocessingd, RestoreLabelsd, SaveLabelsd
+from swinx.data import CTReader
+from swinx.inference import (
+    CaseDataset,
+    CaseIteration,
+    CaseRecords,
+    RestoreLabelsd,
+    SaveLabelsd,
+    SlidingWindowLabelInferer,
+    WindowBudget,
+    collate_case,
+)
+from swinx.preprocessing import CTPreprocessingd
 
 __all__ = ["BRIGHT_HU", "PIXDIM_MM", "SHAPE", "BrightIsLiver", "segment", "write_scan"]
 

@@ -12,7 +12,7 @@ __all__ = ["another_run"]
 
 _PROGRAM = """
 import sys
-from swinx.folder_lock import hold
+from swinx.files import hold
 hold(sys.argv[1], is_file=len(sys.argv) > 2)
 print("held", flush=True)
 sys.stdin.readline()

@@ -12,21 +12,19 @@ from monai.data import DataLoader, Dataset, MetaTensor
 from monai.handlers import LrScheduleHandler
 from monai.optimizers import WarmupCosineSchedule
 
-from swinx.engines import SmitTrainer
-from swinx.handlers import (
+from swinx.networks import SwinEncoder
+from swinx.pretraining import (
     CentreUpdate,
-    EpochSeed,
     FreezePrototypes,
     GradientClipping,
-    LatestModel,
-    StepLog,
+    SmitLoss,
+    SmitNetwork,
+    SmitPretrainer,
+    SmitTrainer,
     TeacherTemperature,
     TeacherUpdate,
-    TrainingHistory,
-    TrainingState,
 )
-from swinx.losses import SmitLoss
-from swinx.networks import SmitNetwork, SmitPretrainer, SwinEncoder
+from swinx.training import EpochSeed, LatestModel, StepLog, TrainingHistory, TrainingState
 
 __all__ = ["STEPS_PER_EPOCH", "Pretraining", "small_student", "start_pretraining", "view_pairs"]
 

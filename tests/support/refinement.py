@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from support.bundles import arguments
-from swinx.data import write_synthetic_cohort
+from swinx.cohorts import write_synthetic_cohort
 
 __all__ = ["REFINEMENT", "files_of", "flawed_teacher", "partial_cohort", "refine_command"]
 

@@ -14,7 +14,7 @@ from monai.losses import DiceCELoss
 from monai.optimizers import WarmupCosineSchedule
 from monai.transforms import AsDiscreted, Compose, RandFlipd, RandGaussianNoised
 
-from swinx.handlers import BestModel, EpochSeed, TrainingHistory, TrainingState
+from swinx.training import BestModel, EpochSeed, TrainingHistory, TrainingState
 
 __all__ = ["STEPS_PER_EPOCH", "WARMUP_EPOCHS", "Training", "cases", "small_network", "start_training"]
 

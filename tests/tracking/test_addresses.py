@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from swinx.tracking.addresses import credentials_held, local_store, names_same_store, without_credentials
+from swinx.tracking import without_credentials
+from swinx.tracking.addresses import credentials_held, local_store, names_same_store
 from swinx.tracking.upload import for_upload, upload_roots, without_folders
 
 SECRET = "hunter2"

@@ -12,8 +12,18 @@ import pytest
 from mlflow import MlflowClient
 
 from swinx.errors import DataListError, RecordError
-from swinx.tracking import TrackedRun, TrackingSession, lineage_tree, provenance, read_sidecar, sidecar_path, sqlite_uri
-from swinx.tracking.lineage import artefact_hash, upstream_of, write_sidecar
+from swinx.tracking import (
+    TrackedRun,
+    TrackingSession,
+    artefact_hash,
+    lineage_tree,
+    provenance,
+    read_sidecar,
+    sidecar_path,
+    sqlite_uri,
+    upstream_of,
+    write_sidecar,
+)
 
 SECRET = "hunter2"
 

@@ -7,8 +7,16 @@ import json
 import pytest
 
 from swinx.errors import DataListError
-from swinx.tracking import TrackedRun, lineage_tree, read_sidecar, sidecar_path, sqlite_uri
-from swinx.tracking.lineage import artefact_hash, upstream_of, write_sidecar
+from swinx.tracking import (
+    TrackedRun,
+    artefact_hash,
+    lineage_tree,
+    read_sidecar,
+    sidecar_path,
+    sqlite_uri,
+    upstream_of,
+    write_sidecar,
+)
 
 
 @pytest.fixture

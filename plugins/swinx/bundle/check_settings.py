@@ -9,17 +9,17 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from swinx.bundle.command_line import given_settings, raw_text, running_call
+from swinx.bundle.configuration import parser_at_work
 from swinx.bundle.error_report import end_with_reason
-from swinx.bundle.kinds import Either, Kind, Many, MisfitError, PathName, is_expression, is_list, takes_text
 from swinx.bundle.references import is_plain, names_in_use, tracking_names
-from swinx.bundle.relations import broken_relation, long_default_warmup
-from swinx.bundle.setting import Setting
-from swinx.bundle.settings_table import SETTINGS, nearest
+from swinx.bundle.settings.kinds import Either, Kind, Many, MisfitError, PathName, is_expression, is_list, takes_text
+from swinx.bundle.settings.relations import broken_relation, long_default_warmup
+from swinx.bundle.settings.setting import Setting
+from swinx.bundle.settings.settings_table import SETTINGS, nearest
 from swinx.bundle.third_party_warnings import silence_third_parties
 from swinx.errors import BundleError
-from swinx.plain_data import shown
-from swinx.rules.settings import SettingRules as Rule
-from swinx.tracking.configuration import parser_at_work
+from swinx.files import shown
+from swinx.rules import SettingRules as Rule
 from swinx.visible_text import visible
 
 __all__ = ["check_run_settings", "read_setting", "read_settings"]

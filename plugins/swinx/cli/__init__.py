@@ -9,14 +9,14 @@ from typing import Any
 import fire
 
 from swinx import __version__
-from swinx.cli.common import complain, say, take_texts_as_they_are
-from swinx.cli.data import DataCommands
-from swinx.cli.dicom import DicomCommands
+from swinx.cli.data_commands import DataCommands
+from swinx.cli.dicom_commands import DicomCommands
 from swinx.cli.doctor import doctor
-from swinx.cli.export import export
-from swinx.cli.pack import pack
-from swinx.cli.results import lineage, overlays, report, score
-from swinx.cli.settings import settings
+from swinx.cli.export_command import export
+from swinx.cli.pack_command import pack
+from swinx.cli.result_commands import lineage, overlays, report, score
+from swinx.cli.settings_command import settings
+from swinx.cli.terminal import complain, say, take_texts_as_they_are
 from swinx.errors import reason_of
 from swinx.visible_text import guard_log_handlers
 

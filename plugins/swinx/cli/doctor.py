@@ -15,8 +15,8 @@ import psutil
 import torch
 
 import swinx
-from swinx.cli.common import say
 from swinx.cli.requirements import Finding, check_requirements
+from swinx.cli.terminal import say
 from swinx.files import read_json
 from swinx.tracking import sqlite_uri, without_credentials
 

@@ -1,76 +1,86 @@
-"""Readers, data lists, integrity checks and cohorts."""
+"""Scans, label maps and data lists: reading and checking."""
 
 from __future__ import annotations
 
-from swinx.data.absent_classes import take_as_absent
-from swinx.data.case_dataset import CaseDataset, collate_case
-from swinx.data.case_files import find_cases
 from swinx.data.case_marks import case_marks
-from swinx.data.check_report import CheckReport, Finding, format_report
+from swinx.data.case_names import name_fault, record_path
+from swinx.data.check_report import CheckReport, Finding, format_report, probe_folder
 from swinx.data.ct_reader import CTReader
-from swinx.data.data_list import load_cases, load_data_list, write_data_list
-from swinx.data.demo_cohort import write_demo_cohort
-from swinx.data.demo_ct import fetch_demo_ct
-from swinx.data.dicom_choice import pick_series
-from swinx.data.file_kinds import case_name
-from swinx.data.flare import flare_data_list
-from swinx.data.held_out import load_labelled
+from swinx.data.dicom.dicom_choice import pick_series
+from swinx.data.dicom_seg.dicom_codes import SEGMENT_CODES, SegmentCode
+from swinx.data.dicom_seg.dicom_seg_check import DicomSegCheck
+from swinx.data.dicom_seg.save_dicom_seg import SaveDicomSegd
+from swinx.data.dicom_seg.segmentation_file import SegAlgorithm, SegFile, make_dicom_seg, write_dicom_seg
+from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
+from swinx.data.folders.case_files import find_cases
+from swinx.data.folders.label_folders import find_label_maps, label_case_name, label_maps_in
+from swinx.data.formats.itk_geometry import sitk
 from swinx.data.integrity import check_data
-from swinx.data.label_folders import find_label_maps
-from swinx.data.phantom import Phantom, make_phantom
-from swinx.data.probe_cases import load_probe_cases
-from swinx.data.read_content import content_of, recorded_content, stamp_of
-from swinx.data.refined_list import RefinedData, assemble_refined
-from swinx.data.refinement_cases import (
-    file_sha256,
-    is_refined,
-    load_refinement_cases,
-    pending_cases,
-    refinement_case,
-    refuse_overwriting,
+from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated
+from swinx.data.lists.annotated_table import annotated_table
+from swinx.data.lists.case_facts import annotated_by_people, patient_of
+from swinx.data.lists.data_list import (
+    SECTIONS,
+    data_list_roots,
+    data_list_sections,
+    load_cases,
+    load_data_list,
+    write_data_list,
 )
-from swinx.data.refinement_settings import RefinementSettings, refinement_settings
-from swinx.data.synthetic import write_synthetic_cohort
+from swinx.data.lists.flare_layout import flare_data_list
+from swinx.data.lists.held_out import load_labelled, write_split_list
+from swinx.data.lists.list_file import read_list
+from swinx.data.read_content import content_of, files_read, has_content, recorded_content, stamp_of
 from swinx.data.volume_files import Volume, read_volume
 
 __all__ = [
+    "SECTIONS",
+    "SEGMENT_CODES",
+    "VOLUME_SUFFIXES",
     "CTReader",
-    "CaseDataset",
     "CheckReport",
+    "DicomSegCheck",
     "Finding",
-    "Phantom",
-    "RefinedData",
-    "RefinementSettings",
+    "SaveDicomSegd",
+    "SegAlgorithm",
+    "SegFile",
+    "SegmentCode",
     "Volume",
-    "assemble_refined",
+    "absolute_path",
+    "annotated_by_people",
+    "annotated_table",
     "case_marks",
     "case_name",
     "check_data",
-    "collate_case",
     "content_of",
-    "fetch_demo_ct",
-    "file_sha256",
+    "data_list_roots",
+    "data_list_sections",
+    "files_read",
     "find_cases",
     "find_label_maps",
     "flare_data_list",
     "format_report",
-    "is_refined",
+    "has_content",
+    "label_case_name",
+    "label_maps_in",
+    "load_annotated_manifest",
     "load_cases",
     "load_data_list",
     "load_labelled",
-    "load_probe_cases",
-    "load_refinement_cases",
-    "make_phantom",
-    "pending_cases",
+    "look_up_annotated",
+    "make_dicom_seg",
+    "name_fault",
+    "patient_of",
     "pick_series",
+    "probe_folder",
+    "read_list",
     "read_volume",
+    "record_path",
     "recorded_content",
-    "refinement_case",
-    "refinement_settings",
-    "refuse_overwriting",
+    "sitk",
     "stamp_of",
-    "take_as_absent",
+    "volume_suffix",
     "write_data_list",
-    "write_demo_cohort",
-    "write_synthetic_cohort",
+    "write_dicom_seg",
+    "write_split_list",
 ]

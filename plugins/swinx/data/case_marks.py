@@ -14,7 +14,7 @@ from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.file_kinds import case_name
 from swinx.data.read_content import files_read, stamp_of
-from swinx.regular_files import open_regular
+from swinx.files import open_regular
 
 __all__ = ["case_marks", "content_sample"]
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from swinx.files import write_json
-from swinx.tables import write_table
+from swinx.files import write_json, write_table
 from swinx.visible_text import visible
 
 __all__ = ["CheckReport", "Finding", "format_report", "probe_folder", "write_report"]

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from swinx.data.file_kinds import case_name, volume_suffix
 from swinx.data.volume_files import VolumeKind, read_volume
 from swinx.errors import CaseError
-from swinx.ops.volume_checks import READER_NOTES
-from swinx.rules.volumes import VolumeFileRules
+from swinx.geometry import READER_NOTES
+from swinx.rules import VolumeFileRules
 
 __all__ = ["CTReader"]
 
@@ -74,7 +74,7 @@ class CTReader(ImageReader):
         Returns:
             Voxels ``(X, Y, Z)``, float32 for an image and the stored dtype for a label; and MONAI's
             metadata: ``affine`` and ``original_affine`` (RAS, mm), ``spatial_shape``, ``space`` and
-            ``original_channel_dim`` ("no channel"); and :data:`swinx.ops.volume_checks.READER_NOTES`, a line for
+            ``original_channel_dim`` ("no channel"); and :data:`swinx.geometry.READER_NOTES`, a line for
             each thing that is odd about the volume.
 
         Raises:

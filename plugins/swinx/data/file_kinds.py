@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from swinx.case_names import composed
-from swinx.paths import absolute_path
+from swinx.data.case_names import composed
+from swinx.files import absolute_path
 
 __all__ = [
     "VOLUME_SUFFIXES",

@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
-from swinx.data.case_files import name_scans
 from swinx.data.check_report import CheckReport, Finding, probe_folder, write_report
-from swinx.data.data_list import data_list_sections, scan_data_list
 from swinx.data.file_kinds import absolute_path
-from swinx.data.flare import flare_sections, is_flare_layout
+from swinx.data.folders.case_files import name_scans
+from swinx.data.lists.data_list import data_list_sections, scan_data_list
+from swinx.data.lists.flare_layout import flare_sections, is_flare_layout
 from swinx.data.volume_files import Volume, VolumeKind, read_volume
 from swinx.errors import CaseError, DataListError
+from swinx.geometry import compare_grids, label_values
 from swinx.labels import UNKNOWN, may_be_empty
-from swinx.ops.grids import compare_grids
-from swinx.ops.volume_checks import label_values
-from swinx.rules.label_maps import LabelRules
-from swinx.rules.lists import ListRules
+from swinx.rules import LabelRules, ListRules
 from swinx.visible_text import visible
 
 __all__ = ["check_data"]

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from swinx.data.dicom_folder import is_dicom_file
+from swinx.data.dicom.dicom_folder import is_dicom_file
 from swinx.data.file_kinds import ITK_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
-from swinx.data.itk_headers import read_itk_header
-from swinx.paths import expanded
-from swinx.regular_files import file_sha256
+from swinx.data.formats.itk_headers import read_itk_header
+from swinx.files import expanded, file_sha256
 
 __all__ = ["content_of", "files_read", "has_content", "recorded_content", "stamp_of"]
 

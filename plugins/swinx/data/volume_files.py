@@ -14,22 +14,29 @@ import numpy as np
 from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
-from swinx.data.dicom_series import read_dicom_series
+from swinx.data.dicom.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
-from swinx.data.itk_geometry import affine_from_itk, array_from_itk, sitk
-from swinx.data.itk_headers import read_itk_header
-from swinx.data.itk_voxels import check_places, read_itk_voxels
-from swinx.data.stored_bytes import check_claim, check_memory, check_surplus, read_gzip
+from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, sitk
+from swinx.data.formats.itk_headers import read_itk_header
+from swinx.data.formats.itk_voxels import check_places, read_itk_voxels
+from swinx.data.formats.stored_bytes import check_claim, check_memory, check_surplus, read_gzip
 from swinx.errors import CaseError
+from swinx.files import check_regular, expanded
+from swinx.geometry import (
+    GRID_TOLERANCE_VOXELS,
+    check_affine,
+    check_spacing,
+    find_grid_faults,
+    find_grid_notes,
+    find_image_faults,
+    find_image_notes,
+    find_label_faults,
+    find_shape_faults,
+    grid_difference_mm,
+    voxel_sizes_mm,
+)
 from swinx.labels import NUM_CLASSES
-from swinx.ops.grids import GRID_TOLERANCE_VOXELS, check_affine, check_spacing, grid_difference_mm, voxel_sizes_mm
-from swinx.ops.patient_grid import find_grid_faults, find_grid_notes
-from swinx.ops.volume_checks import find_image_faults, find_image_notes, find_label_faults, find_shape_faults
-from swinx.paths import expanded
-from swinx.regular_files import check_regular
-from swinx.rules import ByteRules, GeometryRules
-from swinx.rules.folders import LabelFolderRules
-from swinx.rules.volumes import VolumeFileRules
+from swinx.rules import ByteRules, GeometryRules, LabelFolderRules, VolumeFileRules
 
 __all__ = ["Volume", "VolumeKind", "read_volume"]
 
@@ -91,7 +98,7 @@ def read_volume(
 
     Raises:
         CaseError: If the file is missing, damaged or no image, or has a fault that
-            :mod:`swinx.ops.volume_checks` or :mod:`swinx.ops.patient_grid` find; all of them are named.
+            :mod:`swinx.geometry.volume_checks` or :mod:`swinx.geometry.patient_grid` find; all of them are named.
     """
     place = expanded(path)
     _check_presence(place)

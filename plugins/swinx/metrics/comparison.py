@@ -12,8 +12,8 @@ from scipy import stats
 
 from swinx.labels import CLASS_NAMES, ORGANS
 from swinx.metrics.intervals import patient_codes
+from swinx.metrics.score_table import METRICS, metric_values
 from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE
-from swinx.metrics.table import METRICS, metric_values
 
 __all__ = ["compare_tables", "rank_biserial"]
 

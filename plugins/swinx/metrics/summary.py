@@ -13,7 +13,7 @@ import pandas as pd
 
 from swinx.labels import CLASS_NAMES, ORGANS
 from swinx.metrics.intervals import mean_interval, patient_codes
-from swinx.metrics.table import METRICS, metric_values
+from swinx.metrics.score_table import METRICS, metric_values
 
 __all__ = ["ALL_CLASSES", "ORGAN_AVERAGE", "ScoreSummary", "Statistic", "SummaryRow", "summarise"]
 

@@ -1,9 +1,13 @@
-"""Bundles as zips that load wherever MONAI is, and the rules of MONAI's Model Zoo."""
+"""A bundle with its weights as one archive."""
 
 from __future__ import annotations
 
 from swinx.packaging.archive import write_zip
 from swinx.packaging.metadata_rules import metadata_faults
-from swinx.packaging.pack import pack_bundle
+from swinx.packaging.pack_bundle import pack_bundle
 
-__all__ = ["metadata_faults", "pack_bundle", "write_zip"]
+__all__ = [
+    "metadata_faults",
+    "pack_bundle",
+    "write_zip",
+]

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from swinx.files import write_whole
-from swinx.regular_files import open_regular
+from swinx.files import open_regular, write_whole
 
 __all__ = ["write_zip"]
 

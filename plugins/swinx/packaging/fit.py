@@ -11,10 +11,10 @@ from monai.bundle import ConfigParser
 from monai.networks.utils import eval_mode
 from torch import nn
 
+from swinx.bundle import knobs_of_network
 from swinx.errors import BundleError, reason_of
 from swinx.labels import CLASS_NAMES
 from swinx.networks import load_weights
-from swinx.tracking import knobs_of_network
 
 __all__ = ["check_classes", "check_fit"]
 

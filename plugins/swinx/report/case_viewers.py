@@ -8,11 +8,10 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from swinx.data import find_cases, read_volume
-from swinx.data.label_folders import find_label_maps
+from swinx.data import find_cases, find_label_maps, read_volume
 from swinx.errors import DataListError, reason_of
+from swinx.geometry import compare_grids
 from swinx.labels import UNKNOWN
-from swinx.ops.grids import compare_grids
 from swinx.report.slice_viewer import slice_viewer
 
 __all__ = ["case_viewers"]

@@ -8,13 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swinx.data.case_facts import annotated_by_people, patient_of
-from swinx.data.list_file import read_list
+from swinx.data import annotated_by_people, patient_of, read_list
 from swinx.errors import CaseError
-from swinx.report.case_pairs import CasePair
 from swinx.report.overlay_folders import draw_cases
-from swinx.report.reference_facts import ReferenceList
-from swinx.report.scores import ScoreReport, score_pairs
+from swinx.scoring import CasePair, ReferenceList, ScoreReport, score_pairs
 
 __all__ = ["score_cases"]
 
@@ -38,7 +35,7 @@ def score_cases(
             observation in the confidence intervals.
         prediction_dir: Folder with ``<case>.nii.gz``.
         out_dir: Folder for ``scores.csv``, ``summary.json`` and ``summary.md``.
-        protocol: ``"flare23"``, ``"standard"`` or ``"auto"``, see :func:`swinx.report.score_folders`.
+        protocol: ``"flare23"``, ``"standard"`` or ``"auto"``, see :func:`swinx.scoring.score_folders`.
         overlay_dir: Folder for one PNG per case that was predicted, under its name; None draws nothing.
         data_list: The data list of the cases, whose name tells ``"auto"`` the challenge's data.
 

@@ -8,7 +8,7 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from swinx.report.figure_files import figure_as_png
+from swinx.figures import figure_as_png
 
 __all__ = ["figure_as_html", "html_table", "jpeg_as_uri", "render_page"]
 

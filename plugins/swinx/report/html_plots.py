@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from swinx.figures import CLASS_COLOURS
 from swinx.labels import CLASS_NAMES, FlareLabel
-from swinx.report.colours import CLASS_COLOURS
 
 __all__ = ["draw_curves", "draw_score_boxes"]
 

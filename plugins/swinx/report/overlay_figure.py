@@ -15,10 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy import ndimage
 
+from swinx.figures import CLASS_COLOURS, VIEWS, View, colour_table, cut, draw_orientation, draw_scale_bar, plane_size_mm
 from swinx.labels import CLASS_NAMES, ORGANS, FlareLabel
-from swinx.report.colours import CLASS_COLOURS, colour_table
-from swinx.report.panel_marks import draw_orientation, draw_scale_bar
-from swinx.report.slices import VIEWS, View, cut, plane_size_mm
 
 __all__ = ["CaseView", "draw_case"]
 

@@ -12,14 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from swinx.data import Volume, find_cases, read_volume
-from swinx.data.case_facts import annotated_by_people
-from swinx.data.check_report import probe_folder
-from swinx.data.label_folders import find_label_maps
+from swinx.data import Volume, annotated_by_people, find_cases, find_label_maps, probe_folder, read_volume
 from swinx.errors import CaseError
-from swinx.ops.grids import compare_grids
+from swinx.geometry import compare_grids
 from swinx.report.overlays import write_overlay
-from swinx.report.result_sets import one_result_set
+from swinx.scoring import one_result_set
 
 __all__ = ["OverlayReport", "draw_cases", "write_overlays"]
 

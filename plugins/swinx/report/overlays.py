@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from swinx.figures import Box, choose_slices, crop_to_labels, to_canonical, write_figure
+from swinx.geometry import voxel_sizes_mm
 from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
 from swinx.metrics import dice_per_class
-from swinx.ops.grids import voxel_sizes_mm
-from swinx.report.figure_files import write_figure
 from swinx.report.overlay_figure import CaseView, draw_case
-from swinx.report.slices import Box, choose_slices, crop_to_labels, to_canonical
 
 __all__ = ["ABDOMEN_WINDOW_HU", "write_overlay"]
 

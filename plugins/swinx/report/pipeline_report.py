@@ -16,19 +16,14 @@ import torch
 
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
-from swinx.files import write_whole
+from swinx.files import read_object, read_table, write_whole
 from swinx.labels import CLASS_NAMES
-from swinx.metrics import Statistic, read_protocol, score_column, summarise
-from swinx.metrics.table import METRICS
-from swinx.plain_data import read_object
+from swinx.metrics import METRICS, Statistic, explain, read_protocol, score_column, summarise
 from swinx.report.case_viewers import case_viewers
 from swinx.report.html_page import figure_as_html, html_table, render_page
 from swinx.report.html_plots import draw_curves, draw_score_boxes
-from swinx.report.result_sets import check_scored_results
-from swinx.report.score_text import explain
-from swinx.report.scores import read_scores
 from swinx.report.slice_viewer import VIEWER_SCRIPT
-from swinx.tables import read_table
+from swinx.scoring import check_scored_results, read_scores
 from swinx.tracking import lineage_tree, sqlite_uri
 
 __all__ = ["write_report"]

@@ -13,12 +13,20 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
+from swinx.figures import (
+    CLASS_COLOURS,
+    VIEWS,
+    choose_slices,
+    colour_table,
+    crop_to_labels,
+    cut,
+    plane_size_mm,
+    to_canonical,
+)
+from swinx.geometry import voxel_sizes_mm
 from swinx.labels import CLASS_NAMES, FlareLabel
-from swinx.ops.grids import voxel_sizes_mm
-from swinx.report.colours import CLASS_COLOURS, colour_table
 from swinx.report.html_page import jpeg_as_uri
 from swinx.report.overlays import ABDOMEN_WINDOW_HU
-from swinx.report.slices import VIEWS, choose_slices, crop_to_labels, cut, plane_size_mm, to_canonical
 
 __all__ = ["VIEWER_SCRIPT", "slice_viewer"]
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from swinx.rules.dicom import HeaderRules, RescaleRules, SeriesChoiceRules, SliceRules
-from swinx.rules.figures import ScoreRules, TeacherRules
-from swinx.rules.folders import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
-from swinx.rules.label_maps import LabelRules, PredictionRules, TruthRules
-from swinx.rules.lists import ListRules, ManifestRules
-from swinx.rules.names import EntryRules, NameRules, TextRules
+from swinx.rules.dicom_rules import HeaderRules, RescaleRules, SeriesChoiceRules, SliceRules
+from swinx.rules.figures_rules import ScoreRules, TeacherRules
+from swinx.rules.folders_rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
+from swinx.rules.label_maps_rules import LabelRules, PredictionRules, TruthRules
+from swinx.rules.lists_rules import ListRules, ManifestRules
+from swinx.rules.names_rules import EntryRules, NameRules, TextRules
 from swinx.rules.rule import Action, Rule, Rules
-from swinx.rules.runs import LockRules, ReadingRules, ResultRules, ResumeRules
-from swinx.rules.scans import ByteRules, GeometryRules, ValueRules
-from swinx.rules.settings import RelationRules, SettingRules
-from swinx.rules.trust import FileRules, NnUNetRules, PlainDataRules, TrackingRules
-from swinx.rules.volumes import GridRules, VolumeFileRules, VoxelRules
+from swinx.rules.runs_rules import LockRules, ReadingRules, ResultRules, ResumeRules
+from swinx.rules.scans_rules import ByteRules, GeometryRules, ValueRules
+from swinx.rules.settings_rules import RelationRules, SettingRules
+from swinx.rules.trust_rules import FileRules, NnUNetRules, PlainDataRules, TrackingRules
+from swinx.rules.volumes_rules import GridRules, VolumeFileRules, VoxelRules
 
 __all__ = [
     "ALL_RULES",

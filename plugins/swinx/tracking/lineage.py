@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swinx.errors import RecordError
-from swinx.files import write_json
-from swinx.plain_data import read_object
-from swinx.regular_files import file_sha256
+from swinx.files import file_sha256, read_object, write_json
 from swinx.tracking.sidecar_schema import check_sidecar
 from swinx.visible_text import visible
 

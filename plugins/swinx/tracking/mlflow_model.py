@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from swinx import __version__
-from swinx.files import write_json
-from swinx.plain_data import check_settings, is_program
-from swinx.tracking.configuration import PLACES
+from swinx.bundle import PLACES
+from swinx.files import check_settings, is_program, write_json
 
 __all__ = ["save_mlflow_model"]
 
-LOADER = "swinx.interop.registered_model"
+LOADER = "swinx.export.registered_model"
 """The module that MLflow calls to load it."""
 
 

@@ -14,19 +14,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from swinx.bundle import configuration_at_work, configuration_hash, flat_knobs
 from swinx.errors import DataListError, RecordError
-from swinx.files import write_json
-from swinx.plain_data import read_object
+from swinx.files import read_object, write_json
 from swinx.rules import TrackingRules
 from swinx.tracking.abrupt_end import end_by_exception_on_sigterm, was_stopped
 from swinx.tracking.addresses import without_credentials
-from swinx.tracking.configuration import configuration_at_work, configuration_hash, flat_knobs
 from swinx.tracking.facts import environment, run_tags
 from swinx.tracking.lineage import artefact_hash, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
 from swinx.tracking.sidecar_schema import check_run_record
-from swinx.tracking.store import TrackedRun
 from swinx.tracking.stores import choose_store, named_stores, store_of_earlier_run
+from swinx.tracking.tracked_run import TrackedRun
 from swinx.tracking.upload import for_upload, upload_roots
 from swinx.visible_text import visible
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from swinx.errors import RecordError
-from swinx.plain_data import check_settings, shown
+from swinx.files import check_settings, shown
 from swinx.rules import PlainDataRules
 from swinx.tracking.addresses import without_credentials
 from swinx.visible_text import visible
@@ -87,7 +87,7 @@ def check_sidecar(content: Mapping[str, Any], source: str) -> dict[str, Any]:
     Entries of other names are left out: a later version may write more, and nothing here reads them.
 
     Args:
-        content: An object that :func:`swinx.plain_data.read_object` has read.
+        content: An object that :func:`swinx.files.read_object` has read.
         source: Its file, for the message.
 
     Raises:

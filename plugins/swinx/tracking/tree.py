@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from swinx.errors import DataListError, RecordError
-from swinx.paths import absolute_path, is_whole_disk, real_path
+from swinx.files import absolute_path, is_whole_disk, real_path
 from swinx.rules import TrackingRules
 from swinx.tracking.addresses import local_store, names_same_store, sqlite_path, without_credentials
 from swinx.tracking.facts import project_root
 from swinx.tracking.lineage import artefact_hash, hashed_files, read_sidecar
-from swinx.tracking.store import be_impatient
+from swinx.tracking.tracked_run import be_impatient
 from swinx.visible_text import visible
 
 __all__ = ["lineage_tree"]

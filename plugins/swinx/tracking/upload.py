@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from swinx.paths import is_whole_disk
+from swinx.files import is_whole_disk
 from swinx.tracking.addresses import without_credentials
 from swinx.tracking.facts import project_root
 

@@ -8,8 +8,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from swinx import __version__
+from swinx.bundle import PLACES
 from swinx.errors import BundleError
-from swinx.tracking.configuration import PLACES
 from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path
 
 __all__ = ["read_record", "recorded_knobs"]

@@ -1,0 +1,74 @@
+"""Where the bundle that is at work lies, and whether it was made for this version of the package."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from pathlib import Path
+
+from monai.bundle import ConfigWorkflow
+
+import swinx
+from swinx.errors import BundleError
+from swinx.files import shown
+
+__all__ = ["find_bundle_root", "require_plugin"]
+
+_METADATA = Path("configs", "metadata.json")
+
+
+def find_bundle_root(name: str) -> str:
+    """Return the folder of the bundle whose configuration calls this, as the working directory sees it.
+
+    A configuration does not know where its file lies. The workflow that reads it does, and is found on the stack.
+    Without a workflow (``ckpt_export``, ``verify_net_in_out``) the working directory, ``<name>`` in the folder
+    ``bundles`` and ``<name>`` are tried; give ``--bundle_root`` if it is none of them.
+
+    Args:
+        name: Name of the bundle.
+    """
+    tried = [Path(), Path("bundles", name), Path(name)]
+    frame = inspect.currentframe()
+    while frame is not None:
+        candidate = frame.f_locals.get("self")
+        if isinstance(candidate, ConfigWorkflow):
+            tried.insert(0, Path(candidate.config_root_path).parent)
+            break
+        frame = frame.f_back
+    found = (place for place in tried if (place / _METADATA).is_file())
+    return next(found, Path("bundles", name)).as_posix()
+
+
+def require_plugin(bundle_root: str | os.PathLike[str]) -> None:
+    """Refuse to go on if the bundle was made for another version of this package.
+
+    Patch versions may differ; ``swinx_version`` in the metadata says what the bundle was made for. Metadata without it
+    are taken as they are.
+
+    Args:
+        bundle_root: Folder of the bundle.
+
+    Raises:
+        BundleError: If the versions differ, or the metadata cannot be read.
+    """
+    path = Path(bundle_root) / _METADATA
+    if not path.is_file():
+        return
+    try:
+        wanted = json.loads(path.read_text(encoding="utf-8")).get("swinx_version")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BundleError(f"{path}: cannot be read as the metadata of a bundle: {error}") from error
+    if wanted is None or _series(str(wanted)) == _series(swinx.__version__):
+        return
+    place = Path(swinx.__file__).parent
+    raise BundleError(
+        f"{path}: the bundle was made for swinx {shown(wanted, quoted=False)}, and swinx {swinx.__version__} is at "
+        f"work, from {place}. If the bundle has a folder swinx of its own, run it with PYTHONPATH set to the bundle's "
+        "folder, or in an environment without another swinx; if it has none, install that version"
+    )
+
+
+def _series(version: str) -> list[str]:
+    """Return what decides whether versions agree: the first two numbers."""
+    return version.split(".")[:2]

@@ -1,0 +1,114 @@
+"""The configuration that is at work, and what of it a table of runs should show."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+
+from swinx.files import is_setting
+from swinx.visible_text import visible
+
+__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work", "parser_at_work"]
+
+_logger = logging.getLogger(__name__)
+
+PLACES = frozenset(
+    {
+        *("bundle_root", "dataset_dir", "datalist", "section", "output_dir", "scores_dir", "checkpoint", "pretrained"),
+        *("teacher_dir", "device", "num_workers", "num_processes", "cache_rate", "amp", "progress", "is_rank_zero"),
+        *("resume", "mlflow", "registered_model", "time_limit_minutes", "picture_interval"),
+        *("configs_dir", "refine_configs", "student_bundle", "student_configs", "last_round", "launcher"),
+        *("teacher_bundle", "teacher_checkpoint", "teacher_source", "previous_rounds", "exported"),
+    }
+)
+"""Settings about the machine and the place of a run, which say nothing of the network that comes out.
+
+Among them are all that name a program or a file that is run: weights of others must not choose what is run here.
+"""
+
+
+def configuration_at_work() -> dict[str, Any]:
+    """Return the configuration, with all overlays and overrides, that is building the caller.
+
+    MONAI hands it to nobody. A component is built within a call of its parser, which is found on the stack.
+
+    Returns:
+        A deep copy as JSON has it, references as they stand; expressions at the top as the plain values that they have
+        given so far, and else as they stand. Empty if no bundle is building.
+    """
+    parser = parser_at_work()
+    if parser is None:
+        return {}
+    content = json.loads(json.dumps(parser.get(), default=repr))
+    found = {name: _plain(parser.ref_resolver.resolved_content.get(name)) for name in content}
+    return {
+        name: value if found[name] is None or not isinstance(value, str) else found[name]
+        for name, value in content.items()
+        if name != "_meta_"
+    }
+
+
+def parser_at_work() -> ConfigParser | None:
+    """Return the parser that is building the caller: the outermost one, as others may be at work within it."""
+    frame = inspect.currentframe()
+    parser = None
+    while frame is not None:
+        candidate = frame.f_locals.get("self")
+        if isinstance(candidate, ConfigParser):
+            parser = candidate
+        frame = frame.f_back
+    return parser
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can tell, a device by its name; None for objects."""
+    if isinstance(value, torch.device):
+        return str(value)
+    return value if isinstance(value, str | int | float | bool) else None
+
+
+def configuration_hash(configuration: Mapping[str, Any]) -> str:
+    """Return the SHA-256, in hexadecimal, of a configuration, whatever the order of its keys.
+
+    Examples:
+        >>> configuration_hash({"a": 1, "b": 2}) == configuration_hash({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the knobs: values at the top of a configuration that are neither components nor expressions.
+
+    Examples:
+        >>> flat_knobs({"lr": 0.1, "roi": [96, 96], "net": {"_target_": "x"}, "device": "$torch", "imports": ["$x"]})
+        {'lr': 0.1, 'roi': [96, 96]}
+    """
+    return {name: value for name, value in configuration.items() if _is_plain(value)}
+
+
+def knobs_at_work() -> dict[str, Any]:
+    """Return the knobs of the bundle that is building the caller, without :data:`PLACES`; empty if none is building.
+
+    They are written beside weights, so that only what may be read from there again is among them.
+    """
+    knobs = {name: value for name, value in flat_knobs(configuration_at_work()).items() if name not in PLACES}
+    for name in [name for name, value in knobs.items() if not is_setting(name, value)]:
+        _logger.warning("%s is not recorded with the weights: it is no plain value", visible(name))
+        del knobs[name]
+    return knobs
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value) and "_target_" not in value and all(_is_plain(item) for item in value.values())
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    return not (isinstance(value, str) and value[:1] in ("$", "@", "%"))

@@ -1,0 +1,5 @@
+"""The table of settings: kinds, ranges, meanings, relations."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

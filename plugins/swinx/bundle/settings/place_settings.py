@@ -1,0 +1,127 @@
+"""Settings of places, machines and records."""
+
+from __future__ import annotations
+
+from swinx.bundle.settings.kinds import Device, Either, Flag, Many, Number, PathName, Text, Whole
+from swinx.bundle.settings.setting import RUNS, Setting
+
+__all__ = ["PLACE_SETTINGS"]
+
+PLACE_SETTINGS = (
+    Setting("bundle_root", PathName(), "folder of the bundle", RUNS),
+    Setting(
+        "dataset_dir",
+        Either((PathName(), Many(PathName(), "['a.nii.gz','series']", least=1))),
+        "folder of the data; for inference also a scan, or a list of scans and folders",
+        RUNS,
+    ),
+    Setting(
+        "datalist",
+        PathName(),
+        "JSON data list; scans of the folder without one",
+        ("pretraining", "reconstruction", "probes", "teacher", "refinement", "training", "inference", "evaluation"),
+        optional=True,
+    ),
+    Setting("output_dir", PathName(), "folder for results, log and state", RUNS),
+    Setting("scores_dir", PathName(), "folder for tables of scores", ("evaluation",)),
+    Setting("overlay_dir", PathName(), "folder for pictures of scores", ("evaluation",)),
+    Setting("split", PathName(), "file with the cases that a training keeps for its validation", ("training",)),
+    Setting(
+        "checkpoint",
+        PathName(),
+        "weights of the network, written by trainings and read by the others",
+        ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
+    ),
+    Setting(
+        "pretrained",
+        PathName(),
+        "checkpoint whose encoder a training starts from",
+        ("pretraining", "training"),
+        optional=True,
+    ),
+    Setting(
+        "section",
+        Either((Text(), Many(Text(), "['unlabeled','training']", least=1))),
+        "section of the data list, or a list of sections",
+        ("pretraining", "reconstruction", "probes", "teacher", "inference", "evaluation"),
+    ),
+    Setting(
+        "sections",
+        Either((Text(), Many(Text(), "['training','unlabeled']", least=1))),
+        "sections of the data list that are refined",
+        ("refinement",),
+    ),
+    Setting("fit_section", Text(), "section of the data list that the probes are fitted on", ("probes",)),
+    Setting("exported", PathName(), "exported network", ("inference",)),
+    Setting("series", Text(), "SeriesInstanceUID of the DICOM series to segment", ("inference",), optional=True),
+    Setting(
+        "device",
+        Device(),
+        "where the network runs",
+        (
+            "pretraining",
+            "reconstruction",
+            "probes",
+            "teacher",
+            "refinement",
+            "one case",
+            "training",
+            "inference",
+            "evaluation",
+        ),
+    ),
+    Setting(
+        "amp",
+        Flag(),
+        "mixed precision, on a GPU; in trainings also on a processor with bfloat16",
+        ("pretraining", "reconstruction", "probes", "teacher", "training", "inference", "evaluation"),
+    ),
+    Setting(
+        "num_workers",
+        Whole(0, 1024),
+        "processes that load scans",
+        ("pretraining", "reconstruction", "probes", "refinement", "one case", "training", "inference", "evaluation"),
+    ),
+    Setting("num_processes", Whole(1, 1024), "processes of nnU-Net", ("teacher",)),
+    Setting("cache_rate", Number(0, 1), "share of the scans kept preprocessed in memory", ("pretraining", "training")),
+    Setting(
+        "progress",
+        Flag(),
+        "progress bars",
+        ("pretraining", "reconstruction", "probes", "refinement", "one case", "training", "inference", "evaluation"),
+    ),
+    Setting(
+        "is_rank_zero",
+        Flag(),
+        "first process of a distributed run, set by multi-GPU overlays",
+        ("pretraining", "refinement", "one case", "training"),
+    ),
+    Setting("rank", Whole(0, 100000), "number of the process, set by multi-GPU overlays", ("refinement",)),
+    Setting("world_size", Whole(1, 100000), "number of processes, set by multi-GPU overlays", ("refinement",)),
+    Setting(
+        "seed",
+        Whole(0, 2**32 - 1),
+        "seed of all random numbers",
+        ("pretraining", "reconstruction", "probes", "teacher", "training"),
+    ),
+    Setting("resume", Flag(), "go on from the state in `output_dir`", ("pretraining", "training")),
+    Setting(
+        "mlflow",
+        Flag(),
+        "tracking of the run in MLflow",
+        ("pretraining", "probes", "teacher", "refinement", "training", "evaluation"),
+    ),
+    Setting("registered_model", Text(), "name in the model registry of MLflow", ("training",), optional=True),
+    Setting(
+        "time_limit_minutes",
+        Number(0, above=True, unit="minutes"),
+        "time after which a training stops, with its state saved",
+        ("pretraining", "training"),
+        optional=True,
+    ),
+    Setting("tracking_uri", Text(), "address of the MLflow server, in `mlflow.json`", ("tracking",), optional=True),
+    Setting("experiment", Text(), "experiment of MLflow, in `mlflow.json`", ("tracking",)),
+    Setting("system_metrics", Flag(), "load of the machine in MLflow, in `mlflow.json`", ("tracking",)),
+    Setting("step_interval", Whole(1), "steps between rows of `steps.csv` and of MLflow", ("pretraining", "tracking")),
+)
+"""Rows of :data:`swinx.bundle.SETTINGS`."""

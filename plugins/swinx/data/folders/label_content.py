@@ -1,0 +1,124 @@
+"""Label maps among scans, known by their voxels; as few of these are read as will do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from swinx.data.file_kinds import NIFTI_SUFFIXES, volume_suffix
+from swinx.data.formats.itk_headers import StoredVolume, read_itk_header
+from swinx.data.volume_files import read_volume
+from swinx.files import check_regular, open_regular
+from swinx.geometry import looks_like_labels
+
+__all__ = ["holds_labels"]
+
+_ANY_LABEL = 1 << 16
+_SMALL = 0.05
+"""Largest size of a compressed label map as a share of its voxels: those of CT have noise."""
+
+_LARGEST = 512 << 20
+"""Bytes of voxels that are read to answer the question; a larger file counts as a scan."""
+
+_PLACES = (0.35, 0.5, 0.65)
+"""Slices of a file without compression that are looked at first, as shares of their number."""
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """What speaks for labels before all voxels are read.
+
+    Attributes:
+        size: Bytes of the voxels.
+        is_byte: Whether a voxel has 8 bits, as few scans have.
+        speaks: Whether it is worth to read them all.
+    """
+
+    size: int
+    is_byte: bool
+    speaks: bool
+
+
+def holds_labels(path: Path) -> bool:
+    """Say whether a volume holds labels and no HU.
+
+    All voxels are read only where something cheap speaks for labels: 8 bits a voxel, a compressed file that is far
+    smaller than its voxels, or some slices of a file without compression. Of 8 bits, one that is 0 everywhere counts,
+    too. A file of more than 512 MiB of voxels counts as a scan, and one that cannot be read is left to its reader.
+    """
+    try:
+        check_regular(path)
+        sign = _sign_of_nifti(path) if volume_suffix(path) in NIFTI_SUFFIXES else _sign_of_itk(path)
+        if not sign.speaks or sign.size > _LARGEST:
+            return False
+        array = read_volume(path, "label", allow_empty=True, allow_unknown=True, num_classes=_ANY_LABEL).array
+    except Exception:  # decoders raise whatever the bytes lead them into
+        return False
+    return looks_like_labels(array) or (sign.is_byte and not array.any())
+
+
+def _sign_of_nifti(path: Path) -> _Sign:
+    image: Any = nib.load(path)
+    shape, dtype = image.shape, image.dataobj.dtype
+    size = math.prod(shape) * dtype.itemsize
+    if dtype.itemsize == 1:
+        return _Sign(size, True, True)
+    if path.suffix.lower() == ".gz":
+        return _Sign(size, False, path.stat().st_size < _SMALL * size)
+    slices = [np.asarray(image.dataobj[..., index]) for index in _some_slices(shape[-1])]
+    return _Sign(size, False, _may_be_labels(np.stack(slices, axis=-1)))
+
+
+def _sign_of_itk(path: Path) -> _Sign:
+    header = read_itk_header(path)
+    if header.dtype.itemsize == 1:
+        return _Sign(header.size, True, True)
+    if header.encoding == "zlib":
+        stored = sum(_file_of(path, part.name).stat().st_size for part in header.parts)
+        return _Sign(header.size, False, stored < _SMALL * header.size)
+    if header.encoding != "raw":  # text, which hardly anybody writes: its size says nothing
+        return _Sign(header.size, False, True)
+    slices = [_itk_slice(path, header, index) for index in _some_slices(header.shape[-1])]
+    return _Sign(header.size, False, _may_be_labels(np.stack(slices, axis=-1)))
+
+
+def _some_slices(count: int) -> list[int]:
+    return [int(share * count) for share in _PLACES]
+
+
+def _may_be_labels(slices: NDArray[Any]) -> bool:
+    """Say whether some slices are those of a label map; background alone may be."""
+    with np.errstate(invalid="ignore"):
+        return not slices.any() or looks_like_labels(slices)
+
+
+def _itk_slice(path: Path, header: StoredVolume, index: int) -> NDArray[Any]:
+    """Read one slice from the file that holds it: all slices lie in one file, or each in its own."""
+    each = math.prod(header.shape[:-1]) * header.dtype.itemsize
+    part = header.parts[index if len(header.parts) > 1 else 0]
+    before = index if len(header.parts) == 1 else 0
+    with open_regular(_file_of(path, part.name)) as stream:
+        if part.start is None:
+            stream.seek(-header.size // len(header.parts), 2)
+        else:
+            stream.seek(part.start)
+        stream.seek(before * each, 1)
+        stored = stream.read(each)
+    return np.frombuffer(stored, header.dtype).reshape(header.shape[:-1], order="F")
+
+
+def _file_of(path: Path, name: str) -> Path:
+    """Return the file of voxels that a header names: itself, or one beside it.
+
+    Raises:
+        ValueError: If it lies elsewhere.
+    """
+    if Path(name).name != name:
+        raise ValueError(f"{name} lies elsewhere")
+    return path.parent / name if name else path

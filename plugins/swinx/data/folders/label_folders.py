@@ -1,0 +1,95 @@
+"""Find the label maps that a user means by a file, several files, a folder or a data list."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name
+from swinx.data.folders.named_paths import PathOrPaths, named_paths, volumes_in
+from swinx.data.lists.data_list import load_data_list
+from swinx.errors import DataListError
+from swinx.rules import LabelFolderRules
+
+__all__ = ["find_label_maps", "label_case_name", "label_maps_in"]
+
+_LIST_NAME = "datalist.json"
+_SEGMENTATION_SUFFIX = ".seg"
+_CHANNEL_SUFFIX = "_0000"
+
+
+def find_label_maps(source: PathOrPaths, section: str = "testing", kind: str = "label maps") -> dict[str, Path]:
+    """List label maps by the name of their case.
+
+    In a folder, label maps are the NIfTI, NRRD and MetaImage files directly in it. DICOM files, records and hidden
+    files may lie beside them, as ``inference_dicom.json`` leaves them.
+
+    Args:
+        source: One file; several files or folders; a glob pattern; a folder; or a data list (``.json``), or a folder
+            with nothing but a ``datalist.json``: the labels of the list, its images where an entry has no label.
+        section: Section of the data list.
+        kind: Name of the files in messages.
+
+    Returns:
+        Absolute paths in the order of the case names.
+
+    Raises:
+        DataListError: If there are none, or two of them are of one case.
+    """
+    paths = named_paths(source)
+    if len(paths) == 1 and (listed := _data_list(paths[0])) is not None:
+        items = load_data_list(listed, section, must_exist=False)
+        return {item["case"]: Path(item.get("label", item["image"])) for item in items}
+    files = [file for path in paths for file in (volumes_in(path) if path.is_dir() else [path])]
+    if not any(file.exists() for file in files):
+        named = [source] if isinstance(source, str | os.PathLike) else list(source)
+        raise DataListError(_holds_none(", ".join(os.fspath(name) for name in named) or "an empty list", kind))
+    return _by_case(files, kind)
+
+
+def label_maps_in(folder: Path, kind: str = "label maps") -> dict[str, Path]:
+    """List the label maps directly in a folder by the name of their case.
+
+    Raises:
+        DataListError: If there are none, or two of them are of one case.
+    """
+    files = volumes_in(folder)
+    if not files:
+        raise DataListError(_holds_none(str(folder), kind))
+    return _by_case(files, kind)
+
+
+def label_case_name(path: str | os.PathLike[str]) -> str:
+    """Return the name of the case that a label map belongs to: as of a scan, and without ``.seg``.
+
+    Examples:
+        >>> label_case_name("out/CT.seg.nrrd")
+        'CT'
+        >>> label_case_name("labels/FLARE23Ts_0001_0000.nii.gz")
+        'FLARE23Ts_0001'
+    """
+    name = case_name(path)
+    bare = name.removesuffix(_SEGMENTATION_SUFFIX)
+    return name if bare in (name, "") else bare.removesuffix(_CHANNEL_SUFFIX) or bare
+
+
+def _data_list(path: Path) -> Path | None:
+    if path.suffix.lower() == ".json":
+        return path
+    inside = path / _LIST_NAME
+    return inside if path.is_dir() and inside.is_file() and not volumes_in(path) else None
+
+
+def _by_case(files: Iterable[Path], kind: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in map(absolute_path, files):
+        case = label_case_name(path)
+        first = found.setdefault(case, path)
+        if first != path:
+            raise DataListError(LabelFolderRules.TWO_FILES.says(first=first, other=path, kind=kind, case=case))
+    return {case: found[case] for case in sorted(found)}
+
+
+def _holds_none(place: str, kind: str) -> str:
+    return LabelFolderRules.NONE.says(folder=place, kind=kind, suffixes=", ".join(VOLUME_SUFFIXES))

@@ -1,0 +1,48 @@
+"""The paths that a user means by a path, several paths or a glob pattern."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
+from swinx.files import expanded
+
+__all__ = ["PathOrPaths", "named_paths", "volumes_in"]
+
+PathOrPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def named_paths(source: PathOrPaths) -> list[Path]:
+    """Return the files and folders that are named, with glob patterns expanded.
+
+    A path that does not exist is returned, too, for its reader to report; a pattern that matches nothing is not. Hidden
+    files count only where they are named in full.
+    """
+    named = [source] if isinstance(source, str | os.PathLike) else list(source)
+    return [path for name in named for path in _expand(os.fspath(name))]
+
+
+def volumes_in(folder: Path) -> list[Path]:
+    """Return the NIfTI, NRRD and MetaImage files directly in a folder in name order, hidden ones left out.
+
+    Links count, broken ones as well, which their reader reports.
+    """
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".")
+        and volume_suffix(path) in VOLUME_SUFFIXES
+        and (path.is_file() or path.is_symlink())
+    ]
+
+
+def _expand(name: str) -> list[Path]:
+    path = expanded(name)
+    if path.exists() or not glob.has_magic(name):
+        return [path]
+    place = absolute_path(name)
+    found = sorted(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+    return [match for match in found if not match.name.startswith(".")]

@@ -1,0 +1,98 @@
+"""What is called as a scan and is none: segmentations, pipes, and what earlier runs wrote."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from swinx.data.case_names import record_path
+from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
+from swinx.files import check_regular, read_json, real_path
+
+__all__ = ["is_label_folder", "is_named_as_mask", "made_by_swinx", "no_files_in"]
+
+_MASK = re.compile(r".*[._-](?:seg|segmentations?|labels?|masks?)", re.IGNORECASE)
+_LABEL_FOLDER = re.compile(
+    r"(?i:labels|segmentations|masks)(?:(?<=s)(?=[A-Z])|(?i:tr|ts|va|val|train|test)?(?![^\W\d_])).*", re.DOTALL
+)
+"""The word alone, or before a new word, a section, a digit or a sign: a patient may be called Masksova."""
+
+_OF_A_RUN = ("_original", "_masked", "_reconstruction", "_source", "_selected", "")
+
+
+def is_label_folder(folder: Path) -> bool:
+    """Say whether a folder is named as one of label maps.
+
+    Examples:
+        >>> [is_label_folder(Path(name)) for name in ("labelsTr", "Masks", "labels_final", "masks-2", "Masksova")]
+        [True, True, True, True, False]
+    """
+    return _LABEL_FOLDER.fullmatch(folder.name) is not None
+
+
+def is_named_as_mask(path: Path) -> bool:
+    """Say whether a file is named as a segmentation.
+
+    Examples:
+        >>> [is_named_as_mask(Path(name)) for name in ("a.seg.nrrd", "a-label.nrrd", "a_mask.nii.gz", "mask.nii.gz")]
+        [True, True, True, False]
+    """
+    return _MASK.fullmatch(path.name[: len(path.name) - len(volume_suffix(path))]) is not None
+
+
+def no_files_in(folder: Path) -> list[tuple[Path, str]]:
+    """Return what lies directly in a folder and is called as a scan but is no file, and why it is none.
+
+    These are pipes, sockets and devices, and slices that are links to nothing. Folders are searched, and links to
+    nothing that are called as a volume are left to its reader.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        suffix = volume_suffix(path)
+        if (
+            path.name.startswith(".")
+            or not suffix
+            or path.is_dir()
+            or (path.is_symlink() and suffix in VOLUME_SUFFIXES)
+        ):
+            continue
+        try:
+            check_regular(path)
+        except OSError as error:
+            found.append((path, error.strerror or str(error).removeprefix(f"{path}: ")))
+    return found
+
+
+def made_by_swinx(path: Path) -> Path | None:
+    """Return the record of the run that wrote a volume, if there is one.
+
+    Predictions and reconstructions have ``<case>.json`` beside them, refined labels ``records/<case>.json``; it names
+    the volume.
+    """
+    name = case_name(path)
+    cases = [name.removesuffix(end) for end in _OF_A_RUN if name.endswith(end)]
+    for case in dict.fromkeys(cases):
+        for folder in (path.parent, path.parent / "records"):
+            record = record_path(folder, case)
+            if record.is_file() and path.name in _outputs(record, case, path):
+                return record
+    return None
+
+
+def _outputs(record: Path, case: str, path: Path) -> set[str]:
+    """Return the names of the volumes that a record tells of; none if it is no record of ours, or has path as image."""
+    try:
+        content = read_json(record)
+    except (OSError, ValueError):
+        return set()
+    if not isinstance(content, dict) or "case" not in content:
+        return set()
+    if isinstance(outputs := content.get("outputs"), dict):
+        return {*map(str, outputs), f"{case}_selected.nii.gz"}
+    prediction = content.get("prediction")
+    image = content.get("image")
+    if not isinstance(prediction, str) or not isinstance(image, str) or real_path(image) == real_path(path):
+        return set()
+    name = Path(prediction).name
+    beside = ("_original", "_masked") if name == f"{case}_reconstruction.nii.gz" else ()
+    return {name, *(f"{case}{end}.nii.gz" for end in beside)}

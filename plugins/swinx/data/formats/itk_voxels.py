@@ -1,0 +1,112 @@
+"""The voxels of NRRD and MetaImage files, each byte accounted for.
+
+They are not left to ITK: its reader of MetaImage goes by the stated size of the compressed bytes, prints "Uncompress
+failed" and returns what the memory held before, which may be another scan.
+"""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swinx.data.formats.itk_headers import DataPart, StoredVolume
+from swinx.data.formats.stored_bytes import check_claim, check_surplus
+from swinx.errors import CaseError
+from swinx.files import open_regular
+from swinx.rules import ByteRules
+
+__all__ = ["check_places", "read_itk_voxels"]
+
+_CHUNK = 1 << 16  # at most 66 MB when decompressed
+_ANY_HEAD = 47  # zlib tells its own head from that of gzip
+_BETWEEN = b"\0\r\n "
+
+
+def check_places(path: Path, header: StoredVolume) -> None:
+    """Refuse a header whose data do not lie beside it, or cannot be as large as it says.
+
+    Args:
+        path: The file of the header.
+        header: What it says.
+
+    Raises:
+        CaseError: If a file lies elsewhere, is missing or too small.
+    """
+    for part in header.parts:
+        place = _place(path, part)
+        stored = place.stat().st_size - (part.start or 0)
+        check_claim(path, header.size // len(header.parts), stored, header.encoding)
+
+
+def read_itk_voxels(path: Path, header: StoredVolume) -> NDArray[Any]:
+    """Read the voxels that a header promises.
+
+    Args:
+        path: The file of the header, in which :func:`check_places` found nothing.
+        header: What it says; its encoding is not ``"other"``.
+
+    Returns:
+        Voxels in the order of ``header.shape``, native byte order; single precision if they are rescaled.
+
+    Raises:
+        CaseError: If the files hold fewer or more voxels, or are damaged.
+    """
+    each = header.size // len(header.parts)
+    content = b"".join(_read_part(path, part, header, each) for part in header.parts)
+    array: NDArray[Any] = np.frombuffer(content, header.dtype).reshape(header.shape[::-1]).transpose()
+    slope, intercept = header.rescale
+    if (slope, intercept) == (1.0, 0.0):
+        return array.astype(header.dtype.newbyteorder("="), copy=False)
+    return array.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+
+
+def _read_part(path: Path, part: DataPart, header: StoredVolume, promised: int) -> bytes:
+    place = _place(path, part)
+    with open_regular(place) as stream:
+        start = place.stat().st_size - promised if part.start is None else part.start
+        stream.seek(max(start, 0))
+        if header.encoding == "zlib":
+            content = _decompress(path, stream)
+        elif header.encoding == "text":
+            content = np.array(stream.read().split(), dtype=header.dtype).tobytes()
+        else:
+            content = stream.read()
+    if len(content) < promised:
+        raise CaseError(path, ByteRules.SHORT.says(promised=promised, found=len(content)))
+    shape = header.shape if len(header.parts) == 1 else header.shape[:-1]
+    check_surplus(path, promised, len(content), shape, header.dtype.itemsize)
+    return content[:promised]
+
+
+def _place(path: Path, part: DataPart) -> Path:
+    if not part.name:
+        return path
+    if Path(part.name).name != part.name or "\\" in part.name or part.name in (".", ".."):
+        raise CaseError(path, ByteRules.OUTSIDE.says(name=part.name[:99]))
+    place = path.parent / part.name
+    if not place.is_file():
+        raise CaseError(path, ByteRules.MISSING_DATA.says(name=part.name[:99]))
+    return place
+
+
+def _decompress(path: Path, stream: BinaryIO) -> bytes:
+    """Return what the streams of zlib or gzip give; both end with a checksum, which is compared on the way."""
+    found, decompressor = bytearray(), zlib.decompressobj(_ANY_HEAD)
+    try:
+        while data := stream.read(_CHUNK):
+            while data:
+                if decompressor.eof:
+                    if not data.strip(_BETWEEN):
+                        break
+                    decompressor = zlib.decompressobj(_ANY_HEAD)  # a further member
+                found += decompressor.decompress(data)
+                data = decompressor.unused_data if decompressor.eof else b""
+    except zlib.error as error:
+        raise CaseError(path, ByteRules.CHECKSUM.says(detail=error)) from error
+    if not decompressor.eof:
+        raise CaseError(path, ByteRules.CHECKSUM.says(detail="its compressed voxels end early"))
+    return bytes(found)

@@ -1,0 +1,50 @@
+"""Files: paths, atomic writing, locks, and JSON and tables that come from others."""
+
+from __future__ import annotations
+
+from swinx.files.atomic import read_json, write_json, write_several_whole, write_whole
+from swinx.files.folder_lock import hold, holding
+from swinx.files.paths import absolute_path, existing_form, expanded, is_whole_disk, real_path
+from swinx.files.plain_json import (
+    PROGRAM_NAMES,
+    check_overrides,
+    check_setting_of,
+    check_settings,
+    is_listed,
+    is_program,
+    is_setting,
+    read_object,
+    shown,
+)
+from swinx.files.regular_files import check_regular, file_sha256, open_regular
+from swinx.files.tables import read_table, write_table
+from swinx.files.written_files import EarlierFiles
+
+__all__ = [
+    "PROGRAM_NAMES",
+    "EarlierFiles",
+    "absolute_path",
+    "check_overrides",
+    "check_regular",
+    "check_setting_of",
+    "check_settings",
+    "existing_form",
+    "expanded",
+    "file_sha256",
+    "hold",
+    "holding",
+    "is_listed",
+    "is_program",
+    "is_setting",
+    "is_whole_disk",
+    "open_regular",
+    "read_json",
+    "read_object",
+    "read_table",
+    "real_path",
+    "shown",
+    "write_json",
+    "write_several_whole",
+    "write_table",
+    "write_whole",
+]

@@ -1,0 +1,59 @@
+"""OpenVINO's package, imported without a report to its makers, and networks compiled by it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from swinx.errors import ExportError
+from swinx.inference.backends.signal_stack import same_signal_stack
+
+__all__ = ["compile_for_cpu", "has_bfloat16_instructions", "import_openvino"]
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO so that it does not report to its makers that it was, which it does of itself.
+
+    It does without the package that reports if that is not installed; here it seems so.
+    """
+    hidden = "openvino_telemetry" not in sys.modules
+    if hidden:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python marks what is not to be found
+    try:
+        import openvino
+    except ImportError as error:
+        raise ExportError(f"OpenVINO is not installed ({error}): pip install openvino") from error
+    finally:
+        if hidden:
+            del sys.modules["openvino_telemetry"]
+    return openvino
+
+
+def has_bfloat16_instructions(cpu_info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether the CPU multiplies in bfloat16, by AMX or AVX-512; else it is slower than single precision.
+
+    Args:
+        cpu_info: Where Linux tells what the CPU can do; False on other systems.
+    """
+    try:
+        lines = cpu_info.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    told = {"amx_bf16", "avx512_bf16"}
+    return any(told.intersection(line.split()) for line in lines if line.startswith("flags"))
+
+
+def compile_for_cpu(model: Any, bfloat16: bool = False) -> Any:
+    """Return a model of OpenVINO's, ready to run with as many threads as PyTorch has.
+
+    Args:
+        model: What OpenVINO converted or read.
+        bfloat16: Compute in bfloat16, and not in single precision; inputs and outputs stay in single precision.
+    """
+    precision = "bf16" if bfloat16 else "f32"
+    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    with same_signal_stack():
+        return import_openvino().Core().compile_model(model, "CPU", settings)

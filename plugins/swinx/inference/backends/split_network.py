@@ -1,0 +1,202 @@
+"""The network in three parts for inference: what needs the whole window, and what can be had for a part of it."""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+import torch.nn.functional as functional
+from monai.networks.blocks import UnetrBasicBlock
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from swinx.inference.backends.merged_up_block import MergedUpBlock
+from swinx.inference.backends.output_layer import Readout
+from swinx.networks import ReductionBlock, SwinXSeg
+
+__all__ = ["SplitNetwork", "WindowDecoder", "WindowFeatures", "WindowHead", "WindowMiddle"]
+
+_SLOPE = 0.01
+
+
+class SplitNetwork(nn.Module):
+    """A :class:`swinx.networks.SwinXSeg` as three modules, ``features``, ``middle`` and ``head``, with less arithmetic.
+
+    ``head(image, middle(*features(image)))`` equals the network in evaluation mode to float precision. Four fifths of
+    the arithmetic are in the head, at full resolution, and half of the rest is in the middle, at half of it. Both are
+    convolutional: scores of a part of the window need that part of what is read, and a halo. Batch norms are folded and
+    upsampling is merged (:class:`swinx.inference.MergedUpBlock`).
+
+    The weights are copies: a network that is trained on needs a new one.
+
+    Attributes:
+        readout: What makes scores of the decoder's features where there are fewer of these than classes; else None.
+        last: What an engine runs at full resolution: the head, or, with a readout, the decoder in it.
+
+    Args:
+        network: The network.
+
+    Raises:
+        TypeError: If it is no ``SwinXSeg``.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        if not isinstance(network, SwinXSeg):
+            raise TypeError(f"only SwinXSeg can be split, not {type(network).__name__}")
+        copied = copy.deepcopy(network).eval().requires_grad_(False)
+        self.in_channels = copied.encoder.in_channels
+        deeper = [int(block.transp_conv.conv.in_channels) for block in list(copied.up_blocks)[:2]]  # type: ignore[union-attr, arg-type]
+        self.feature_channels, self.coarse_channels = deeper
+        self.skip_channels = int(copied.encoder.channels[0])
+        self.features = WindowFeatures(copied)
+        self.middle = WindowMiddle(copied)
+        self.head = WindowHead(copied)
+        self.readout: Readout | None = None
+        self.last: nn.Module = self.head
+        out = copied.out.conv.conv
+        if out.out_channels > out.in_channels:
+            self.readout = Readout(out.weight.detach().flatten(1), out.bias.detach())
+            self.last = self.head.decoder
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits ``(B, classes, D, H, W)`` of windows ``(B, C, D, H, W)``."""
+        return cast(Tensor, self.head(image, self.middle(*self.features(image))))
+
+
+class WindowFeatures(nn.Module):
+    """Encoder, and decoder up to a quarter of the resolution.
+
+    Args:
+        network: Its parts are used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.encoder = network.encoder
+        self.skip_reductions = nn.ModuleList(_FoldedReduction(block) for block in list(network.skip_reductions)[1:])  # type: ignore[arg-type]
+        self.bottleneck_reduction = _FoldedReduction(network.bottleneck_reduction)
+        self.up_blocks = nn.ModuleList(MergedUpBlock(block) for block in list(network.up_blocks)[2:])  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the middle reads.
+
+        Args:
+            image: Windows ``(B, C, D, H, W)``.
+
+        Returns:
+            The encoder's tokens of the first stage, ``(B, E, D / 2, H / 2, W / 2)``, and the decoder's features ``(B,
+            F, D / 4, H / 4, W / 4)``.
+        """
+        encoded = self.encoder(image)
+        first, *deeper = encoded.skips
+        skips = [reduce(skip) for reduce, skip in zip(self.skip_reductions, deeper, strict=True)]
+        decoded = self.bottleneck_reduction(encoded.bottleneck)
+        for up_block, skip in zip(reversed(self.up_blocks), reversed(skips), strict=True):
+            decoded = up_block(decoded, skip)
+        return first, cast(Tensor, decoded)
+
+
+class WindowMiddle(nn.Module):
+    """Half of the resolution: the reduction of the encoder's first skip, and the up block it goes to.
+
+    Args:
+        network: Its parts are used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.skip_reduction = _FoldedReduction(network.skip_reductions[0])  # type: ignore[arg-type]
+        self.up_block = MergedUpBlock(network.up_blocks[1])  # type: ignore[arg-type]
+
+    def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:
+        """Return features ``(B, F, 2d, 2h, 2w)`` on the grid that the coarse features cover.
+
+        Where a side is not a border of the window, the outer voxels are wrong, four at the begin and two at the end.
+
+        Args:
+            skip: ``(B, E, D, H, W)``: begins where the coarse features do, and goes on for two voxels after them where
+                the window does.
+            coarse: ``(B, F, d, h, w)``.
+        """
+        return cast(Tensor, self.up_block(coarse, _covered(self.skip_reduction(skip), coarse)))
+
+
+class WindowHead(nn.Module):
+    """The full resolution, and the output layer.
+
+    Args:
+        network: Its output layer is used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.decoder = WindowDecoder(network)
+        self.out = network.out
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return logits ``(B, classes, 2d, 2h, 2w)`` on the grid that the features cover; see the decoder."""
+        return cast(Tensor, self.out(self.decoder(image, features)))
+
+
+class WindowDecoder(nn.Module):
+    """The full resolution: the block on the image, and the last up block.
+
+    Args:
+        network: Its parts are used, not copied.
+    """
+
+    def __init__(self, network: SwinXSeg) -> None:
+        super().__init__()
+        self.image_block = _FoldedBasicBlock(network.image_block)
+        self.up_block = MergedUpBlock(network.up_blocks[0])  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor, features: Tensor) -> Tensor:
+        """Return what the output layer reads, ``(B, G, 2d, 2h, 2w)``, on the grid that the features cover.
+
+        Where a side is not a border of the window, the outer voxels are wrong, four at the begin and two at the end:
+        what lies beyond is taken for the border's zeros.
+
+        Args:
+            image: ``(B, C, D, H, W)``: begins where the features do, and goes on for two voxels after them where the
+                window does.
+            features: ``(B, F, d, h, w)``.
+        """
+        return cast(Tensor, self.up_block(features, _covered(self.image_block(image), features)))
+
+
+def _covered(fine: Tensor, coarse: Tensor) -> Tensor:
+    """Return the part of a map that lies under one of half the resolution."""
+    d, h, w = (2 * side for side in coarse.shape[2:])
+    return fine[:, :, :d, :h, :w]
+
+
+class _FoldedBasicBlock(nn.Module):
+    """A ``UnetrBasicBlock`` of two convolutions, batch norms folded."""
+
+    def __init__(self, block: UnetrBasicBlock) -> None:
+        super().__init__()
+        self.first = fuse_conv_bn_eval(block.layer.conv1.conv, block.layer.norm1)
+        self.second = fuse_conv_bn_eval(block.layer.conv2.conv, block.layer.norm2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = functional.leaky_relu(self.first(image), _SLOPE)
+        return functional.leaky_relu(self.second(features), _SLOPE)
+
+
+class _FoldedReduction(nn.Module):
+    """A :class:`swinx.networks.ReductionBlock`; the sum with its input is in the kernel's centre."""
+
+    def __init__(self, block: ReductionBlock) -> None:
+        super().__init__()
+        self.first = fuse_conv_bn_eval(block.conv1.conv, block.norm1)
+        self.second = fuse_conv_bn_eval(block.conv2.conv, block.norm2)
+        with torch.no_grad():
+            channels = torch.arange(self.first.out_channels)
+            self.first.weight[channels, channels, 1, 1, 1] += 1
+
+    def forward(self, features: Tensor) -> Tensor:
+        refined = functional.leaky_relu(self.first(features), _SLOPE)
+        return functional.leaky_relu(self.second(refined), _SLOPE)

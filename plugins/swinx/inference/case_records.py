@@ -1,0 +1,243 @@
+"""What happened to each case of a batch: a JSON file each, a summary, an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Events
+from monai.engines import IterationEvents, Workflow
+
+from swinx.bundle import knobs_at_work
+from swinx.data import record_path
+from swinx.errors import DataListError
+from swinx.files import EarlierFiles, real_path, write_json
+from swinx.geometry import reader_notes
+from swinx.inference.result_set import result_set
+from swinx.resources import ResourceMonitor
+from swinx.rules import LockRules
+
+__all__ = ["CaseRecords"]
+
+
+class CaseRecords:
+    """Record time and memory of every case, and which cases failed and why.
+
+    Writes ``<case>.json`` beside each prediction, see :func:`swinx.data.record_path` (seconds per
+    stage, peak memory, grid, the ``windows`` that a :class:`swinx.inference.SlidingWindowLabelInferer` laid
+    and the cost that was predicted, and the ``measures`` that a postprocessing may have taken), and
+    ``cases.json`` at the end. A run with failed cases ends with exit code 1 if :meth:`exit_if_failed` is
+    the last step of the bundle's ``finalize``.
+
+    ``warnings`` of a record are what the reader found odd about the scan, and the ``warnings`` that a
+    postprocessing adds to its result. It may also add ``unwritten``, reasons why a file beside the prediction
+    was not written. Such a case keeps its prediction; the summary names it, and the exit code is 1, too.
+
+    A case that failed has no prediction: one that an earlier run left in the folder is
+    removed with its record, so that it is not taken for this run's, by a scorer or a reader. What another process wrote
+    since this run began stays.
+
+    Args:
+        output_dir: Folder of the predictions.
+        device: Where the network runs.
+        files: What is written for a case, apart from its record; ``{case}`` stands for its name.
+        verb: What the run did with its cases, for the log.
+        checkpoint: The weights. Each record and the summary hold the id of the set of results, which stands for the
+            weights and the settings of the run, see :func:`swinx.inference.result_set`.
+    """
+
+    def __init__(
+        self,
+        output_dir: str,
+        device: torch.device | str = "cpu",
+        files: Sequence[str] = ("{case}.nii.gz",),
+        verb: str = "segmented",
+        checkpoint: str | None = None,
+    ) -> None:
+        self.output_dir = Path(output_dir)
+        self.files = tuple(files)
+        self.verb = verb
+        self.checkpoint = checkpoint
+        self.results: dict[str, Any] = {}
+        self._settings = knobs_at_work()
+        self.monitor = ResourceMonitor(device)
+        self.logger = logging.getLogger(__name__)
+        self.done: list[dict[str, Any]] = []
+        self.failed: list[dict[str, str]] = []
+        self.incomplete: list[dict[str, str]] = []
+        self._clock: dict[str, float] = {}
+        self._prepared: dict[str, float] = {}
+        self._summarised = True
+        self._earlier = EarlierFiles()
+
+    def attach(self, engine: Workflow) -> None:
+        """Listen to an evaluator whose ``iteration_update`` is a ``CaseIteration``."""
+        engine.add_event_handler(Events.STARTED, self._begin)
+        engine.add_event_handler(Events.GET_BATCH_STARTED, self._start_case)
+        engine.add_event_handler(Events.ITERATION_STARTED, self._mark, "got_batch")
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._mark, "predicted")
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_case)
+        engine.add_event_handler(Events.COMPLETED, self._summarise)
+
+    def _begin(self, engine: Workflow) -> None:
+        self.done, self.failed, self.incomplete, self._summarised = [], [], [], True
+        prepared = getattr(getattr(engine, "inferer", None), "seconds_to_prepare", None)
+        self._prepared = {} if prepared is None else {"seconds_to_prepare": round(prepared, 3)}
+        items = list(getattr(getattr(engine.data_loader, "dataset", None), "data", ()))
+        predictions = {real_path(path): path for item in items for path in self._predictions(item["case"])}
+        for item in items:
+            _check_apart(item, predictions)
+        self.results = {} if self.checkpoint is None else result_set(self.checkpoint, self._settings)
+        self._earlier = EarlierFiles(
+            path
+            for item in items
+            for path in (*self._predictions(item["case"]), record_path(self.output_dir, item["case"]))
+        )
+
+    def _predictions(self, case: str) -> list[Path]:
+        return [self.output_dir / pattern.replace("{case}", case) for pattern in self.files]
+
+    def _start_case(self) -> None:
+        self.monitor.start()
+
+    def _mark(self, name: str) -> None:
+        if self.monitor.device.type == "cuda":
+            torch.cuda.synchronize(self.monitor.device)
+        self._clock[name] = time.perf_counter()
+
+    def _end_case(self, engine: Workflow) -> None:
+        self._mark("finished")
+        memory = self.monitor.stop()
+        number = f"[{engine.state.iteration}/{engine.state.epoch_length}]"
+        output = engine.state.output
+        if isinstance(output, dict) and "failure" in output:
+            self._fail(number, str(output["case"]), str(output["failure"]))
+            return
+        batch, result = engine.state.batch[0], output[0]
+        seconds = self._seconds(batch, result)
+        image = batch["image"]
+        affine = np.asarray(image.meta["original_affine"], dtype=float).reshape(4, 4)
+        record = {
+            "case": str(batch["case"]),
+            "image": str(image.meta.get("filename_or_obj", "")),
+            "prediction": str(result.get("saved_to", "")),
+            "shape": [int(n) for n in np.asarray(image.meta["spatial_shape"]).ravel()],
+            "spacing_mm": [round(float(s), 4) for s in np.linalg.norm(affine[:3, :3], axis=0)],
+            "network_shape": list(image.shape[1:]),
+            "device": str(engine.state.device),
+            "seconds": seconds,
+            "peak_memory": asdict(memory),
+        }
+        if self.results:
+            record["results"] = self.results["id"]
+        if laid := getattr(getattr(engine, "inferer", None), "laid", None):
+            record["windows"] = laid[0].as_record()
+        if "measures" in result:
+            record["measures"] = result["measures"]
+        if warnings := [*reader_notes(batch), *map(str, result.get("warnings", ()))]:
+            record["warnings"] = warnings
+        try:
+            write_json(record_path(self.output_dir, str(record["case"])), record)
+        except OSError as error:
+            self._fail(number, str(record["case"]), str(error))
+            return
+        self.done.append(record)
+        self.incomplete += [{"case": str(record["case"]), "reason": str(why)} for why in result.get("unwritten", ())]
+        self.logger.info("%s %s: %.1f s, %.0f MB", number, record["case"], seconds["total"], memory.rss_mb)
+        self._tell_if_over(record)
+
+    def _tell_if_over(self, record: Mapping[str, Any]) -> None:
+        limits = record.get("windows", {}).get("limits", {})
+        taken = {
+            "max_seconds": record["seconds"]["total"],
+            "max_ram_mb": record["peak_memory"]["rss_mb"],
+            "max_gpu_mb": record["peak_memory"]["gpu_device_mb"],
+        }
+        for name, limit in limits.items():
+            if taken[name] is not None and taken[name] > limit:
+                self.logger.warning(
+                    "%s: over the budget: %s %g, %.0f were taken", record["case"], name, limit, taken[name]
+                )
+
+    def _seconds(self, batch: dict[str, Any], result: dict[str, Any]) -> dict[str, float]:
+        seconds = {
+            "load": float(batch["seconds_load"]),
+            "preprocess": float(batch["seconds_preprocess"]),
+            "network": self._clock["predicted"] - self._clock["got_batch"],
+            "restore": float(result.get("seconds_restore", 0.0)),
+        }
+        seconds["save"] = self._clock["finished"] - self._clock["predicted"] - seconds["restore"]
+        seconds["total"] = sum(seconds.values())
+        return {stage: round(value, 3) for stage, value in seconds.items()}
+
+    def _fail(self, number: str, case: str, reason: str) -> None:
+        self.failed.append({"case": case, "reason": reason})
+        self.logger.error("%s %s failed: %s", number, case, reason)
+        for path in (*self._predictions(case), record_path(self.output_dir, case)):
+            self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        if not self._earlier.may_remove(path):
+            self.logger.warning("%s", LockRules.KEPT.says(path=path))
+            return
+        try:
+            path.unlink()
+        except OSError as error:
+            self.logger.error("%s is not of this run, but cannot be removed: %s", path, error.strerror)
+        else:
+            self.logger.warning("removed %s, since its case failed", path)
+
+    def _summarise(self) -> None:
+        total = len(self.done) + len(self.failed)
+        self.logger.info("%d of %d cases %s into %s", len(self.done), total, self.verb, self.output_dir)
+        for failure in self.failed:
+            self.logger.error("not %s: %s: %s", self.verb, failure["case"], failure["reason"])
+        for lack in self.incomplete:
+            self.logger.error("%s, but incomplete: %s: %s", self.verb, lack["case"], lack["reason"])
+        summary = {**self._prepared, "done": self.done, "failed": self.failed}
+        if self.results:
+            summary["results"] = self.results
+        if self.incomplete:
+            summary["incomplete"] = self.incomplete
+        try:
+            write_json(self.output_dir / "cases.json", summary)
+        except OSError as error:
+            self._summarised = False
+            self.logger.error("%s", error)
+
+    def exit_if_failed(self) -> None:
+        """End the program with exit code 1 if not all went well; the log of the run names what did not.
+
+        Raises:
+            SystemExit: If any case of the last run failed or lacks a file, or ``cases.json`` could not be written.
+        """
+        if self.failed or self.incomplete or not self._summarised:
+            raise SystemExit(1)
+
+
+def _check_apart(item: Mapping[str, Any], predictions: Mapping[Path, Path]) -> None:
+    """Refuse to write a prediction over a file that a case is made from or compared with.
+
+    Args:
+        item: A case.
+        predictions: All files that will be written, by their resolved paths.
+
+    Raises:
+        DataListError: If the image or the label of the case is one of those.
+    """
+    for key in ("image", "label"):
+        place = item.get(key)
+        if isinstance(place, str | os.PathLike) and (found := predictions.get(real_path(place))):
+            raise DataListError(
+                f"{found} is the {key} of case {item['case']!r} and would be overwritten by a prediction; "
+                "choose another --output_dir"
+            )

@@ -1,0 +1,98 @@
+"""Ranges of volume outside which a segmented organ has almost surely failed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from swinx.errors import DataListError, RecordError
+from swinx.files import read_object
+from swinx.labels.flare23 import CLASS_NAMES
+from swinx.rules import TeacherRules
+
+__all__ = ["PlausibleVolumes", "plausible_ml", "plausible_volumes"]
+
+_FILE = Path(__file__).parent / "plausible_volumes.json"
+
+
+@dataclass(frozen=True)
+class PlausibleVolumes:
+    """Least and largest volume of each class.
+
+    Attributes:
+        ranges_ml: Class id to least and largest volume in ml; a class that is not in it may have any volume.
+    """
+
+    ranges_ml: Mapping[int, tuple[float, float]]
+
+    def outside(
+        self, volumes_ml: Mapping[int, float], at_border: Collection[int], classes: Collection[int]
+    ) -> dict[int, float]:
+        """Return the classes whose volume is not plausible, with their volumes in ml.
+
+        A class that does not occur is not judged, since a scan need not show it. The least volume holds only for a
+        class that does not touch the border of the scan, which may show a part of it.
+
+        Args:
+            volumes_ml: Class id to volume in ml.
+            at_border: Class ids that touch the border of the scan.
+            classes: Class ids to judge.
+
+        Examples:
+            >>> PlausibleVolumes({1: (400, 4000), 3: (30, 2500)}).outside({1: 27.0, 3: 27.0}, [3], [1, 2, 3])
+            {1: 27.0}
+        """
+        bad = {}
+        for value in sorted(set(classes) & set(self.ranges_ml)):
+            low, high = self.ranges_ml[value]
+            found = volumes_ml.get(value, 0.0)
+            if found and (found > high or (found < low and value not in at_border)):
+                bad[value] = found
+        return bad
+
+
+def plausible_volumes(path: str | os.PathLike[str] | None = None) -> PlausibleVolumes:
+    """Read ranges of plausible volumes.
+
+    Args:
+        path: JSON object of class names, each with ``[least, largest]`` in ml; by default the one of the package, with
+            wide ranges for adults.
+
+    Raises:
+        DataListError: If the file cannot be read or holds anything else.
+    """
+    return PlausibleVolumes(plausible_ml() if path is None else _read(Path(path)))
+
+
+@cache
+def plausible_ml() -> Mapping[int, tuple[float, float]]:
+    """Return the ranges of the package: class id to least and largest volume in ml."""
+    return MappingProxyType(_read(_FILE))
+
+
+def _read(path: Path) -> dict[int, tuple[float, float]]:
+    try:
+        content = read_object(path)
+    except OSError as error:
+        raise DataListError(TeacherRules.RANGES.says(path=path, detail=error.strerror or error)) from error
+    except RecordError as error:
+        raise DataListError(TeacherRules.RANGES.says(path=path, detail=str(error).removeprefix(f"{path}: "))) from error
+    ranges = {}
+    for name, value in content.items():
+        if name not in CLASS_NAMES[1:]:
+            raise DataListError(TeacherRules.RANGES.says(path=path, detail=f"{name!r} is no class"))
+        if not _is_range(value):
+            raise DataListError(TeacherRules.RANGES.says(path=path, detail=f"{name} has {value!r}"))
+        ranges[CLASS_NAMES.index(name)] = (float(value[0]), float(value[1]))
+    return dict(sorted(ranges.items()))
+
+
+def _is_range(value: Any) -> bool:
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) for end in value)
+    return numbers and all(map(math.isfinite, value)) and 0 <= value[0] <= value[1]

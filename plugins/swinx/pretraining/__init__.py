@@ -1,0 +1,102 @@
+"""Self-supervised pretraining by SMIT: views, masks, losses, trainer, health."""
+
+from __future__ import annotations
+
+from swinx.pretraining.block_mask import RandBlockMaskd
+from swinx.pretraining.collapse import CollapseDetector
+from swinx.pretraining.gradients import FreezePrototypes, GradientClipping
+from swinx.pretraining.losses.centring import TeacherCentre
+from swinx.pretraining.losses.masked_prediction import MaskedPredictionLoss
+from swinx.pretraining.losses.smit_loss import SmitLoss, SmitTerms, Temperatures
+from swinx.pretraining.losses.token_distillation import (
+    ImageTokenDistillationLoss,
+    PatchTokenDistillationLoss,
+    teacher_targets,
+)
+from swinx.pretraining.pretraining_health import PretrainingHealth
+from swinx.pretraining.probe.feature_records import CaseFeatures, FeatureRecords
+from swinx.pretraining.probe.linear_probe import PROBES, Probe, ProbeScores, VoxelFeatures, require_probe, run_probe
+from swinx.pretraining.probe.probe_cases import load_probe_cases
+from swinx.pretraining.probe.probe_comparison import (
+    PairedDifference,
+    ProbeComparison,
+    Spread,
+    compare_cases,
+    compare_probes,
+)
+from swinx.pretraining.probe.probe_files import ProbeReport
+from swinx.pretraining.probe.probed_encoders import PRETRAINED, ProbedEncoders
+from swinx.pretraining.probe.probes import probe_encoders
+from swinx.pretraining.probe.random_weights import random_encoder
+from swinx.pretraining.probe.sample_voxels import SampleVoxelsd
+from swinx.pretraining.probe.sampled_features import SampledFeaturesInferer, sampled_features
+from swinx.pretraining.reconstruction.masked_reconstruction import MaskedReconstructionInferer, reconstruct_masked
+from swinx.pretraining.reconstruction.reconstruction_figure import draw_reconstruction
+from swinx.pretraining.reconstruction.reconstruction_pictures import ReconstructionPictures
+from swinx.pretraining.reconstruction.save_reconstruction import SaveReconstructiond
+from swinx.pretraining.reconstruction.triplet_figure import draw_triplets
+from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
+from swinx.pretraining.smit_network import SmitNetwork, SmitOutput, SmitPretrainer
+from swinx.pretraining.smit_trainer import SmitTrainer, prepare_views
+from swinx.pretraining.teacher_update import CentreUpdate, TeacherTemperature, TeacherUpdate
+from swinx.pretraining.two_views import RandTwoViewsd
+from swinx.pretraining.weight_decay import decay_groups
+
+__all__ = [
+    "PRETRAINED",
+    "PROBES",
+    "CaseFeatures",
+    "CentreUpdate",
+    "CollapseDetector",
+    "FeatureRecords",
+    "FreezePrototypes",
+    "GradientClipping",
+    "ImageTokenDistillationLoss",
+    "MaskedPredictionLoss",
+    "MaskedReconstructionInferer",
+    "PairedDifference",
+    "PatchTokenDistillationLoss",
+    "PretrainingHealth",
+    "Probe",
+    "ProbeComparison",
+    "ProbeReport",
+    "ProbeScores",
+    "ProbedEncoders",
+    "RandBlockMaskd",
+    "RandTwoViewsd",
+    "ReconstructionPictures",
+    "SampleVoxelsd",
+    "SampledFeaturesInferer",
+    "SaveReconstructiond",
+    "SmitLoss",
+    "SmitNetwork",
+    "SmitOutput",
+    "SmitPretrainer",
+    "SmitTerms",
+    "SmitTrainer",
+    "Spread",
+    "TeacherCentre",
+    "TeacherTemperature",
+    "TeacherUpdate",
+    "Temperatures",
+    "VoxelFeatures",
+    "agreement",
+    "compare_cases",
+    "compare_probes",
+    "decay_groups",
+    "draw_reconstruction",
+    "draw_triplets",
+    "effective_rank",
+    "entropy_of_mean",
+    "load_probe_cases",
+    "mean_entropy",
+    "prepare_views",
+    "probe_encoders",
+    "random_encoder",
+    "reconstruct_masked",
+    "relative_spread",
+    "require_probe",
+    "run_probe",
+    "sampled_features",
+    "teacher_targets",
+]

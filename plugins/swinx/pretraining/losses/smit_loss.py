@@ -1,0 +1,127 @@
+"""The three losses of SMIT, weighted and summed, each with its name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from swinx.pretraining.losses.centring import TeacherCentre
+from swinx.pretraining.losses.masked_prediction import MaskedPredictionLoss
+from swinx.pretraining.losses.token_distillation import ImageTokenDistillationLoss, PatchTokenDistillationLoss
+from swinx.pretraining.masking import enlarge_blocks
+
+__all__ = ["SmitLoss", "SmitTerms", "Temperatures"]
+
+
+class Temperatures(NamedTuple):
+    """The teacher's temperatures of an epoch."""
+
+    patch: float = 0.04
+    image: float = 0.04
+
+
+class SmitTerms(NamedTuple):
+    """Scalars; ``total`` is the weighted sum of the others, which are not weighted themselves."""
+
+    total: Tensor
+    masked_prediction: Tensor
+    patch_distillation: Tensor
+    image_distillation: Tensor
+
+
+class _Logits(Protocol):
+    @property
+    def patch_logits(self) -> Tensor: ...
+    @property
+    def image_logits(self) -> Tensor: ...
+
+
+class _Student(_Logits, Protocol):
+    @property
+    def token_mask(self) -> Tensor: ...
+    @property
+    def reconstruction(self) -> Tensor | None: ...
+
+
+class SmitLoss(nn.Module):
+    """Masked image prediction + masked patch distillation + image token distillation.
+
+    Holds the teacher's two centres as buffers, so that they are saved with the state dictionary and move with
+    ``to()``. ``forward`` only reads them; :meth:`update_centres` is called once after each step, by a handler.
+
+    Args:
+        out_dim: Prototypes ``K`` of the heads.
+        masked_prediction_weight: Weight of the reconstruction.
+        patch_weight: Weight of the masked patch distillation.
+        image_weight: Weight of the image token distillation.
+        student_temperature: Paper symbol tau_s.
+        centre_momentum: Share of the old centres kept by an update.
+
+    Raises:
+        ValueError: If a setting is out of range.
+
+    Reference:
+        SMIT, https://arxiv.org/abs/2205.10342, eq. 1 to 3.
+    """
+
+    def __init__(
+        self,
+        out_dim: int = 8192,
+        masked_prediction_weight: float = 1.0,
+        patch_weight: float = 0.1,
+        image_weight: float = 0.1,
+        student_temperature: float = 0.1,
+        centre_momentum: float = 0.9,
+    ) -> None:
+        super().__init__()
+        if out_dim < 1 or not all(weight >= 0 for weight in (masked_prediction_weight, patch_weight, image_weight)):
+            raise ValueError(
+                f"out_dim {out_dim} must be 1 or more, and the weights {masked_prediction_weight}, {patch_weight} and "
+                f"{image_weight} numbers from 0 up"
+            )
+        self.weights = (masked_prediction_weight, patch_weight, image_weight)
+        self.masked_prediction = MaskedPredictionLoss()
+        self.patch_distillation = PatchTokenDistillationLoss(student_temperature)
+        self.image_distillation = ImageTokenDistillationLoss(student_temperature)
+        self.patch_centre = TeacherCentre(out_dim, centre_momentum)
+        self.image_centre = TeacherCentre(out_dim, centre_momentum)
+
+    def forward(
+        self, student: _Student, teacher: _Logits, views: Tensor, mask: Tensor, temperatures: Temperatures
+    ) -> SmitTerms:
+        """Return the loss and its terms.
+
+        Args:
+            student: Output for the masked views, the ``B`` first views before the ``B`` second ones.
+            teacher: Output for the same views, unmasked, in the same order.
+            views: The clean views, ``(2B, C, D, H, W)``.
+            mask: 1 where a block was hidden, ``(2B, 1, d, h, w)``.
+            temperatures: The teacher's temperatures.
+
+        Raises:
+            ValueError: If the student did not reconstruct, or shapes do not fit together.
+        """
+        if student.reconstruction is None:
+            raise ValueError("the student has no reconstruction to compare with the views")
+        terms = (
+            self.masked_prediction(student.reconstruction.float(), views, enlarge_blocks(mask, views.shape[2:])),
+            self.patch_distillation(
+                student.patch_logits,
+                teacher.patch_logits,
+                self.patch_centre.centre,
+                temperatures.patch,
+                student.token_mask,
+            ),
+            self.image_distillation(
+                student.image_logits, teacher.image_logits, self.image_centre.centre, temperatures.image
+            ),
+        )
+        total = torch.stack([weight * term for weight, term in zip(self.weights, terms, strict=True)]).sum()
+        return SmitTerms(total, *terms)
+
+    def update_centres(self, teacher: _Logits) -> None:
+        """Move both centres towards the teacher's logits of a step, over all processes."""
+        self.patch_centre.update(teacher.patch_logits)
+        self.image_centre.update(teacher.image_logits)

@@ -1,0 +1,209 @@
+"""Student and teacher of the self-distilled masked image transformer (SMIT)."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import torch
+from monai.networks.utils import pixelshuffle
+from torch import Tensor, nn
+
+from swinx.networks import SwinEncoder
+from swinx.pretraining.distillation_head import DistillationHead
+from swinx.pretraining.masking import enlarge_blocks
+
+__all__ = ["SmitNetwork", "SmitOutput", "SmitPretrainer"]
+
+
+class SmitOutput(NamedTuple):
+    """What :meth:`SmitNetwork.distil` returns for ``B`` views with ``N`` patch tokens each.
+
+    Attributes:
+        patch_logits: ``(B, N, K)``, in [-1, 1].
+        image_logits: ``(B, 1, K)``, in [-1, 1].
+        patch_tokens: Normalised tokens before the head, ``(B, N, C)``.
+        image_token: Their mean, ``(B, C)``.
+        token_mask: 1 where a patch token was hidden, ``(B, N)``.
+        reconstruction: ``(B, in_channels, D, H, W)``; None of a network without reconstruction.
+    """
+
+    patch_logits: Tensor
+    image_logits: Tensor
+    patch_tokens: Tensor
+    image_token: Tensor
+    token_mask: Tensor
+    reconstruction: Tensor | None
+
+
+class SmitNetwork(nn.Module):
+    """The Swin encoder with a mask token, distillation heads and a linear reconstruction.
+
+    Patch tokens are the output of the last but one patch merging (with four stages the third: one token
+    for 16 voxels along each axis), through a LayerNorm; the image token is their mean. The reconstruction
+    is one 1x1 convolution of the bottleneck whose channels are laid out as cubes of voxels.
+
+    Note:
+        The reconstruction starts at zero. From random weights, what differs between views is at first noise in the
+        reconstruction, and the encoder learns to suppress it: tokens of different scans grow alike, and the error
+        stays at that of a constant.
+
+    Args:
+        encoder: The encoder to pretrain, exactly as it will be fine-tuned.
+        out_dim: Prototypes ``K`` of the heads.
+        hidden_dim: Width of the heads' hidden layers.
+        bottleneck_dim: Width of the heads before the prototypes.
+        shared_head: Use one head for patch tokens and image token.
+        reconstruct: Have a reconstruction.
+
+    Raises:
+        ValueError: If the encoder has fewer than two stages.
+
+    Reference:
+        Jiang et al., "Self-supervised 3D anatomy segmentation using self-distilled masked image transformer
+        (SMIT)", MICCAI 2022, https://arxiv.org/abs/2205.10342.
+    """
+
+    def __init__(
+        self,
+        encoder: SwinEncoder,
+        out_dim: int = 8192,
+        hidden_dim: int = 2048,
+        bottleneck_dim: int = 256,
+        shared_head: bool = False,
+        reconstruct: bool = True,
+    ) -> None:
+        super().__init__()
+        if len(encoder.channels) < 2:
+            raise ValueError(f"SMIT needs an encoder with two stages or more, not {len(encoder.channels)}")
+        self.encoder = encoder
+        self.token_stride = encoder.stride // 2
+        self.mask_token = nn.Parameter(torch.zeros(encoder.channels[0]))
+        token_dim = encoder.channels[-1]
+        self.token_norm = nn.LayerNorm(token_dim, eps=1e-6)
+        self.patch_head = DistillationHead(token_dim, out_dim, hidden_dim, bottleneck_dim)
+        self.image_head = (
+            self.patch_head if shared_head else DistillationHead(token_dim, out_dim, hidden_dim, bottleneck_dim)
+        )
+        voxels = encoder.in_channels * encoder.stride**3
+        self.reconstruction = _zeroed(nn.Conv3d(2 * token_dim, voxels, kernel_size=1)) if reconstruct else None
+
+    def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Reconstruct an image of which blocks may be hidden.
+
+        Args:
+            image: ``(B, in_channels, D, H, W)`` in [0, 1], sides that are multiples of the encoder's stride.
+            mask: 1 where a block is hidden, ``(B, 1, d, h, w)``; sides divide those of the patch tokens' grid.
+
+        Returns:
+            Intensities of the shape of ``image``, not clipped.
+
+        Raises:
+            ValueError: If image or mask have other sides, or the network has no reconstruction.
+        """
+        _, merged = self._encode(image, mask)
+        return self._reconstruct(merged)
+
+    def distil(self, image: Tensor, mask: Tensor | None = None) -> SmitOutput:
+        """Return everything that the losses need; arguments as for :meth:`forward`."""
+        token_mask, merged = self._encode(image, mask)
+        tokens = self.token_norm(merged[-2].flatten(2).transpose(1, 2))
+        image_token = tokens.mean(dim=1)
+        return SmitOutput(
+            patch_logits=self.patch_head(tokens),
+            image_logits=self.image_head(image_token.unsqueeze(1)),
+            patch_tokens=tokens,
+            image_token=image_token,
+            token_mask=token_mask,
+            reconstruction=None if self.reconstruction is None else self._reconstruct(merged),
+        )
+
+    def _encode(self, image: Tensor, mask: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        embedded = self.encoder.embed(image)
+        grid = [side // self.token_stride for side in image.shape[2:]]
+        if mask is None:
+            mask = embedded.new_zeros(len(image), 1, 1, 1, 1)
+        _check_mask(mask, image, grid)
+        hidden = enlarge_blocks(mask, list(embedded.shape[1:4])).to(embedded.dtype).movedim(1, -1)
+        embedded = embedded * (1 - hidden) + self.mask_token.to(embedded.dtype) * hidden
+        return enlarge_blocks(mask, grid).flatten(1), self.encoder.encode(embedded).merged
+
+    def _reconstruct(self, merged: tuple[Tensor, ...]) -> Tensor:
+        if self.reconstruction is None:
+            raise ValueError("this network was built without a reconstruction; the student has one")
+        return pixelshuffle(self.reconstruction(merged[-1]), spatial_dims=3, scale_factor=self.encoder.stride)
+
+
+class SmitPretrainer(nn.Module):
+    """A student, and a teacher that follows it and never gets a gradient.
+
+    The teacher begins as a copy of the student and stays in evaluation mode (no drop path), whatever
+    ``train()`` is told. The encoder's LayerNorms of the skips take no part in the pretraining: they keep their
+    initial values and get no gradient.
+
+    Args:
+        student: A network with reconstruction.
+
+    Raises:
+        ValueError: If the student has none.
+    """
+
+    def __init__(self, student: SmitNetwork) -> None:
+        super().__init__()
+        if student.reconstruction is None:
+            raise ValueError("the student must have a reconstruction")
+        self.student = student
+        self.teacher = copy.deepcopy(student)
+        self.teacher.reconstruction = None
+        self.teacher.requires_grad_(False)
+        self.student.encoder.norms.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> SmitPretrainer:
+        """Set the student's mode; the teacher stays in evaluation mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def forward(self, views: Tensor, mask: Tensor) -> tuple[SmitOutput, SmitOutput]:
+        """Return what the student makes of the masked views and the teacher of the whole ones.
+
+        Args:
+            views: ``(2B, in_channels, D, H, W)`` in [0, 1].
+            mask: ``(2B, 1, d, h, w)``, 1 where hidden from the student.
+        """
+        with torch.no_grad():
+            teacher = self.teacher.distil(views)
+        return self.student.distil(views, mask), teacher
+
+    @torch.no_grad()
+    def update_teacher(self, momentum: float) -> None:
+        """Move the teacher's parameters to ``momentum * teacher + (1 - momentum) * student``.
+
+        Raises:
+            ValueError: If the momentum is not in [0, 1].
+        """
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"the teacher's momentum must be in [0, 1], not {momentum}")
+        student = dict(self.student.named_parameters())
+        for name, parameter in self.teacher.named_parameters():
+            parameter.mul_(momentum).add_(student[name], alpha=1 - momentum)
+
+    def restart_teacher(self) -> None:
+        """Make the teacher a copy of the student again, after weights were loaded into the student."""
+        self.update_teacher(momentum=0.0)
+
+
+def _zeroed(layer: nn.Conv3d) -> nn.Conv3d:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+def _check_mask(mask: Tensor, image: Tensor, grid: list[int]) -> None:
+    blocks = list(mask.shape[2:])
+    if mask.ndim != 5 or mask.shape[:2] != (len(image), 1) or any(n % m for n, m in zip(grid, blocks, strict=True)):
+        raise ValueError(
+            f"a mask {tuple(mask.shape)} does not fit an image {tuple(image.shape)} of {tuple(grid)} patch tokens: it "
+            "must be (batch, 1, d, h, w) with sides that divide the tokens'; a block is then one token or several"
+        )

@@ -1,0 +1,217 @@
+"""Refine a partial label by pseudo labels: M_GT + M_Pseudo -> M_Refined."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from numpy.typing import NDArray
+
+from swinx.errors import CaseError
+from swinx.geometry import compare_grids, reader_notes
+from swinx.labels import NUM_CLASSES, UNKNOWN, FlareLabel, PlausibleVolumes, class_name
+from swinx.refinement.policies.fusion import Fusion, check_fusion, drop_classes
+from swinx.refinement.policies.fusion_policies import FillUnannotated, FusionPolicy
+from swinx.refinement.policies.label_volumes import (
+    classes_at_border,
+    conflicts_ml,
+    disagreement,
+    disagreement_by_class,
+    volumes_ml,
+)
+from swinx.refinement.policies.pseudo_filters import PseudoFilter, filter_changes
+from swinx.rules import TeacherRules, TruthRules
+
+__all__ = ["RefineLabelsd"]
+
+_ALL = tuple(range(1, NUM_CLASSES))
+
+
+class RefineLabelsd(MapTransform):
+    """Merge a partial truth with the pseudo labels of one or several teachers.
+
+    The filters act on each pseudo label in their order, then the policy merges. What the policy must never do is
+    checked on every case, also that merging again changes nothing.
+
+    Args:
+        keys: The truth, ``(1, X, Y, Z)``, class ids and 255; absent for a case without a label.
+        pseudo_key: Pseudo labels, ``MetaTensor`` ``(N, X, Y, Z)``, class ids, on the grid of the scan.
+        annotated_key: Item that holds the class ids annotated in the case; absent for a case without a label.
+        policy: Who is believed; by default :class:`swinx.refinement.FillUnannotated`.
+        filters: What is taken from the pseudo labels before.
+        pseudo_classes: Class ids that the teachers can predict.
+        source_key: Where the provenance map goes, ``(1, X, Y, Z)`` uint8, see :class:`swinx.refinement.Source`.
+        report_key: Where the report goes, a dictionary that JSON can express: ``annotated``, ``pseudo``, ``known``
+            (class ids), ``before_ml``, ``after_ml`` and ``implausible`` (class -> ml), ``at_border`` (class ids),
+            ``conflicts_ml`` (drawn -> pseudo -> ml, of the first pseudo label as it came), ``filters`` (what each
+            changed, by class), ``disagreement`` of the pseudo labels as they came (None of one alone) and
+            ``disagreement_by_class``.
+        case_key: Item that holds the case name.
+        plausible: Ranges of volume. An organ of the teacher outside, as the filters left it, is not taken: its pseudo
+            voxels become 255, its class is not known in the case, and the report has it under ``implausible`` (class ->
+            ml). None takes every volume.
+
+    Raises:
+        ValueError: If there is more than one key.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection = "label",
+        pseudo_key: str = "pred",
+        annotated_key: str = "annotated",
+        policy: FusionPolicy | None = None,
+        filters: Sequence[PseudoFilter] = (),
+        pseudo_classes: Collection[int] = _ALL,
+        source_key: str = "source",
+        report_key: str = "refinement",
+        case_key: str = "case",
+        plausible: PlausibleVolumes | None = None,
+    ) -> None:
+        super().__init__(keys)
+        if len(self.keys) != 1:
+            raise ValueError(f"one truth makes one refined label; got the keys {self.keys}")
+        self.pseudo_key = pseudo_key
+        self.annotated_key = annotated_key
+        self.policy: FusionPolicy = FillUnannotated() if policy is None else policy
+        self.filters = tuple(filters)
+        self.pseudo_classes = tuple(sorted(map(int, pseudo_classes)))
+        self.source_key = source_key
+        self.report_key = report_key
+        self.case_key = case_key
+        self.plausible = plausible
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return a shallow copy of ``data`` with refined label, provenance map, report and ``notes``.
+
+        Raises:
+            CaseError: If truth and pseudo labels do not lie on one grid, one holds ids that no class has, or the
+                truth holds classes that are not annotated.
+            ValueError: If the policy did what it must never do.
+        """
+        out = dict(data)
+        key, case = self.keys[0], str(out.get(self.case_key, "?"))
+        pseudo = out[self.pseudo_key]
+        affine = pseudo.affine.cpu().numpy().astype(np.float64)
+        raw = [_as_labels(case, "the pseudo label", volume) for volume in torch.as_tensor(pseudo).cpu().numpy()]
+        annotated = sorted({int(value) for value in out.get(self.annotated_key, ())})
+        truth = self._truth(case, out.get(key), pseudo, annotated)
+        filtered, changes = self._filter(raw, affine)
+        fusion = self.policy(truth, filtered, annotated, affine, self.pseudo_classes)
+        check_fusion(fusion, truth, annotated, self.policy.protected)
+        self._check_idempotence(case, fusion, filtered, annotated, affine)
+        bad = self._implausible(filtered, annotated, affine)
+        fusion = drop_classes(fusion, bad) if bad else fusion
+        out[key] = MetaTensor(torch.from_numpy(fusion.label)[None], affine=pseudo.affine, meta={"case": case})
+        out[self.source_key] = MetaTensor(torch.from_numpy(fusion.source)[None], affine=pseudo.affine)
+        out["notes"] = [*reader_notes(data), *(pseudo.meta.get("notes") or ()), *self._tell(bad)]
+        out[self.report_key] = {
+            "annotated": annotated,
+            "pseudo": self._of_teachers(fusion.known, annotated),
+            "known": list(fusion.known),
+            "before_ml": _as_text(volumes_ml(truth, affine)),
+            "after_ml": _as_text(volumes_ml(fusion.label, affine)),
+            "at_border": [value for value in classes_at_border(fusion.label) if value != UNKNOWN],
+            "implausible": _as_text(bad),
+            "conflicts_ml": {str(drawn): _as_text(row) for drawn, row in conflicts_ml(truth, raw[0], affine).items()},
+            "filters": changes,
+            "disagreement": round(disagreement(raw), 6) if len(raw) > 1 else None,
+            "disagreement_by_class": by_class_as_text(raw) if len(raw) > 1 else {},
+            "confidence": _mean(pseudo.meta.get("confidence")),
+        }
+        return out
+
+    def _implausible(
+        self, pseudo: Sequence[NDArray[np.uint8]], annotated: Sequence[int], affine: NDArray[np.float64]
+    ) -> dict[int, float]:
+        """Return the classes left to the teachers of which one has an implausible volume, with that volume in ml."""
+        if self.plausible is None:
+            return {}
+        asked = set(self.pseudo_classes) - (set(annotated) & set(self.policy.protected))
+        found: dict[int, float] = {}
+        for labels in pseudo:
+            found = self.plausible.outside(volumes_ml(labels, affine), classes_at_border(labels), asked) | found
+        return dict(sorted(found.items()))
+
+    def _tell(self, bad: Mapping[int, float]) -> list[str]:
+        ranges = self.plausible.ranges_ml if self.plausible is not None else {}
+        return [
+            TeacherRules.IMPLAUSIBLE.says(
+                organ=class_name(value), found=f"{ml:.1f}", low=ranges[value][0], high=ranges[value][1]
+            )
+            for value, ml in bad.items()
+        ]
+
+    def _of_teachers(self, known: Sequence[int], annotated: Sequence[int]) -> list[int]:
+        """Return the classes that are the teachers' word, be it over that of the annotators."""
+        given = set(self.pseudo_classes) - set(self.policy.protected)
+        return [value for value in known if value not in annotated or value in given]
+
+    def _truth(self, case: str, truth: Any, pseudo: MetaTensor, annotated: Sequence[int]) -> NDArray[np.uint8]:
+        if truth is None:
+            return np.zeros(pseudo.shape[1:], dtype=np.uint8)
+        labels = _as_labels(case, "the label", torch.as_tensor(truth).cpu().numpy()[0])
+        affine = truth.affine if isinstance(truth, MetaTensor) else pseudo.affine
+        faults, _ = compare_grids(pseudo.affine.cpu().numpy(), pseudo.shape[1:], affine.cpu().numpy(), labels.shape)
+        if faults:
+            raise CaseError(case, TruthRules.OTHER_GRID.says(detail="; ".join(faults)))
+        found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+        extra = [int(value) for value in found if value not in (0, UNKNOWN) and value not in annotated]
+        if extra:
+            raise CaseError(case, TruthRules.NOT_ANNOTATED.says(ids=extra, annotated=annotated))
+        return labels
+
+    def _filter(
+        self, raw: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64]
+    ) -> tuple[list[NDArray[np.uint8]], list[dict[str, Any]]]:
+        """Return the filtered maps, and what each filter changed in the first of them."""
+        maps, changes = list(raw), []
+        for step in self.filters:
+            results = [step(labels, affine) for labels in maps]
+            by_class = filter_changes(maps[0], results[0], affine)
+            changes.append({"filter": type(step).__name__, "classes": {str(k): v for k, v in by_class.items()}})
+            maps = results
+        return maps, changes
+
+    def _check_idempotence(
+        self,
+        case: str,
+        fusion: Fusion,
+        pseudo: Sequence[NDArray[np.uint8]],
+        annotated: Sequence[int],
+        affine: NDArray[np.float64],
+    ) -> None:
+        again = self.policy(fusion.label, pseudo, annotated, affine, self.pseudo_classes)
+        if not np.array_equal(again.label, fusion.label):
+            changed = int(np.count_nonzero(again.label != fusion.label))
+            raise ValueError(f"{case}: merging a second time changed {changed} voxels; {self.policy} is at fault")
+
+
+def _as_labels(case: str, what: str, volume: NDArray[Any]) -> NDArray[np.uint8]:
+    labels: NDArray[np.uint8] = np.ascontiguousarray(volume).astype(np.uint8)
+    if not np.array_equal(labels, volume):
+        raise CaseError(case, TruthRules.NOT_WHOLE.says(what=what, low=volume.min(), high=volume.max()))
+    found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    if strange := [int(value) for value in found if value > FlareLabel.TUMOR and value != UNKNOWN]:
+        raise CaseError(case, TruthRules.OUTSIDE.says(what=what, ids=strange, last=NUM_CLASSES - 1, unknown=UNKNOWN))
+    return labels
+
+
+def _mean(values: Any) -> float | None:
+    """Return the mean of the confidences of several maps; None if there is none, or one without foreground."""
+    numbers = np.atleast_1d(np.asarray([] if values is None else values, dtype=np.float64))
+    return round(float(numbers.mean()), 6) if numbers.size and np.isfinite(numbers).all() else None
+
+
+def by_class_as_text(maps: Sequence[NDArray[np.uint8]]) -> dict[str, float]:
+    """Return the disagreement of each class as JSON has it."""
+    return {str(value): score for value, score in disagreement_by_class(maps).items()}
+
+
+def _as_text(volumes: Mapping[int, float]) -> dict[str, float]:
+    return {str(value): ml for value, ml in volumes.items()}

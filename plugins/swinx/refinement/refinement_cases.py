@@ -1,0 +1,246 @@
+"""The cases whose labels are to be refined, and which of them are done already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm.contrib.concurrent import thread_map
+
+from swinx.data import (
+    absolute_path,
+    case_name,
+    data_list_sections,
+    has_content,
+    load_annotated_manifest,
+    load_cases,
+    look_up_annotated,
+    read_volume,
+)
+from swinx.errors import CaseError, DataListError
+from swinx.files import file_sha256, read_object, real_path
+from swinx.geometry import label_values
+from swinx.labels import NUM_CLASSES, UNKNOWN
+from swinx.rules import EntryRules
+from swinx.visible_text import visible
+
+__all__ = [
+    "file_sha256",
+    "is_refined",
+    "load_refinement_cases",
+    "pending_cases",
+    "record_path",
+    "refinement_case",
+    "refuse_overwriting",
+]
+
+_SECTIONS = ("training", "unlabeled")
+_SECOND = ("_source", "_selected")
+_ENDS = (".nii.gz", *(f"{end}.nii.gz" for end in _SECOND))
+
+
+def load_refinement_cases(
+    data_list: str | os.PathLike[str],
+    sections: str | Sequence[str] = _SECTIONS,
+    base_dir: str | os.PathLike[str] | None = None,
+    annotated: str | os.PathLike[str] | None = None,
+    workers: int = 2,
+) -> list[dict[str, Any]]:
+    """List the cases of a data list with what is annotated in each, and how that is known.
+
+    Args:
+        data_list: The JSON file.
+        sections: Sections to take, if the list has them.
+        base_dir: Data directory that paths are relative to; by default the folder of the list.
+        annotated: A manifest (CSV or JSON, see :mod:`swinx.data.lists.annotated_manifest`) that outranks the list; or
+            ``"inferred"``, to take the classes that occur in each label instead of those in the list.
+        workers: Labels read at a time, where classes are inferred.
+
+    Returns:
+        Items ``{"case", "section", "image", "annotated", "annotated_source"}``, with ``"label"`` where there is one.
+        The source is ``"manifest"``, ``"data list"``, ``"inferred"``, ``"no label"``, or ``"unusable"`` for an entry
+        that cannot be used, which has a ``"fault"``. A label that cannot be read leaves ``annotated`` empty: the reader
+        of the case will report it.
+
+    Raises:
+        DataListError: If the list or the manifest cannot be used, a case is in two sections or has pseudo labels
+            already, or there is none.
+    """
+    sections = [sections] if isinstance(sections, str) else list(sections)
+    infer = annotated is not None and os.fspath(annotated) == "inferred"
+    manifest = load_annotated_manifest(annotated) if annotated is not None and not infer else {}
+    present = data_list_sections(data_list)
+    items: list[dict[str, Any]] = []
+    for section in sections:
+        if section in present:
+            found = _entries(data_list, section, base_dir)
+            items += [{**item, "section": section, "number": number} for number, item in enumerate(found)]
+    if done := [item["case"] for item in items if item.get("pseudo")]:
+        raise DataListError(
+            f"{data_list}: is the outcome of a refinement ({len(done)} cases have pseudo labels, the first is "
+            f"{done[0]}); refine the drawn labels again, so that nothing a network made passes for drawn"
+        )
+    names = [item["case"] for item in items]
+    if not items:
+        raise DataListError(f"{data_list}: no cases in {', '.join(sections)}; it has {', '.join(present) or 'nothing'}")
+    if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
+        raise DataListError(f"{data_list}: case {twice[0]!r} is in two of the sections {', '.join(sections)}")
+    items = _with_names_apart(items, data_list)
+    look = partial(_with_annotated, manifest=manifest, infer=infer)
+    return list(thread_map(look, items, max_workers=workers, desc="annotated classes", unit="case", leave=False))
+
+
+def refinement_case(
+    image: str | os.PathLike[str],
+    label: str | os.PathLike[str] | None = None,
+    annotated: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Return one case as :func:`load_refinement_cases` lists it.
+
+    Args:
+        image: The scan.
+        label: Its partial truth, if there is one.
+        annotated: Class ids annotated in it; by default those that occur in the label.
+
+    Raises:
+        DataListError: If a file is missing, or an id is no class.
+    """
+    for place in (image, *([label] if label is not None else ())):
+        if not os.path.exists(absolute_path(place)):  # noqa: PTH110 - pathlib raises for names that are too long
+            raise DataListError(f"{place}: no such file")
+    ids = None if annotated is None else [int(value) for value in annotated]
+    if ids is not None and not all(1 <= value < NUM_CLASSES for value in ids):
+        raise DataListError(f"annotated is {annotated!r}; give a list of class ids in 1..{NUM_CLASSES - 1}")
+    item: dict[str, Any] = {"case": case_name(image), "section": "given", "image": str(absolute_path(image))}
+    if label is not None:
+        item["label"] = str(absolute_path(label))
+    manifest = {} if ids is None else {item["case"]: sorted(set(ids))}
+    return _with_annotated(item, manifest, infer=ids is None)
+
+
+def pending_cases(
+    items: Sequence[dict[str, Any]], output_dir: str | os.PathLike[str], settings: str, rank: int = 0, world: int = 1
+) -> list[dict[str, Any]]:
+    """Return those of this process's cases that are not refined yet.
+
+    Cases are dealt to processes in list order, before looking at what is done, so that processes which look at
+    different times still share no case.
+
+    Refuses to write over a scan or a label.
+
+    Args:
+        items: All cases.
+        output_dir: Folder of the refined labels.
+        settings: Fingerprint of teacher, policy and filters.
+        rank: Number of this process.
+        world: Number of processes.
+
+    Raises:
+        DataListError: If a refined label would replace the scan or the label of a case.
+    """
+    refuse_overwriting(items, output_dir)
+    return [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
+
+
+def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.PathLike[str]) -> Sequence[dict[str, Any]]:
+    """Return the items, unless a refined label would replace one of their scans or labels.
+
+    Args:
+        items: Cases with ``image`` and, where there is one, ``label``.
+        output_dir: Folder of the refined labels.
+
+    Raises:
+        DataListError: If it would; the message names the file.
+    """
+    written = {real_path(Path(output_dir) / f"{item['case']}{end}") for item in items for end in _ENDS}
+    for item in items:
+        for key in ("image", "label"):
+            if key in item and real_path(item[key]) in written:
+                raise DataListError(f"{item[key]} would be overwritten by a refined label; choose another output_dir")
+    return items
+
+
+def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], settings: str) -> bool:
+    """Say whether a case was refined from the files as they are, with these settings, and all of it is there.
+
+    Scans and labels are compared by the hashes of all that is read for them, those that have their former stamp
+    without being read again; results by their hashes.
+    """
+    record_file = record_path(output_dir, item["case"])
+    try:
+        record = read_object(record_file, finite=False)
+        if record["settings"] != settings or record["annotated"] != list(item["annotated"]):
+            return False
+        if record["annotated_source"] != item["annotated_source"]:
+            return False
+        for key in ("image", "label"):
+            if (record[key] is None) != (item.get(key) is None):
+                return False
+            if record[key] is not None and not has_content(item[key], record[key]):
+                return False
+        if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in _ENDS}:
+            return False  # a record may come from anybody, and no other files are looked at
+        return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["outputs"].items())
+    except (OSError, ValueError, KeyError, TypeError):  # what is missing or damaged is done again
+        return False
+
+
+def record_path(output_dir: str | os.PathLike[str], case: str) -> Path:
+    """Return where the record of a case stands."""
+    return Path(output_dir) / "records" / f"{case}.json"
+
+
+def _with_names_apart(items: Sequence[dict[str, Any]], data_list: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return the items; a case whose label would have the name of another's second file has a fault.
+
+    It goes by its place in the list: what is removed when a case fails must not be the other's file.
+    """
+    names = {item["case"] for item in items if "fault" not in item}
+    apart = []
+    for item in items:
+        name = item["case"]
+        first = next((name.removesuffix(end) for end in _SECOND if name.endswith(end)), name)
+        if first != name and first in names and name in names:
+            place = f"{item['section']}[{item['number']}]"
+            fault = EntryRules.SHARED_FILE.says(path=visible(data_list), place=place, first=first, other=name)
+            item = {**item, "case": _free(place, names), "fault": fault}
+        apart.append(item)
+    return apart
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
+
+
+def _entries(
+    data_list: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None
+) -> list[dict[str, Any]]:
+    try:
+        return load_cases(data_list, section, base_dir)
+    except DataListError as error:
+        if str(error).endswith("is empty"):
+            return []
+        raise
+
+
+def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]], infer: bool) -> dict[str, Any]:
+    known = {key: item[key] for key in ("case", "section", "image", "label", "fault") if key in item}
+    if "fault" in item:
+        return {**known, "annotated": [], "annotated_source": "unusable"}
+    if "label" not in item:
+        return {**known, "annotated": [], "annotated_source": "no label"}
+    if (listed := look_up_annotated(manifest, item["case"])) is not None:
+        return {**known, "annotated": listed, "annotated_source": "manifest"}
+    if "annotated" in item and not infer:
+        return {**known, "annotated": sorted(set(item["annotated"])), "annotated_source": "data list"}
+    try:
+        volume = read_volume(item["label"], kind="label", allow_empty=True, allow_unknown=True)
+    except CaseError:
+        return {**known, "annotated": [], "annotated_source": "inferred"}
+    found = [int(value) for value in label_values(volume.array) if value not in (0, UNKNOWN)]
+    return {**known, "annotated": found, "annotated_source": "inferred"}

@@ -1,0 +1,149 @@
+"""What a refinement gained: partial and refined labels against a complete truth that was kept from both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from swinx.data import find_label_maps, load_data_list, read_volume
+from swinx.errors import CaseError, DataListError
+from swinx.files import write_table
+from swinx.geometry import compare_grids
+from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
+from swinx.metrics import dice_per_class
+
+__all__ = ["RefinementGain", "gain_table", "refinement_gain"]
+
+
+@dataclass(frozen=True)
+class RefinementGain:
+    """Scores of a refinement.
+
+    Attributes:
+        rows: A row per case and class that the truth has: ``case``, ``class``, ``annotated`` (whether it was drawn in
+            this case), ``known`` (whether it is complete in the refined label), ``before`` and ``after`` (Dice, 0 to
+            1), ``unknown`` (share of the class's true voxels that are 255).
+        text: The means by class as a table.
+    """
+
+    rows: pd.DataFrame
+    text: str
+
+
+def refinement_gain(
+    truth: str | os.PathLike[str],
+    before: str | os.PathLike[str],
+    after: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    progress: bool = True,
+) -> RefinementGain:
+    """Compare partial and refined labels with the complete truth, case by case and class by class.
+
+    The partial label is taken as it is, as if it were complete: what nobody drew is missing. A voxel that is unknown
+    (255) counts as background in both. A class that the truth of a case does not have is left out there.
+
+    Args:
+        truth: Folder of complete label maps, ``<case>.nii.gz``.
+        before: Data list of the partial labels.
+        after: Data list that the refinement left.
+        out: A CSV file to write, one row per case and class.
+        progress: Show a progress bar.
+
+    Raises:
+        DataListError: If a list cannot be used, or has no case of the truth.
+        CaseError: If a label cannot be read, or two of one case lie on different grids.
+    """
+    drawn = {item["case"]: item for item in _items(before)}
+    refined = load_data_list(after, "training", need_label=True)
+    truths = find_label_maps(truth)
+    shared = [item for item in refined if item["case"] in truths]
+    if not shared:
+        raise DataListError(f"{truth}: has the complete label of none of the {len(refined)} cases in {after}")
+    rows: list[dict[str, Any]] = []
+    for item in tqdm(shared, desc="refined labels", unit="case", disable=not progress, leave=False):
+        rows += _score(truths[item["case"]], drawn.get(item["case"], {}), item)
+    table = pd.DataFrame(rows)
+    if out is not None:
+        write_table(out, table)
+    text = gain_table(table)
+    if missing := len(truths) - len(shared):
+        text += f"\n{missing} of the {len(truths)} cases of the truth are not in {after}, and not in these means"
+    return RefinementGain(table, text)
+
+
+def gain_table(rows: pd.DataFrame) -> str:
+    """Return mean Dice in percent by class, and over the classes, as text.
+
+    Args:
+        rows: As :class:`RefinementGain` has them.
+    """
+    lines = [
+        f"{'Dice (%)':<20} {'before':>7} {'after':>7} {'after, where not drawn':>23} {'cases':>6} {'not drawn':>10}"
+    ]
+    means = []
+    for name in CLASS_NAMES[1:]:
+        of_class = rows[rows["class"] == name]
+        if of_class.empty:
+            continue
+        pseudo = of_class[~of_class["annotated"]]
+        values = [of_class["before"].mean(), of_class["after"].mean(), pseudo["after"].mean()]
+        means.append(values)
+        lines.append(f"{name:<20} {_percent(values)} {len(of_class):>6} {len(pseudo):>10}")
+    with np.errstate(all="ignore"):
+        lines.append(f"{'mean of classes':<20} {_percent(np.nanmean(np.array(means), axis=0).tolist())}")
+    return "\n".join(lines)
+
+
+def _percent(values: list[float]) -> str:
+    return " ".join(f"{'-' if np.isnan(v) else f'{100 * v:.1f}':>{w}}" for v, w in zip(values, (7, 7, 23), strict=True))
+
+
+def _items(data_list: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = load_data_list(data_list, "training")
+    return items
+
+
+def _score(truth: Path, drawn: Mapping[str, Any], refined: Mapping[str, Any]) -> list[dict[str, Any]]:
+    complete, affine = _read(truth)
+    before = _on_grid(drawn["label"], complete, affine) if "label" in drawn else np.zeros_like(complete)
+    after = _on_grid(refined["label"], complete, affine)
+    scores = {
+        name: dice_per_class(complete, np.where(labels == UNKNOWN, 0, labels).astype(np.uint8))
+        for name, labels in (("before", before), ("after", after))
+    }
+    sizes = np.bincount(complete.ravel(), minlength=256)
+    hidden = np.bincount(complete[after == UNKNOWN].ravel(), minlength=256)
+    return [
+        {
+            "case": refined["case"],
+            "class": CLASS_NAMES[value],
+            "annotated": value in drawn.get("annotated", ()),
+            "known": value in refined.get("annotated", ()),
+            **{name: round(by_class[CLASS_NAMES[value]], 6) for name, by_class in scores.items()},
+            "unknown": round(float(hidden[value] / sizes[value]), 6),
+        }
+        for value in range(1, NUM_CLASSES)
+        if sizes[value]
+    ]
+
+
+def _read(path: str | Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    volume = read_volume(path, kind="label", allow_empty=True, allow_unknown=True)
+    return volume.array.astype(np.uint8), volume.affine
+
+
+def _on_grid(path: str | Path, complete: NDArray[np.uint8], affine: NDArray[np.float64]) -> NDArray[np.uint8]:
+    labels, own = _read(path)
+    faults, _ = compare_grids(affine, complete.shape, own, labels.shape)
+    if faults:
+        raise CaseError(path, f"not on the grid of the complete truth: {'; '.join(faults)}")
+    return labels

@@ -1,0 +1,102 @@
+"""What decides a refined label, in a form that can be written down and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from swinx.errors import DataListError
+from swinx.files import read_object
+
+__all__ = ["RefinementSettings", "describe", "refinement_settings"]
+
+
+class _Teacher(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def classes(self) -> tuple[int, ...]: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class RefinementSettings:
+    """Teacher, policy and filters of a refinement.
+
+    Attributes:
+        content: The same for JSON.
+        fingerprint: SHA-256 of what decides the labels, in hexadecimal; the teacher's name does not.
+    """
+
+    content: Mapping[str, Any]
+    fingerprint: str
+
+
+def refinement_settings(
+    teacher: _Teacher,
+    policy: object,
+    filters: Sequence[object] = (),
+    previous: Sequence[str | os.PathLike[str]] = (),
+    plausible: object | None = None,
+) -> RefinementSettings:
+    """Describe a refinement.
+
+    Args:
+        teacher: A :class:`swinx.refinement.Teacher`.
+        policy: A policy of :mod:`swinx.refinement.policies.fusion_policies`.
+        filters: Filters of :mod:`swinx.refinement.policies.pseudo_filters`, in their order.
+        previous: Folders of finished refinements that this one is compared with.
+        plausible: Ranges of volume outside which an organ of the teacher is not taken.
+
+    Raises:
+        DataListError: If one of them has no ``manifest.json``.
+    """
+    deciding: dict[str, Any] = {
+        "teacher": {"fingerprint": teacher.fingerprint, "classes": list(teacher.classes)},
+        "policy": describe(policy),
+        "filters": [describe(step) for step in filters],
+    }
+    if plausible is not None:
+        deciding["plausible"] = describe(plausible)
+    if previous:
+        deciding["previous"] = [_fingerprint(Path(folder) / "manifest.json") for folder in previous]
+    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+    return RefinementSettings({**deciding, "teacher_name": teacher.name}, digest)
+
+
+def describe(thing: object) -> dict[str, Any]:
+    """Return name and settings of a policy, filter or rule, in plain types.
+
+    Examples:
+        >>> from swinx.refinement import MinimumComponent
+        >>> describe(MinimumComponent(30.0))
+        {'name': 'MinimumComponent', 'volume_mm3': 30.0}
+    """
+    settings: dict[str, Any] = {"name": type(thing).__name__}
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        settings |= {field.name: _plain(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
+    return settings
+
+
+def _fingerprint(manifest: Path) -> str:
+    try:
+        return str(read_object(manifest, finite=False)["fingerprint"])
+    except FileNotFoundError as error:
+        raise DataListError(f"{manifest}: no such file; finish this earlier refinement first") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataListError(f"{manifest}: not the manifest of a refinement: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(int(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,0 +1,148 @@
+"""What became of each case of a refinement: a record each, so that a run can go on where it was."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+from ignite.engine import Events
+from monai.engines import Workflow
+
+from swinx.errors import CaseError
+from swinx.files import EarlierFiles, write_json
+from swinx.rules import LockRules, ReadingRules
+
+__all__ = ["RefinementRecords"]
+
+
+class RefinementRecords:
+    """Write ``records/<case>.json`` when the files of a case are there; the record is what makes it done.
+
+    Records hold neither times nor places of the output, so that a run which was interrupted and taken up again leaves
+    the same bytes as one that was not. A case that fails has neither files nor record: what an earlier run left of it
+    is removed, and what another process has finished meanwhile stays.
+
+    Args:
+        output_dir: Folder of the refined labels.
+        settings: Fingerprint of teacher, policy and filters, by which a later run knows the record for its own.
+        hash_file: Function that hashes a file, such as :func:`swinx.refinement.file_sha256`.
+        content_of: Function that tells the content of all that is read for a scan or a label, such as
+            :func:`swinx.data.recorded_content`. A case whose ``stamps`` say that it was changed meanwhile fails.
+        report_key: Item that holds the report of the refinement.
+    """
+
+    def __init__(
+        self,
+        output_dir: str,
+        settings: str,
+        hash_file: Callable[[Path], str],
+        content_of: Callable[[str], Mapping[str, Any]],
+        report_key: str = "refinement",
+    ) -> None:
+        self.output_dir = Path(output_dir)
+        self.settings = settings
+        self.hash_file = hash_file
+        self.content_of = content_of
+        self.report_key = report_key
+        self.done: list[str] = []
+        self.failed: list[dict[str, str]] = []
+        self.logger = logging.getLogger(__name__)
+        self._items: dict[str, Mapping[str, Any]] = {}
+        self._earlier = EarlierFiles()
+
+    def attach(self, engine: Workflow) -> None:
+        """Listen to an evaluator whose ``iteration_update`` is a :class:`swinx.inference.CaseIteration`."""
+        engine.add_event_handler(Events.STARTED, self._begin)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_case)
+
+    def _begin(self, engine: Workflow) -> None:
+        self.done, self.failed = [], []
+        items: Sequence[Mapping[str, Any]] = getattr(getattr(engine.data_loader, "dataset", None), "data", ())
+        self._items = {item["case"]: item for item in items}
+        self._earlier = EarlierFiles(path for case in self._items for path in self._files_of(case))
+
+    def _end_case(self, engine: Workflow) -> None:
+        number = f"[{engine.state.iteration}/{engine.state.epoch_length}]"
+        output = engine.state.output
+        if isinstance(output, dict) and "failure" in output:
+            self._fail(number, str(output["case"]), str(output["failure"]))
+            return
+        result = output[0]
+        case = str(engine.state.batch[0]["case"])
+        try:
+            stamps = engine.state.batch[0].get("stamps", {})
+            write_json(self._record_path(case), self._record(case, result, stamps))
+        except (CaseError, OSError) as error:
+            self._fail(number, case, str(error))
+            return
+        self.done.append(case)
+        for note in result["notes"]:
+            self.logger.warning("%s: %s", case, note)
+        self.logger.info("%s %s refined", number, case)
+
+    def _read_content(self, path: str, stamp: str | None) -> dict[str, Any]:
+        content = dict(self.content_of(path))
+        if stamp is not None and stamp != content["stamp"]:
+            raise CaseError(path, ReadingRules.CHANGED.says())
+        return content
+
+    def _record(self, case: str, result: Mapping[str, Any], stamps: Mapping[str, str]) -> dict[str, Any]:
+        item = self._items[case]
+        return {
+            "case": case,
+            "settings": self.settings,
+            "section": item["section"],
+            "annotated": list(item["annotated"]),
+            "annotated_source": item["annotated_source"],
+            "image": self._read_content(item["image"], stamps.get("image")),
+            "label": self._read_content(item["label"], stamps.get("label")) if item.get("label") else None,
+            "outputs": {name: self.hash_file(self.output_dir / name) for name in result["saved"]},
+            "notes": list(result["notes"]),
+            "refinement": result[self.report_key],
+        }
+
+    def _record_path(self, case: str) -> Path:
+        return self.output_dir / "records" / f"{case}.json"
+
+    def _files_of(self, case: str) -> list[Path]:
+        """Return the files of a case, the record first: without it the case counts as not done."""
+        return [self._record_path(case), *(self.output_dir / f"{case}{end}" for end in _ENDS)]
+
+    def _fail(self, number: str, case: str, reason: str) -> None:
+        self.failed.append({"case": case, "reason": reason})
+        self.logger.error("%s %s failed: %s", number, case, reason)
+        for path in self._files_of(case):
+            if path.exists() and not self._earlier.may_remove(path):
+                self.logger.warning("%s", LockRules.KEPT.says(path=path))
+                continue
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                self.logger.error("%s is not of this run, but cannot be removed: %s", path, error.strerror)
+
+    def all_failures(self) -> list[dict[str, str]]:
+        """Return the failed cases of all processes, by name; every process must call it."""
+        gathered: Any = idist.all_gather(json.dumps(self.failed))
+        texts = [gathered] if isinstance(gathered, str) else gathered
+        self.failed = sorted(
+            (failure for text in texts for failure in json.loads(text)), key=lambda failure: failure["case"]
+        )
+        return self.failed
+
+    def exit_if_failed(self) -> None:
+        """End the program with exit code 1 if a case failed.
+
+        Raises:
+            SystemExit: If so; the log names each case and why.
+        """
+        for failure in self.failed:
+            self.logger.error("failed: %s: %s", failure["case"], failure["reason"])
+        if self.failed:
+            raise SystemExit(1)
+
+
+_ENDS = (".nii.gz", "_source.nii.gz", "_selected.nii.gz")

@@ -1,0 +1,109 @@
+"""Predictions that were made elsewhere."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+
+from swinx.data import VOLUME_SUFFIXES, files_read, label_maps_in, read_volume
+from swinx.errors import CaseError, DataListError, TeacherError
+from swinx.files import expanded, real_path
+from swinx.geometry import compare_grids
+from swinx.refinement.teachers.class_maps import ClassMap, read_class_map
+from swinx.refinement.teachers.label_transfer import overhang_voxels, transfer_labels
+from swinx.refinement.teachers.relabelling import relabel, unknown_ids
+from swinx.refinement.teachers.teacher import Prediction, check_scan, fingerprint_of
+from swinx.rules import PredictionRules
+
+__all__ = ["MAX_OVERHANG_VOXELS", "PredictionFolderTeacher"]
+
+MAX_OVERHANG_VOXELS = 1.0
+"""Centres of a scan's voxels may lie this many voxels of the prediction outside it: what rounding of sizes causes."""
+
+_MAX_FOREIGN_ID = 65535
+
+
+class PredictionFolderTeacher:
+    """A folder with one predicted label map for each case, ``<case>.nii.gz`` or another kind of volume.
+
+    :func:`swinx.data.find_label_maps` says which files of a folder count and to which case each belongs.
+
+    A prediction on another grid than its scan is carried over to the nearest voxel by world coordinates, and a note
+    says so. If voxels of the scan lie farther outside the prediction than :data:`MAX_OVERHANG_VOXELS`, nobody knows
+    what they are, and the case is refused: calling them background would be a guess.
+
+    Args:
+        folder: Folder of the files; subfolders are not searched.
+        label_map: ``"flare"``; ``"totalsegmentator"`` (version 2; its other classes are background); or a dictionary
+            from the ids in the files to FLARE ids or names, with 0 for background.
+        name: What reports call it; by default the name of the folder.
+
+    Raises:
+        TeacherError: If the folder is missing, has no volumes or two for one case, or the label map is unusable.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], label_map: str | ClassMap = "flare", name: str | None = None
+    ) -> None:
+        self.folder = expanded(folder)
+        self._files = _find_predictions(self.folder)
+        source = str(self.folder)
+        self._ids = read_class_map(label_map, source)
+        self._map_name = label_map if isinstance(label_map, str) else "given"
+        self.name = name or real_path(self.folder).name
+        self.classes = tuple(sorted(set(self._ids.values()) - {0}))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all files that are read and the label map; computed once, at the first call."""
+        files = [file for path in self._files.values() for file in files_read(path)]
+        return fingerprint_of(self.folder, files, {"ids": sorted(self._ids.items())})
+
+    def predict(self, case: str, image: MetaTensor) -> Prediction:
+        """Return what was predicted for ``case``, on the grid of ``image``.
+
+        Args:
+            case: Name of the case.
+            image: The scan ``(1, X, Y, Z)``; only its grid is used.
+
+        Raises:
+            CaseError: If there is no prediction, it cannot be read, holds ids that the label map does not know, or
+                does not cover the scan.
+        """
+        scan = check_scan(case, image)
+        if case not in self._files:
+            suffixes = ", ".join(VOLUME_SUFFIXES[1:])
+            raise CaseError(case, PredictionRules.NONE.says(case=case, suffixes=suffixes, folder=self.folder))
+        path = self._files[case]
+        volume = read_volume(path, "label", allow_empty=True, num_classes=_MAX_FOREIGN_ID + 1)
+        if strange := unknown_ids(volume.array, self._ids):
+            raise CaseError(path, PredictionRules.NOT_IN_MAP.says(ids=strange, label_map=self._map_name))
+        labels = torch.from_numpy(np.ascontiguousarray(relabel(volume.array, self._ids)))
+        affine, shape = scan.affine.cpu().numpy().astype(np.float64), tuple(scan.shape[1:])
+        apart, notes = compare_grids(affine, shape, volume.affine, volume.array.shape)
+        if apart:
+            overhang = overhang_voxels(volume.affine, volume.array.shape, affine, shape)
+            if overhang > MAX_OVERHANG_VOXELS:
+                raise CaseError(
+                    path,
+                    PredictionRules.OVERHANG.says(
+                        case=case, overhang=overhang, shape=volume.array.shape, allowed=MAX_OVERHANG_VOXELS
+                    ),
+                )
+            labels = transfer_labels(labels, volume.affine, affine, shape)
+            notes = [PredictionRules.OTHER_GRID.says(detail="; ".join(apart))]
+        return Prediction(labels[None], [*volume.notes, *notes])
+
+
+def _find_predictions(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise TeacherError(PredictionRules.NO_FOLDER.says(folder=folder))
+    try:
+        return label_maps_in(folder, "predictions")
+    except DataListError as error:
+        raise TeacherError(str(error)) from error

@@ -1,0 +1,16 @@
+"""What every run of a bundle does: log, lock, tracking, processes."""
+
+from __future__ import annotations
+
+from swinx.runs.mlflow_run import MLflowRun
+from swinx.runs.output_lock import lock_output
+from swinx.runs.process_group import leave_processes
+from swinx.runs.run_log import require_writable, start_log
+
+__all__ = [
+    "MLflowRun",
+    "leave_processes",
+    "lock_output",
+    "require_writable",
+    "start_log",
+]

@@ -1,0 +1,20 @@
+"""Scores of folders of predictions against a reference."""
+
+from __future__ import annotations
+
+from swinx.scoring.case_pairs import CasePair, pair_cases
+from swinx.scoring.reference_facts import ReferenceList
+from swinx.scoring.result_sets import check_scored_results, one_result_set
+from swinx.scoring.score_folders import ScoreReport, read_scores, score_folders, score_pairs
+
+__all__ = [
+    "CasePair",
+    "ReferenceList",
+    "ScoreReport",
+    "check_scored_results",
+    "one_result_set",
+    "pair_cases",
+    "read_scores",
+    "score_folders",
+    "score_pairs",
+]

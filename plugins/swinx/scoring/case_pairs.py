@@ -1,0 +1,129 @@
+"""Match references with predictions by case name and read both on one grid."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+from swinx.data import find_label_maps, label_case_name, read_volume
+from swinx.errors import CaseError, DataListError
+from swinx.geometry import compare_grids, voxel_sizes_mm
+from swinx.rules import LabelFolderRules
+
+__all__ = ["CasePair", "LabelPair", "header_spacing_mm", "pair_cases", "read_label_pair"]
+
+PathLike = str | os.PathLike[str]
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class CasePair:
+    """The two files of one case, and what is known about it.
+
+    Attributes:
+        case: Its name.
+        reference: The reference.
+        prediction: The prediction; None if there is none.
+        annotated: Ids of the classes that people annotated completely in the reference; None if nothing is recorded,
+            which is taken as all.
+        patient: The patient; None if nothing is recorded, which is taken as a patient of its own.
+    """
+
+    case: str
+    reference: Path
+    prediction: Path | None
+    annotated: tuple[int, ...] | None = None
+    patient: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelPair:
+    """Reference and prediction of one case on one grid.
+
+    Attributes:
+        reference: Class ids, shape ``(X, Y, Z)``, uint8; 255 where nobody knows the class.
+        prediction: Class ids, same shape; all background if there was no prediction.
+        affine: Voxel indices of the reference to RAS millimetres, ``(4, 4)``.
+        notes: What a user should know though the case was used.
+    """
+
+    reference: npt.NDArray[np.uint8]
+    prediction: npt.NDArray[np.uint8]
+    affine: npt.NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+
+
+def pair_cases(reference: PathLike, prediction: PathLike) -> tuple[list[CasePair], list[str]]:
+    """Match references and predictions.
+
+    Two files are one pair, whatever their names. Otherwise files match by case name, that is without folder,
+    extension, ``.seg`` and ``_0000``; :func:`swinx.data.find_label_maps` says which files of a folder count.
+
+    Args:
+        reference: One file, or a folder of label maps.
+        prediction: One file, or a folder of label maps.
+
+    Returns:
+        One pair per reference in name order, and the names of predictions that no reference asks for.
+
+    Raises:
+        DataListError: If one of the two holds no label map, two of its files are one case, or they share no case:
+            zeros for all cases would say more of the names than of the labels.
+    """
+    if Path(reference).is_file() and Path(prediction).is_file():
+        return [CasePair(label_case_name(reference), Path(reference), Path(prediction))], []
+    references, predictions = (find_label_maps(source) for source in (reference, prediction))
+    if not references.keys() & predictions.keys():
+        raise DataListError(
+            LabelFolderRules.NOTHING_SHARED.says(
+                prediction=prediction, reference=reference, references=_some(references), predictions=_some(predictions)
+            )
+        )
+    pairs = [CasePair(case, path, predictions.get(case)) for case, path in references.items()]
+    return pairs, sorted(predictions.keys() - references.keys())
+
+
+def read_label_pair(pair: CasePair) -> LabelPair:
+    """Read the label maps of one case.
+
+    Raises:
+        CaseError: If a file cannot be read, holds other ids than 0..14 (and 255 in the reference), or the two grids
+            differ by more than :data:`swinx.geometry.GRID_TOLERANCE_VOXELS`.
+    """
+    reference = read_volume(pair.reference, kind="label", allow_empty=True, allow_unknown=True)
+    truth = reference.array.astype(np.uint8, copy=False)
+    if pair.prediction is None:
+        return LabelPair(truth, np.zeros_like(truth), reference.affine)
+    prediction = read_volume(pair.prediction, kind="label", allow_empty=True)
+    faults, notes = compare_grids(reference.affine, reference.array.shape, prediction.affine, prediction.array.shape)
+    if faults:
+        reason = "; ".join(faults).replace("image", "reference").replace("label", "prediction")
+        raise CaseError(pair.prediction, reason)
+    said = tuple(note.replace("image", "reference").replace("label", "prediction") for note in notes)
+    return LabelPair(truth, prediction.array.astype(np.uint8, copy=False), reference.affine, said)
+
+
+def header_spacing_mm(path: PathLike, affine: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """Return the voxel size as the challenge's script reads it.
+
+    That is the spacing field of a NIfTI header, which need not agree with the affine to the last bit, and which
+    is single precision; the columns of ``affine`` for files that nibabel does not read.
+    """
+    try:
+        header: Any = nib.load(path).header
+    except nib.filebasedimages.ImageFileError:
+        return tuple(voxel_sizes_mm(affine).tolist())
+    return tuple(float(size) for size in header.get_zooms()[:3])
+
+
+def _some(cases: Iterable[str]) -> str:
+    names = list(cases)
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,0 +1,104 @@
+"""Scores of pairs of files, case by case: what can be scored is, the others are named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from tqdm import tqdm
+
+from swinx.data import name_fault
+from swinx.errors import CaseError
+from swinx.geometry import axial_axis, voxel_sizes_mm
+from swinx.labels import NUM_CLASSES, UNKNOWN
+from swinx.metrics import CaseScores, Protocol, score_case
+from swinx.rules import ScoreRules
+from swinx.scoring.case_pairs import CasePair, header_spacing_mm, read_label_pair
+
+__all__ = ["CONSEQUENCE", "CaseRecord", "ScoredCases", "score_all"]
+
+CONSEQUENCE: dict[Protocol, str] = {"flare23": "left out", "standard": "scored 0"}
+"""What comes of a case without a prediction."""
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """What is known about a scored case, as ``summary.json`` has it.
+
+    Attributes:
+        patient: The patient; None if nobody recorded it.
+        annotated: Ids of the classes that people annotated in it; None if nobody recorded them.
+        reference: Ids of the classes that the reference has, among these.
+        unknown_voxels: Voxels of the reference that are 255.
+    """
+
+    patient: str | None
+    annotated: tuple[int, ...] | None
+    reference: tuple[int, ...]
+    unknown_voxels: int
+
+
+@dataclass
+class ScoredCases:
+    """Scores, records, faults and remarks of the cases, by name."""
+
+    scores: dict[str, CaseScores] = field(default_factory=dict)
+    records: dict[str, CaseRecord] = field(default_factory=dict)
+    bad_cases: list[CaseError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def score_all(pairs: Sequence[CasePair], protocol: Protocol, show_progress: bool = True) -> ScoredCases:
+    """Score pairs of files.
+
+    A missing or unusable prediction is a bad case; ``standard`` scores it 0 where the reference has the class, too.
+
+    Args:
+        pairs: Reference and prediction of each case, with what was annotated.
+        protocol: By which rule.
+        show_progress: Show a progress bar.
+    """
+    found = ScoredCases()
+    for pair in tqdm(pairs, desc="scoring", unit="case", disable=not show_progress):
+        if fault := name_fault(pair.case):
+            found.bad_cases.append(CaseError(pair.reference, fault))
+            continue
+        if pair.prediction is None:
+            found.bad_cases.append(_missing(pair, protocol))
+            if protocol == "flare23":
+                continue
+        try:
+            _score_pair(pair, protocol, found)
+        except CaseError as error:
+            found.bad_cases.append(error)
+            if protocol == "flare23" or pair.prediction is None:
+                continue
+            try:  # a prediction that cannot be used is worth no more than none
+                _score_pair(replace(pair, prediction=None), protocol, found)
+            except CaseError:
+                continue  # it is the reference that cannot be used
+    return found
+
+
+def _score_pair(pair: CasePair, protocol: Protocol, found: ScoredCases) -> None:
+    labels = read_label_pair(pair)
+    if protocol == "flare23":
+        spacing_mm, axis = header_spacing_mm(pair.reference, labels.affine), 2
+    else:
+        spacing_mm, axis = tuple(voxel_sizes_mm(labels.affine).tolist()), axial_axis(labels.affine)
+    scores = score_case(labels.reference, labels.prediction, spacing_mm, protocol, axis, pair.annotated)
+    counts = np.bincount(labels.reference.ravel(), minlength=UNKNOWN + 1)
+    has = [int(label) for label in np.flatnonzero(counts[:NUM_CLASSES]) if label]
+    drawn = tuple(label for label in has if pair.annotated is None or label in pair.annotated)
+    unknown = int(counts[UNKNOWN])
+    notes = list(labels.notes)
+    if unknown:
+        notes.append(ScoreRules.UNKNOWN_VOXELS.says(count=unknown, percent=100 * unknown / counts.sum()))
+    found.scores[pair.case] = scores
+    found.records[pair.case] = CaseRecord(pair.patient, pair.annotated, drawn, unknown)
+    found.notes += [f"{pair.case}: {note}" for note in notes]
+
+
+def _missing(pair: CasePair, protocol: Protocol) -> CaseError:
+    return CaseError(pair.case, f"no prediction for {pair.reference}; {CONSEQUENCE[protocol]}")

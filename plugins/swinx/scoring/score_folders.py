@@ -1,0 +1,248 @@
+"""Score a folder of predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from swinx.data import probe_folder
+from swinx.errors import CaseError, DataListError
+from swinx.files import read_table, write_json, write_table, write_whole
+from swinx.labels import NUM_CLASSES
+from swinx.metrics import (
+    METRICS,
+    Protocol,
+    ScoreSummary,
+    explained_table,
+    score_column,
+    score_table,
+    summarise,
+    summary_as_json,
+    summary_as_markdown,
+)
+from swinx.rules import LabelFolderRules, ScoreRules
+from swinx.scoring.case_pairs import CasePair, PathLike, pair_cases
+from swinx.scoring.case_scores import CONSEQUENCE, CaseRecord, ScoredCases, score_all
+from swinx.scoring.reference_facts import ReferenceList, choose_protocol, read_reference_list, with_facts
+from swinx.scoring.result_sets import one_result_set
+from swinx.scoring.score_checks import check_scores
+
+__all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What scoring a folder gave.
+
+    Attributes:
+        table: One row per scored case, from :func:`swinx.metrics.score_table`.
+        summary: Means over the cases; None if no case could be scored.
+        text: The summary and the bad cases, for the terminal.
+        bad_cases: Cases that could not be scored, and those without a prediction.
+        notes: Remarks on cases that were scored, and how many references have no prediction.
+        protocol: By which rule the cases were scored.
+        cases: What is known about each scored case.
+        results: Id of the set of results, where its records tell it.
+    """
+
+    table: pd.DataFrame
+    summary: ScoreSummary | None
+    text: str
+    bad_cases: tuple[CaseError, ...]
+    notes: tuple[str, ...]
+    protocol: Protocol
+    cases: Mapping[str, CaseRecord]
+    results: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True if every reference had a usable prediction."""
+        return not self.bad_cases
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of every column, and ``organs_dsc``, ``all_dsc``, ``organs_nsd`` and ``all_nsd``; 0 to 1, or nan.
+
+        Classes that no reference has are nan.
+        """
+        if self.summary is None:
+            return {}
+        averages: dict[str, float] = {}
+        for name, row in zip(("organs", "all"), self.summary.rows[-2:], strict=True):
+            averages |= {f"{name}_dsc": row.dsc.mean, f"{name}_nsd": row.nsd.mean}
+        absent = {score_column(name, metric) for name in self.summary.not_averaged for metric in METRICS}
+        means = {str(name): math.nan if name in absent else float(mean) for name, mean in self.table.mean().items()}
+        return {**means, **averages}
+
+    def exit_if_failed(self) -> None:
+        """End the program with exit code 1 unless every reference had a usable prediction.
+
+        Raises:
+            SystemExit: If there are bad cases.
+        """
+        if self.bad_cases:
+            raise SystemExit(1)
+
+
+def score_folders(
+    reference: PathLike,
+    prediction: PathLike,
+    out_dir: PathLike,
+    protocol: str = "auto",
+    show_progress: bool = True,
+    data_list: PathLike | None = None,
+) -> ScoreReport:
+    """Score predictions against references, case by case, and write the tables.
+
+    A case whose files cannot be read, hold ids outside 0..14 or lie on different grids is reported and skipped.
+    A missing prediction is reported, too; with ``standard`` a missing or unusable one also scores 0 in every class
+    that the reference has, with ``flare23`` the case is left out (the challenge's script stops there).
+    ``flare23`` takes the voxel size from the header of the reference, ``standard`` takes size and axial axis from
+    its affine. A class that was not annotated in a case, and voxels that are 255 in the reference, are not scored.
+
+    Args:
+        reference: Folder of label maps, or one file.
+        prediction: Folder of label maps, or one file; see :func:`swinx.scoring.pair_cases` for what matches.
+        out_dir: Folder for ``scores.csv`` (a row per case), ``summary.json`` and ``summary.md``; each appears
+            whole or not at all.
+        protocol: ``"flare23"`` or ``"standard"``, see :func:`swinx.metrics.score_case`; ``"auto"`` takes the first for
+            the challenge's data alone, see :func:`swinx.scoring.reference_facts.choose_protocol`.
+        show_progress: Show a progress bar.
+        data_list: Data list with what was ``annotated`` in the references, and their ``patient``; by default the
+            ``datalist.json`` in the folder of the references or the one above, for the label files that it names.
+
+    Raises:
+        ValueError: If the protocol is unknown.
+        DataListError: If one of the two folders holds no label map or two files of one case, they share no case, or
+            the data list that was given cannot be used.
+        OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
+    """
+    pairs, unasked = pair_cases(reference, prediction)
+    listed = read_reference_list(reference, data_list)
+    pairs, notes = with_facts(pairs, listed)
+    if unasked:
+        notes.append(f"predictions without a reference were not scored: {', '.join(unasked)}")
+    return score_pairs(pairs, out_dir, protocol, show_progress, notes=notes, source=listed)
+
+
+def score_pairs(
+    pairs: Sequence[CasePair],
+    out_dir: PathLike,
+    protocol: str = "auto",
+    show_progress: bool = True,
+    notes: Sequence[str] = (),
+    unusable: Sequence[CaseError] = (),
+    source: ReferenceList | None = None,
+) -> ScoreReport:
+    """Score pairs of files; see :func:`score_folders`.
+
+    Args:
+        pairs: Reference and prediction of each case, with what was annotated.
+        out_dir: Folder for the tables.
+        protocol: ``"flare23"``, ``"standard"`` or ``"auto"``.
+        show_progress: Show a progress bar.
+        notes: Remarks to show with the scores.
+        unusable: Cases that cannot be scored, for the bad cases.
+        source: Path and name of the data list that the pairs come from.
+
+    Raises:
+        ValueError: If the protocol is unknown.
+        RunError: If the predictions are of two runs with other weights or settings.
+        OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
+    """
+    origin = source or ReferenceList()
+    rule = choose_protocol(protocol, [pair.case for pair in pairs], origin.name)
+    results = one_result_set(pair.prediction for pair in pairs if pair.prediction is not None)
+    probe_folder(out_dir)
+    found = score_all(pairs, rule, show_progress)
+    missing = [pair.case for pair in pairs if pair.prediction is None]
+    told = [_tell_missing(missing, len(pairs), rule)] if missing else []
+    table = score_table(found.scores)
+    summary = None
+    if found.scores:
+        patients = {case: record.patient for case, record in found.records.items() if record.patient is not None}
+        referenced = {label for record in found.records.values() for label in record.reference}
+        summary = summarise(table, patients, referenced)
+        told += _tell_left_out(found, origin.path or "the data list")
+    told += notes
+    report = ScoreReport(
+        table=table,
+        summary=summary,
+        text=_as_text(summary, rule, [*unusable, *found.bad_cases], told),
+        bad_cases=(*unusable, *found.bad_cases),
+        notes=(*told, *found.notes),
+        protocol=rule,
+        cases=found.records,
+        results=results,
+    )
+    _write(Path(out_dir), report)
+    return report
+
+
+def read_scores(path: PathLike) -> pd.DataFrame:
+    """Read a ``scores.csv`` again, for instance for :func:`swinx.metrics.compare_tables`.
+
+    Raises:
+        DataListError: If the file is not there, is no table of scores, was cut or holds impossible values.
+    """
+    try:
+        table = read_table(path).set_index("case")
+        check_scores(Path(path), table)
+        return table
+    except DataListError:
+        raise
+    except KeyError as error:
+        raise DataListError(f"{path}: has no column 'case'; give a scores.csv that `score` wrote") from error
+    except OSError as error:
+        raise DataListError(f"{path}: {error.strerror or error}; give a scores.csv that `score` wrote") from error
+    except ValueError as error:
+        raise DataListError(f"{error}; give a scores.csv that `score` wrote") from error
+
+
+def _tell_left_out(found: ScoredCases, source: str) -> list[str]:
+    """Return what was not scored since nobody knows it, in all cases together."""
+    told = []
+    if values := sum(NUM_CLASSES - 1 - len(r.annotated) for r in found.records.values() if r.annotated is not None):
+        told.append(ScoreRules.NOT_ANNOTATED.says(count=values, source=source))
+    if with_unknown := [record.unknown_voxels for record in found.records.values() if record.unknown_voxels]:
+        told.append(f"{sum(with_unknown)} voxels of {len(with_unknown)} references are 255, unknown: not scored")
+    return told
+
+
+def _tell_missing(missing: Sequence[str], total: int, protocol: Protocol) -> str:
+    shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
+    consequence = CONSEQUENCE[protocol]
+    return LabelFolderRules.MISSING.says(missing=len(missing), total=total, consequence=consequence, cases=shown)
+
+
+def _write(folder: Path, report: ScoreReport) -> None:
+    write_table(folder / "scores.csv", report.table, missing="nan")
+    content = {
+        "protocol": report.protocol,
+        "results": report.results,
+        "summary": None if report.summary is None else summary_as_json(report.summary),
+        "cases": {case: asdict(record) for case, record in report.cases.items()},
+        "bad_cases": [{"case": error.path, "reason": error.reason} for error in report.bad_cases],
+        "notes": list(report.notes),
+    }
+    write_json(folder / "summary.json", content)
+    with write_whole(folder / "summary.md") as partial:
+        bad_cases = [(error.path, error.reason) for error in report.bad_cases]
+        page = summary_as_markdown(report.summary, report.protocol, bad_cases, report.notes)
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace")
+
+
+def _as_text(
+    summary: ScoreSummary | None, protocol: Protocol, bad_cases: Sequence[CaseError], told: Sequence[str]
+) -> str:
+    parts = ["no case could be scored" if summary is None else explained_table(summary, protocol), *told]
+    if bad_cases:
+        parts.append(f"{len(bad_cases)} bad case{'' if len(bad_cases) == 1 else 's'}:")
+        parts += [f"  {error}" for error in bad_cases]
+    return "\n".join(parts)

@@ -1,0 +1,44 @@
+"""Training of a network: state, validation, history, augmentation."""
+
+from __future__ import annotations
+
+from swinx.training.best_model import BestModel
+from swinx.training.epoch_seed import EpochSeed
+from swinx.training.epoch_validation import EpochValidation
+from swinx.training.expected_end import ExpectedEnd
+from swinx.training.history import TrainingHistory
+from swinx.training.latest_model import LatestModel
+from swinx.training.left_right_flip import RandLeftRightFlipd
+from swinx.training.mixed_precision_inferer import MixedPrecisionInferer
+from swinx.training.partial.absent_classes import take_as_absent
+from swinx.training.partial.annotated_classes import AnnotatedClassesd
+from swinx.training.partial.crop_known import RandCropByKnownLabeld
+from swinx.training.partial.mask_unannotated import MaskUnannotatedd
+from swinx.training.partial.partial_batch import prepare_partial_batch
+from swinx.training.partial.partial_dice_ce import PartialDiceCELoss, PartialTarget
+from swinx.training.partial.refuse_empty import RefuseEmptyLabeld
+from swinx.training.step_log import StepLog
+from swinx.training.time_limit import TimeLimit
+from swinx.training.training_state import TrainingState
+
+__all__ = [
+    "AnnotatedClassesd",
+    "BestModel",
+    "EpochSeed",
+    "EpochValidation",
+    "ExpectedEnd",
+    "LatestModel",
+    "MaskUnannotatedd",
+    "MixedPrecisionInferer",
+    "PartialDiceCELoss",
+    "PartialTarget",
+    "RandCropByKnownLabeld",
+    "RandLeftRightFlipd",
+    "RefuseEmptyLabeld",
+    "StepLog",
+    "TimeLimit",
+    "TrainingHistory",
+    "TrainingState",
+    "prepare_partial_batch",
+    "take_as_absent",
+]

@@ -1,0 +1,59 @@
+"""Keep the weights that validated best."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Events
+from monai.engines import Workflow
+
+from swinx.bundle import knobs_at_work
+from swinx.networks import save_weights
+from swinx.training.model_record import write_model_record
+
+__all__ = ["BestModel"]
+
+
+class BestModel:
+    """Save the network whenever the validator has a new best metric, with a sidecar that says so.
+
+    The comparison is the evaluator's own, so it survives a resumed training. The sidecar
+    ``<name>.json`` holds epoch, metric, versions, date and the knobs of the bundle.
+
+    Args:
+        network: The network itself, not its DDP wrapper.
+        path: Where the weights go, e.g. ``models/model.pt``.
+    """
+
+    def __init__(self, network: torch.nn.Module, path: str) -> None:
+        self.network = network
+        self.path = Path(path)
+        self.knobs = knobs_at_work()
+        self.logger = logging.getLogger(__name__)
+
+    def attach(self, engine: Workflow) -> None:
+        """Listen to the validation engine."""
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Workflow) -> None:
+        """Save if this validation was the best, on the first process only."""
+        if idist.get_rank() != 0 or engine.state.best_metric_epoch != engine.state.epoch:
+            return
+        save_weights(self.network, self.path)
+        write_model_record(
+            self.path,
+            epoch=engine.state.epoch,
+            metric=engine.state.key_metric_name,
+            value=float(engine.state.best_metric),
+            knobs=self.knobs,
+        )
+        self.logger.info(
+            "epoch %d is the best so far: %s %.4f, saved to %s",
+            engine.state.epoch,
+            engine.state.key_metric_name,
+            engine.state.best_metric,
+            self.path,
+        )

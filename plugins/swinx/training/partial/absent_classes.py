@@ -1,0 +1,37 @@
+"""Classes that no case of a training has: nothing can be learned of them, so they are taken as absent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from swinx.labels import CLASS_NAMES, NUM_CLASSES
+from swinx.rules import ListRules
+
+__all__ = ["take_as_absent"]
+
+_logger = logging.getLogger(__name__)
+
+
+def take_as_absent(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Count classes that are annotated in no case as annotated in all, where they then do not occur.
+
+    A loss for partial labels leaves a class free wherever it is not annotated. Were that everywhere, the network could
+    call all background by that class at no cost. A warning names these classes.
+
+    Args:
+        items: Cases, with ``annotated`` (class ids); without it all classes count as annotated in the case.
+
+    Returns:
+        Copies of the cases; those without ``annotated`` unchanged.
+    """
+    found: set[int] = set()
+    for item in items:
+        found |= set(range(1, NUM_CLASSES) if item.get("annotated") is None else item["annotated"])
+    nowhere = sorted(set(range(1, NUM_CLASSES)) - found)
+    if not nowhere or not items:
+        return [dict(item) for item in items]
+    names = ", ".join(CLASS_NAMES[value] for value in nowhere)
+    _logger.warning("%s", ListRules.ABSENT.says(classes=names))
+    return [{**item, "annotated": sorted({*item["annotated"], *nowhere})} for item in items]

@@ -1,0 +1,72 @@
+"""Random patches around what a partial label map knows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform, RandCropByPosNegLabeld, Randomizable
+from monai.transforms.traits import MultiSampleTrait
+
+from swinx.training.partial.partial_labels import find_crop_centres
+
+__all__ = ["RandCropByKnownLabeld"]
+
+_FOREGROUND, _BACKGROUND = "_foreground_indices", "_background_indices"
+
+
+class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):
+    """MONAI's ``RandCropByPosNegLabeld`` that centres no patch on an unknown voxel.
+
+    To MONAI every value but 0 is foreground, :data:`swinx.labels.UNKNOWN` included. Without unknown voxels the
+    patches are the same as MONAI's, draw by draw.
+
+    Args:
+        keys: Volumes to crop together, ``(C, X, Y, Z)``.
+        label_key: The label map that decides on the centres.
+        spatial_size: Sides of a patch in voxels.
+        pos: Share of patches centred on a class, against ``neg``.
+        neg: Share of patches centred on background.
+        num_samples: Patches of one scan.
+        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        label_key: str,
+        spatial_size: Sequence[int] | int,
+        pos: float = 1.0,
+        neg: float = 1.0,
+        num_samples: int = 1,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        self.label_key = label_key
+        self.crop = RandCropByPosNegLabeld(
+            keys=keys,
+            label_key=label_key,
+            spatial_size=spatial_size,
+            pos=pos,
+            neg=neg,
+            num_samples=num_samples,
+            fg_indices_key=_FOREGROUND,
+            bg_indices_key=_BACKGROUND,
+            allow_missing_keys=allow_missing_keys,
+        )
+
+    def set_random_state(
+        self, seed: int | None = None, state: np.random.RandomState | None = None
+    ) -> RandCropByKnownLabeld:
+        """Seed the draws."""
+        super().set_random_state(seed, state)
+        self.crop.set_random_state(seed, state)
+        return self
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> list[dict[Hashable, Any]]:
+        """Return one shallow copy of ``data`` per patch."""
+        foreground, background = find_crop_centres(data[self.label_key])
+        patches: list[dict[Hashable, Any]] = self.crop({**data, _FOREGROUND: foreground, _BACKGROUND: background})
+        return patches

@@ -1,0 +1,53 @@
+"""A label without any class: what was found, or a file that went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+
+from swinx.errors import CaseError
+from swinx.labels import UNKNOWN, may_be_empty
+from swinx.rules import LabelRules
+
+__all__ = ["RefuseEmptyLabeld"]
+
+
+class RefuseEmptyLabeld(MapTransform):
+    """Refuse a label map without a voxel of any class, unless the case may have one.
+
+    See :func:`swinx.labels.may_be_empty`.
+
+    Args:
+        keys: Label maps, class ids and 255.
+        annotated_key: Item with the ids of the annotated classes; absent or None if nobody recorded them.
+        case_key: Item that holds the case name.
+        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        annotated_key: str = "annotated",
+        case_key: str = "case",
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.annotated_key = annotated_key
+        self.case_key = case_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return a shallow copy of ``data``.
+
+        Raises:
+            CaseError: If a label map is empty and may not be.
+        """
+        for key in self.key_iterator(dict(data)):
+            label = torch.as_tensor(data[key])
+            if not ((label > 0) & (label != UNKNOWN)).any() and not may_be_empty(data.get(self.annotated_key)):
+                file = getattr(data[key], "meta", {}).get("filename_or_obj") or data.get(self.case_key, "?")
+                raise CaseError(file, LabelRules.EMPTY_UNDECLARED.says())
+        return dict(data)

@@ -1,0 +1,115 @@
+"""probe_encoders: the files tell what the records hold, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from swinx.errors import DataListError
+from swinx.pretraining import CaseFeatures, FeatureRecords, probe_encoders
+
+FILES = ["probe.csv", "probe.json", "probe.md", "probe.png"]
+LIVER, AORTA, SPLEEN, TUMOR = 1, 5, 3, 14
+
+
+def case(name: str, section: str, labels: tuple[int, ...], seed: int, per_class: int = 20) -> CaseFeatures:
+    """A trained encoder that knows the class, and two random ones that say nothing."""
+    random = np.random.default_rng(seed)
+    classes = np.repeat(labels, per_class).astype(np.int64)
+    features = {"pretrained": np.eye(15)[classes]}
+    features |= {f"random_{n}": random.normal(size=(len(classes), 4)) for n in range(2)}
+    return CaseFeatures(name, section, classes, {n: values.astype(np.float32) for n, values in features.items()})
+
+
+@pytest.fixture
+def records() -> FeatureRecords:
+    made = FeatureRecords()
+    made.done = [
+        case("a", "training", (LIVER, AORTA), 0),
+        case("b", "training", (SPLEEN, LIVER), 1),
+        case("c", "validation", (LIVER, AORTA, SPLEEN, TUMOR), 2),
+        case("d", "validation", (AORTA, TUMOR), 3),
+    ]
+    return made
+
+
+def test_the_files_agree_on_the_figures(records, tmp_path):
+    report = probe_encoders(records, tmp_path, settings={"seed": 3})
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    content = json.loads((tmp_path / "probe.json").read_text())
+    assert content["encoders"]["pretrained"]["balanced_accuracy"] == 1
+    assert content["encoders"]["pretrained"]["case_accuracy"] == {"c": 1, "d": 1}
+    assert content["random"]["balanced_accuracy"]["mean"] == pytest.approx(1 / 3, abs=0.2)
+    assert content["chance"] == pytest.approx(1 / 3)
+    assert content["settings"] == {"seed": 3}
+    assert content["cases"] == {"fit": ["a", "b"], "test": ["c", "d"]}
+    assert set(content["versions"]) == {"swinx", "torch", "scikit-learn"}
+    table = pd.read_csv(tmp_path / "probe.csv")
+    assert list(table.groupby("encoder").size().items()) == [("pretrained", 3), ("random_0", 3), ("random_1", 3)]
+    for row in table.itertuples():
+        assert row.recall == content["encoders"][row.encoder]["recall"][row._3], "same class, same recall"
+    page = (tmp_path / "probe.md").read_text()
+    for text in (page, report.text):
+        assert "| pretrained" in text
+        assert "100.00" in text
+    assert "2 cases of training" in page
+
+
+def test_only_classes_of_both_sections_are_told_apart(records, tmp_path):
+    content = probe_encoders(records, tmp_path).as_json()
+    assert content["classes"] == ["liver", "spleen", "aorta"]
+    assert content["fit_voxels"] == {"liver": 40, "spleen": 20, "aorta": 20}
+
+
+def test_the_picture_is_legible_in_size_and_not_blank(records, tmp_path):
+    probe_encoders(records, tmp_path, probe="knn")
+    picture = imread(tmp_path / "probe.png")
+    assert min(picture.shape[:2]) > 400
+    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 10
+
+
+def test_one_random_encoder_has_no_spread(records, tmp_path):
+    for found in records.done:
+        found.features.pop("random_1")
+    report = probe_encoders(records, tmp_path)
+    assert math.isnan(report.comparison.balanced_accuracy.sd)
+    assert json.loads((tmp_path / "probe.json").read_text())["random"]["balanced_accuracy"]["sd"] is None
+    assert "±" not in report.text
+
+
+def test_cases_that_failed_or_had_nothing_are_named(records, tmp_path):
+    records.failed = [{"case": "x", "reason": "x.nii.gz: is empty"}]
+    records.empty = ["y"]
+    report = probe_encoders(records, tmp_path)
+    for text in (report.text, (tmp_path / "probe.md").read_text()):
+        assert "Not used: x: x.nii.gz: is empty" in text
+        assert "in sight in: y" in text
+    assert json.loads((tmp_path / "probe.json").read_text())["failed"] == records.failed
+
+
+def test_a_section_without_a_usable_case_is_named_and_old_figures_do_not_stay(records, tmp_path):
+    probe_encoders(records, tmp_path)
+    records.done = records.done[:2]
+    records.failed = [{"case": "c", "reason": "c.nii.gz: is empty"}]
+    with pytest.raises(DataListError, match=r"section 'validation': not one case .* c\.nii\.gz: is empty"):
+        probe_encoders(records, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_common_classes_are_listed(records, tmp_path):
+    records.done = [case("a", "training", (LIVER, AORTA), 0), case("c", "validation", (LIVER, TUMOR), 1)]
+    with pytest.raises(DataListError, match="training has liver, aorta; validation has liver, tumor; choose"):
+        probe_encoders(records, tmp_path)
+
+
+def test_an_unknown_probe_and_an_unwritable_folder_are_refused(records, tmp_path):
+    with pytest.raises(ValueError, match="probe 'deep' is not one of"):
+        probe_encoders(records, tmp_path, probe="deep")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"file.*choose another"):
+        probe_encoders(records, tmp_path / "file")

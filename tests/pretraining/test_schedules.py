@@ -1,0 +1,74 @@
+"""Schedules of the teacher: the published numbers, over the whole run and not within an epoch."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swinx.pretraining.schedules import cosine_momentum, linear_ramp
+
+
+@pytest.mark.parametrize(("first", "epochs"), [pytest.param(30, 100, id="patch"), pytest.param(0, 100, id="image")])
+def test_temperatures_are_the_published_ones(first, epochs):
+    """Constant for ``first`` epochs, then ``numpy.linspace(0.04, 0.07, 30)``, then constant."""
+    rest = epochs - first - 30
+    published = np.concatenate([np.full(first, 0.04), np.linspace(0.04, 0.07, 30), np.full(rest, 0.07)])
+    ours = [linear_ramp(epoch, 0.04, 0.07, first=first, length=30) for epoch in range(epochs)]
+    np.testing.assert_allclose(ours, published, rtol=1e-12)
+
+
+def test_a_patch_temperature_of_the_first_epochs_is_exactly_the_start():
+    assert {linear_ramp(epoch, 0.04, 0.07, first=30, length=30) for epoch in range(31)} == {0.04}
+    assert linear_ramp(59, 0.04, 0.07, first=30, length=30) == 0.07
+
+
+@given(st.integers(0, 200), st.integers(0, 50), st.integers(0, 50), st.floats(0.01, 1), st.floats(0.01, 1))
+def test_a_ramp_stays_between_its_ends(epoch, first, length, start, end):
+    low, high = sorted((start, end))
+    assert low - 1e-12 <= linear_ramp(epoch, start, end, first, length) <= high + 1e-12
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_ramp_without_length_is_a_step(length):
+    assert [linear_ramp(epoch, 1.0, 2.0, first=2, length=length) for epoch in range(4)] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("bad", [(-1, 0, 3), (0, -1, 3), (0, 0, -3)])
+def test_negative_epochs_are_refused(bad):
+    epoch, first, length = bad
+    with pytest.raises(ValueError, match="must not be negative"):
+        linear_ramp(epoch, 0.04, 0.07, first, length)
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 1000, 333_500])
+def test_momentum_starts_at_0996_never_falls_and_ends_just_under_one(total):
+    values = np.array([cosine_momentum(step, total) for step in range(total)])
+    assert values[0] == pytest.approx(0.996, abs=1e-12)
+    assert (np.diff(values) >= 0).all()
+    assert values[-1] < 1
+    assert 1 - values[-1] <= 0.004 * (np.pi / (2 * total)) ** 2 * 1.001
+
+
+def test_momentum_is_half_way_in_the_middle_of_the_run_and_not_of_an_epoch():
+    epochs, steps = 10, 100
+    assert cosine_momentum(5 * steps, epochs * steps) == pytest.approx(0.998)
+    starts = [cosine_momentum(epoch * steps, epochs * steps) for epoch in range(epochs)]
+    assert len(set(starts)) == epochs, "each epoch goes on where the one before ended"
+    assert all(one < other for one, other in itertools.pairwise(starts))
+
+
+@given(st.integers(1, 10_000), st.data())
+def test_momentum_equals_the_published_formula(total, data):
+    step = data.draw(st.integers(0, total - 1))
+    published = 1.0 + 0.5 * (0.996 - 1.0) * (1 + np.cos(np.pi * step / total))
+    assert cosine_momentum(step, total) == pytest.approx(published, rel=1e-12)
+
+
+@pytest.mark.parametrize(("iteration", "total"), [(10, 10), (11, 10), (-1, 10), (0, 0)])
+def test_a_step_outside_the_run_is_refused(iteration, total):
+    with pytest.raises(ValueError, match=f"iteration {iteration} is not one of the {total}"):
+        cosine_momentum(iteration, total)

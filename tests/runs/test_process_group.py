@@ -1,0 +1,60 @@
+"""Processes that trained together come apart without leaving threads behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from swinx.runs import leave_processes
+
+TRAIN = """
+from pathlib import Path
+import ignite.distributed as idist
+import torch
+from swinx.runs import leave_processes
+
+def threads():
+    return {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
+
+idist.initialize("gloo")
+rank = idist.get_rank()
+network = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(8, 8))
+optimizer = torch.optim.SGD(network.parameters())
+for _ in range(3):
+    network(torch.rand(4, 8)).sum().backward()
+    optimizer.step()
+during = threads()
+leave_processes(network)
+Path(__file__).with_name(f"gone_{rank}").write_text(" ".join(sorted(during - threads())))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed by Linux alone")
+def test_no_thread_of_the_group_outlives_it(tmp_path):
+    """One that does may end the process with exit code -6 while the interpreter is taken down."""
+    (tmp_path / "train.py").write_text(TRAIN)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*torchrun, str(tmp_path / "train.py")],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2] / "plugins")},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for rank in (0, 1):
+        assert (tmp_path / f"gone_{rank}").read_text() == "gloo_tcp_loop pt_gloo_runloop"
+
+
+def test_a_network_of_one_process_stays_as_it_is():
+    network = torch.nn.Linear(2, 2)
+    leave_processes(network)
+    assert network(torch.zeros(1, 2)).shape == (1, 2)
+    leave_processes()

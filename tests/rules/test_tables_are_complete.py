@@ -35,7 +35,6 @@ NO_MESSAGES = {
     "* lies elsewhere",  # an error that is caught
     # what a programmer did wrong
     "kind is 'image' or 'label', not *",
-    "cases differ in size and are segmented one by one; got a batch of *",
     "one truth makes one refined label; got the keys *",
     "*: merging a second time changed * voxels; * is at fault",
     "no axial axis: *",

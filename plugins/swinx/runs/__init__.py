@@ -6,11 +6,13 @@ from swinx.runs.mlflow_run import MLflowRun
 from swinx.runs.output_lock import lock_output
 from swinx.runs.process_group import leave_processes
 from swinx.runs.run_log import require_writable, start_log
+from swinx.runs.seeding import seed_epoch
 
 __all__ = [
     "MLflowRun",
     "leave_processes",
     "lock_output",
     "require_writable",
+    "seed_epoch",
     "start_log",
 ]

@@ -5,7 +5,7 @@
 exports the full-size network for windows of 96 x 96 x 96 voxels, checks every file as the command does, then runs
 all of them in turns on one phantom window and writes ``benchmarks/results/export_cost_<machine>.json``. The weights
 are as before training, with batch norms that have seen phantoms: cost does not depend on weights, and scores have a
-size that differences can be compared with. CPU only; ``--formats tensorrt`` needs an NVIDIA GPU.
+size that differences can be compared with. CPU only.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ OPTIONAL = {
     ("nnunetv2", "batchgenerators", "batchgeneratorsv2", "acvl_utils", "dynamic_network_architectures"): "nnunet",
     ("mlflow",): "tracking",
     ("pydicom", "highdicom"): "dicom",
-    ("onnx", "onnxruntime", "onnxscript", "openvino", "torch_tensorrt"): "export|backends",
+    ("onnx", "onnxruntime", "onnxscript", "openvino"): "export|backends",
 }
 
 

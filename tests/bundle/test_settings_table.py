@@ -34,7 +34,6 @@ STAGES = {
     "swinx_seg/inference": "inference",
     "swinx_seg/inference_dicom": "inference",
     "swinx_seg/inference_openvino": "inference",
-    "swinx_seg/inference_trt": "inference",
     "swinx_seg/evaluate": "evaluation",
 }
 CONFIGURATIONS = {

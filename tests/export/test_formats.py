@@ -11,7 +11,7 @@ from torch import nn
 from support.exports import WINDOW, Noisy, Pointwise, small_network
 from swinx.errors import ExportError
 from swinx.export import FORMATS, export_network, measure_agreement, probe_windows
-from swinx.inference import OpenVINONetwork, TensorRTNetwork
+from swinx.inference import OpenVINONetwork
 from swinx.tracking import artefact_hash, read_sidecar
 
 
@@ -83,9 +83,7 @@ def test_wishes_that_cannot_be_met_are_refused(to, name, tolerance, message, tmp
         export_network(Pointwise(), WINDOW, to, tmp_path / name, tolerance)
 
 
-@pytest.mark.parametrize(
-    ("to", "package"), [("onnx", "onnxscript"), ("openvino", "openvino"), ("tensorrt", "torch_tensorrt")]
-)
+@pytest.mark.parametrize(("to", "package"), [("onnx", "onnxscript"), ("openvino", "openvino")])
 def test_a_missing_package_is_named_with_its_installation(to, package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ExportError, match=rf"{package}.*: pip install [-a-z ]+$"):
@@ -143,7 +141,6 @@ def test_a_file_that_openvino_cannot_read_is_refused_by_name(openvino_file, tmp_
             OpenVINONetwork(tmp_path / name, roi_size=(32, 32, 32))
 
 
-@pytest.mark.parametrize("kind", [OpenVINONetwork, TensorRTNetwork])
-def test_a_missing_file_is_refused_with_the_way_to_make_it(kind, tmp_path):
+def test_a_missing_file_is_refused_with_the_way_to_make_it(tmp_path):
     with pytest.raises(ExportError, match=r"model.xml: no such file; write it with swinx export --to"):
-        kind(tmp_path / "model.xml", roi_size=(32, 32, 32))
+        OpenVINONetwork(tmp_path / "model.xml", roi_size=(32, 32, 32))

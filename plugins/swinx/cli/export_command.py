@@ -24,7 +24,7 @@ def export(
 
     Args:
         bundle: Folder of the bundle.
-        to: torchscript, onnx, torch_export, openvino or tensorrt (never tried).
+        to: torchscript, onnx, torch_export or openvino.
         checkpoint: Weights; by default models/model.pt of the bundle.
         out: The file; by default models/model with the format's ending.
         tolerance: Largest difference of a class score that is let pass; 0.001 by default.

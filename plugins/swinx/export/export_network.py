@@ -20,7 +20,7 @@ from swinx.export.onnx_file import load_onnx, write_onnx
 from swinx.export.torch_export import load_torch_export, write_torch_export
 from swinx.export.torchscript import load_torchscript, write_torchscript
 from swinx.files import write_several_whole
-from swinx.inference import load_openvino, load_tensorrt, write_openvino, write_tensorrt
+from swinx.inference import load_openvino, write_openvino
 from swinx.tracking import write_sidecar
 
 __all__ = ["FORMATS", "SAME_LABELS", "TOLERANCE", "Format", "export_network", "format_of"]
@@ -53,7 +53,6 @@ FORMATS: Mapping[str, Format] = {
     "onnx": Format(".onnx", write_onnx, load_onnx, ("onnx", "onnxruntime", "onnxscript")),
     "torch_export": Format(".pt2", write_torch_export, load_torch_export),
     "openvino": Format(".xml", write_openvino, load_openvino, ("openvino",)),
-    "tensorrt": Format(".ep", write_tensorrt, load_tensorrt, ("torch_tensorrt", "tensorrt")),
 }
 """The formats by the name that ``swinx export --to`` takes."""
 
@@ -72,8 +71,7 @@ def export_network(
 
     Args:
         network: In evaluation mode, on the CPU; its parameters must not require gradients.
-        window: Channels and sides ``(C, X, Y, Z)`` of its input; the file takes no others. The batch is free, but for
-            ``tensorrt``.
+        window: Channels and sides ``(C, X, Y, Z)`` of its input; the file takes no others. The batch is free.
         to: One of :data:`FORMATS`.
         out: The file.
         tolerance: Largest absolute difference of a class score that is let pass.

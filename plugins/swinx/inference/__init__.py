@@ -17,7 +17,6 @@ from swinx.inference.backends.part_scores import (
     weights_version,
 )
 from swinx.inference.backends.split_network import SplitNetwork
-from swinx.inference.backends.tensorrt_backend import TensorRTNetwork, load_tensorrt, write_tensorrt
 from swinx.inference.backends.window_batches import check_window, exported_file
 from swinx.inference.case_dataset import CaseDataset, collate_case
 from swinx.inference.case_iteration import CaseIteration
@@ -49,7 +48,6 @@ __all__ = [
     "SlidingWindowLabelInferer",
     "SplitNetwork",
     "SplitScores",
-    "TensorRTNetwork",
     "TorchEngine",
     "WholeScores",
     "WindowBudget",
@@ -61,11 +59,9 @@ __all__ = [
     "exported_file",
     "import_openvino",
     "load_openvino",
-    "load_tensorrt",
     "result_set",
     "sliding_window_labels",
     "weights_version",
     "with_active_dropout",
     "write_openvino",
-    "write_tensorrt",
 ]

@@ -1,4 +1,4 @@
-"""What runs the network: PyTorch, OpenVINO, TensorRT."""
+"""What runs the network: PyTorch, OpenVINO."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ help:
 	@echo "make test-fast  the tests that take less than 5 seconds each"
 	@echo "make lint       ruff and mypy"
 	@echo "make sync       copy the configuration files that the bundles share; write docs/refusals.md and docs/settings.md"
+	@echo "make docs       the documentation as a site: build/site/index.html"
 	@echo "make clean      remove what the demo made"
 
 install: $(INSTALLED)
@@ -112,4 +113,5 @@ clean:
 
 include pipeline.mk
 include label.mk
+include docs.mk
 include arguments.mk

@@ -29,6 +29,13 @@ PAGES = {
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^)\s]+)\)")
 
 
+def on_config(config: Any) -> Any:
+    """Return the configuration with the reference as the last part of the navigation."""
+    rooms = [{f"swinx.{name}": f"api/{name}.md"} for name, exports in _exports().items() if exports]
+    config.nav.append({"Reference": [{"By room": "api/index.md"}, *rooms]})
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Return the files of the site with the generated pages among them."""
     for page, source in PAGES.items():
@@ -81,7 +88,8 @@ def _summary(name: str) -> str:
 
 def _reference(name: str, exports: list[str]) -> str:
     """Return the page of a room in Markdown: what it is, and each name that it exports."""
-    entries = "".join(f"\n::: swinx.{name}.{export}\n" for export in exports)
+    constants_last = sorted(exports, key=lambda export: (export.isupper(), export.lower()))
+    entries = "".join(f"\n::: swinx.{name}.{export}\n" for export in constants_last)
     return f"# swinx.{name}\n\n{_summary(name)}\n{entries}"
 
 

@@ -1,4 +1,4 @@
-"""run_probe and compare_probes: perfect features score 1, features that say nothing score chance."""
+"""run_probe and compare_encoders: perfect features score 1, features that say nothing score chance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from swinx.pretraining import PROBES, VoxelFeatures, compare_cases, compare_probes, run_probe
+from swinx.pretraining.probe.linear_probe import PROBES, VoxelFeatures, compare_cases, compare_encoders, run_probe
 
 CLASSES = (1, 5, 9, 14)
 
@@ -104,26 +104,31 @@ def test_what_cannot_be_probed_is_refused():
 
 def test_the_comparison_is_that_of_the_encoders_means():
     clear, blurred, worse = (run_probe(noisy(0, noise), noisy(1, noise)) for noise in (0.1, 0.6, 0.9))
-    found = compare_probes(clear, [blurred, worse])
-    accuracies = [blurred.balanced_accuracy, worse.balanced_accuracy]
-    assert found.balanced_accuracy.mean == pytest.approx(np.mean(accuracies))
-    assert found.balanced_accuracy.sd == pytest.approx(np.std(accuracies, ddof=1))
-    assert found.recall[2].mean == pytest.approx((blurred.recall[2] + worse.recall[2]) / 2)
-    assert found.chance == 1 / 4
-    assert found.paired.cases == 2
-    assert found.paired.mean == pytest.approx(clear.balanced_accuracy - np.mean(accuracies), abs=1e-9)
+    found = compare_encoders(clear, [blurred, worse])
+    random, accuracies = found["random"], [blurred.balanced_accuracy, worse.balanced_accuracy]
+    assert random["balanced_accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert random["balanced_accuracy"]["sd"] == pytest.approx(np.std(accuracies, ddof=1))
+    assert random["macro_f1"]["mean"] == pytest.approx((blurred.macro_f1 + worse.macro_f1) / 2)
+    assert random["recall"][2]["mean"] == pytest.approx((blurred.recall[2] + worse.recall[2]) / 2)
+    assert found["chance"] == 1 / 4
+    assert found["paired"]["cases"] == 2
+    assert found["paired"]["mean"] == pytest.approx(clear.balanced_accuracy - np.mean(accuracies), abs=1e-9)
 
 
 def test_an_encoder_does_not_differ_from_itself():
     scores = run_probe(noisy(0, 0.5), noisy(1, 0.5))
-    found = compare_probes(scores, [scores])
-    assert found.paired.mean == found.paired.effect == 0
-    assert found.paired.p == 1
-    assert np.isnan(found.balanced_accuracy.sd)
+    found = compare_encoders(scores, [scores])
+    assert found["paired"] == {"cases": 2, "patients": 2, "mean": 0, "effect": 0, "p": 1}
+    assert found["random"]["balanced_accuracy"]["sd"] is None
+
+
+def test_the_difference_of_two_cases_by_hand():
+    found = compare_cases({"a": 0.25, "b": 0.5}, {"a": 0.5, "b": 0.75, "c": 1.0})
+    assert found == {"cases": 2, "patients": 2, "mean": 0.25, "effect": 1, "p": 0.5}
 
 
 def test_one_case_more_on_one_side_is_left_out_and_none_in_common_refused():
-    assert compare_cases({"a": 0.2, "b": 0.9}, {"b": 0.8, "c": 0.1}).mean == pytest.approx(-0.1)
+    assert compare_cases({"a": 0.2, "b": 0.9}, {"b": 0.8, "c": 0.1})["mean"] == pytest.approx(-0.1)
     with pytest.raises(ValueError, match="no case in common"):
         compare_cases({"a": 0.2}, {"b": 0.2})
 
@@ -132,16 +137,16 @@ def test_probes_of_other_classes_are_not_compared():
     all_four = run_probe(noisy(0, 0.1), noisy(1, 0.1))
     two = run_probe(noisy(0, 0.1).of_classes([1, 5]), noisy(1, 0.1).of_classes([1, 5]))
     with pytest.raises(ValueError, match="all of the same classes"):
-        compare_probes(all_four, [two])
+        compare_encoders(all_four, [two])
     with pytest.raises(ValueError, match="at least one random encoder"):
-        compare_probes(all_four, [])
+        compare_encoders(all_four, [])
 
 
 def test_variants_of_one_patient_are_one_pair_of_the_test():
     first = {f"{patient}_{variant}": 0.5 for patient in "abcdef" for variant in range(5)}
     second = {case: score + 0.01 * (1 + "abcdef".index(case[0])) for case, score in first.items()}
     found = compare_cases(first, second, {case: case[0] for case in first})
-    assert (found.cases, found.patients) == (30, 6)
-    assert found.p == pytest.approx(2 / 2**6)
-    assert compare_cases(first, second).p < 0.001
-    assert found.mean == compare_cases(first, second).mean
+    assert (found["cases"], found["patients"]) == (30, 6)
+    assert found["p"] == pytest.approx(2 / 2**6)
+    assert compare_cases(first, second)["p"] < 0.001
+    assert found["mean"] == compare_cases(first, second)["mean"]

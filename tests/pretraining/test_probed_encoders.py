@@ -54,13 +54,13 @@ def test_a_seed_gives_the_same_weights_and_leaves_the_world_as_it_was():
     assert all(torch.equal(p, before[name]) for name, p in original.named_parameters())
 
 
-def test_weights_that_nothing_can_draw_are_refused():
+def test_weights_of_an_unknown_initialisation_are_refused():
     class Odd(SwinEncoder):
         def __init__(self):
             super().__init__(embed_dim=12, num_heads=(1, 2, 4, 8))
             self.temperature = nn.Parameter(torch.ones(1))
 
-    with pytest.raises(ValueError, match=r"do not know how to draw .* Odd"):
+    with pytest.raises(ValueError, match=r"unknown initialisation .* Odd"):
         random_encoder(Odd(), seed=0)
 
 

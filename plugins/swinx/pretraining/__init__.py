@@ -14,22 +14,12 @@ from swinx.pretraining.losses.token_distillation import (
     teacher_targets,
 )
 from swinx.pretraining.pretraining_health import PretrainingHealth
-from swinx.pretraining.probe.feature_records import CaseFeatures, FeatureRecords
-from swinx.pretraining.probe.linear_probe import PROBES, Probe, ProbeScores, VoxelFeatures, require_probe, run_probe
+from swinx.pretraining.probe.linear_probe import PROBES, run_probe
 from swinx.pretraining.probe.probe_cases import load_probe_cases
-from swinx.pretraining.probe.probe_comparison import (
-    PairedDifference,
-    ProbeComparison,
-    Spread,
-    compare_cases,
-    compare_probes,
-)
-from swinx.pretraining.probe.probe_files import ProbeReport
-from swinx.pretraining.probe.probed_encoders import PRETRAINED, ProbedEncoders
-from swinx.pretraining.probe.probes import probe_encoders
-from swinx.pretraining.probe.random_weights import random_encoder
+from swinx.pretraining.probe.probe_report import ProbeReport, probe_encoders
+from swinx.pretraining.probe.probed_encoders import PRETRAINED, ProbedEncoders, random_encoder
 from swinx.pretraining.probe.sample_voxels import SampleVoxelsd
-from swinx.pretraining.probe.sampled_features import SampledFeaturesInferer, sampled_features
+from swinx.pretraining.probe.voxel_features import CaseFeatures, FeatureRecords, SampledFeaturesInferer
 from swinx.pretraining.reconstruction.masked_reconstruction import MaskedReconstructionInferer, reconstruct_masked
 from swinx.pretraining.reconstruction.reconstruction_figure import draw_reconstruction
 from swinx.pretraining.reconstruction.reconstruction_pictures import ReconstructionPictures
@@ -54,13 +44,9 @@ __all__ = [
     "ImageTokenDistillationLoss",
     "MaskedPredictionLoss",
     "MaskedReconstructionInferer",
-    "PairedDifference",
     "PatchTokenDistillationLoss",
     "PretrainingHealth",
-    "Probe",
-    "ProbeComparison",
     "ProbeReport",
-    "ProbeScores",
     "ProbedEncoders",
     "RandBlockMaskd",
     "RandTwoViewsd",
@@ -74,15 +60,11 @@ __all__ = [
     "SmitPretrainer",
     "SmitTerms",
     "SmitTrainer",
-    "Spread",
     "TeacherCentre",
     "TeacherTemperature",
     "TeacherUpdate",
     "Temperatures",
-    "VoxelFeatures",
     "agreement",
-    "compare_cases",
-    "compare_probes",
     "decay_groups",
     "draw_reconstruction",
     "draw_triplets",
@@ -95,8 +77,6 @@ __all__ = [
     "random_encoder",
     "reconstruct_masked",
     "relative_spread",
-    "require_probe",
     "run_probe",
-    "sampled_features",
     "teacher_targets",
 ]

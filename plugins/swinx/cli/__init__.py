@@ -1,4 +1,4 @@
-"""The ``swinx`` command: what is not a bundle run. Data sets, scores, pictures, reports."""
+"""The ``swinx`` command: data sets, scores, pictures and reports, beside the runs of bundles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``swinx data``: make and check data sets and their data lists."""
+"""``swinx data``: data sets and their data lists, made and checked."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DataCommands:
             raise SystemExit(1)
 
     def annotated(self, source: str, section: str = "training", manifest: str | None = None) -> None:
-        """Print which classes are annotated in which cases, and how that is known.
+        """Print the annotated classes of each case, and the source of this information.
 
         The exit code is 1 if an entry of the list cannot be used.
 
@@ -112,7 +112,7 @@ class DataCommands:
         teacher: str | None = None,
         seed: int = 0,
     ) -> None:
-        """Write the data list for make pipeline and foretell what would end it; the exit code is 1 if something would.
+        """Write the data list for make pipeline and check that its steps can run; the exit code is 1 if one cannot.
 
         Args:
             source: A data list, or a folder with a datalist.json.
@@ -133,7 +133,7 @@ class DataCommands:
             raise SystemExit(1)
 
     def verdict(self, folder: str, max_epochs: int, command: str = "make demo-more") -> None:
-        """Say whether the demo reached its aim; the exit code is 1 if it did not.
+        """Print whether the demo reached its aim; the exit code is 1 if it did not.
 
         Args:
             folder: Output folder of the demo.

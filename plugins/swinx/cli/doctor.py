@@ -1,4 +1,4 @@
-"""``swinx doctor``: what this machine has for the work, what is missing, and the command that mends it."""
+"""``swinx doctor``: state of the installation and the machine, with a command that fixes each fault."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SERVER_ANSWERS_WITHIN_S = 3.0
 
 
 def doctor(bundles: str = "bundles") -> None:
-    """Print what is here and what is missing, with the command that mends it; the exit code is 1 at a fault.
+    """Print what is installed and what is missing, with the command that fixes it; the exit code is 1 at a fault.
 
     Args:
         bundles: Folder of the bundles.
@@ -49,7 +49,7 @@ def doctor(bundles: str = "bundles") -> None:
 
 
 def examine(bundles: str | os.PathLike[str] = "bundles") -> Iterator[Finding]:
-    """Look at packages, devices, disks, tracker, what is installed beside, and bundles, and yield what is found.
+    """Yield findings about packages, devices, disks, tracking, optional tools and bundles.
 
     Args:
         bundles: Folder of the bundles.

@@ -1,4 +1,4 @@
-"""What the steps of the pipeline will find, said before the first of them runs."""
+"""Checks of the pipeline's steps before the first one runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plan_pipeline(
     teacher: str | os.PathLike[str] | None = None,
     seed: int = 0,
 ) -> tuple[list[str], list[str]]:
-    """Write the data list that all steps use, and look at what each of them needs of it.
+    """Write the data list of all steps, and check the needs of each step.
 
     Args:
         data_list: The user's list.

@@ -1,4 +1,4 @@
-"""What a package needs, and wants, of other packages, held against what is installed."""
+"""Requirements of a package, compared with the installed packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IMPORTED_AS = {"nnunetv2": "nnunetv2.inference.predict_from_raw_data"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
         name: Of the thing.
@@ -73,7 +73,7 @@ def check_requirements(package: str) -> Iterator[Finding]:
 
 
 def _fault(requirement: Requirement) -> str:
-    """Return what is wrong with the installed package; empty if it serves."""
+    """Return the fault of the installed package; empty if it fits."""
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:

@@ -12,7 +12,7 @@ __all__ = ["settings"]
 
 
 def settings(*names: str) -> None:
-    """Print what settings mean and take, one line each.
+    """Print meaning and values of settings, one line each.
 
     Args:
         names: Settings, such as max_epochs; all by default.

@@ -1,4 +1,4 @@
-"""Sample a volume on another grid through an affine and a displacement."""
+"""Sampling of a volume on another grid, through an affine and a displacement."""
 
 from __future__ import annotations
 

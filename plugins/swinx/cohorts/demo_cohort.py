@@ -1,4 +1,4 @@
-"""A small cohort out of one real CT: deformed, re-noised variants of it at coarse spacing.
+"""Cohort of the demo: deformed and re-noised variants of one real CT at coarse spacing.
 
 It exercises training, inference and scoring with real intensities and real shapes, and it is one patient's anatomy:
 what a network scores on the held-out variants says nothing about other patients.

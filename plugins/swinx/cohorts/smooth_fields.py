@@ -1,4 +1,4 @@
-"""Random smooth fields on a grid: slow heterogeneity, deformation, and noise with a grain."""
+"""Random smooth fields on a grid: heterogeneity, deformation and correlated noise."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def smooth_field(
 
 
 def _spline_weights(size: int, step: float) -> NDArray[np.float32]:
-    """Cubic B-spline weights ``(size, nodes)`` at positions ``0, step, 2 step, ...`` in node units, unit row norm."""
+    """Return cubic B-spline weights ``(size, nodes)`` at ``0, step, 2 step, ...`` in node units, unit row norm."""
     position = np.arange(size) * step
     cell = np.floor(position).astype(int)
     t = position - cell

@@ -1,4 +1,4 @@
-"""A synthetic cohort in the layout of the FLARE download: partial labels, unlabelled scans, complete validation."""
+"""Synthetic cohort in the layout of FLARE-23: partial labels, unlabelled scans, complete validation."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _RECIPE = 1  # raise when the same seed gives another phantom, so that cohorts o
 
 @dataclass(frozen=True)
 class _Case:
-    """What is drawn for a case before it is rendered, as it is recorded in ``cohort.json``."""
+    """Random parameters of a case, as recorded in ``cohort.json``."""
 
     case: str
     section: str
@@ -80,7 +80,7 @@ class _Case:
         return entry
 
     def truth_path(self) -> str | None:
-        """Return where the complete truth is kept from training, if it is."""
+        """Return the path of the complete truth that is kept from training, if there is one."""
         return None if self.section == "validation" else f"{_FULL_TRUTH}/{self.case}.nii.gz"
 
 
@@ -95,7 +95,7 @@ def write_synthetic_cohort(
     *,
     progress: bool = True,
 ) -> Path:
-    """Write phantom scans as FLARE-23 lays them out, with a data list.
+    """Write phantom scans in the layout of FLARE-23, with a data list.
 
     ``imagesTr2200`` with partial ``labelsTr2200``, ``unlabeledTr1800``, and ``imagesVal`` with complete
     ``labelsVal``; ``labelsTrFull`` keeps the complete truth of the partly labelled and the unlabelled scans for
@@ -198,13 +198,13 @@ def _is_finished(root: Path, case: _Case, mark: str) -> bool:
 
 
 def _mark(recipe: Mapping[str, Any], case: _Case) -> str:
-    """Return the header text of a case's files: equal if and only if they are made in the same way."""
+    """Return the header text of a case's files, which is equal exactly for files made in the same way."""
     made_from = json.dumps([recipe, asdict(case)], sort_keys=True)
     return f"{_MADE_HERE} {hashlib.sha256(made_from.encode()).hexdigest()[:32]}"
 
 
 def _is_made(path: Path, mark: str) -> bool:
-    """Whether the file is there and made in the same way.
+    """Return whether the file exists and was made in the same way.
 
     Raises:
         FileExistsError: If it is there and no phantom.

@@ -1,4 +1,4 @@
-"""Marks by which the data of a training are known again, without all scans being read."""
+"""Fingerprints of the cases of a training, made without reading all scans."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DECIDING = ("annotated", "pseudo")
 
 
 def case_marks(workers: int = 8, **sections: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return what tells the cases of a training from others, by section and case.
+    """Return a fingerprint of each case of a training, by section and case.
 
     Args:
         workers: Files read at a time.

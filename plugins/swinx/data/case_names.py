@@ -1,4 +1,4 @@
-"""Names of cases: text under which results are filed."""
+"""Names of cases, under which results are filed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TAKEN = re.compile(rf"({'|'.join(_FIXED)})(\.case)*", re.IGNORECASE)
 
 
 def composed(name: str) -> str:
-    r"""Return a name in composed form (NFC): names that look alike are equal.
+    r"""Return a name in composed Unicode (NFC), in which names that look the same are equal.
 
     Examples:
         >>> composed("Mu\u0308ller") == "M\u00fcller"
@@ -34,7 +34,7 @@ def composed(name: str) -> str:
 
 
 def name_fault(case: object) -> str | None:
-    """Return why no result can be filed under a name, as a sentence; None if it can.
+    """Return the reason why a name cannot name a file of results, as a sentence; None if it can.
 
     Args:
         case: The name, as a data list or a file system has it.
@@ -49,7 +49,7 @@ def name_fault(case: object) -> str | None:
 
 
 def record_path(folder: str | os.PathLike[str], case: str) -> Path:
-    """Return where the record of a case lies in a folder of results: ``<case>.json``.
+    """Return the path of a case's record in a folder of results: ``<case>.json``.
 
     Runs write files of their own into the same folder, such as ``cases.json``. A case of such a name has its record in
     ``cases.case.json``, and no two cases share a file.

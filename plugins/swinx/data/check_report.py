@@ -19,7 +19,7 @@ _COLUMNS = ("severity", "case", "file", "finding")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found in one file.
+    """A fault or a note about one file.
 
     Attributes:
         severity: ``"fault"``: the case cannot be used; ``"note"``: it can, but look at it.
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What :func:`check_data` found.
+    """The findings of :func:`check_data`.
 
     Attributes:
         num_cases: Cases looked at, unusable entries of a data list included.
@@ -53,12 +53,12 @@ class CheckReport:
 
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """The findings that do not."""
+        """The findings that leave the case usable."""
         return tuple(finding for finding in self.findings if finding.severity == "note")
 
     @property
     def ok(self) -> bool:
-        """Whether every case can be used."""
+        """True if every case can be used."""
         return not self.faults
 
 
@@ -74,7 +74,7 @@ def format_report(report: CheckReport) -> str:
 
 
 def write_report(report: CheckReport, out_dir: str | os.PathLike[str]) -> None:
-    """Write ``check.json`` and ``check.csv`` into ``out_dir``, each whole or not at all."""
+    """Write ``check.json`` and ``check.csv`` into ``out_dir``, each atomically."""
     rows = [asdict(finding) for finding in report.findings]
     write_json(Path(out_dir) / "check.json", {"ok": report.ok, "num_cases": report.num_cases, "findings": rows})
     # as objects, since file names that are not UTF-8 are no strings to pandas
@@ -82,7 +82,7 @@ def write_report(report: CheckReport, out_dir: str | os.PathLike[str]) -> None:
 
 
 def probe_folder(folder: str | os.PathLike[str]) -> None:
-    """Make ``folder`` and see whether it can be written to, so as to fail before the work and not after it.
+    """Make ``folder`` and check that it can be written to, before the work rather than after it.
 
     Raises:
         OSError: If it cannot; the message names the folder.

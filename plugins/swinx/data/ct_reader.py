@@ -28,7 +28,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CTReader(ImageReader):
-    """Read NIfTI by nibabel, and NRRD, MetaImage or a DICOM series by SimpleITK, with faults named.
+    """MONAI image reader for NIfTI (nibabel), NRRD, MetaImage and DICOM series (SimpleITK) that names faults.
 
     Use it as ``LoadImaged(keys, reader=CTReader(), ensure_channel_first=True, image_only=True)``. Whatever the
     format, the metadata has the same keys, so that batches may mix formats.
@@ -61,11 +61,11 @@ class CTReader(ImageReader):
         self.max_ram_mb = max_ram_mb
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        """Say whether every name has a known extension or none, as DICOM folders have."""
+        """Return True if every name has a known extension, or none, as DICOM folders have."""
         return all(volume_suffix(name) or Path(name).is_dir() for name in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike] | PathLike, **_kwargs: Any) -> tuple[str, ...]:
-        """Return the paths that :meth:`get_data` is to open; nothing is read yet."""
+        """Return the paths for :meth:`get_data`; nothing is read yet."""
         return tuple(os.fspath(name) for name in ensure_tuple(data))
 
     def get_data(self, img: Sequence[str]) -> tuple[NDArray[Any], dict[str, Any]]:
@@ -96,7 +96,7 @@ class CTReader(ImageReader):
         }
 
     def _lay_out(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Copy once into the dtype and the memory order that tensors have; MONAI would take two copies for it."""
+        """Return the voxels in the dtype and memory order of tensors, by one copy; MONAI would make two."""
         stored = torch.from_numpy(array)
         target = torch.empty(array.shape, dtype=stored.dtype if self.kind == "label" else torch.float32)
         return np.asarray(target.copy_(stored))
@@ -104,5 +104,5 @@ class CTReader(ImageReader):
 
 @lru_cache(maxsize=4096)
 def _warn_once(case: str, path: str, note: str) -> None:
-    """Say it in the first epoch only."""
+    """Log a warning in the first epoch only."""
     _logger.warning("%s: %s (%s)", case, note, path)

@@ -1,4 +1,4 @@
-"""Which files are volumes, and what a case is called."""
+"""Kinds of files by extension, and the names of their cases."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def case_name(path: str | os.PathLike[str]) -> str:
 
 
 def has_dicom_magic(path: Path) -> bool:
-    """Say whether a file begins as a DICOM file does; one that cannot be opened does not.
+    """Return whether a file has the magic bytes of DICOM; False if it cannot be opened.
 
     That is with a preamble (PS3.10, 7.1), or, as old exports have it, with the first element of the header.
     """

@@ -1,4 +1,4 @@
-"""Find every unusable case before a training starts."""
+"""Integrity check of all cases, before a training starts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_data(
     workers: int = 2,
     base_dir: str | os.PathLike[str] | None = None,
 ) -> CheckReport:
-    """Read every image and label and report all faults; never stops at a bad case.
+    """Read every image and label and report all faults; a bad case does not stop it.
 
     Args:
         source: A data list, a folder in the FLARE layout or with a ``datalist.json``, or anything else
@@ -64,7 +64,7 @@ def check_data(
 def _collect(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], base_dir: str | os.PathLike[str] | None
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Return the cases to read and what is wrong before any of them is read."""
+    """Return the cases to read, and the faults that are known before reading."""
     if isinstance(source, str | os.PathLike):
         if Path(source).suffix.lower() == ".json":
             return _collect_listed(source, base_dir)
@@ -82,7 +82,7 @@ def _collect(
 def _without_faults(
     items: Sequence[dict[str, Any]], findings: Sequence[Finding]
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Return the items without a fault, and the findings with the faults of the others."""
+    """Return the items without faults, and the findings about the others."""
     faults = [
         Finding("fault", item["case"], item["image"], item["fault"].removeprefix(f"{visible(item['image'])}: "))
         for item in items

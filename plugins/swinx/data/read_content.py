@@ -1,4 +1,4 @@
-"""The content of all files that make up a scan, and a stamp by which they are known unchanged without being read."""
+"""Content hash of the files of a scan, and a stamp that detects changes without reading them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def files_read(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def content_of(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the SHA-256 of all that is read for a scan, and its bytes.
+    """Return the SHA-256 and the size in bytes of all files of a scan.
 
     Returns:
         ``sha256``: of the file, or of the names and hashes of several; ``bytes``: of all together.
@@ -63,7 +63,7 @@ def content_of(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def stamp_of(path: str | os.PathLike[str]) -> str:
-    """Return a text that changes when one of the files of a scan is written, replaced or exchanged, without reading it.
+    """Return a text that changes when a file of a scan is written or replaced; no file is read.
 
     It holds size, date, inode and the time of the last change that the system keeps, which no program sets back.
 
@@ -78,7 +78,7 @@ def stamp_of(path: str | os.PathLike[str]) -> str:
 
 
 def recorded_content(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what to record of a scan that was read: :func:`content_of` it, and its ``stamp`` after that.
+    """Return the record of a scan that was read: :func:`content_of` it, and its ``stamp``.
 
     A stamp that is the one before the reading tells that the content is what was read.
 
@@ -90,7 +90,7 @@ def recorded_content(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def has_content(path: str | os.PathLike[str], recorded: Mapping[str, Any]) -> bool:
-    """Say whether a scan is what a record says: by its stamp, or else by its content.
+    """Return whether a scan is the recorded one, by its stamp or else by its content.
 
     Args:
         path: The scan.

@@ -1,4 +1,4 @@
-"""Read one volume from a NIfTI, NRRD or MetaImage file or a DICOM series, or say why it cannot be read."""
+"""Volumes from NIfTI, NRRD and MetaImage files and DICOM series."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _OTHER_UNITS = {1: "metres", 3: "micrometres"}
 
 @dataclass(frozen=True)
 class Volume:
-    """A 3D array with the geometry it was stored with.
+    """A 3D array with its stored geometry.
 
     Attributes:
         array: Voxels in ``(x, y, z)`` index order, the order of ``affine``'s columns; the stored dtype
@@ -173,7 +173,7 @@ def _read_nifti(place: Path, max_ram_mb: float | None) -> Volume:
 
 
 def _without_single_volumes(shape: Sequence[int]) -> tuple[int, ...]:
-    """Return a shape without the axes of time and channels that hold one volume, as exports of one scan have them."""
+    """Return a shape without axes of time and channels of length 1, which some exports have."""
     kept = list(shape)
     while len(kept) > 3 and kept[-1] == 1:
         kept.pop()
@@ -235,7 +235,7 @@ def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
 
 
 def _as_stored(array: NDArray[Any]) -> NDArray[Any]:
-    """Return native byte order, and single precision at most: scans hold no more."""
+    """Return the voxels in native byte order and at most single precision; scans hold no more."""
     if array.dtype.kind == "f":
         return array.astype(np.float32, copy=False)
     return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -1,4 +1,4 @@
-"""Slices, colours and panels that all pictures share."""
+"""Slices, colours and panels of all pictures."""
 
 from __future__ import annotations
 

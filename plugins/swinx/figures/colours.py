@@ -1,4 +1,4 @@
-"""One colour per class, for every picture that this project makes."""
+"""Colours of the classes in all pictures."""
 
 from __future__ import annotations
 

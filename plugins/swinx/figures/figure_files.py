@@ -1,4 +1,4 @@
-"""Figures as PNG: their texts are text, and ``$`` in the name of a case is a dollar sign."""
+"""Figures as PNG, with ``$`` in the name of a case as a plain character."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written on a slice: which way up it is, and how long a centimetre is."""
+"""Marks on a slice: orientation and scale bar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCALE_BAR_MM = 50
 
 
 def draw_orientation(axes: Axes, view: View, fontsize: float = 10) -> None:
-    """Write at each edge of a panel what it faces: R, L, A, P, S or I."""
+    """Write the direction at each edge of a panel: R, L, A, P, S or I."""
     for x, y, text in (
         (0.02, 0.5, view.left),
         (0.98, 0.5, view.right),

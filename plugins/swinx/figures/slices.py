@@ -1,4 +1,4 @@
-"""Cut a volume for display: which slices, which way up, how large in millimetres."""
+"""Slices of a volume for display: choice, orientation and size in millimetres."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ VIEWS: tuple[View, View, View] = (
 def to_canonical(
     volume: npt.NDArray[Any], affine: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """Turn and mirror a volume, without resampling, so that its axes run closest to right, front and head.
+    """Reorient a volume to RAS by permuting and flipping its axes, without resampling.
 
     As :func:`nibabel.as_closest_canonical`, for arrays.
 
@@ -103,7 +103,7 @@ def crop_to_labels(labels: npt.NDArray[np.integer], affine: npt.NDArray[np.float
 
 
 def cut(volume: npt.NDArray[Any], view: View, index: int) -> npt.NDArray[Any]:
-    """Return one slice of a canonical volume as it is shown.
+    """Return one slice of a canonical volume in display orientation.
 
     Args:
         volume: RAS volume, shape ``(X, Y, Z)``.

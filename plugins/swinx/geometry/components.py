@@ -29,7 +29,7 @@ class Component(NamedTuple):
 
 
 def voxel_volume_mm3(affine: ArrayLike) -> float:
-    """Return the volume of a voxel in mm^3, whatever the direction of its axes.
+    """Return the volume of a voxel in mm^3, for any direction of its axes.
 
     Examples:
         >>> round(voxel_volume_mm3(np.diag([-2.0, 1.0, 3.0, 1.0])), 6)
@@ -39,7 +39,7 @@ def voxel_volume_mm3(affine: ArrayLike) -> float:
 
 
 def class_boxes(labels: NDArray[np.uint8]) -> dict[int, tuple[slice, ...]]:
-    """Return the bounding box of every class that occurs, background and 255 left out.
+    """Return the bounding box of every class that occurs, without background and 255.
 
     Args:
         labels: ``(X, Y, Z)``.
@@ -51,7 +51,7 @@ def class_boxes(labels: NDArray[np.uint8]) -> dict[int, tuple[slice, ...]]:
 def components_of(
     labels: NDArray[np.uint8], value: int, affine: ArrayLike, box: tuple[slice, ...] | None = None
 ) -> Iterator[Component]:
-    """Yield the connected components of a class, in the order in which their first voxels lie in memory.
+    """Yield the connected components of a class, in the order of their first voxels in memory.
 
     Args:
         labels: ``(X, Y, Z)``.

@@ -1,4 +1,4 @@
-"""Geometry of voxel grids: spacing, sanity and agreement of 4x4 affines.
+"""Geometry of voxel grids: spacing, validity and agreement of 4x4 affines.
 
 A grid is an affine that takes voxel indices ``(i, j, k)`` to patient millimetres in RAS
 (x to the right, y to the front, z to the head) together with a shape.
@@ -66,7 +66,7 @@ def voxel_sizes_mm(affine: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_spacing(sizes_mm: ArrayLike) -> list[str]:
-    """Return what is wrong with three voxel sides in mm; an empty list if nothing is.
+    """Return the faults of three voxel sides in mm; an empty list if there are none.
 
     Examples:
         >>> check_spacing([0.7, 0.7, 5.0])
@@ -88,7 +88,7 @@ def check_spacing(sizes_mm: ArrayLike) -> list[str]:
 
 
 def check_affine(affine: ArrayLike, shape: Sequence[int]) -> list[str]:
-    """Return what makes a grid unusable; an empty list if nothing does.
+    """Return the faults that make a grid unusable; an empty list if there are none.
 
     Args:
         affine: Voxel-to-world matrix in mm.
@@ -122,7 +122,7 @@ def check_affine(affine: ArrayLike, shape: Sequence[int]) -> list[str]:
 def grid_difference_mm(
     affine_a: ArrayLike, shape_a: Sequence[int], affine_b: ArrayLike, shape_b: Sequence[int]
 ) -> float:
-    """Return by how many mm two grids of one shape differ at their worst corner voxel.
+    """Return the largest distance in mm between corner voxels of two grids of one shape.
 
     Because a grid is affine, no voxel differs by more than the worst corner does.
 
@@ -141,7 +141,7 @@ def grid_difference_mm(
 def compare_grids(
     affine_a: ArrayLike, shape_a: Sequence[int], affine_b: ArrayLike, shape_b: Sequence[int]
 ) -> tuple[list[str], list[str]]:
-    """Say whether an image (``a``) and its label (``b``) share a grid.
+    """Compare the grids of an image (``a``) and its label (``b``).
 
     Returns:
         Faults and notes. Different shapes, or corners further apart than ``GRID_TOLERANCE_VOXELS``

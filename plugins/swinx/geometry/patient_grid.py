@@ -1,4 +1,4 @@
-"""Whether a voxel grid can be that of a patient's CT: straight, and of the size of a body."""
+"""Checks that a voxel grid can be that of a patient's CT: rectangular, and of the size of a body."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WIDEST_MM = 1200.0
 
 
 def find_grid_faults(affine: ArrayLike, shape: Sequence[int], of_scan: bool = True) -> list[str]:
-    """Return why no CT has this grid; an empty list if one may.
+    """Return the reasons why no CT has this grid; an empty list if one may have it.
 
     Args:
         affine: Voxel-to-world matrix in mm, ``(4, 4)``.
@@ -53,7 +53,7 @@ def find_grid_faults(affine: ArrayLike, shape: Sequence[int], of_scan: bool = Tr
 
 
 def find_grid_notes(affine: ArrayLike, shape: Sequence[int]) -> list[str]:
-    """Return what is odd about the grid of a CT in which :func:`find_grid_faults` found nothing.
+    """Return notes on an unusual grid in which :func:`find_grid_faults` found no fault.
 
     Examples:
         >>> find_grid_notes(np.diag([3.0, 3.0, 5.0, 1.0]), (512, 512, 40))
@@ -65,7 +65,7 @@ def find_grid_notes(affine: ArrayLike, shape: Sequence[int]) -> list[str]:
 
 
 def shear_degrees(affine: ArrayLike) -> float:
-    """Return by how many degrees two axes of a grid miss the right angle at most.
+    """Return the largest deviation from a right angle between two axes of a grid, in degrees.
 
     Args:
         affine: Voxel-to-world matrix, ``(4, 4)``, whose first three columns are not zero.

@@ -22,7 +22,7 @@ __all__ = ["AxisMap", "axis_map", "labels_between", "resample_linear", "resample
 
 @dataclass(frozen=True)
 class AxisMap:
-    """For each axis of a target grid: the source axis it reads and the line of source indices.
+    """Source axis and linear map of source indices, for each axis of a target grid.
 
     Target index ``j`` on axis ``a`` reads source axis ``source_axis[a]`` at position
     ``scale[a] * j + offset[a]``, in source voxels.
@@ -120,7 +120,7 @@ def _interpolate(volume: Tensor, axis: int, positions: NDArray[np.float64], widt
 
 
 def labels_between(probabilities: Iterable[Tensor], positions: Sequence[NDArray[np.float64]]) -> Tensor:
-    """Return the most probable class between voxels, of class probabilities that are interpolated linearly.
+    """Return the class with the highest linearly interpolated probability at positions between voxels.
 
     Args:
         probabilities: ``(n, X, Y, Z)``, floating point, of some classes at a time, in rising order.

@@ -1,4 +1,4 @@
-"""What makes the voxels of an image or of a label map unusable."""
+"""Checks of the voxels of images and label maps."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _SAMPLE = 2_000_000
 
 
 def find_shape_faults(shape: Sequence[int], channels: int = 1) -> list[str]:
-    """Return why an array of this shape is no 3D volume; an empty list if it is one.
+    """Return the reasons why an array of this shape is no 3D volume; an empty list if it is one.
 
     Args:
         shape: Array shape without channels.
@@ -67,7 +67,7 @@ def find_shape_faults(shape: Sequence[int], channels: int = 1) -> list[str]:
 
 
 def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -> list[str]:
-    """Return why an image cannot be segmented; an empty list if it can.
+    """Return the reasons why an image cannot be segmented; an empty list if it can.
 
     Args:
         array: Voxels in HU, any shape and dtype.
@@ -92,7 +92,7 @@ def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -
 
 
 def find_image_notes(array: NDArray[Any]) -> list[str]:
-    """Return what is odd about the values of a CT in HU, though it can be segmented.
+    """Return notes on unusual values of a CT in HU that can still be segmented.
 
     The rules find values that were never rescaled (HU + 1024, wrapped numbers, 0..255, 0..1), images of other
     modalities, and label maps.
@@ -121,7 +121,7 @@ def find_image_notes(array: NDArray[Any]) -> list[str]:
 
 
 def looks_like_labels(array: NDArray[Any]) -> bool:
-    """Say whether a volume has the values of a label map: few whole numbers from 0 on, alike from voxel to voxel.
+    """Return whether a volume has the values of a label map: few whole numbers from 0, in large uniform areas.
 
     Args:
         array: Volume ``(X, Y, Z)`` of any dtype, without NaN.
@@ -148,7 +148,7 @@ def looks_like_labels(array: NDArray[Any]) -> bool:
 
 
 def reader_notes(item: Mapping[Any, Any]) -> list[str]:
-    """Return what the readers of an item's volumes found odd, each sentence once."""
+    """Return the notes of the readers of an item's volumes, each sentence once."""
     told = [str(getattr(value, "meta", {}).get(READER_NOTES, "")) for value in item.values()]
     return list(dict.fromkeys(line for text in told for line in text.splitlines()))
 
@@ -163,7 +163,7 @@ def _sample(array: NDArray[Any]) -> NDArray[Any]:
 def find_label_faults(
     array: NDArray[Any], num_classes: int = NUM_CLASSES, allow_empty: bool = False, allow_unknown: bool = False
 ) -> list[str]:
-    """Return why a label map cannot be used; an empty list if it can.
+    """Return the reasons why a label map cannot be used; an empty list if it can.
 
     Args:
         array: Class ids, any shape and dtype.

@@ -1,4 +1,4 @@
-"""Label sets: the classes of a segmentation, and what is plausible for them."""
+"""Label sets: the classes of a segmentation, and their plausible volumes."""
 
 from __future__ import annotations
 

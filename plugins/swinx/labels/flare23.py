@@ -137,7 +137,7 @@ TOTALSEGMENTATOR_TO_FLARE: Mapping[int, FlareLabel] = MappingProxyType(
 
 
 def may_be_empty(annotated: Collection[int] | None, num_classes: int = NUM_CLASSES) -> bool:
-    """Return whether a label without any class is believable: someone recorded what was looked for, and not all was.
+    """Return whether a label without any class is plausible: annotated classes are recorded, and not all were.
 
     A scan in which only tumours, or only the gallbladder, were looked for may have none. Without a record, or where
     all classes were looked for, an empty label is more likely a file that went wrong.

@@ -1,4 +1,4 @@
-"""Ranges of volume outside which a segmented organ has almost surely failed."""
+"""Plausible ranges of organ volumes; outside, a segmentation has almost certainly failed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FILE = Path(__file__).parent / "plausible_volumes.json"
 
 @dataclass(frozen=True)
 class PlausibleVolumes:
-    """Least and largest volume of each class.
+    """Smallest and largest plausible volume of each class.
 
     Attributes:
         ranges_ml: Class id to least and largest volume in ml; a class that is not in it may have any volume.
@@ -72,7 +72,7 @@ def plausible_volumes(path: str | os.PathLike[str] | None = None) -> PlausibleVo
 
 @cache
 def plausible_ml() -> Mapping[int, tuple[float, float]]:
-    """Return the ranges of the package: class id to least and largest volume in ml."""
+    """Return the ranges of the package: class id to smallest and largest volume in ml."""
     return MappingProxyType(_read(_FILE))
 
 

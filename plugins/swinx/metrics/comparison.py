@@ -1,4 +1,4 @@
-"""Two sets of scores of the same cases, compared case by case."""
+"""Paired comparison of two sets of scores of the same cases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COUNTS = ("cases", "patients", "values", "left_out")
 
 
 def compare_tables(a: pd.DataFrame, b: pd.DataFrame, patients: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Test, class by class, whether ``b`` scores otherwise than ``a`` on the cases that both have.
+    """Test, class by class, for a difference between the scores ``a`` and ``b`` of the cases in both.
 
     Two-sided Wilcoxon signed-rank test on the paired differences ``b - a`` (cases without a difference are
     dropped, as Wilcoxon did), with the matched-pairs rank-biserial correlation as effect size. The p-values of

@@ -17,7 +17,7 @@ METRICS: tuple[str, ...] = ("dsc", "nsd")
 
 
 def score_column(name: str, metric: str) -> str:
-    """Return the column of one score.
+    """Return the name of a score's column.
 
     Examples:
         >>> score_column("right kidney", "nsd")

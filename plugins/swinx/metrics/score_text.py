@@ -1,4 +1,4 @@
-"""A score summary as text for people and as plain values for JSON."""
+"""Score summaries as text and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PROTOCOL_NOTES: dict[Protocol, str] = {
 
 
 def explain(summary: ScoreSummary, protocol: Protocol) -> list[str]:
-    """Return what the numbers of a summary mean, one paragraph each."""
+    """Return explanations of the numbers of a summary, one paragraph each."""
     level = f"{100 * summary.confidence:g} %"
     spread = (
         "Mean ± standard deviation between cases (no error of the mean). `organ average`: the 13 organs. `average`: "
@@ -95,7 +95,7 @@ def format_table(summary: ScoreSummary) -> str:
 def summary_as_markdown(
     summary: ScoreSummary | None, protocol: Protocol, bad_cases: Sequence[tuple[str, str]], notes: Sequence[str]
 ) -> str:
-    """Return a page with the table, what it means, and what went wrong.
+    """Return a page with the table, its explanation and the failed cases.
 
     Args:
         summary: The means; None if no case could be scored.
@@ -119,7 +119,7 @@ def summary_as_markdown(
 
 
 def summary_as_json(summary: ScoreSummary) -> dict[str, Any]:
-    """Return the summary as values that JSON has: scores in 0..1, null where undefined."""
+    """Return the summary as JSON values: scores in 0..1, null where undefined."""
     content: dict[str, Any] = _without_nan(asdict(summary))
     return content
 
@@ -144,7 +144,7 @@ def _interval(statistic: Statistic) -> str:
 
 
 def aligned_table(rows: list[list[str]]) -> str:
-    """Return a Markdown table of ``rows``, the first of them the head; the first column is flush left."""
+    """Return a Markdown table of ``rows``, the first of them the header; the first column is left-aligned."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = []

@@ -41,7 +41,7 @@ _DSC_WITH_NSD = 0.2
 
 
 def read_protocol(name: str) -> Protocol:
-    """Return the protocol of that name, or of that earlier name.
+    """Return the protocol with a name or with an earlier name.
 
     Raises:
         ValueError: If there is none.

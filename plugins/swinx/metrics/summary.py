@@ -1,4 +1,4 @@
-"""Many scored cases in one table: mean, spread and confidence interval of every class and average."""
+"""Summary of scored cases: mean, spread and confidence interval of every class and average."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class ScoreSummary:
         return tuple(row.name for row in self.rows if not row.averaged)
 
     def __getitem__(self, name: str) -> SummaryRow:
-        """Return the row of that name.
+        """Return the row with a name.
 
         Raises:
             KeyError: If there is none.
@@ -171,7 +171,7 @@ def _statistic(values: FloatArray, patients: npt.NDArray[np.intp], confidence: f
 
 @contextmanager
 def _empty_means_are_nan() -> Iterator[None]:
-    """Silence NumPy where nan is the answer we want: a class that no case has, the spread of one case."""
+    """Silence NumPy's warnings where nan is the right result: a class without cases, the spread of one case."""
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.filterwarnings("ignore", "Mean of empty slice|Degrees of freedom|All-NaN", RuntimeWarning)
         yield

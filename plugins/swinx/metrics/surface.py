@@ -88,7 +88,7 @@ def _bounding_box(mask: BoolArray) -> tuple[slice, slice, slice]:
 
 
 def _touched(unknown: BoolArray, box: tuple[slice, ...]) -> BoolArray:
-    """Say of each 2x2x2 neighbourhood in a box whether a voxel of it is unknown."""
+    """Return whether each 2x2x2 neighbourhood in a box has an unknown voxel."""
     # Neighbourhoods at the faces of the box reach one voxel beyond it.
     padded = np.pad(unknown, 1)[tuple(slice(side.start, side.stop + 2) for side in box)]
     touched = np.zeros([size - 1 for size in padded.shape], dtype=np.bool_)
@@ -115,7 +115,7 @@ def _surface(mask: BoolArray, spacing_mm: tuple[float, ...]) -> tuple[npt.NDArra
 def _within(
     points: npt.NDArray[np.intp], targets: npt.NDArray[np.intp], spacing_mm: tuple[float, ...], tolerance_mm: float
 ) -> BoolArray:
-    """Say of each point whether some target lies within the tolerance; both are positions in voxels."""
+    """Return whether each point has a target within the tolerance; both are positions in voxels."""
     spacing = np.asarray(spacing_mm, dtype=np.float64)
     # Nobody asks how far beyond the tolerance a point is, and a bounded search is much faster.
     bound = tolerance_mm + 1e-3

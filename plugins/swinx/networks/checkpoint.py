@@ -1,4 +1,4 @@
-"""Checkpoint files: plain dictionaries of tensors, read without running any code in them."""
+"""Checkpoint files: plain dictionaries of tensors, read without running code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bare_network(network: nn.Module) -> nn.Module:
 
 
 def find_tensors(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the tensors by name of a checkpoint, unpacked from the key they are kept under.
+    """Return the tensors of a checkpoint by name, unpacked from the key that holds them.
 
     Entries that are no tensors (epoch, optimiser) are left out.
 
@@ -47,7 +47,7 @@ def find_tensors(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read the tensors by name of a checkpoint file, onto the CPU.
+    """Read the tensors of a checkpoint file by name, onto the CPU.
 
     Raises:
         WeightsError: If the file is missing, truncated, no checkpoint, or needs code to be read.
@@ -71,7 +71,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def damaged_entry(path: str | os.PathLike[str]) -> str | None:
-    """Return the name of the first part of a checkpoint file whose checksum is wrong, which PyTorch does not check.
+    """Return the first part of a checkpoint file with a wrong checksum, which PyTorch does not verify.
 
     None if all are right, or the file is of the old kind without checksums.
     """
@@ -82,7 +82,7 @@ def damaged_entry(path: str | os.PathLike[str]) -> str | None:
 
 
 def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Write a checkpoint, tensors by name on the CPU, whole or not at all.
+    """Write a checkpoint atomically: tensors by name, on the CPU.
 
     It is the state dictionary itself, as in MONAI's Model Zoo: ``monai.bundle.load`` and ``ckpt_export`` find nothing
     in a checkpoint that nests it unless they are told the key, and the former does not say so.

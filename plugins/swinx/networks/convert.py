@@ -1,4 +1,4 @@
-"""Convert checkpoints of the published code to swinx's names.
+"""Conversion of published checkpoints to the names of swinx.
 
 Every published checkpoint was trained with misplaced windows (:mod:`swinx.networks.window_order`).
 The converted weights carry a record of it: they belong into networks built with
@@ -54,7 +54,7 @@ _DECODER_MODULES = {
 
 
 def is_reference(state: Mapping[str, Any]) -> bool:
-    """Tell whether these are tensor names of the published code, under any prefix."""
+    """Return whether tensor names are those of the published code, under any prefix."""
     return bool(_encoder_prefixes(state))
 
 

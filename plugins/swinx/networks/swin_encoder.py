@@ -17,7 +17,7 @@ __all__ = ["SwinEncoder", "SwinFeatures", "SwinStage"]
 
 
 class SwinFeatures(NamedTuple):
-    """What :class:`SwinEncoder` returns; all maps are channel first.
+    """Feature maps of :class:`SwinEncoder`, channel first.
 
     Attributes:
         skips: One map per stage, shallow to deep, each through its own LayerNorm:
@@ -36,7 +36,7 @@ class SwinFeatures(NamedTuple):
 
 
 class SwinStage(nn.Module):
-    """Swin blocks at one resolution: regular windows, then windows shifted by half, in turn.
+    """Swin blocks at one resolution: regular and shifted windows in turn.
 
     Note:
         Sides that are no multiple of the window are padded at the far end; along a side no longer

@@ -17,7 +17,7 @@ __all__ = ["ReductionBlock", "SwinXSeg"]
 
 
 class ReductionBlock(nn.Module):
-    """Refine a feature map at its own width, then reduce its channels.
+    """Residual block at a feature map's own width, then a reduction of its channels.
 
     conv3, batch norm, add the input, LeakyReLU; conv1 to the decoder's width, batch norm,
     LeakyReLU. Convolutions have no bias.
@@ -118,7 +118,7 @@ class SwinXSeg(nn.Module):
         self.out = UnetOutBlock(3, widths[0], out_channels)
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """Return what ``torch.jit.script`` shall take instead: see :func:`swinx.networks.tracing.trace_for_script`."""
+        """Return the traced network for ``torch.jit.script``; see :func:`swinx.networks.tracing.trace_for_script`."""
         return trace_for_script(self, (self.encoder.in_channels, *self.script_window))
 
     def forward(self, image: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A network whose attention cannot be scripted, traced where somebody scripts it."""
+"""Tracing in place of scripting, for a network whose attention cannot be scripted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Traced", "trace_for_script", "window_sides"]
 
 
 class Traced(nn.Module):
-    """A traced network that can be scripted, and refuses windows it was not traced for.
+    """Traced network that can be scripted; it refuses windows of other shapes.
 
     Traced alone it would take them, and give other scores than the network: the masks of shifted windows are constants
     of a trace.
@@ -33,7 +33,7 @@ class Traced(nn.Module):
         self.sides = window_sides(shape[1:])
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return what the network gives for a batch ``(B, C, X, Y, Z)``.
+        """Return the network's output for a batch ``(B, C, X, Y, Z)``.
 
         Raises:
             ValueError: If it is for windows of another shape; ``torch.jit.Error`` once it is scripted.
@@ -50,7 +50,7 @@ class Traced(nn.Module):
 
 
 def trace_for_script(network: nn.Module, shape: Sequence[int]) -> Traced:
-    """Trace a network for windows of one shape, where ``torch.jit.script`` asks for something to compile.
+    """Trace a network for windows of one shape, when ``torch.jit.script`` compiles it.
 
     ``ckpt_export`` scripts unless it is given ``--use_trace True``, and the checks of the Model Zoo do not give it. The
     result takes batches of these windows and no others, and says so in a warning.
@@ -75,7 +75,7 @@ def trace_for_script(network: nn.Module, shape: Sequence[int]) -> Traced:
 
 
 def window_sides(value: Any) -> tuple[int, int, int]:
-    """Return the sides of a window, in voxels, if they are such.
+    """Return the sides of a window in voxels, checked.
 
     Raises:
         ValueError: If there are not three positive whole numbers.

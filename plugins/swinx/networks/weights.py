@@ -1,4 +1,4 @@
-"""Load weights into a network, and say exactly what was loaded."""
+"""Loading of weights into a network, with a report of what was loaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STAGES = ("stages.", "mergings.", "norms.")
 
 
 class MisShaped(NamedTuple):
-    """A tensor that both sides know by name but not by shape."""
+    """A tensor with the same name but another shape in checkpoint and network."""
 
     name: str
     in_network: tuple[int, ...]
@@ -34,7 +34,7 @@ class MisShaped(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What :func:`load_weights` found; names are the network's.
+    """Report of :func:`load_weights`, in the names of the network.
 
     Attributes:
         source: The file, or ``"state dictionary"``.
@@ -74,7 +74,7 @@ class LoadReport:
         return "\n".join(lines)
 
     def in_one_line(self) -> str:
-        """Return what an error says of it: one name of each fault, and how many more."""
+        """Return the faults in one line: one name of each kind, and the number of others."""
         shapes = [f"{name} {want} in the network, {found} in the file" for name, want, found in self.mis_shaped]
         parts = [f"{self.source}: {self.encoder_fraction:.1%} of the encoder's parameters matched"]
         for title, names in (("mis-shaped", shapes), ("missing", self.missing), ("unexpected", self.unexpected)):
@@ -91,7 +91,7 @@ def load_weights(
     allow_window_order_mismatch: bool = False,
     advice: str = "build it as it was trained (channels, depths, heads, classes), or load part='encoder'",
 ) -> LoadReport:
-    """Load a checkpoint into a network, or refuse and leave the network as it was.
+    """Load a checkpoint into a network, or refuse it and leave the network unchanged.
 
     Takes swinx's own checkpoints, those of the published code (converted on the fly) and both under
     any prefix (``module.``, ``student.encoder.``): the prefix under which most names match is used.
@@ -154,7 +154,7 @@ def _read(path_or_dict: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[str
 def _compare(
     module: nn.Module, scope: str, state: Mapping[str, Tensor], source: str, part: Literal["all", "encoder"]
 ) -> tuple[LoadReport, dict[str, Tensor]]:
-    """Match a checkpoint with a module whose encoder has the prefix ``scope``; return what to load."""
+    """Match a checkpoint with a module whose encoder has the prefix ``scope``; return the tensors to load."""
     wanted = {name: tensor for name, tensor in module.state_dict().items() if not name.endswith(_RECORD)}
     prefix = _best_prefix(wanted, state)
     record = state.get(f"{prefix}{scope}{_RECORD}")
@@ -183,7 +183,7 @@ def _compare(
 
 
 def _best_prefix(wanted: Iterable[str], state: Iterable[str]) -> str:
-    """Return the prefix under which most names match; of equals, no teacher's, and the shortest."""
+    """Return the prefix under which most names match; among equals a student's, then the shortest."""
     names = set(wanted)
     votes: Counter[str] = Counter()
     for name in state:

@@ -19,7 +19,7 @@ __all__ = ["PublishedOrderBlock", "reassemble_published", "record_window_order"]
 
 
 def reassemble_published(windows: Tensor, window_size: Sequence[int], grid: Sequence[int]) -> Tensor:
-    """Put windows back together the way the published code does.
+    """Reassemble windows in the order of the published code.
 
     The (B, D/w, H/w, W/w, w, w, w, C) view is permuted by (0, 1, 3, 5, 2, 4, 6, 7); the inverse
     of cutting windows would be (0, 1, 4, 2, 5, 3, 6, 7), which is
@@ -44,7 +44,7 @@ def reassemble_published(windows: Tensor, window_size: Sequence[int], grid: Sequ
 
 
 def record_window_order(published: bool) -> Tensor:
-    """Return the entry that a checkpoint keeps about its window order: uint8, 1 if published.
+    """Return a checkpoint's entry about its window order: uint8, 1 if published.
 
     A tensor, so that checkpoints stay plain dictionaries of tensors.
     """

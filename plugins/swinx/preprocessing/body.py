@@ -1,4 +1,4 @@
-"""Find the patient in a CT: not the air, not the table."""
+"""Box around the patient in a CT, without air and table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a CT as it was stored to the volume the network sees, in one deterministic step."""
+"""Preprocessing of a CT into the network's input, as one deterministic transform."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CTPreprocessingd(MapTransform):
-    """Orient to RAS, resample, window the HU to [0, 1] and crop to the body.
+    """Transform that orients to RAS, resamples, maps a window of HU to [0, 1] and crops to the body.
 
     The first key is the image and decides on the grid; the other keys are label maps on
     the image's own grid, taken along to the nearest voxel. Image and labels are read from

@@ -1,4 +1,4 @@
-"""Score and draw what an evaluation run has just predicted."""
+"""Scores and pictures of an evaluation run's predictions."""
 
 from __future__ import annotations
 

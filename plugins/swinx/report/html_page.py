@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing else: styles inline, pictures as data, a few lines of script."""
+"""Self-contained HTML page: inline styles, embedded pictures, a few lines of script."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pre { overflow-x: auto; background: var(--soft); padding: .7rem; border-radius: 
 
 
 def render_page(title: str, subtitle: str, sections: Sequence[tuple[str, str]], script: str = "") -> str:
-    """Return a whole page.
+    """Return a complete page.
 
     Args:
         title: Headline, as text.

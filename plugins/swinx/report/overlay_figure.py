@@ -1,4 +1,4 @@
-"""Draw a case: a row of panels per view, a legend beside them."""
+"""Figure of a case: a row of panels for each view, and a legend."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ORGAN_NAMES = tuple(CLASS_NAMES[organ] for organ in ORGANS)
 
 @dataclass(frozen=True)
 class CaseView:
-    """What a picture shows, in canonical (RAS) orientation and cropped to what is to be seen.
+    """Volumes of a picture, in canonical (RAS) orientation and cropped.
 
     Attributes:
         image: CT in HU, shape ``(X, Y, Z)``.

@@ -25,7 +25,7 @@ Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 @dataclass(frozen=True)
 class OverlayReport:
-    """What drawing a folder gave.
+    """Result of drawing a folder.
 
     Attributes:
         paths: The PNG files, in case order.
@@ -76,7 +76,7 @@ def write_overlays(
 def draw_cases(
     cases: Sequence[Mapping[str, Any]], out_dir: str | os.PathLike[str], show_progress: bool = True
 ) -> OverlayReport:
-    """Write one picture per case, whatever the names of its files.
+    """Write one picture per case; the files may have any names.
 
     Args:
         cases: Items with ``case`` and the paths ``image`` and at least one of ``label`` and ``prediction``; of what is

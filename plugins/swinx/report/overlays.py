@@ -80,7 +80,7 @@ def write_overlay(
 def _split_unknown(
     reference: npt.ArrayLike | None,
 ) -> tuple[npt.NDArray[Any] | None, npt.NDArray[np.bool_] | None]:
-    """Return a reference with background for 255, and where it has 255 if it has any."""
+    """Return a reference with 255 as background, and a mask of its 255 if there are any."""
     if reference is None:
         return None, None
     labels = np.asarray(reference)

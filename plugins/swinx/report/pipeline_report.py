@@ -1,4 +1,4 @@
-"""One page for a finished evaluation, or a whole pipeline: scores, cases, curves, labels, origins."""
+"""Report of an evaluation or a pipeline on one page: scores, cases, curves, labels, origins."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_report(
     max_slices: int = 40,
     title: str = "swinx report",
 ) -> list[str]:
-    """Write one self-contained HTML page; it needs no network.
+    """Write one self-contained HTML page.
 
     Args:
         scores: Folder with ``scores.csv``, or that file.
@@ -141,7 +141,7 @@ def _read_table(place: Path) -> pd.DataFrame:
 
 
 def _scores(table: pd.DataFrame, path: Path) -> str:
-    """Show the means, by which rule was scored, and which cases are not among the scores, where the scorer has told."""
+    """Return the means, the protocol and the cases without scores, as far as they are recorded."""
     told = _told(path)
     records = _records(told)
     patients = {case: str(facts["patient"]) for case, facts in records.items() if facts.get("patient") is not None}
@@ -170,13 +170,13 @@ def _told(path: Path) -> dict[str, Any]:
 
 
 def _referenced(records: Mapping[str, Mapping[str, Any]]) -> set[int] | None:
-    """Return the classes that some reference has; None if the scorer has not told."""
+    """Return the classes of the references; None if they are not recorded."""
     known = [facts["reference"] for facts in records.values() if isinstance(facts.get("reference"), list)]
     return {label for labels in known for label in labels if isinstance(label, int)} if known else None
 
 
 def _referenced_only(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the scores without those of classes that no reference has, which are 1 by the challenge's rule."""
+    """Return the scores without classes that no reference has, which are 1 by the challenge's protocol."""
     referenced = _referenced(_records(_told(path)))
     absent = [] if referenced is None else [name for label, name in enumerate(CLASS_NAMES) if label not in referenced]
     columns = [score_column(name, metric) for name in absent if name != CLASS_NAMES[0] for metric in METRICS]
@@ -184,7 +184,7 @@ def _referenced_only(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _records(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return what ``summary.json`` tells about the cases; nothing in one of an earlier version."""
+    """Return the records of the cases in ``summary.json``; empty for one of an earlier version."""
     cases = told.get("cases")
     pairs = cases.items() if isinstance(cases, Mapping) else ()
     return {str(case): facts for case, facts in pairs if isinstance(facts, Mapping)}

@@ -1,4 +1,4 @@
-"""A case as axial slices in HTML: CT, reference and prediction side by side, and a slider."""
+"""Viewer of a case in HTML: axial slices of CT, reference and prediction side by side, with a slider."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _picture(scan: npt.NDArray[Any], maps: list[npt.NDArray[np.uint8]], index: i
 
 
 def _over(grey: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Lay the classes over a grey picture, with a firmer edge."""
+    """Blend the classes over a grey picture, with opaque edges."""
     colours = colour_table(1.0)[labels]
     edge = ndimage.grey_dilation(labels, size=3) != ndimage.grey_erosion(labels, size=3)
     opacity = np.where(edge, 0.9, _FILL)[..., None] * colours[..., 3:]

@@ -1,4 +1,4 @@
-"""What swinx refuses, warns of and repairs: the tables behind its messages and behind the page that lists them."""
+"""Tables of what swinx refuses, warns of and repairs, for its messages and the page that lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row of the table of what swinx refuses, warns of and repairs."""
+"""Rows of the tables of what swinx refuses, warns of and repairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIELD = re.compile(r"\{(\w+)[^}]*\}")
 
 @dataclass(frozen=True)
 class Rule:
-    """A kind of fault in data: what swinx does about it, and the message a user reads.
+    """A kind of fault in data, with the action of swinx and the message to the user.
 
     Attributes:
         action: ``"refused"``: the case (or the file) is not used; ``"warned"``: it is used, and the log and the

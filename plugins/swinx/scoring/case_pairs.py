@@ -1,4 +1,4 @@
-"""Match references with predictions by case name and read both on one grid."""
+"""Pairs of references and predictions, matched by case name and read on one grid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class CasePair:
-    """The two files of one case, and what is known about it.
+    """The two files of one case, with its annotated classes and patient.
 
     Attributes:
         case: Its name.

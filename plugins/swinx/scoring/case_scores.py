@@ -1,4 +1,4 @@
-"""Scores of pairs of files, case by case: what can be scored is, the others are named."""
+"""Scores of pairs of files, case by case; a failed case is named and the others are scored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONSEQUENCE: dict[Protocol, str] = {"flare23": "left out", "standard": "scored 0
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """What is known about a scored case, as ``summary.json`` has it.
+    """Record of a scored case in ``summary.json``.
 
     Attributes:
         patient: The patient; None if nobody recorded it.
@@ -41,7 +41,7 @@ class CaseRecord:
 
 @dataclass
 class ScoredCases:
-    """Scores, records, faults and remarks of the cases, by name."""
+    """Scores, records, faults and notes of the cases, by name."""
 
     scores: dict[str, CaseScores] = field(default_factory=dict)
     records: dict[str, CaseRecord] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Facts about the references of a scoring, from a data list: annotated classes, patients, the protocol that fits."""
+"""Facts about references from a data list: annotated classes, patients, the fitting protocol."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class ReferenceList:
-    """A data list that tells what was annotated in the references.
+    """A data list with the annotated classes of the references.
 
     Attributes:
         path: The file; empty if there is none.
@@ -43,7 +43,7 @@ class ReferenceList:
 
 
 def read_reference_list(reference: PathLike, data_list: PathLike | None = None) -> ReferenceList:
-    """Read the data list that was given, or the ``datalist.json`` in the folder of the references or the one above.
+    """Read the given data list, or the ``datalist.json`` in the folder of the references or its parent.
 
     A list that was not given counts only for the label files that it names: one of partial labels says nothing about
     the complete labels in a folder beside them.
@@ -70,7 +70,7 @@ def read_reference_list(reference: PathLike, data_list: PathLike | None = None) 
 
 
 def with_facts(pairs: Sequence[CasePair], listed: ReferenceList) -> tuple[list[CasePair], list[str]]:
-    """Return the pairs with annotated classes and patients, and notes on what the list does not tell."""
+    """Return the pairs with annotated classes and patients, and notes on what the list lacks."""
     if not listed.items:
         return list(pairs), list(listed.notes)
     if listed.by_file:
@@ -92,7 +92,7 @@ def with_facts(pairs: Sequence[CasePair], listed: ReferenceList) -> tuple[list[C
 
 
 def choose_protocol(asked: str, cases: Sequence[str], list_name: str = "") -> Protocol:
-    """Return the protocol that was asked for; for ``"auto"``, the one that fits the data.
+    """Return the requested protocol; for ``"auto"``, the one that fits the data.
 
     The challenge's rule is for the challenge's data: those whose data list is named FLARE23, or all of whose cases are
     (``FLARE23_0001``, ``FLARE23Ts_0001``). All others are scored by ``standard``.

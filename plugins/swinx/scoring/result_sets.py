@@ -1,4 +1,4 @@
-"""The id of the set that results belong to, read from the records beside them; results of two sets are refused."""
+"""Ids of sets of results, from the records beside the files; results of two sets are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 3
 
 
 def one_result_set(predictions: Iterable[str | os.PathLike[str]]) -> str | None:
-    """Return the id of the set that all predictions belong to.
+    """Return the id of the set of all predictions.
 
     Those without a record, as of other programs, belong to none.
 

@@ -1,4 +1,4 @@
-"""Checks of a file of scores: whole, and of values that scores can have."""
+"""Checks of a file of scores: completeness, and the range of values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_scores"]
 
 
 def check_scores(path: Path, table: pd.DataFrame) -> None:
-    """Refuse scores that were cut, or changed into what no scorer writes.
+    """Refuse scores that were cut off, or that no scorer writes.
 
     Args:
         path: The file that the table was read from; the ``summary.json`` beside it says which cases it has.

@@ -1,4 +1,4 @@
-"""Score a folder of predictions."""
+"""Scoring of folders of predictions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """What scoring a folder gave.
+    """Result of scoring a folder.
 
     Attributes:
         table: One row per scored case, from :func:`swinx.metrics.score_table`.
@@ -206,7 +206,7 @@ def read_scores(path: PathLike) -> pd.DataFrame:
 
 
 def _tell_left_out(found: ScoredCases, source: str) -> list[str]:
-    """Return what was not scored since nobody knows it, in all cases together."""
+    """Return notes on the unknown voxels and classes that were not scored, over all cases."""
     told = []
     if values := sum(NUM_CLASSES - 1 - len(r.annotated) for r in found.records.values() if r.annotated is not None):
         told.append(ScoreRules.NOT_ANNOTATED.says(count=values, source=source))

@@ -1,4 +1,4 @@
-"""Which files a batch came from."""
+"""Names of the files of a batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["files_of"]
 
 
 def files_of(batch: Any) -> str:
-    """Name the files of a batch, collated or not, for a message to users.
+    """Return the names of the files of a batch, collated or not, for a message.
 
     Args:
         batch: Dictionaries of ``MetaTensor``, or a list of such.

@@ -1,4 +1,4 @@
-"""Keep the weights that validated best."""
+"""Handler that keeps the weights with the best validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BestModel"]
 
 
 class BestModel:
-    """Save the network whenever the validator has a new best metric, with a sidecar that says so.
+    """Handler that saves the network at each new best metric of the validator, with a sidecar.
 
     The comparison is the evaluator's own, so it survives a resumed training. The sidecar
     ``<name>.json`` holds epoch, metric, versions, date and the knobs of the bundle.

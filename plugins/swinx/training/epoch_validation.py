@@ -1,4 +1,4 @@
-"""Validation every so many epochs, and after the last one."""
+"""Validation at an interval of epochs, and after the last one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["EpochValidation"]
 
 
 class EpochValidation(ValidationHandler):
-    """MONAI's ``ValidationHandler``, which also validates the epoch with which a training ends.
+    """MONAI's ``ValidationHandler`` that also validates the last epoch.
 
     That is the last of ``max_epochs``, whatever the interval, and the one after which a handler that was attached
     before (:class:`swinx.training.TimeLimit`) ends the training. Otherwise the epochs since the last validation would

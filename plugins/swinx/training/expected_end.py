@@ -1,4 +1,4 @@
-"""The pace of a training and when it is expected to end."""
+"""Pace and expected end of a training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ExpectedEnd"]
 
 
 class ExpectedEnd:
-    """Log device, patches per second and the expected end after the first steps, and what is left after each epoch.
+    """Handler that logs device, patches per second and expected end, and the remaining time after each epoch.
 
     The estimate after the first steps counts training alone; from the end of the first epoch on, it includes what
     other handlers do between epochs, such as validation.

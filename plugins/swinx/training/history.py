@@ -1,4 +1,4 @@
-"""The course of a training as a table that can be read, plotted and compared later."""
+"""History of a training as a table by epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OVERFLOWS = 5
 
 
 class TrainingHistory:
-    """Write one row per epoch to a CSV file: loss, rate, seconds, peak GPU memory, metrics of training and validation.
+    """Handler that writes a CSV row per epoch: loss, rate, seconds, peak GPU memory and metrics.
 
     Rows of earlier epochs are kept when a training is resumed; rows from the epoch being
     repeated on are replaced. Attach it after the validation handler. A loss that is not a
@@ -78,7 +78,7 @@ class TrainingHistory:
         self.losses.append(loss)
 
     def _check_weights(self, engine: Workflow) -> None:
-        """Stop before an epoch is saved whose last step, of which no loss tells, has broken the weights."""
+        """Stop if the last step, which no loss follows, made the weights non-finite, before the epoch is saved."""
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         if not all(bool(parameter.isfinite().all()) for parameter in parameters):
             raise TrainingError(
@@ -109,7 +109,7 @@ class TrainingHistory:
 
 
 def _scales(engine: Workflow) -> bool:
-    """Say whether a gradient scaler skips the steps of an overflow; there is none at work on a CPU."""
+    """Return whether a gradient scaler is active, which skips steps with an overflow; never on a CPU."""
     scaler = getattr(engine, "scaler", None)
     return scaler is not None and bool(scaler.is_enabled())
 
@@ -119,7 +119,7 @@ def _scalars(engine: Workflow) -> dict[str, float]:
 
 
 def _read_before(path: Path, epoch: int) -> pd.DataFrame:
-    """Return the rows of the epochs before ``epoch``, as far as they are on record."""
+    """Return the recorded rows of the epochs before ``epoch``."""
     if epoch == 1 or not path.is_file():
         return pd.DataFrame()
     try:

@@ -1,4 +1,4 @@
-"""Keep the weights of the last epoch, where no validation says which epoch was best."""
+"""Handler that keeps the weights of the last epoch, for trainings without validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["LatestModel"]
 
 
 class LatestModel:
-    """Save a network at the end of epochs, with a sidecar that says which.
+    """Handler that saves a network at the end of epochs, with a sidecar that names the epoch.
 
     The sidecar ``<name>.json`` holds the epoch, the trainer's metrics, versions, date and the bundle's knobs. Attach it
     after whatever may stop a training that went wrong.

@@ -1,4 +1,4 @@
-"""Random left-right flips that know about paired organs."""
+"""Random left-right flips that exchange the labels of paired organs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RandLeftRightFlipd"]
 
 
 class RandLeftRightFlipd(RandomizableTransform, MapTransform):
-    """Mirror image and label along the patient's left-right axis.
+    """Random flip of image and label along the patient's left-right axis.
 
     After a mirror the right kidney lies on the left: with ``swap_pairs`` its voxels
     become left kidney, so that the network learns sides from position. The paper flips

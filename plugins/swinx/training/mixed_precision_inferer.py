@@ -1,4 +1,4 @@
-"""A training's forward pass in mixed precision on a processor."""
+"""Forward pass of a training in mixed precision on a CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MixedPrecisionInferer"]
 
 
 class MixedPrecisionInferer(SimpleInferer):
-    """Run the network as a whole; on a processor in bfloat16, which MONAI's trainers do on GPUs alone.
+    """Inferer that runs the network in bfloat16 on a CPU; MONAI's trainers use mixed precision on GPUs only.
 
     Args:
         amp: Mixed precision, where the processor computes it; on a GPU the trainer's own ``amp`` is what counts.
@@ -24,7 +24,7 @@ class MixedPrecisionInferer(SimpleInferer):
         self.amp = amp
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Return what the network makes of the inputs, in single precision.
+        """Return the network's output, in single precision.
 
         Args:
             inputs: What the network takes first.

@@ -1,4 +1,4 @@
-"""The sidecar of a model file: how it came about."""
+"""Sidecar of a model file: its origin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["write_model_record"]
 
 
 def write_model_record(model: Path, **facts: Any) -> None:
-    """Write ``<model>.json`` beside a model: facts, hash, run, versions and date, whole or not at all.
+    """Write ``<model>.json`` beside a model: facts, hash, run, versions and date; atomic.
 
     Args:
         model: The model file.
@@ -33,7 +33,7 @@ def write_model_record(model: Path, **facts: Any) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """Return a value in which numbers that JSON does not know, NaN and infinity, are None."""
+    """Return a value with None in place of NaN and infinity, which JSON lacks."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

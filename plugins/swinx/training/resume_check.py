@@ -1,4 +1,4 @@
-"""Differences between the training that wrote a state and the one that would go on from it."""
+"""Differences between the training that wrote a state and the one that resumes from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Marks = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def settings_difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Return which settings differ, with their values; empty if none does.
+    """Return the settings that differ, with their values; empty if none does.
 
     Args:
         before: Settings of the state, as JSON.
@@ -29,7 +29,7 @@ def settings_difference(before: Mapping[str, str], now: Mapping[str, str]) -> st
 
 
 def _read(text: str) -> Any:
-    """Return the value, in which 1 and 1.0 are the same."""
+    """Return the value in a form in which 1 and 1.0 are the same."""
     try:
         return json.loads(text)
     except ValueError:
@@ -37,7 +37,7 @@ def _read(text: str) -> Any:
 
 
 def data_difference(before: Marks, now: Marks) -> str:
-    """Return how many cases were added, removed and changed in each section, and the first of them; empty if none.
+    """Return the numbers of added, removed and changed cases by section, with examples; empty if none.
 
     An image or a label counts as unchanged if its stamp or its sample is the former one.
 

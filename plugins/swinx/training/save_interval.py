@@ -1,4 +1,4 @@
-"""Whether an epoch is one to save."""
+"""Intervals of epochs at which to save."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["check_interval", "is_to_save"]
 
 
 def check_interval(interval: int) -> int:
-    """Return an interval of epochs.
+    """Return an interval of epochs, checked.
 
     Raises:
         ValueError: If it is not a whole number from 1 up.
@@ -19,7 +19,7 @@ def check_interval(interval: int) -> int:
 
 
 def is_to_save(engine: Engine, interval: int) -> bool:
-    """Say whether to save after this epoch.
+    """Return whether to save after this epoch.
 
     It is every ``interval`` epochs, after the last one, and after the one at which the training is stopped in time
     (:class:`swinx.training.TimeLimit`, attached before); not while

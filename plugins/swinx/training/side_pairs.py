@@ -1,4 +1,4 @@
-"""Mirror a scan left to right without turning the right kidney into a wrong left one."""
+"""Exchange of paired classes, such as the kidneys, for left-right flips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["left_right_axis", "swap_entries", "swap_labels"]
 
 
 def swap_labels(labels: Tensor, pairs: Iterable[tuple[int, int]]) -> Tensor:
-    """Exchange the two classes of each pair; all other values stay, 255 included.
+    """Exchange the two classes of each pair; other values, 255 included, stay.
 
     Args:
         labels: Label map of any shape and dtype.
@@ -35,7 +35,7 @@ def swap_labels(labels: Tensor, pairs: Iterable[tuple[int, int]]) -> Tensor:
 
 
 def swap_entries(values: Tensor, pairs: Iterable[tuple[int, int]]) -> Tensor:
-    """Exchange the entries of each pair of classes, where :func:`swap_labels` exchanges the classes of voxels.
+    """Exchange the entries of each pair of classes, as :func:`swap_labels` does for voxels.
 
     Args:
         values: One value per class, ``(..., K)``.

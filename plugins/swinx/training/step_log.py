@@ -1,4 +1,4 @@
-"""Numbers of single steps as a table: losses, rates, momentum, temperatures."""
+"""Table of single steps: losses, rates, momentum, temperatures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["StepLog"]
 
 
 class StepLog:
-    """Append the step's ``loss`` and ``scalars`` to a CSV file, every so many iterations.
+    """Handler that appends ``loss`` and ``scalars`` of a step to a CSV file, at an interval of iterations.
 
     A resumed training cuts the file at the iteration from which it goes on. Attach it after the handlers that add to
     ``scalars``.
@@ -46,7 +46,7 @@ class StepLog:
         self.columns = []
 
     def __call__(self, engine: Workflow) -> None:
-        """Write the row of this step, if it is its turn.
+        """Write the row of this step, if the interval includes it.
 
         Raises:
             OSError: If the file cannot be written; the message names it.
@@ -78,6 +78,6 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_before(row: dict[str, Any], iteration: int) -> bool:
-    """Tell whether a row is whole and of an earlier step: a kill may have cut the last one short."""
+    """Return whether a row is complete and of an earlier step; a kill may have cut the last one."""
     number = row.get("iteration") or ""
     return number.isdigit() and int(number) < iteration and None not in row and None not in row.values()

@@ -1,4 +1,4 @@
-"""Stop a training in time, at the end of an epoch."""
+"""Time limit of a training, kept at the end of an epoch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["TimeLimit"]
 
 
 class TimeLimit:
-    """End a training after the epoch whose successor would not finish within the limit.
+    """Handler that ends a training when the next epoch would exceed the limit.
 
     For queues with a wall-clock limit: the state of the last epoch is complete, so the same
     command goes on in the next job. Attach it before the handlers that validate

@@ -1,4 +1,4 @@
-"""Resume a training that was killed, at the last finished epoch."""
+"""State of a training, from which it resumes at the last finished epoch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SHOWN = 300
 
 
 class TrainingState:
-    """Save everything a training needs to go on, after every epoch, and take it up again.
+    """Handler that saves the state of a training after every epoch and resumes from it.
 
     Saved are network, optimiser, position of the learning-rate schedule, gradient scaler,
     epoch, and the validator's best metric. The file appears whole or not at all, so a kill
@@ -112,7 +112,7 @@ class TrainingState:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
 
     def load(self, engine: Workflow) -> None:
-        """Restore the state, if there is one and it is wanted.
+        """Load the state, if there is one and resuming is requested.
 
         Raises:
             WeightsError: If the file cannot be read or belongs to another network; the message names it.
@@ -222,7 +222,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _move_to(scheduler: LRScheduler, steps: int) -> None:
-    """Take a fresh schedule, and the rates of its optimiser, to where they are after so many steps."""
+    """Advance a fresh schedule, and the rates of its optimiser, by a number of steps."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the optimiser did not step in between
         for _ in range(steps - scheduler.last_epoch):

@@ -31,7 +31,7 @@ _CANAL_Y = -74.0
 
 @dataclass(frozen=True)
 class Compartments:
-    """Where in the body a voxel is; each ``(X, Y, Z)`` boolean.
+    """Masks of the body's compartments, each ``(X, Y, Z)`` boolean.
 
     Args:
         body: Inside the skin.
@@ -112,7 +112,7 @@ def _muscles() -> list[Solid]:
 
 
 def paint_skeleton(canvas: Canvas, hounsfield: Mapping[str, float]) -> None:
-    """Paint ribs, costal cartilage, spine and iliac wings, and fix them so that nothing covers them."""
+    """Paint ribs, costal cartilage, spine and iliac wings, and protect them from later painting."""
     x, y, z = canvas.points
     bone = np.zeros(canvas.image.shape, dtype=bool)
     depth = _distance_to_cavity(x, y, z)

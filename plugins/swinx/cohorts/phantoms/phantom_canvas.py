@@ -1,4 +1,4 @@
-"""A volume to paint solids on, addressed in the patient's own coordinates."""
+"""Volume on which solids are painted, in the patient's coordinates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the phantom patient lies and which grid the scanner lays over it."""
+"""Pose of the phantom patient, and the grid of the scan."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def draw_grid(
     axcodes: str,
     oblique_deg: float,
 ) -> ScanGrid:
-    """Lay a grid over the patient; see :func:`swinx.cohorts.make_phantom` for the arguments.
+    """Draw the grid of a scan of the patient; see :func:`swinx.cohorts.make_phantom` for the arguments.
 
     Raises:
         ValueError: If shape, spacing or axis codes are unusable.
@@ -106,7 +106,7 @@ def draw_grid(
 def _draw_spacing(
     rng: np.random.Generator, pose: PatientPose, size: Sequence[int], world_axis: NDArray[np.int_]
 ) -> NDArray[np.float64]:
-    """Square pixels that show the whole width and depth, with some air, and slices for a drawn height."""
+    """Draw square pixels that show the whole width and depth with some air, and slices for a random height."""
     extent = 2 * (np.array(CAVITY_HALF_AXES_MM) + WALL_MM + pose.fat_mm + 6) * pose.scale[:2]
     voxels = {int(axis): n for axis, n in zip(world_axis, size, strict=True)}
     pixel = max(extent[0] / voxels[0], extent[1] / voxels[1]) * rng.uniform(1.02, 1.15)
@@ -115,7 +115,7 @@ def _draw_spacing(
 
 
 def _draw_centre_z(rng: np.random.Generator, height_mm: float) -> float:
-    """Draw the middle slice, patient frame: a short scan is anywhere from the kidneys to the dome of the liver."""
+    """Draw the middle slice in the patient's frame, between the kidneys and the dome of the liver."""
     slack = max(0.0, (320 - height_mm) / 4)
     return float(15 + rng.uniform(-slack, slack) + rng.uniform(-10, 10))
 

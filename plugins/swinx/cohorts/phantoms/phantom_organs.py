@@ -1,4 +1,4 @@
-"""Where the phantom's organs are and which shape they have.
+"""Positions and shapes of the phantom's organs.
 
 The frame is that of a patient of average size: millimetres, x to the patient's right, y to the front, z to the head.
 The spine is at x = 0, y = -48; z = 0 is the disc below the first lumbar vertebra, and a vertebra with its disc is
@@ -90,7 +90,7 @@ def _spleen(v: _Variation) -> list[Solid]:
 
 
 def _upper_tract(rng: np.random.Generator) -> list[tuple[FlareLabel, list[Solid]]]:
-    """Gallbladder, stomach, esophagus, duodenum and pancreas; they share joints, so they move together."""
+    """Return gallbladder, stomach, esophagus, duodenum and pancreas, which share joints and move together."""
     v, own = _Variation(rng, 3, 0.1), _Variation(rng, 3, 0.15)
     cardia: Vector = (-30, 0, 88)
     pylorus: Vector = (24, 42, -8)
@@ -165,7 +165,7 @@ def _other_vessels() -> list[tuple[str, Solid]]:
 
 
 def _liver_branches(rng: np.random.Generator) -> list[Solid]:
-    """Hepatic veins, which meet at the cava below the diaphragm, and branches of the portal vein."""
+    """Return hepatic veins, which meet at the cava below the diaphragm, and branches of the portal vein."""
     veins: list[Vector] = [(95, -5, 55), (70, 40, 62), (12, 45, 72)]
     branches: list[Solid] = [
         Tube([(24, 0, 92), tuple((np.array(v) + rng.normal(0, 5, 3)).tolist())], [5.5, 2.2]) for v in veins
@@ -179,7 +179,7 @@ def _liver_branches(rng: np.random.Generator) -> list[Solid]:
 
 
 def _bowel(rng: np.random.Generator) -> list[Tube]:
-    """Colon as a frame, loops of small bowel within it."""
+    """Return the colon as a frame, and loops of small bowel within it."""
     wide = float(rng.uniform(0.85, 1.2))
     colon: list[Vector] = [(96, -4, -150), (104, -14, -95), (100, 0, -55), (78, 52, -44), (20, 72, -52), (-40, 74, -38),
                            (-92, 48, 4), (-112, 8, 8), (-112, -22, -40), (-108, -20, -110), (-80, 0, -170)]  # fmt: skip

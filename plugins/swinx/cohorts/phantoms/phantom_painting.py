@@ -1,4 +1,4 @@
-"""Paint the phantom's organs: walls, contents and inner structure."""
+"""Painting of the phantom's organs: walls, contents and inner structure."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _paint_mesentery(
     rng: np.random.Generator,
     spacing_mm: Sequence[float],
 ) -> None:
-    """Scatter small vessels and nodes in the fat: clean fat would give every organ away."""
+    """Scatter small vessels and nodes in the fat, since organs in clean fat would be too easy to find."""
     strands = abdomen & ~canvas.fixed & (canvas.image < -60)
     strands &= smooth_field(rng, canvas.image.shape, spacing_mm, 4.0) > 1.9
     canvas.image[strands] = 0.4 * hounsfield["portal vein"]
@@ -97,7 +97,7 @@ def _paint_mesentery(
 def _paint_surrounding_fat(
     canvas: Canvas, label: FlareLabel, solids: Sequence[Solid], abdomen: NDArray[np.bool_], fat_hu: float
 ) -> None:
-    """Clear a little room, so that a thin organ is not walled in by its neighbours."""
+    """Surround a thin organ with some fat, so that its neighbours do not enclose it."""
     if label in _ADRENALS:
         lower, upper = solids[0].bounds()
         x, y, z = (float(v) for v in (lower + upper) / 2)

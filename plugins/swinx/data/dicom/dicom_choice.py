@@ -1,4 +1,4 @@
-"""Which DICOM series of a folder is meant."""
+"""Choice of one DICOM series in a folder."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def choose_series(place: Path, series: str | None = None) -> tuple[Slices, tuple
 
 
 def pick_series(items: Iterable[Mapping[str, Any]], series: str | None = None) -> list[dict[str, Any]]:
-    """Keep of some cases the one DICOM series with a UID.
+    """Return the cases whose image is the DICOM series with a UID.
 
     Args:
         items: Cases with an ``"image"``, as :func:`swinx.data.find_cases` lists them.
@@ -88,7 +88,7 @@ def pick_series(items: Iterable[Mapping[str, Any]], series: str | None = None) -
 
 
 def _series_of(item: Mapping[str, Any]) -> dict[str, str]:
-    """Return the series that a case may stand for, by UID: the image of each."""
+    """Return the images of the series that a case may stand for, by UID."""
     if "series" in item:
         return {item["series"]: item["image"]}
     if "image" not in item:  # an unusable entry of a data list

@@ -1,4 +1,4 @@
-"""Files of a DICOM folder that should be slices and cannot be read."""
+"""Unreadable files of a DICOM folder that may be slices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN = 10
 def may_be_slices(
     faults: Mapping[Path, str], wanted: Collection[str], others: Collection[str], kinds: Collection[str] = ()
 ) -> dict[Path, str]:
-    """Return those of the unreadable files of a folder that may be slices of some series.
+    """Return the unreadable files of a folder that may be slices of a series.
 
     A file counts unless what is left of its header tells that it is something else: another kind of object, such as a
     structure set, or a slice of a series that is not wanted.
@@ -54,7 +54,7 @@ def undecodable_slices(files: Sequence[str]) -> dict[Path, str]:
 
 
 def tell_unreadable(faults: Mapping[Path, str]) -> str:
-    """Return the reason of an error that names some files of a folder, and the fault of the first."""
+    """Return the reason of an error: some names of unreadable files, and the fault of the first."""
     names = ", ".join(path.name for path in list(faults)[:_SHOWN])
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     count = f"{len(faults)} file{'' if len(faults) == 1 else 's'}"
@@ -70,7 +70,7 @@ def _storage_class(path: Path) -> str:
 
 
 def _names(path: Path, uids: Collection[str]) -> bool:
-    """Say whether the header of a file holds one of some UIDs, which stand there as text in every transfer syntax."""
+    """Return whether a file's header holds one of some UIDs; they are plain text in every transfer syntax."""
     if not uids:
         return False
     pattern = "|".join(map(re.escape, uids)).encode()

@@ -1,4 +1,4 @@
-"""The DICOM objects that lie in a folder."""
+"""DICOM objects directly in a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Slices = tuple[SliceHeader, ...]
 
 @dataclass(frozen=True)
 class DicomFolder:
-    """What the headers of a folder's DICOM files say; subfolders do not count.
+    """Headers of the DICOM files directly in a folder.
 
     Attributes:
         series: Images by Series Instance UID, each in name order.
@@ -63,7 +63,7 @@ def read_dicom_folder(folder: Path, progress: bool = False) -> DicomFolder:
 
 
 def is_dicom_file(path: Path) -> bool:
-    """Say whether a file begins as a DICOM file does, or has the extension of one; hidden ones do not count."""
+    """Return whether a file has the first bytes or the extension of DICOM; hidden files do not count."""
     if path.name.startswith(".") or not path.is_file() or volume_suffix(path) in VOLUME_SUFFIXES:
         return False
     return volume_suffix(path) in DICOM_SUFFIXES or has_dicom_magic(path)

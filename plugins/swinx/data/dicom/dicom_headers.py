@@ -1,4 +1,4 @@
-"""The header of a DICOM file, as far as it decides whether and how slices make a volume."""
+"""Headers of DICOM files: the tags that decide how slices stack into a volume."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _PIXELS = 0x7FE00010
 
 @dataclass(frozen=True)
 class SliceHeader:
-    """The tags of one file. A text that is not there is empty, a number that is not there is None.
+    """Tags of one file; a missing text is empty, a missing number is None.
 
     Attributes:
         path: The file.
@@ -99,7 +99,7 @@ class SliceHeader:
 
     @property
     def is_image(self) -> bool:
-        """Whether the object has pixels; structure sets, reports and directories have none."""
+        """True if the object has pixels; structure sets, reports and directories have none."""
         return bool(self.rows and self.columns)
 
     @property
@@ -206,7 +206,7 @@ def _pixel_fault(stream: BinaryIO, header: SliceHeader, path: str) -> str:
 
 
 def _text(dataset: Any, tag: int) -> str:
-    """Return the stored characters of a tag: pydicom's own conversion refuses or changes what is not to the letter."""
+    """Return the stored characters of a tag; pydicom's conversion refuses or changes irregular ones."""
     value = _stored(dataset, tag)
     return value.decode("utf-8", "replace").strip("\0 \t\r\n") if isinstance(value, bytes) else str(value or "").strip()
 

@@ -1,4 +1,4 @@
-"""Pixel padding of DICOM slices: what a scanner writes where it has measured nothing.
+"""Pixel padding of DICOM slices: the value outside the field of view.
 
 Source: DICOM PS3.3, C.7.5.1.1.2 (Pixel Padding Value and Pixel Padding Range Limit).
 """
@@ -70,7 +70,7 @@ def _padding_hu(header: SliceHeader) -> tuple[float, float] | None:
 
 
 def _as_stored(value: int, header: SliceHeader) -> int:
-    """Read the two bytes of a padding value as the pixels are read: signed or not, and no more bits than are stored."""
+    """Return a padding value, read as the pixels are: signed or not, with the stored bits only."""
     bits = min(header.bits_stored or 16, 16)
     if header.signed:
         return value - (1 << 16) if value >= 1 << 15 else value

@@ -1,4 +1,4 @@
-"""The bytes of a DICOM file's pixels against what its header promises; nothing is decoded.
+"""Check of a DICOM file's pixel bytes against its header, without decoding.
 
 GDCM fills a slice whose pixels are too few with uninitialised memory, in which rows of the scan read before it may
 stand. Sources: DICOM PS3.5, 7.1 and 8.2 (length of native pixels), annex A.4 (fragments of compressed ones).
@@ -36,7 +36,7 @@ _FRAME_MARKERS = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0x
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """What a header says of its pixels."""
+    """Layout of the pixels, as the header states it."""
 
     rows: int
     columns: int
@@ -46,17 +46,17 @@ class PixelLayout:
 
     @property
     def row_size(self) -> int:
-        """Promised bytes of one row."""
+        """Bytes of one row, as the header states them."""
         return (self.columns * self.samples * self.bits_allocated + 7) // 8
 
     @property
     def size(self) -> int:
-        """Promised bytes of pixels before compression."""
+        """Bytes of the pixels before compression, as the header states them."""
         return (self.rows * self.columns * self.samples * self.frames * self.bits_allocated + 7) // 8
 
 
 def find_pixel_fault(stream: BinaryIO, syntax: str, layout: PixelLayout) -> str:
-    """Return what is wrong with the pixels that follow; empty if as many are there as the header promises.
+    """Return what is wrong with the pixels that follow; empty if their number is that of the header.
 
     Args:
         stream: The file, positioned at the tag of its pixels.

@@ -1,4 +1,4 @@
-"""The CT series of a folder, and what else lies there in DICOM."""
+"""CT series and other DICOM objects of a folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DicomScan:
 
 @dataclass
 class DicomScans:
-    """What a folder holds in DICOM.
+    """The DICOM content of a folder.
 
     Attributes:
         scans: The CT series, in order of their first files.
@@ -90,7 +90,7 @@ def one_of_each_series(files: Iterable[Path]) -> list[tuple[Path, str]]:
 
 
 def is_ct(header: SliceHeader) -> bool:
-    """Say whether a slice counts as CT; without a modality nothing speaks against it."""
+    """Return whether a slice counts as CT; one without a modality does."""
     return header.modality in ("CT", "")
 
 
@@ -115,7 +115,7 @@ def _tell_object(header: SliceHeader, shown: Path) -> str:
 
 
 def _tell_damage(found: DicomFolder, folder: Path, shown: Path, result: DicomScans) -> None:
-    """Leave damaged files that may be slices to the reader, which refuses them by name; tell of the others."""
+    """Leave damaged files that may be slices to the reader, which refuses them by name; log the others."""
     slices = may_be_slices(found.faults, (), ())
     if slices and not result.scans:
         result.scans.append(DicomScan(folder))

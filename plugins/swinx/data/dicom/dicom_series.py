@@ -1,4 +1,4 @@
-"""Read a DICOM series as one volume, and refuse a series that is none."""
+"""DICOM series as volumes; a series that makes no volume is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _JPEG = tuple(f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 57, 70))
 
 @dataclass(frozen=True)
 class SliceStack:
-    """The slices of one series as a grid; no pixel has been read.
+    """Slices of one series as a grid, before any pixel is read.
 
     Attributes:
         headers: One per slice, along the normal of the slices.
@@ -86,7 +86,7 @@ def read_dicom_series(
 
 
 def _decode(stack: SliceStack) -> tuple[Any, list[str]]:
-    """Return the image, and what its decoder complains of without an error."""
+    """Return the image and the warnings of its decoder."""
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(stack.files)
     if len({(header.slope, header.intercept, header.signed) for header in stack.headers}) > 1:
@@ -99,7 +99,7 @@ def _decode(stack: SliceStack) -> tuple[Any, list[str]]:
 
 
 def stack_slices(place: Path, series: str | None = None) -> SliceStack:
-    """Find out how the files of a series make a volume.
+    """Return the grid into which the files of a series stack.
 
     Files with the instance UID of another are copies of it, and localizers are no slices: both are left out,
     with a note.
@@ -174,7 +174,7 @@ def _check_agreement(place: Path, headers: Sequence[SliceHeader]) -> None:
 
 
 def _rescaling_notes(headers: Sequence[SliceHeader]) -> tuple[str, ...]:
-    """Tell slices that are rescaled by other numbers than most: scanners of CT do so with none."""
+    """Return notes on slices with a rescaling of their own, which CT scanners do not write."""
     counts = Counter((header.slope, header.intercept) for header in headers)
     if len(counts) == 1:
         return ()
@@ -184,7 +184,7 @@ def _rescaling_notes(headers: Sequence[SliceHeader]) -> tuple[str, ...]:
 
 
 def _check_rescaling(place: Path, headers: Sequence[SliceHeader], array: NDArray[Any]) -> tuple[str, ...]:
-    """Refuse values that are not HU. ``US`` means unspecified; ITK and anonymisers write it."""
+    """Refuse values that are not HU; ``US`` means unspecified and is written by ITK and anonymisers."""
     if strange := {header.rescale_type for header in headers} - {"", "HU", "US"}:
         raise CaseError(place, RescaleRules.UNIT.says(units=", ".join(sorted(strange))))
     missing = [header for header in headers if not (header.slope and header.intercept)]

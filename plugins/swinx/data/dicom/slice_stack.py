@@ -1,4 +1,4 @@
-"""Slices with patient positions as one volume: their order, their grid, and why they may make none.
+"""Stacking of slices by their patient positions: order, faults and grid.
 
 Positions and direction cosines are DICOM's, in LPS millimetres: x to the left, y to the back, z to the head.
 Source: DICOM PS3.3, C.7.6.2.1.1, equation C.7.6.2.1-1.
@@ -27,7 +27,7 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def slice_order(positions: NDArray[np.float64], orientations: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the indices that sort slices along their normal; slices of one position stay as they are.
+    """Return the indices that sort slices along their normal; the order of slices at one position is kept.
 
     Args:
         positions: Patient position of the first voxel of each slice in mm, ``(N, 3)``.
@@ -42,7 +42,7 @@ def slice_order(positions: NDArray[np.float64], orientations: NDArray[np.float64
 
 
 def find_slice_faults(positions: NDArray[np.float64], orientations: NDArray[np.float64]) -> list[str]:
-    """Return why slices do not stack into a volume of even spacing; an empty list if they do.
+    """Return the reasons why slices do not stack into a volume of even spacing; an empty list if they do.
 
     Args:
         positions: Patient position of the first voxel of each slice in mm, in stack order, ``(N, 3)``.

@@ -1,4 +1,4 @@
-"""What each class is called in SNOMED CT, for DICOM."""
+"""SNOMED CT codes of the classes, for DICOM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would prevent a DICOM Segmentation, found before the network runs."""
+"""Check before inference that DICOM Segmentations can be written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 class DicomSegCheck:
-    """Look at the series of all cases before the first is segmented, and warn of those without a segmentation to come.
+    """Handler that warns, before the first case, of the series that can have no DICOM Segmentation.
 
     It changes nothing: the cases are segmented all the same. See :class:`swinx.data.SaveDicomSegd`.
 

@@ -1,4 +1,4 @@
-"""One set of voxel positions, stored in different axis orders."""
+"""Label maps on one set of voxel positions in different axis orders."""
 
 from __future__ import annotations
 

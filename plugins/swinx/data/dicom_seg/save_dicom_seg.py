@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 
 class SaveDicomSegd(MapTransform):
-    """Write label maps as ``<output_dir>/<case>.dcm``, DICOM Segmentations of the series they were predicted from.
+    """Transform that writes label maps as DICOM Segmentations of their series, ``<output_dir>/<case>.dcm``.
 
     A label map without a voxel of any class makes no file, since DICOM knows no segmentation without a segment; nor
     does one whose series cannot be referred to. Neither ends the case: its other files stay, ``warnings`` of the result
@@ -86,7 +86,7 @@ class SaveDicomSegd(MapTransform):
         return out
 
     def _write(self, path: Path, labels: NDArray[Any], affine: NDArray[Any], source: str) -> str:
-        """Write one segmentation; return why there is none, or an empty text."""
+        """Write one segmentation; return the reason if there is none, or an empty text."""
         try:
             written = write_dicom_seg(path, labels, affine, source, seg_type=self.seg_type, algorithm=self.algorithm)
         except Exception as error:  # whatever is wrong with it, the label map is good without

@@ -1,4 +1,4 @@
-"""Label maps as DICOM Segmentation objects, which belong to the CT series that they were drawn on."""
+"""Label maps as DICOM Segmentation objects of a CT series."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _KINDS = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 
 @dataclass(frozen=True)
 class SegAlgorithm:
-    """Who drew the segments.
+    """Algorithm or person that made the segments, as DICOM records it.
 
     Attributes:
         name: Name of the program or the model.
@@ -74,7 +74,7 @@ class SegAlgorithm:
 
 @dataclass(frozen=True)
 class SegFile:
-    """A file that was written.
+    """A written DICOM Segmentation file.
 
     Attributes:
         path: The file.
@@ -90,7 +90,7 @@ class SegFile:
 
 
 def require_dicom() -> None:
-    """Check that pydicom and highdicom are there.
+    """Check that pydicom and highdicom are installed.
 
     Raises:
         ImportError: If one is not; the message says how to get it.
@@ -154,7 +154,7 @@ def make_dicom_seg(
 
 
 def read_seg_source(place: Path, series: str | None = None) -> tuple[SliceStack, list[Dataset]]:
-    """Return the slices that a DICOM Segmentation will refer to, without their pixels.
+    """Return the slices to which a DICOM Segmentation refers, without their pixels.
 
     Args:
         place: The folder of the series, or one of its slices.
@@ -226,12 +226,12 @@ def write_dicom_seg(
 
 
 def _reason(rule: SegRules, place: Path, **values: object) -> str:
-    """Return a message without the path, with which an error begins anyway."""
+    """Return a message without its path, since the error already begins with it."""
     return rule.says(place=place, **values).removeprefix(f"{place}: ")
 
 
 def _complete(header: Dataset) -> Dataset:
-    """Return a header with what anonymisers remove though the standard wants it there, if empty (type 2)."""
+    """Return a header with empty values for required (type 2) tags that anonymisers removed."""
     complete = copy(header)
     for keyword in _MAY_BE_EMPTY:
         if keyword not in complete:

@@ -1,4 +1,4 @@
-"""Find the scans that a user means by a file, several files, a folder or a data list."""
+"""Cases of a file, several files, a folder or a data list."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def find_cases(
     must_exist: bool = False,
     output_dir: str | os.PathLike[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """List the scans that are meant; one line of the log says what was found and what was skipped.
+    """Return the cases of an input; one line of the log says what was found and skipped.
 
     Args:
         source: One file; several files or folders; a glob pattern; a folder, in which every NIfTI, NRRD and MetaImage
@@ -109,7 +109,7 @@ def name_scans(source: PathOrPaths, output_dir: str | os.PathLike[str] | None = 
 
 
 def _item(case: str, scans: Sequence[Scan]) -> dict[str, Any]:
-    """Return the item of a case; what several files claim, or cannot be a name, is a fault."""
+    """Return the item of a case; a name that several files share, or that is no valid name, is a fault."""
     first = scans[0]
     fault = first.fault or (f"{visible(first.image)}: {unusable}" if (unusable := name_fault(case)) else "")
     if len(scans) > 1:
@@ -155,7 +155,7 @@ def _find(source: PathOrPaths, output_dir: Path | None) -> FoundScans:
 
 
 def _once_each_series(scans: Sequence[Scan]) -> list[Scan]:
-    """Let several slices that are named stand for their series once."""
+    """Return the scans, with a series once although several of its slices were named."""
     slices = [scan.image for scan in scans if scan.root is None and is_dicom_file(scan.image)]
     if len(slices) < 2:
         return list(scans)
@@ -166,7 +166,7 @@ def _once_each_series(scans: Sequence[Scan]) -> list[Scan]:
 
 
 def _named(name: str, output_dir: Path | None) -> Iterator[FoundScans]:
-    """Find the scans that one path or pattern names; of what only a pattern matches, the scans count as in a folder."""
+    """Return the scans of one path or pattern; matches of a pattern are filtered like files of a folder."""
     paths = [absolute_path(path) for path in named_paths(name)]
     files = [path for path in paths if not path.is_dir()]
     yield from (scans_below(path, output_dir) for path in paths if path.is_dir())

@@ -1,4 +1,4 @@
-"""Label maps among scans, known by their voxels; as few of these are read as will do."""
+"""Recognition of label maps among scans by their voxels, reading as few as possible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PLACES = (0.35, 0.5, 0.65)
 
 @dataclass(frozen=True)
 class _Sign:
-    """What speaks for labels before all voxels are read.
+    """Signs of a label map that are seen before all voxels are read.
 
     Attributes:
         size: Bytes of the voxels.
@@ -46,7 +46,7 @@ class _Sign:
 
 
 def holds_labels(path: Path) -> bool:
-    """Say whether a volume holds labels and no HU.
+    """Return whether a volume holds labels rather than HU.
 
     All voxels are read only where something cheap speaks for labels: 8 bits a voxel, a compressed file that is far
     smaller than its voxels, or some slices of a file without compression. Of 8 bits, one that is 0 everywhere counts,
@@ -93,13 +93,13 @@ def _some_slices(count: int) -> list[int]:
 
 
 def _may_be_labels(slices: NDArray[Any]) -> bool:
-    """Say whether some slices are those of a label map; background alone may be."""
+    """Return whether some slices may be those of a label map; background alone may."""
     with np.errstate(invalid="ignore"):
         return not slices.any() or looks_like_labels(slices)
 
 
 def _itk_slice(path: Path, header: StoredVolume, index: int) -> NDArray[Any]:
-    """Read one slice from the file that holds it: all slices lie in one file, or each in its own."""
+    """Read one slice, from a file of all slices or from its own."""
     each = math.prod(header.shape[:-1]) * header.dtype.itemsize
     part = header.parts[index if len(header.parts) > 1 else 0]
     before = index if len(header.parts) == 1 else 0
@@ -114,7 +114,7 @@ def _itk_slice(path: Path, header: StoredVolume, index: int) -> NDArray[Any]:
 
 
 def _file_of(path: Path, name: str) -> Path:
-    """Return the file of voxels that a header names: itself, or one beside it.
+    """Return the file of voxels that a header names: its own, or one beside it.
 
     Raises:
         ValueError: If it lies elsewhere.

@@ -1,4 +1,4 @@
-"""Find the label maps that a user means by a file, several files, a folder or a data list."""
+"""Label maps of a file, several files, a folder or a data list."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHANNEL_SUFFIX = "_0000"
 
 
 def find_label_maps(source: PathOrPaths, section: str = "testing", kind: str = "label maps") -> dict[str, Path]:
-    """List label maps by the name of their case.
+    """Return label maps by case name.
 
     In a folder, label maps are the NIfTI, NRRD and MetaImage files directly in it. DICOM files, records and hidden
     files may lie beside them, as ``inference_dicom.json`` leaves them.
@@ -49,7 +49,7 @@ def find_label_maps(source: PathOrPaths, section: str = "testing", kind: str = "
 
 
 def label_maps_in(folder: Path, kind: str = "label maps") -> dict[str, Path]:
-    """List the label maps directly in a folder by the name of their case.
+    """Return the label maps directly in a folder by case name.
 
     Raises:
         DataListError: If there are none, or two of them are of one case.
@@ -61,7 +61,7 @@ def label_maps_in(folder: Path, kind: str = "label maps") -> dict[str, Path]:
 
 
 def label_case_name(path: str | os.PathLike[str]) -> str:
-    """Return the name of the case that a label map belongs to: as of a scan, and without ``.seg``.
+    """Return the case name of a label map: that of a scan, without ``.seg``.
 
     Examples:
         >>> label_case_name("out/CT.seg.nrrd")

@@ -1,4 +1,4 @@
-"""The paths that a user means by a path, several paths or a glob pattern."""
+"""Paths from a path, several paths or glob patterns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PathOrPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def named_paths(source: PathOrPaths) -> list[Path]:
-    """Return the files and folders that are named, with glob patterns expanded.
+    """Return the named files and folders, with glob patterns expanded.
 
     A path that does not exist is returned, too, for its reader to report; a pattern that matches nothing is not. Hidden
     files count only where they are named in full.
@@ -26,7 +26,7 @@ def named_paths(source: PathOrPaths) -> list[Path]:
 
 
 def volumes_in(folder: Path) -> list[Path]:
-    """Return the NIfTI, NRRD and MetaImage files directly in a folder in name order, hidden ones left out.
+    """Return the NIfTI, NRRD and MetaImage files directly in a folder in name order, without hidden ones.
 
     Links count, broken ones as well, which their reader reports.
     """

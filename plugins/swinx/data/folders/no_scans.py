@@ -1,4 +1,4 @@
-"""What is called as a scan and is none: segmentations, pipes, and what earlier runs wrote."""
+"""Files with the name of a scan that are none: segmentations, pipes and outputs of earlier runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OF_A_RUN = ("_original", "_masked", "_reconstruction", "_source", "_selected", 
 
 
 def is_label_folder(folder: Path) -> bool:
-    """Say whether a folder is named as one of label maps.
+    """Return whether a folder has the name of a folder of label maps.
 
     Examples:
         >>> [is_label_folder(Path(name)) for name in ("labelsTr", "Masks", "labels_final", "masks-2", "Masksova")]
@@ -31,7 +31,7 @@ def is_label_folder(folder: Path) -> bool:
 
 
 def is_named_as_mask(path: Path) -> bool:
-    """Say whether a file is named as a segmentation.
+    """Return whether a file has the name of a segmentation.
 
     Examples:
         >>> [is_named_as_mask(Path(name)) for name in ("a.seg.nrrd", "a-label.nrrd", "a_mask.nii.gz", "mask.nii.gz")]
@@ -41,7 +41,7 @@ def is_named_as_mask(path: Path) -> bool:
 
 
 def no_files_in(folder: Path) -> list[tuple[Path, str]]:
-    """Return what lies directly in a folder and is called as a scan but is no file, and why it is none.
+    """Return the entries of a folder that have the name of a scan but are no files, with the reason.
 
     These are pipes, sockets and devices, and slices that are links to nothing. Folders are searched, and links to
     nothing that are called as a volume are left to its reader.
@@ -80,7 +80,7 @@ def made_by_swinx(path: Path) -> Path | None:
 
 
 def _outputs(record: Path, case: str, path: Path) -> set[str]:
-    """Return the names of the volumes that a record tells of; none if it is no record of ours, or has path as image."""
+    """Return the volumes that a record names; none if swinx did not write it, or if ``path`` is its image."""
     try:
         content = read_json(record)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The scans below a folder, in whatever formats and however deep."""
+"""Scans below a folder, of all formats and at any depth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SLOW_SECONDS = 3.0
 
 @dataclass
 class FoundScans:
-    """Scans, and a sentence for all else that might be taken for one."""
+    """Scans, and a sentence for each file that could be mistaken for one."""
 
     scans: list[Scan] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -66,7 +66,7 @@ def scans_below(folder: Path, output_dir: Path | None = None) -> FoundScans:
 
 
 def sort_volumes(volumes: list[Path], root: Path, found: FoundScans) -> None:
-    """Add the volumes that are scans to those found, and the others to what was skipped.
+    """Sort volumes into scans and skipped files.
 
     Segmentations count where there is nothing else.
 
@@ -92,7 +92,7 @@ def sort_volumes(volumes: list[Path], root: Path, found: FoundScans) -> None:
 
 
 def _sort_series(series: list[DicomScan], root: Path, found: FoundScans) -> None:
-    """Add the series that are scans: those of one slice only where there is nothing else, and each of them once."""
+    """Add the series that are scans, each once; single slices count only where there is nothing else."""
     others = bool(found.scans) or any(not scan.is_single for scan in series)
     wholes: dict[str, list[DicomScan]] = {}
     for scan in series:
@@ -119,7 +119,7 @@ def _folder_of(scan: DicomScan) -> Path:
 
 
 def _walk(root: Path, output_dir: Path | None, skipped: list[str]) -> Iterator[Path]:
-    """Yield the folders that may hold scans, in name order; say which are left out."""
+    """Yield the folders that may hold scans, in name order; record which are skipped."""
     output = None if output_dir is None else real_path(output_dir)
     entered = {real_path(root)}
 

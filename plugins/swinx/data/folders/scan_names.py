@@ -1,4 +1,4 @@
-"""Names of the scans that were found in folders: short, and different from each other."""
+"""Short and unique names of the scans found in folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HASH = 6
 
 @dataclass(frozen=True)
 class Scan:
-    """A scan that was found or named.
+    """A scan that was found in a folder or named by the user.
 
     Attributes:
         image: Absolute path of the file, the folder of a DICOM series, or a slice that stands for its series.
@@ -37,7 +37,7 @@ class Scan:
 
 
 def name_by_place(scans: Sequence[Scan]) -> tuple[list[str], list[str]]:
-    """Return a name for each scan, and sentences on names that were changed.
+    """Return a name for each scan, and a sentence for each changed name.
 
     The name is that of the file or the folder. Scans that share one are called after their path below the folder that
     was given, joined by ``_``; series of one folder have their Series Instance UID at the end. What still shares a name
@@ -67,7 +67,7 @@ def name_by_place(scans: Sequence[Scan]) -> tuple[list[str], list[str]]:
 
 
 def _told_apart(scans: Sequence[Scan], names: Sequence[str], common: Path) -> list[str]:
-    """Return the names, with hashes where different places make one."""
+    """Return the names, with a hash where different places give the same name."""
     places: dict[str, set[tuple[str, str]]] = {}
     for scan, name in zip(scans, names, strict=True):
         places.setdefault(name, set()).add(_place(scan, common))
@@ -80,14 +80,14 @@ def _told_apart(scans: Sequence[Scan], names: Sequence[str], common: Path) -> li
 
 
 def _place(scan: Scan, common: Path) -> tuple[str, str]:
-    """Return what tells a scan from others: its path without extension below the common folder, and its series."""
+    """Return the place of a scan: its path below the common folder, without extension, and its series."""
     place = scan.image.parent if _is_slice(scan) else scan.image
     path = place.parent.relative_to(common) / case_name(place) if place != common else Path()
     return path.as_posix(), scan.series
 
 
 def _common_folder(scans: Sequence[Scan]) -> Path:
-    """Return the folder that holds all scans, series of slices as a whole."""
+    """Return the folder that holds all scans; a series counts as one folder."""
     folders = [scan.image if scan.image.is_dir() else scan.image.parent for scan in scans]
     return Path(os.path.commonpath(folders)) if folders else Path()
 

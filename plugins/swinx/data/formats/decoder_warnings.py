@@ -1,4 +1,4 @@
-"""Warnings of a decoder that writes them to the error stream of the process, and nowhere else.
+"""Warnings that a decoder writes to the standard error of the process only.
 
 libjpeg, as GDCM calls it, fills a picture whose data end early and only prints "Corrupt JPEG data" (GDCM as in
 SimpleITK 2.5). Its text is the only sign that voxels were made up.
@@ -22,7 +22,7 @@ _lock = threading.Lock()  # the stream belongs to all threads: one decodes at a 
 
 @contextmanager
 def caught_decoder_warnings() -> Iterator[list[str]]:
-    """Collect the lines in which libjpeg complains while the block runs; other text goes where it always goes.
+    """Collect libjpeg's warnings while the block runs; other text passes through.
 
     Yields:
         A list that holds the lines once the block has ended.

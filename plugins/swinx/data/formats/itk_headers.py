@@ -1,4 +1,4 @@
-"""Headers of NRRD and MetaImage files: which voxels they promise, where these lie, and what they leave out.
+"""Headers of NRRD and MetaImage files: voxels, where these are stored, and missing fields.
 
 ITK takes defaults for what is missing, and leaves voxels as the memory was where it cannot read them. Sources: the
 definition of NRRD (teem.sourceforge.net/nrrd/format.html) and of MetaImage (itk.org/Wiki/ITK/MetaIO/Documentation).
@@ -59,7 +59,7 @@ _NUMBERED = re.compile(r"[^%]*%0?\d{0,2}[di][^%]*")
 
 @dataclass(frozen=True)
 class DataPart:
-    """One file of voxels.
+    """One file with voxels of a volume.
 
     Attributes:
         name: As the header writes it; empty for the file of the header itself.
@@ -72,7 +72,7 @@ class DataPart:
 
 @dataclass(frozen=True)
 class StoredVolume:
-    """What a header says.
+    """A volume as its header describes it.
 
     Attributes:
         shape: Voxels along each axis, the fastest first.
@@ -96,12 +96,12 @@ class StoredVolume:
 
     @property
     def size(self) -> int:
-        """Promised bytes of voxels before compression."""
+        """Bytes of the voxels before compression, as the header states them."""
         return math.prod(self.shape) * self.channels * self.dtype.itemsize
 
 
 def read_itk_header(path: Path) -> StoredVolume:
-    """Read the header of a NRRD or MetaImage file, by its content.
+    """Read the header of an NRRD or MetaImage file; the content decides which it is.
 
     Raises:
         ValueError: If it is no such header, or promises what it can't mean.
@@ -236,7 +236,7 @@ def _part_faults(parts: Sequence[DataPart], shape: Sequence[int]) -> tuple[str, 
 
 
 def _names(pattern: str, shape: Sequence[int]) -> list[str]:
-    """Return the names of ``name%03d.raw FIRST LAST STEP``, at most one more than there are slices; or the one name."""
+    """Return the names of ``name%03d.raw FIRST LAST STEP``, at most one more than slices, or the one name."""
     words = pattern.split()
     if "%" not in pattern or len(words) < 3:
         return [pattern.removeprefix("./")]

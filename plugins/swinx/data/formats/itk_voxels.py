@@ -1,4 +1,4 @@
-"""The voxels of NRRD and MetaImage files, each byte accounted for.
+"""Voxels of NRRD and MetaImage files, with every byte checked.
 
 They are not left to ITK: its reader of MetaImage goes by the stated size of the compressed bytes, prints "Uncompress
 failed" and returns what the memory held before, which may be another scan.
@@ -27,7 +27,7 @@ _BETWEEN = b"\0\r\n "
 
 
 def check_places(path: Path, header: StoredVolume) -> None:
-    """Refuse a header whose data do not lie beside it, or cannot be as large as it says.
+    """Refuse a header whose data lie elsewhere or cannot have the stated size.
 
     Args:
         path: The file of the header.
@@ -43,7 +43,7 @@ def check_places(path: Path, header: StoredVolume) -> None:
 
 
 def read_itk_voxels(path: Path, header: StoredVolume) -> NDArray[Any]:
-    """Read the voxels that a header promises.
+    """Read the voxels that a header describes.
 
     Args:
         path: The file of the header, in which :func:`check_places` found nothing.
@@ -94,7 +94,7 @@ def _place(path: Path, part: DataPart) -> Path:
 
 
 def _decompress(path: Path, stream: BinaryIO) -> bytes:
-    """Return what the streams of zlib or gzip give; both end with a checksum, which is compared on the way."""
+    """Decompress streams of zlib or gzip, and verify their checksums."""
     found, decompressor = bytearray(), zlib.decompressobj(_ANY_HEAD)
     try:
         while data := stream.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""The bytes of voxels that a header promises against those that a file holds, checksums included."""
+"""Checks of the stored bytes of voxels against the header, with checksums."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MIB = 2**20
 
 
 def check_claim(path: Path, promised: int, stored: int, encoding: Encoding) -> None:
-    """Refuse a size that the stored bytes cannot hold, before memory is taken for it.
+    """Refuse a size that the stored bytes cannot hold, before memory is allocated.
 
     Args:
         path: The file, for the message.
@@ -68,7 +68,7 @@ def check_memory(path: Path, voxels: int, bytes_each: int, max_ram_mb: float | N
 
 
 def check_surplus(path: Path, promised: int, found: int, shape: Sequence[int], bytes_each: int) -> None:
-    """Refuse a file that holds more voxels than its header promises: by a plane or more, its size is wrong.
+    """Refuse a file with at least a plane of voxels more than its header states: the size is wrong.
 
     A few bytes more are padding.
 
@@ -88,7 +88,7 @@ def check_surplus(path: Path, promised: int, found: int, shape: Sequence[int], b
 
 
 def read_gzip(path: Path, read: Callable[[gzip.GzipFile], _Result]) -> tuple[_Result, int]:
-    """Read a gzip file, then on to its end, where its checksum stands: readers stop before it.
+    """Read a gzip file to its end and verify the checksum there; readers stop before it.
 
     Args:
         path: The file.

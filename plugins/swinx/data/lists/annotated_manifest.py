@@ -1,4 +1,4 @@
-"""A manifest that says which classes were annotated in which cases.
+"""Manifests of annotated classes by case.
 
 A label file alone cannot say it: a class that is absent from the file may have been looked for and not found.
 
@@ -62,7 +62,7 @@ def load_annotated_manifest(path: str | os.PathLike[str]) -> dict[str, list[int]
 
 
 def look_up_annotated(manifest: Mapping[str, list[int]], case: str) -> list[int] | None:
-    """Return the classes annotated in ``case``: of its own row, else of the first pattern that fits, else None.
+    """Return the classes annotated in ``case``: from its own row, else the first matching pattern, else None.
 
     Examples:
         >>> look_up_annotated({"A_*": [1], "A_2": [1, 14]}, "A_2")

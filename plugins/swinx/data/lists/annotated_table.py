@@ -1,4 +1,4 @@
-"""Who has what: cases by annotated classes, as text."""
+"""Table of annotated classes by case, as text."""
 
 from __future__ import annotations
 

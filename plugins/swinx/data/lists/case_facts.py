@@ -1,4 +1,4 @@
-"""Facts about a case that scores heed: the classes that people annotated in it, and its patient."""
+"""Facts about a case that scoring uses: annotated classes and patient."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def patient_of(item: Mapping[str, Any]) -> str | None:
 
 
 def is_patient(value: Any) -> bool:
-    """Say whether a value of an entry can name a patient."""
+    """Return whether a value of an entry can name a patient."""
     return value is None or (isinstance(value, str) and bool(value.strip())) or type(value) is int

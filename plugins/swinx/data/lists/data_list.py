@@ -1,4 +1,4 @@
-"""Data lists in the style of the Medical Segmentation Decathlon, with what was annotated in each case.
+"""Data lists in the style of the Medical Segmentation Decathlon, with the annotated classes of each case.
 
 ```json
 {"name": "FLARE23", "labels": {"0": "background", "1": "liver"},
@@ -102,7 +102,7 @@ def load_cases(
     base_dir: str | os.PathLike[str] | None = None,
     need_label: bool = False,
 ) -> list[dict[str, Any]]:
-    """Read one section for a batch: an unusable entry costs its own case alone.
+    """Read one section for a batch; an unusable entry fails its own case only.
 
     Args:
         path: The JSON file.
@@ -166,7 +166,7 @@ def write_data_list(
     extra: Mapping[str, Any] | None = None,
     roots: Sequence[str | os.PathLike[str]] = (),
 ) -> None:
-    """Write a data list, whole or not at all.
+    """Write a data list atomically.
 
     Args:
         path: The JSON file to appear.
@@ -204,7 +204,7 @@ def write_data_list(
 
 
 def _narrow(root: Path, files: Sequence[Path]) -> list[Path]:
-    """Return what a written list names instead of a folder that is too wide: folders of its files there."""
+    """Return the folders of a list's files, instead of a root that is too wide to allow."""
     if not is_whole_disk(root):
         return [root]
     inside = sorted({root / file.relative_to(root).parts[0] for file in files if file.is_relative_to(root)})

@@ -87,7 +87,7 @@ def flare_data_list(
 
 
 def is_flare_layout(folder: str | os.PathLike[str]) -> bool:
-    """Say whether ``folder`` has at least one of the image folders of the FLARE download."""
+    """Return whether ``folder`` has an image folder of the FLARE download."""
     return any(_folders(Path(folder), prefix) for prefix in (_TRAINING, _UNLABELED, _VALIDATION))
 
 

@@ -1,4 +1,4 @@
-"""Validation cases of a data list that names none: a seeded part of its training cases, written down."""
+"""Validation cases held out of the training cases: a seeded split, recorded in a file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def load_labelled(
 def write_split_list(
     path: str | os.PathLike[str], out: str | os.PathLike[str], fraction: float = 0.2, seed: int = 0
 ) -> dict[str, list[dict[str, Any]]]:
-    """Write a data list with all sections of another, and with validation cases in any case.
+    """Write a data list with all sections of another, and with validation cases.
 
     Args:
         path: The data list.
@@ -104,7 +104,7 @@ def _write(
 
 
 def hold_out(items: Sequence[dict[str, Any]], fraction: float = 0.2, seed: int = 0) -> set[str]:
-    """Return the names of cases to hold out; cases of one ``patient``, or ``group``, stay together.
+    """Return the names of cases to hold out; cases of one ``patient`` or ``group`` stay together.
 
     Examples:
         >>> len(hold_out([{"case": str(number)} for number in range(10)]))
@@ -123,7 +123,7 @@ def _patient(item: dict[str, Any]) -> str:
 
 
 def _written(path: Path, known: Iterable[str]) -> set[str]:
-    """Return the cases that an earlier run held out, as far as they are still there."""
+    """Return the cases that an earlier run held out and that still exist."""
     if not path.is_file():
         return set()
     try:

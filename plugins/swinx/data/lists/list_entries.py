@@ -1,4 +1,4 @@
-"""Entries of a data list: their paths, their names, and values that are nothing but values."""
+"""Entries of a data list: paths, names and plain values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 def check_entry(
     entry: Any, roots: Sequence[Path], need_label: bool, must_exist: bool
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return the item that an entry stands for, and what is wrong with it.
+    """Return the item of an entry, and its faults.
 
     Args:
         entry: The entry as the file has it.
@@ -91,7 +91,7 @@ def _is_path(value: str) -> bool:
 
 
 def _fits(place: Path) -> bool:
-    """Say whether a file system takes a path of this length."""
+    """Return whether a file system accepts a path of this length."""
     try:
         os.lstat(place)
     except OSError as error:

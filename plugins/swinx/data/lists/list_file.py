@@ -1,4 +1,4 @@
-"""Data lists as files: sections, and a head of plain values."""
+"""Files of data lists: sections, and a head of plain values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 def read_list(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the object that a data list is, with its head checked: name, description, labels and roots.
+    """Read a data list as an object, and check its head: name, description, labels and roots.
 
     Raises:
         DataListError: If the file cannot be read or is no data list.
@@ -63,7 +63,7 @@ def list_roots(content: Mapping[str, Any], base: Path, path: str | os.PathLike[s
 
 
 def warn_of_near_sections(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Warn of sections whose name is nearly that of one in :data:`SECTIONS`: they are not read."""
+    """Warn of sections with a name close to one of :data:`SECTIONS`, since they are not read."""
     for key, value in content.items():
         if key not in SECTIONS and key not in _HEAD and isinstance(value, list):
             for meant in get_close_matches(key.lower(), SECTIONS, n=1, cutoff=_NEAR):

@@ -1,4 +1,4 @@
-"""Sections of a data list, entry by entry with their faults."""
+"""Sections of a data list, with the faults of each entry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["EntryFault", "ListedEntry", "data_directory", "scan_section", "secti
 
 @dataclass(frozen=True)
 class EntryFault:
-    """What is wrong with one entry of a data list.
+    """Fault of one entry of a data list.
 
     Attributes:
         number: Position in its section, from 0.

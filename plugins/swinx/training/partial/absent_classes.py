@@ -1,4 +1,4 @@
-"""Classes that no case of a training has: nothing can be learned of them, so they are taken as absent."""
+"""Classes without annotation in any case of a training, which are taken as absent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 
 def take_as_absent(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Count classes that are annotated in no case as annotated in all, where they then do not occur.
+    """Mark classes that are annotated in no case as annotated, and so as absent, in all.
 
     A loss for partial labels leaves a class free wherever it is not annotated. Were that everywhere, the network could
     call all background by that class at no cost. A warning names these classes.

@@ -1,4 +1,4 @@
-"""From an item's lists of classes to a tensor that can be batched."""
+"""Class weights of an item, as a tensor that can be batched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["AnnotatedClassesd"]
 
 
 class AnnotatedClassesd(Transform):
-    """Add the weight of each class in this case.
+    """Transform that adds the weight of each class in a case.
 
     See :func:`swinx.training.partial.partial_labels.class_weights`.
     The lists that it reads stay in the item; they differ in length, so drop them before items are batched.

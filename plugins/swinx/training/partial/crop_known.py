@@ -1,4 +1,4 @@
-"""Random patches around what a partial label map knows."""
+"""Random patches centred on the known voxels of a partial label map."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):
     def set_random_state(
         self, seed: int | None = None, state: np.random.RandomState | None = None
     ) -> RandCropByKnownLabeld:
-        """Seed the draws."""
+        """Seed the random choices."""
         super().set_random_state(seed, state)
         self.crop.set_random_state(seed, state)
         return self

@@ -1,4 +1,4 @@
-"""Merge the classes that nobody annotated in a case into its background."""
+"""Merging of a case's unannotated classes into its background."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["merge_unannotated_labels", "merge_unannotated_logits"]
 
 
 def merge_unannotated_logits(logits: Tensor, class_weights: Tensor) -> Tensor:
-    r"""Return logits whose softmax has the sum of background and all unannotated classes as background.
+    r"""Return logits in which the background's probability includes that of all unannotated classes.
 
     .. math:: z'_0 = \log \sum_{k \in \{0\} \cup U} e^{z_k}, \qquad z'_k = -\infty \text{ for } k \in U
 

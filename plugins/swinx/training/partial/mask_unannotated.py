@@ -14,7 +14,7 @@ __all__ = ["MaskUnannotatedd"]
 
 
 class MaskUnannotatedd(MapTransform):
-    """Take out of prediction and label what cannot be scored, before a metric that leaves absent classes out.
+    """Transform that removes from prediction and label what cannot be scored, for metrics that skip absent classes.
 
     As ``postprocessing`` of a MONAI evaluator it sees the items of the batch beside the prediction.
 

@@ -1,4 +1,4 @@
-"""Hand a partial label and what it knows to the loss."""
+"""Batches of partial labels with their class weights, for the loss."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ __all__ = ["PartialDiceCELoss", "PartialTarget"]
 
 
 class PartialTarget(NamedTuple):
-    """Label maps of a batch, and what each of them knows.
+    """Label maps of a batch, with the weight of each class.
 
     Attributes:
         label: Class ids, ``(B, 1, D, H, W)``, any dtype; :data:`swinx.labels.UNKNOWN` (255) where nobody knows.
@@ -30,7 +30,7 @@ class PartialTarget(NamedTuple):
 
 
 class PartialDiceCELoss(nn.Module):
-    r"""Sum of Dice and cross-entropy in which unannotated classes are part of the background.
+    r"""Sum of Dice and cross-entropy with unannotated classes as part of the background.
 
     Background and the classes that are not annotated in a case are one class there, with the sum of their
     probabilities. Predicting an unannotated class where the label says background therefore costs nothing. A voxel
@@ -66,7 +66,7 @@ class PartialDiceCELoss(nn.Module):
         self.lambda_ce = lambda_ce
 
     def forward(self, logits: Tensor, target: PartialTarget | Tensor) -> Tensor:
-        """Return a scalar; zero, with zero gradient, if the labels know nothing.
+        """Return a scalar; zero, with zero gradient, if all voxels are unknown.
 
         Args:
             logits: Class scores before the softmax, ``(B, K, D, H, W)``, K at least 2.

@@ -1,4 +1,4 @@
-"""What a partial label map knows: weights of its classes, where to look for patches, what to score."""
+"""Partial label maps: weights of classes, centres of patches, voxels to score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def class_weights(
     pseudo_weight: float = 1.0,
     num_classes: int = NUM_CLASSES,
 ) -> Tensor:
-    """Return how much the label of each class counts.
+    """Return the weight of each class.
 
     Args:
         annotated: Ids of the classes whose annotation is complete; None if nobody recorded them, which is taken as
@@ -53,7 +53,7 @@ def class_weights(
 
 
 def find_crop_centres(label: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where a patch may have its centre: voxels of a class, and voxels of background, but none unknown.
+    """Return the possible centres of patches: voxels of classes and of background, without unknown ones.
 
     Args:
         label: Class ids, ``(1, X, Y, Z)``.
@@ -75,7 +75,7 @@ def find_crop_centres(label: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mask_unannotated(prediction: Tensor, label: Tensor, class_weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both label maps without what cannot be scored, as background.
+    """Return both label maps with background in place of what cannot be scored.
 
     A class that is not annotated disappears from ``label``, so that a metric that leaves absent classes out leaves
     it out. Unknown voxels become background in both maps: neither hits nor misses. Nothing changes where all is

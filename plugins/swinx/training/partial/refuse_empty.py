@@ -1,4 +1,4 @@
-"""A label without any class: what was found, or a file that went wrong."""
+"""Check of label maps without any class: a finding, or a damaged file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RefuseEmptyLabeld"]
 
 
 class RefuseEmptyLabeld(MapTransform):
-    """Refuse a label map without a voxel of any class, unless the case may have one.
+    """Transform that refuses a label map without any class, unless the case may have one.
 
     See :func:`swinx.labels.may_be_empty`.
 

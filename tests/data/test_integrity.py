@@ -119,7 +119,7 @@ def test_a_drawn_class_that_is_not_listed_as_annotated_is_a_note(flare):
     (flare / "list.json").write_text(json.dumps({"training": [entry]}))
     report = check_data(flare / "list.json")
     assert report.ok
-    assert "classes [14] are drawn but not listed" in report.notes[0].finding
+    assert "classes [14] occur but are not listed" in report.notes[0].finding
 
 
 def test_unknown_voxels_are_a_note_and_no_class_that_is_missing_from_the_list(flare):

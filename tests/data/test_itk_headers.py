@@ -94,5 +94,5 @@ def test_numbered_data_files_are_found(tmp_path):
     nrrd(tmp_path / "scan.nhdr", LPS + "data file: slice%02d.raw 0 6 1\n", data=b"")
     np.testing.assert_array_equal(read_volume(tmp_path / "scan.nhdr").array, HU)
     (tmp_path / "slice03.raw").write_bytes(b"short")
-    with pytest.raises(CaseError, match="promises 144 bytes of voxels and the file holds 5"):
+    with pytest.raises(CaseError, match="declares 144 bytes of voxels and the file holds 5"):
         read_volume(tmp_path / "scan.nhdr")

@@ -1,4 +1,4 @@
-"""What a header promises is there, unchanged, or the file is refused: no voxel is made up."""
+"""Files with fewer or other voxels than their header declares are refused: no voxel is made up."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_rows_of_the_scan_read_before_never_appear_in_the_next(tmp_path):
     first = write_ct_series(tmp_path / "anna", some_hu((64, 64, 12), seed=1))
     second = write_ct_series(tmp_path / "berta", some_hu((64, 64, 12), seed=2), change=shorten)
     read_volume(first)
-    with pytest.raises(CaseError, match=r"cannot be read: 1_\d+\.dcm \(the header promises 8192 bytes .* holds 2730"):
+    with pytest.raises(CaseError, match=r"cannot be read: 1_\d+\.dcm \(the header declares 8192 bytes .* holds 2730"):
         read_volume(second)
 
 
@@ -113,7 +113,7 @@ def test_a_claim_costs_no_memory(tmp_path, suffix, dims):
     path = tmp_path / f"claim{suffix}"
     path.write_bytes(contents.get(suffix, nifti))
     assert path.stat().st_size < 1000
-    with pytest.raises(CaseError, match=r"promises|takes .* MB"):
+    with pytest.raises(CaseError, match=r"declares|takes .* MB"):
         read_volume(path)
 
 
@@ -126,7 +126,7 @@ def test_a_list_of_files_is_checked_one_by_one(tmp_path):
     head = path.read_text().replace("ElementDataFile = scan.raw", "ElementDataFile = LIST 3D\na.raw\nb.raw")
     path.write_text(head)
     (tmp_path / "b.raw").write_bytes(raw[half:-8])
-    with pytest.raises(CaseError, match="promises"):
+    with pytest.raises(CaseError, match="declares"):
         read_volume(path)
 
 

@@ -17,7 +17,7 @@ def pack(bundle: str, out: str = "dist", weights: str | None = None, **knobs: An
         out: Folder for the zip.
         weights: The checkpoint; by default models/model.pt in the bundle. For pseudolabel: the folder of the nnU-Net
             model; by default models/teacher in the bundle.
-        knobs: Knobs that the weights were trained with, such as --embed_dim 24, where their sidecar does not say.
+        knobs: Settings of the training, such as --embed_dim 24, where the sidecar of the weights lacks them.
     """
     check_paths(bundle, out, weights)
     from swinx.packaging import pack_bundle

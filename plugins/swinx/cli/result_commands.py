@@ -77,7 +77,7 @@ def report(
         training: Output folder of a training.
         pretraining: Output folder of a pretraining.
         refinement: Output folder of a refinement.
-        model: Checkpoint whose origins are to be told.
+        model: Checkpoint whose origins are shown.
         cases: How many of the best, and of the worst.
         max_slices: Axial slices of each case.
         title: Headline.

@@ -39,7 +39,7 @@ PARTIAL = (
     (FlareLabel.ESOPHAGUS, FlareLabel.STOMACH, FlareLabel.DUODENUM),
     (FlareLabel.RIGHT_ADRENAL_GLAND, FlareLabel.LEFT_ADRENAL_GLAND),
 )
-"""Class ids drawn in the partly labelled variants, which take turns among them."""
+"""Annotated class ids of the partly labelled variants, in turn."""
 
 PATIENT = "demo CT"
 """The one patient of all variants, by whom scores group them."""
@@ -55,7 +55,7 @@ class DemoScan:
 
     Args:
         image: Intensities in HU ``(X, Y, Z)``, blurred for ``spacing_mm``.
-        label: Class ids on the same grid, as drawn.
+        label: Class ids on the same grid.
         affine: Voxel index to RAS+ world, ``(4, 4)``, mm.
         spacing_mm: The coarse spacing, the same along every axis.
     """

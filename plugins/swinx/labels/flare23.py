@@ -62,7 +62,7 @@ NUM_CLASSES = len(FlareLabel)
 """Background, 13 organs and tumour."""
 
 UNKNOWN = 255
-"""Value of voxels in a label map whose class nobody knows; they count for nothing."""
+"""Value of voxels of unknown class in a label map; loss and scores leave them out."""
 
 CLASS_NAMES: tuple[str, ...] = tuple(class_name(label) for label in FlareLabel)
 """Names in class order; the index is the class id."""
@@ -102,8 +102,8 @@ CLASS_COLOURS: Mapping[FlareLabel, str] = MappingProxyType(
         FlareLabel.RIGHT_KIDNEY: "#f5a623",  # amber
         FlareLabel.SPLEEN: "#8e6bd8",  # violet
         FlareLabel.PANCREAS: "#f6e34b",  # yellow
-        FlareLabel.AORTA: "#e8202f",  # red, as an artery is drawn
-        FlareLabel.INFERIOR_VENA_CAVA: "#2f6fe4",  # blue, as a vein is drawn
+        FlareLabel.AORTA: "#e8202f",  # red, as atlases show arteries
+        FlareLabel.INFERIOR_VENA_CAVA: "#2f6fe4",  # blue, as atlases show veins
         FlareLabel.RIGHT_ADRENAL_GLAND: "#38d6d0",  # turquoise
         FlareLabel.LEFT_ADRENAL_GLAND: "#7fc4ff",  # sky blue
         FlareLabel.GALLBLADDER: "#2f9e44",  # green, as bile
@@ -143,7 +143,7 @@ def may_be_empty(annotated: Collection[int] | None, num_classes: int = NUM_CLASS
     all classes were looked for, an empty label is more likely a file that went wrong.
 
     Args:
-        annotated: Ids of the annotated classes; None if nobody recorded them.
+        annotated: Ids of the annotated classes; None if they are not recorded.
         num_classes: Number of classes, with background.
 
     Examples:

@@ -91,7 +91,7 @@ def score_case(
         The evaluation script of MICCAI FLARE 2023, https://github.com/JunMa11/FLARE.
 
     Args:
-        reference: Integer label map, shape ``(X, Y, Z)``, ids 0..14, and 255 where nobody knows the class.
+        reference: Integer label map, shape ``(X, Y, Z)``, ids 0..14, and 255 where the class is unknown.
         prediction: Integer label map, same shape.
         spacing_mm: Voxel size along the three array axes, in mm.
         protocol: ``"flare23"`` or ``"standard"``.

@@ -47,7 +47,7 @@ def surface_dice(
         prediction: Mask, same shape.
         spacing_mm: Voxel size along the three axes, in mm.
         tolerance_mm: Distance up to which a surface element counts as found, in mm.
-        unknown: Voxels of which nobody knows what they are, same shape; False in both masks. A surface element that
+        unknown: Voxels of unknown class, same shape; False in both masks. A surface element that
             touches one is not counted, since the border there is that of what is known; another one may still be
             found at it.
 

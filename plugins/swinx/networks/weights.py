@@ -234,6 +234,6 @@ def _refuse_other_order(report: LoadReport, encoder: SwinEncoder) -> None:
     raise WeightsError(
         f"{report.source}: these weights were trained with the {report.window_order} window order. The published "
         "code puts attention windows back at the wrong voxels, and its checkpoints only work that way. Build the "
-        f"network with published_window_order={trained_published}, which is a knob of the bundles; to load them all "
+        f"network with published_window_order={trained_published}, which is a setting of the bundles; to load them all "
         "the same, as a start for further training, pass allow_window_order_mismatch=True; nothing was loaded"
     )

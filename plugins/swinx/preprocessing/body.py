@@ -61,7 +61,7 @@ def body_box_mm(
     radius = np.maximum(np.round(_OPENING_MM / spacing).astype(int), 0)
     # A side that is too short to open would vanish; it is left alone.
     radius = np.where(np.asarray(dense.shape) > 4 * radius + 1, radius, 0)
-    # Beyond the scan's edge the body goes on: padding with the edge keeps it from being eroded there.
+    # The body continues beyond the scan's edge: padding with the edge keeps it from being eroded there.
     padded = np.pad(dense, [(r, r) for r in radius], mode="edge")
     opened = padded
     for erode in (True, False):

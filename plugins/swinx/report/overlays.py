@@ -40,14 +40,14 @@ def write_overlay(
     The slices go through what the reference labels (without it: the prediction), in radiological convention from
     any orientation and in true proportions. The field of view is the labelled region with a margin. The legend
     names the classes that occur, with their plain Dice over the whole volume if both maps are given. Voxels that are
-    255 in the reference are not drawn in it and do not count, and a class that was not annotated has no Dice.
+    255 in the reference are not shown and do not count, and a class that was not annotated has no Dice.
 
     Args:
         image: CT in HU, shape ``(X, Y, Z)``.
-        reference: Class ids 0..14, and 255 where nobody knows the class, of the same shape, or None.
+        reference: Class ids 0..14, and 255 where the class is unknown, of the same shape, or None.
         prediction: Class ids 0..14 of the same shape, or None.
         affine: Voxel indices to RAS millimetres, ``(4, 4)``.
-        path: The PNG file; it appears whole or not at all.
+        path: The PNG file, written atomically.
         case: Headline; by default the file name.
         window_hu: Lowest and highest HU of the grey scale.
         dpi: Pixels per inch; the page is about 13 inches wide.

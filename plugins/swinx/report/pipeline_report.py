@@ -65,7 +65,7 @@ def write_report(
 
     Args:
         scores: Folder with ``scores.csv``, or that file.
-        out: The page; it appears whole or not at all.
+        out: The page, written atomically.
         images: Scans, as :func:`swinx.data.find_cases` takes them; with the next two, the best and worst cases are
             shown.
         section: Section of the data list, where ``images`` is one.
@@ -74,7 +74,7 @@ def write_report(
         training: Output folder of a training, with ``history.csv``.
         pretraining: Output folder of a pretraining.
         refinement: Output folder of a refinement, with ``cases.csv``.
-        model: Checkpoint whose origins are to be told.
+        model: Checkpoint whose origins are shown.
         cases: How many of the best, and of the worst.
         max_slices: Axial slices of each case.
         title: Headline.
@@ -225,13 +225,13 @@ def _refinement(path: Path) -> str:
     bad = table["implausible"].dropna().astype(str).str.strip() if "implausible" in table else pd.Series(dtype=str)
     if count := int((bad != "").sum()):
         text += f'<p class="fault">Organs of the teacher of implausible volume were not taken in {count} cases.</p>'
-    return text + html_table(["class", "litres drawn", "litres after"], rows)
+    return text + html_table(["class", "litres before", "litres after"], rows)
 
 
 def _curves(path: Path, groups: list[tuple[str, list[str]]]) -> str:
     history = read_table(path)
     figure = draw_curves(history, groups)
     if figure is None:
-        raise DataListError(f"{path}: has none of the columns that are drawn")
+        raise DataListError(f"{path}: has none of the columns that the curves show")
     told = ", ".join(title for title, _ in groups)
     return f"<p>{len(history)} epochs.</p>" + figure_as_html(figure, f"Curves by epoch: {told}")

@@ -114,7 +114,7 @@ class SegRules(Rules):
     NO_SERIES = Rule(
         "warned",
         "inference_dicom.json",
-        "{place}: is no DICOM series; a DICOM Segmentation refers to the images it was drawn on",
+        "{place}: is no DICOM series; a DICOM Segmentation refers to the images it was made from",
     )
     NO_TAG = Rule(
         "warned",

@@ -1,4 +1,4 @@
-"""Rules about label maps: drawn ones, refined ones and predictions that were made elsewhere."""
+"""Rules about label maps: annotations, refined labels and predictions of other programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LabelRules(Rules):
         "{percent:.3g} % of the voxels are {unknown}, unknown; the training ignores them",
     )
     NONE_FOUND = Rule("warned", "swinx data check", "none of the annotated classes {annotated} occurs in it")
-    UNLISTED = Rule("warned", "swinx data check", "classes {ids} are drawn but not listed as annotated")
+    UNLISTED = Rule("warned", "swinx data check", "classes {ids} occur but are not listed as annotated")
 
 
 class TruthRules(Rules):

@@ -8,18 +8,18 @@ __all__ = ["ByteRules", "GeometryRules", "ValueRules"]
 
 
 class ByteRules(Rules):
-    """What a header promises against what the file holds."""
+    """Size of the voxels in the header against the content of the file."""
 
     SHORT = Rule(
         "refused",
         "every format",
-        "the header promises {promised} bytes of voxels and the file holds {found}; cut off: copy it from the source "
+        "the header declares {promised} bytes of voxels and the file holds {found}; cut off: copy it from the source "
         "again",
     )
     SURPLUS = Rule(
         "refused",
         "every format",
-        "the header promises {promised} bytes of voxels and the file holds {found}; the stated size is wrong",
+        "the header declares {promised} bytes of voxels and the file holds {found}; the stated size is wrong",
     )
     PARTS = Rule(
         "refused",
@@ -36,7 +36,7 @@ class ByteRules(Rules):
     DECODED_SIZE = Rule(
         "refused",
         "DICOM that is compressed",
-        "the header promises {promised} and the compressed picture has {found}",
+        "the header declares {promised} and the compressed picture has {found}",
     )
     JPEG_END = Rule(
         "refused",
@@ -51,7 +51,7 @@ class ByteRules(Rules):
     IMPOSSIBLE_CLAIM = Rule(
         "refused",
         "compressed files",
-        "the header promises {promised} bytes of voxels, more than {found} compressed bytes can hold; damaged, or made "
+        "the header declares {promised} bytes of voxels, more than {found} compressed bytes can hold; damaged, or made "
         "to fill the memory",
     )
     CHECKSUM = Rule(

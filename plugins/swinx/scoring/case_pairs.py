@@ -49,7 +49,7 @@ class LabelPair:
     """Reference and prediction of one case on one grid.
 
     Attributes:
-        reference: Class ids, shape ``(X, Y, Z)``, uint8; 255 where nobody knows the class.
+        reference: Class ids, shape ``(X, Y, Z)``, uint8; 255 where the class is unknown.
         prediction: Class ids, same shape; all background if there was no prediction.
         affine: Voxel indices of the reference to RAS millimetres, ``(4, 4)``.
         notes: What a user should know though the case was used.

@@ -27,8 +27,8 @@ class CaseRecord:
     """Record of a scored case in ``summary.json``.
 
     Attributes:
-        patient: The patient; None if nobody recorded it.
-        annotated: Ids of the classes that people annotated in it; None if nobody recorded them.
+        patient: The patient; None if it is not recorded.
+        annotated: Ids of the classes that people annotated in it; None if they are not recorded.
         reference: Ids of the classes that the reference has, among these.
         unknown_voxels: Voxels of the reference that are 255.
     """

@@ -21,7 +21,7 @@ class BestModel:
     """Handler that saves the network at each new best metric of the validator, with a sidecar.
 
     The comparison is the evaluator's own, so it survives a resumed training. The sidecar
-    ``<name>.json`` holds epoch, metric, versions, date and the knobs of the bundle.
+    ``<name>.json`` holds epoch, metric, versions, date and the settings of the bundle.
 
     Args:
         network: The network itself, not its DDP wrapper.

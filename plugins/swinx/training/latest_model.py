@@ -21,7 +21,7 @@ __all__ = ["LatestModel"]
 class LatestModel:
     """Handler that saves a network at the end of epochs, with a sidecar that names the epoch.
 
-    The sidecar ``<name>.json`` holds the epoch, the trainer's metrics, versions, date and the bundle's knobs. Attach it
+    The sidecar ``<name>.json`` holds epoch, the trainer's metrics, versions, date and the bundle's settings. Attach it
     after whatever may stop a training that went wrong.
 
     Args:

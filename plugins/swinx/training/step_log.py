@@ -18,7 +18,7 @@ __all__ = ["StepLog"]
 class StepLog:
     """Handler that appends ``loss`` and ``scalars`` of a step to a CSV file, at an interval of iterations.
 
-    A resumed training cuts the file at the iteration from which it goes on. Attach it after the handlers that add to
+    A resumed training cuts the file at the iteration from which it resumes. Attach it after the handlers that add to
     ``scalars``.
 
     Args:

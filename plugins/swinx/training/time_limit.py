@@ -16,7 +16,7 @@ class TimeLimit:
     """Handler that ends a training when the next epoch would exceed the limit.
 
     For queues with a wall-clock limit: the state of the last epoch is complete, so the same
-    command goes on in the next job. Attach it before the handlers that validate
+    command resumes in the next job. Attach it before the handlers that validate
     (:class:`swinx.training.EpochValidation`) and save, which then do so after this epoch; the time that
     they took after earlier epochs is counted. Ignite's handler of this name stops in the
     middle of an epoch, which would then be repeated.
@@ -62,7 +62,7 @@ class TimeLimit:
         if idist.all_reduce(over, op="MAX"):
             self.logger.warning(
                 "stopped after epoch %d of %d: the next one would pass the limit of %g minutes; "
-                "the same command, with resume on, goes on from here",
+                "the same command, with resume on, continues from here",
                 engine.state.epoch,
                 engine.state.max_epochs,
                 self.minutes,

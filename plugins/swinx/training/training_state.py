@@ -52,7 +52,7 @@ class TrainingState:
     """Handler that saves the state of a training after every epoch and resumes from it.
 
     Saved are network, optimiser, position of the learning-rate schedule, gradient scaler,
-    epoch, and the validator's best metric. The file appears whole or not at all, so a kill
+    epoch, and the validator's best metric. The file is written atomically, so a kill
     costs at most the running epoch. Attach it after the validation handler, so that an
     epoch counts as finished only with its validation.
 
@@ -212,7 +212,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     if missing:
         raise WeightsError(f"it is no state of a training, {', '.join(sorted(missing))} missing")
     if odd := [name for name, kind in _KINDS.items() if name in state and not isinstance(state[name], kind)]:
-        raise WeightsError(f"it is no state of a training, {', '.join(odd)} of another kind")
+        raise WeightsError(f"it is no state of a training: {', '.join(odd)} of another kind")
     if not all(isinstance(tensor, torch.Tensor) for tensor in state["network"].values()):
         raise WeightsError("it is no state of a training, its network holds more than tensors")
     diverged = [name for name, tensor in state["network"].items() if not bool(torch.isfinite(tensor).all())]

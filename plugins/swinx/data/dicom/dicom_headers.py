@@ -145,13 +145,13 @@ def require_pydicom() -> None:
 
 
 def read_header(path: str) -> SliceHeader:
-    """Read the header of one DICOM object, with or without preamble, and compare its pixels with their promised size.
+    """Read the header of one DICOM object, with or without preamble, and check the size of its pixels.
 
     No pixel is decoded.
 
     Raises:
         CaseError: If the file is no DICOM object or is damaged: it ends within its header, or holds fewer bytes of
-            pixels than the header promises.
+            pixels than the header states.
         ImportError: If pydicom is not installed.
     """
     require_pydicom()

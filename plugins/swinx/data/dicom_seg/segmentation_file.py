@@ -69,7 +69,7 @@ class SegAlgorithm:
     def __post_init__(self) -> None:
         """Check the kind before anything is read."""
         if self.kind not in _KINDS:
-            raise ValueError(f"segments are drawn 'AUTOMATIC', 'SEMIAUTOMATIC' or 'MANUAL', not {self.kind!r}")
+            raise ValueError(f"segments are made 'AUTOMATIC', 'SEMIAUTOMATIC' or 'MANUAL', not {self.kind!r}")
 
 
 @dataclass(frozen=True)

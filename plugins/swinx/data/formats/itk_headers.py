@@ -104,7 +104,7 @@ def read_itk_header(path: Path) -> StoredVolume:
     """Read the header of an NRRD or MetaImage file; the content decides which it is.
 
     Raises:
-        ValueError: If it is no such header, or promises what it can't mean.
+        ValueError: If it is no such header, or its fields are invalid.
         KeyError: If a field is missing.
         OSError: If the file cannot be read.
     """

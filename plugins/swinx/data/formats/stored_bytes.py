@@ -74,7 +74,7 @@ def check_surplus(path: Path, promised: int, found: int, shape: Sequence[int], b
 
     Args:
         path: The file, for the message.
-        promised: Bytes that the header promises.
+        promised: Bytes that the header states.
         found: Bytes that the file holds, decompressed.
         shape: Promised shape.
         bytes_each: Bytes of a stored voxel.

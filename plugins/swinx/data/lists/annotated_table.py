@@ -21,7 +21,7 @@ def annotated_table(items: Sequence[Mapping[str, Any]]) -> str:
 
     Returns:
         A row per case, in order: ``x`` for an annotated class, ``p`` for one that a network completed, ``.`` for
-        neither, ``?`` in all columns if nobody recorded it; then a row of totals, and the names of the columns.
+        neither, ``?`` in all columns if nothing is recorded; then a row of totals, and the names of the columns.
     """
     width = max([len("annotated"), *(len(str(item["case"])) for item in items)])
     ids = range(1, NUM_CLASSES)

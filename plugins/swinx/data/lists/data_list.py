@@ -9,7 +9,7 @@
 
 Paths are relative to the folder of the list, and lie in it or in one of the folders under ``roots`` (relative to the
 data directory, too), such as that of the scans where the list stands with refined labels. ``annotated`` are the class
-ids whose annotation is complete in the case; without it nobody recorded them. ``pseudo``, if there is one, are the
+ids whose annotation is complete in the case; without it they are not recorded. ``pseudo``, if there is one, are the
 class ids whose labels a network made. ``patient`` (or ``group``) is a name or a number that cases of one patient share;
 without it every case counts as a patient of its own.
 """

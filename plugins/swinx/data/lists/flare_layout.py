@@ -2,7 +2,7 @@
 
 Images are named ``<case>_0000.nii.gz`` and labels ``<case>.nii.gz``:
 
-- ``imagesTr2200`` with ``labelsTr2200``: some classes drawn, others in each case;
+- ``imagesTr2200`` with ``labelsTr2200``: some classes annotated, others in each case;
 - ``unlabeledTr1800``: no labels;
 - ``imagesVal`` with labels for half of the cases, in a folder whose name varies;
 - ``imagesTs``, which a cohort of one's own may have, with or without ``labelsTs``.

@@ -32,7 +32,7 @@ def load_labelled(
 
     A list with a section ``validation`` is taken as it is. Of any other, a part of the cases of ``training`` is held
     out, and what was decided is written down as a data list of its own; a later call goes by that, so that a training
-    that goes on, and an evaluation, have the same cases.
+    that resumes, and an evaluation, have the same cases.
 
     Args:
         path: The data list.

@@ -17,7 +17,7 @@ from swinx.visible_text import visible
 __all__ = ["SECTIONS", "list_roots", "read_list", "warn_of_near_sections"]
 
 SECTIONS = ("training", "validation", "unlabeled", "testing")
-"""Sections that a list may have: drawn labels, drawn labels to select by, no labels, to be segmented."""
+"""Sections of a data list: for training, for selecting the model, without labels, for testing."""
 
 _NEAR = 0.7
 

@@ -22,11 +22,11 @@ class AnnotatedClassesd(Transform):
 
     Args:
         output_key: Item to add: float32 ``(K,)``.
-        annotated_key: Item with the ids of the classes whose annotation is complete; absent or None if nobody
-            recorded them, which is taken as all of them.
+        annotated_key: Item with the ids of the classes whose annotation is complete; absent or None if they
+            are not recorded, which is taken as all of them.
         pseudo_key: Item with the ids of the classes whose labels a network completed; may be absent.
-        pseudo_weight: How much these count, in [0, 1], where a drawn class counts 1.
-        enabled: False takes every label as complete and drawn, whatever the item says.
+        pseudo_weight: Weight of these in [0, 1], where that of an annotated class is 1.
+        enabled: False takes every label as completely annotated, whatever the item says.
         num_classes: Number of classes ``K``, with background.
 
     Raises:

@@ -50,7 +50,7 @@ def merge_unannotated_logits(logits: Tensor, class_weights: Tensor) -> Tensor:
 def merge_unannotated_labels(label: Tensor, class_weights: Tensor) -> Tensor:
     """Return label maps in which voxels of unannotated classes are background.
 
-    Some of an unannotated class may have been drawn all the same. What is left of it lies in the background, so a
+    Voxels of an unannotated class may be labelled all the same. What is left of it lies in the background, so a
     voxel of it says no more than that it is background or unannotated.
 
     Args:

@@ -20,8 +20,8 @@ class PartialTarget(NamedTuple):
     """Label maps of a batch, with the weight of each class.
 
     Attributes:
-        label: Class ids, ``(B, 1, D, H, W)``, any dtype; :data:`swinx.labels.UNKNOWN` (255) where nobody knows.
-        class_weights: ``(B, K)``: 0 for a class that was not annotated in the case, 1 for one that was drawn, in
+        label: Class ids, ``(B, 1, D, H, W)``, any dtype; :data:`swinx.labels.UNKNOWN` (255) where the class is unknown.
+        class_weights: ``(B, K)``: 0 for a class that is unannotated in the case, 1 for an annotated one, in
             between for one whose pseudo label counts less. Background is class 0.
     """
 
@@ -34,7 +34,7 @@ class PartialDiceCELoss(nn.Module):
 
     Background and the classes that are not annotated in a case are one class there, with the sum of their
     probabilities. Predicting an unannotated class where the label says background therefore costs nothing. A voxel
-    that is drawn though its class is not annotated counts as one of that joint class. Unknown voxels take part in
+    of a class that is not annotated counts as one of that joint class. Unknown voxels take part in
     neither term. With the weight :math:`w_{bk}` of class k in case b
 
     .. math:: \mathcal{L} = \lambda_{Dice} \frac{\sum_{bk} w_{bk}\,Dice_{bk}}{\sum_{bk} w_{bk}}

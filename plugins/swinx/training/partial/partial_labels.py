@@ -22,7 +22,7 @@ def class_weights(
     """Return the weight of each class.
 
     Args:
-        annotated: Ids of the classes whose annotation is complete; None if nobody recorded them, which is taken as
+        annotated: Ids of the classes whose annotation is complete; None if they are not recorded, which is taken as
             all of them.
         pseudo: Ids of the classes whose labels a network completed. A class in both collections counts as one of
             these.

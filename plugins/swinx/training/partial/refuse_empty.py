@@ -23,7 +23,7 @@ class RefuseEmptyLabeld(MapTransform):
 
     Args:
         keys: Label maps, class ids and 255.
-        annotated_key: Item with the ids of the annotated classes; absent or None if nobody recorded them.
+        annotated_key: Item with the ids of the annotated classes; absent or None if they are not recorded.
         case_key: Item that holds the case name.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
     """

@@ -18,10 +18,11 @@ BUNDLE := bundles/swinx_seg
 WEIGHTS :=
 BUNDLES := bundles/ssl_smit bundles/swinx_seg bundles/pseudolabel
 DEMO_CONFIG = "['bundles/$(1)/configs/$(2).json','bundles/$(1)/configs/demo.json']"
+DEMO_OVERLAY = "['bundles/$(1)/configs/inference.json','bundles/$(1)/configs/$(2).json','bundles/$(1)/configs/demo.json']"
 RUN := $(BIN)/python -m monai.bundle run
-DEMO_EPOCHS := 28
+DEMO_EPOCHS := 15
 # Epochs of the training after make demo-more.
-EPOCHS := 56
+EPOCHS := 30
 DEMO_EVALUATE = $(RUN) evaluate --config_file $(call DEMO_CONFIG,swinx_seg,evaluate) --section testing \
 		--output_dir $(DEMO)/out --scores_dir $(DEMO)
 DEMO_VERDICT = $(BIN)/swinx data verdict $(DEMO) --max_epochs $(DEMO_EPOCHS)
@@ -37,7 +38,7 @@ export MALLOC_TOP_PAD_ ?= 268435456
 
 help:
 	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
-	@echo "make demo-more  go on with the training of the demo, to EPOCHS=56 in all, and judge it again"
+	@echo "make demo-more  go on with the training of the demo, to EPOCHS=30 in all, and judge it again"
 	@echo "make pipeline   DATA=<folder>: check, pretrain, refine, train, evaluate and report on data of your own"
 	@echo "make pack       WEIGHTS=<file>: $(BUNDLE) with its weights as one zip that needs MONAI alone; BUNDLE=<folder> another"
 	@echo "make label-server  BUNDLE=<zip> STUDIES=<folder>: serve a packed bundle to 3D Slicer by MONAI Label"
@@ -62,7 +63,7 @@ demo: $(INSTALLED)
 	$(RUN) training --config_file $(call DEMO_CONFIG,ssl_smit,train) --resume False
 	rm -rf $(DEMO)/teacher
 	$(RUN) training --config_file $(call DEMO_CONFIG,pseudolabel,train) --output_dir $(DEMO)/teacher
-	$(RUN) refine --config_file $(call DEMO_CONFIG,pseudolabel,refine)
+	$(RUN) refine --config_file $(call DEMO_OVERLAY,pseudolabel,refine)
 	$(RUN) training --config_file $(call DEMO_CONFIG,swinx_seg,train) --resume False \
 		--dataset_dir $(DEMO)/refined --pretrained $(DEMO)/models/pretrained.pt
 	$(DEMO_EVALUATE)

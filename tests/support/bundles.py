@@ -10,6 +10,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from support.warm_python import run_warm
+
 ROOT = Path(__file__).parents[2]
 CONFIGS = "bundles/swinx_seg/configs"
 
@@ -78,8 +80,14 @@ def bundle_command(run_id: str, config: str | list[str], configs: str = CONFIGS,
 
 
 def run(command: list[str], cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user would, from the repository root by default."""
+    """Run a command as a user would, from the repository root by default.
+
+    A run of a bundle, or of a program of ours, starts with its imports done: see :mod:`support.warm_python`.
+    """
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    python, program, *words = command
+    if python == sys.executable and (program.endswith(".py") or [program, *words[:1]] == ["-m", "monai.bundle"]):
+        return run_warm(command, cwd, environment, timeout)
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=timeout, check=False
     )

@@ -9,6 +9,7 @@ import pytest
 
 from rules.examples import example
 from swinx.bundle import SETTINGS, read_setting, read_settings
+from swinx.bundle.overlays import overlay_fault
 from swinx.cli.terminal import check_paths
 from swinx.errors import BundleError, DataListError
 from swinx.rules import RelationRules, SettingRules
@@ -60,6 +61,11 @@ def path_with_a_hash(folder: Path) -> str:
     with pytest.raises(BundleError, match="MONAI replaces #") as caught:
         read_setting(SETTINGS["dataset_dir"], f"{folder}/a#b")
     return str(caught.value)
+
+
+@example(SettingRules.OVERLAY)
+def overlay_alone(_: Path) -> str:
+    return str(overlay_fault({"evaluate": "%run", "run": []}, Path("bundles/swinx_seg")))
 
 
 @example(SettingRules.PATH_OF_FLAG)

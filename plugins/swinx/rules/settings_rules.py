@@ -31,6 +31,7 @@ class SettingRules(Rules):
     PATH_HASH = Rule(
         "refused", _RUNS, "{name} is {value}, and MONAI replaces # in texts; rename the folder, or give a link to it"
     )
+    OVERLAY = Rule("refused", _RUNS, '{name} is an overlay; give --config_file "[{files}]"')
     PATH_OF_FLAG = Rule(
         "refused",
         "paths of swinx commands",

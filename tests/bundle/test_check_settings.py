@@ -8,9 +8,9 @@ import pytest
 from monai.bundle import ConfigParser
 
 from swinx.bundle import SETTINGS, check_run_settings, read_setting, read_settings
-from swinx.bundle.command_line import raw_text
 from swinx.bundle.references import names_in_use
 from swinx.errors import BundleError
+from swinx.workarounds import raw_text
 
 NETWORK = {"_target_": "Net", "embed_dim": "@embed_dim", "heads": "@num_heads", "window": "@roi_size"}
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from swinx.bundle.bundle_root import find_bundle_root, require_plugin
 from swinx.bundle.check_settings import check_run_settings, read_setting, read_settings
-from swinx.bundle.command_line import unquoted
 from swinx.bundle.configuration import PLACES, configuration_at_work, configuration_hash, flat_knobs, knobs_at_work
-from swinx.bundle.error_report import end_with_reason
 from swinx.bundle.network_settings_record import knobs_of_network
 from swinx.bundle.settings.setting import Setting
 from swinx.bundle.settings.setting_fault import setting_fault
@@ -20,7 +18,6 @@ __all__ = [
     "check_run_settings",
     "configuration_at_work",
     "configuration_hash",
-    "end_with_reason",
     "find_bundle_root",
     "flat_knobs",
     "knobs_at_work",
@@ -30,5 +27,4 @@ __all__ = [
     "read_settings",
     "require_plugin",
     "setting_fault",
-    "unquoted",
 ]

@@ -1,17 +1,15 @@
-"""Where the bundle that is at work lies, and whether it was made for this version of the package."""
+"""Folder of the active bundle, and the version of the package that it was made for."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 from pathlib import Path
 
-from monai.bundle import ConfigWorkflow
-
 import swinx
 from swinx.errors import BundleError
 from swinx.files import shown
+from swinx.workarounds import running_bundle
 
 __all__ = ["find_bundle_root", "require_plugin"]
 
@@ -21,21 +19,16 @@ _METADATA = Path("configs", "metadata.json")
 def find_bundle_root(name: str) -> str:
     """Return the folder of the bundle whose configuration calls this, as the working directory sees it.
 
-    A configuration does not know where its file lies. The workflow that reads it does, and is found on the stack.
-    Without a workflow (``ckpt_export``, ``verify_net_in_out``) the working directory, ``<name>`` in the folder
-    ``bundles`` and ``<name>`` are tried; give ``--bundle_root`` if it is none of them.
+    A configuration does not know where its file lies; the workflow that reads it does. Without a workflow
+    (``ckpt_export``, ``verify_net_in_out``) the working directory, ``<name>`` in the folder ``bundles`` and ``<name>``
+    are tried; give ``--bundle_root`` if it is none of them.
 
     Args:
         name: Name of the bundle.
     """
     tried = [Path(), Path("bundles", name), Path(name)]
-    frame = inspect.currentframe()
-    while frame is not None:
-        candidate = frame.f_locals.get("self")
-        if isinstance(candidate, ConfigWorkflow):
-            tried.insert(0, Path(candidate.config_root_path).parent)
-            break
-        frame = frame.f_back
+    if (folder := running_bundle().folder) is not None:
+        tried.insert(0, folder)
     found = (place for place in tried if (place / _METADATA).is_file())
     return next(found, Path("bundles", name)).as_posix()
 

@@ -6,21 +6,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from monai.bundle import ConfigParser
-
-from swinx.bundle.command_line import given_settings, raw_text, running_call
-from swinx.bundle.configuration import parser_at_work
-from swinx.bundle.error_report import end_with_reason
 from swinx.bundle.references import is_plain, names_in_use, tracking_names
 from swinx.bundle.settings.kinds import Either, Kind, Many, MisfitError, PathName, is_expression, is_list, takes_text
 from swinx.bundle.settings.relations import broken_relation, long_default_warmup
 from swinx.bundle.settings.setting import Setting
 from swinx.bundle.settings.settings_table import SETTINGS, nearest
-from swinx.bundle.third_party_warnings import silence_third_parties
 from swinx.errors import BundleError
 from swinx.files import shown
 from swinx.rules import SettingRules as Rule
 from swinx.visible_text import visible
+from swinx.workarounds import end_with_reason, raw_text, replace_setting, running_bundle, silence_third_parties
 
 __all__ = ["check_run_settings", "read_setting", "read_settings"]
 
@@ -33,21 +28,21 @@ def check_run_settings() -> None:
 
     It stands first in the list ``run`` of every configuration and refers to nothing there: nothing has been evaluated
     yet, so that texts which Fire took for numbers become paths again, and words such as ``no`` become False.
-    Without a parser on the stack nothing happens.
+    Outside of a bundle nothing happens.
 
     Raises:
         BundleError: If a name is unknown, or a value or a relation of two impossible; one line.
     """
     end_with_reason()
     silence_third_parties()
-    parser = parser_at_work()
+    running = running_bundle()
+    parser = running.parser
     if parser is None:
         return
-    call = running_call()
     configuration = {name: value for name, value in parser.get().items() if name != parser.meta_key}
-    found, warnings = read_settings(configuration, given_settings(call), tracking_names(call.get("tracking")))
+    found, warnings = read_settings(configuration, running.given, tracking_names(running.tracking))
     for name, value in found.items():
-        _replace(parser, name, value)
+        replace_setting(parser, name, value)
     for warning in warnings:
         _logger.warning("%s", warning)
 
@@ -143,11 +138,3 @@ def _check_names(
         if name in given and is_plain(configuration.get(name)):
             warnings.append(Rule.UNUSED.says(name=name, nearest=nearest(name, here)))
     return warnings
-
-
-def _replace(parser: ConfigParser, name: str, value: Any) -> None:
-    """Set a value in a configuration that has been parsed, of which nothing has been evaluated."""
-    parser.get()[name] = value
-    if (item := parser.ref_resolver.get_item(name)) is not None:
-        item.update_config(value)
-    parser.ref_resolver.remove_resolved_content(name)

@@ -1,21 +1,20 @@
-"""The configuration that is at work, and what of it a table of runs should show."""
+"""The active configuration, and its settings for records and tables of runs."""
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
 
 from swinx.files import is_setting
 from swinx.visible_text import visible
+from swinx.workarounds import running_bundle
 
-__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work", "parser_at_work"]
+__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work"]
 
 _logger = logging.getLogger(__name__)
 
@@ -37,13 +36,11 @@ Among them are all that name a program or a file that is run: weights of others 
 def configuration_at_work() -> dict[str, Any]:
     """Return the configuration, with all overlays and overrides, that is building the caller.
 
-    MONAI hands it to nobody. A component is built within a call of its parser, which is found on the stack.
-
     Returns:
         A deep copy as JSON has it, references as they stand; expressions at the top as the plain values that they have
         given so far, and else as they stand. Empty if no bundle is building.
     """
-    parser = parser_at_work()
+    parser = running_bundle().parser
     if parser is None:
         return {}
     content = json.loads(json.dumps(parser.get(), default=repr))
@@ -53,18 +50,6 @@ def configuration_at_work() -> dict[str, Any]:
         for name, value in content.items()
         if name != "_meta_"
     }
-
-
-def parser_at_work() -> ConfigParser | None:
-    """Return the parser that is building the caller: the outermost one, as others may be at work within it."""
-    frame = inspect.currentframe()
-    parser = None
-    while frame is not None:
-        candidate = frame.f_locals.get("self")
-        if isinstance(candidate, ConfigParser):
-            parser = candidate
-        frame = frame.f_back
-    return parser
 
 
 def _plain(value: Any) -> Any:

@@ -11,10 +11,10 @@ from typing import Any
 
 from fire.decorators import SetParseFns
 
-from swinx.bundle import unquoted
 from swinx.errors import DataListError
 from swinx.rules import SettingRules
 from swinx.visible_text import visible_lines
+from swinx.workarounds import unquoted
 
 __all__ = ["check_paths", "complain", "data_list_of", "say", "take_texts_as_they_are"]
 

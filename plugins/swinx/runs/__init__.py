@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from swinx.runs.mlflow_run import MLflowRun
 from swinx.runs.output_lock import lock_output
-from swinx.runs.process_group import leave_processes
 from swinx.runs.run_log import require_writable, start_log
 from swinx.runs.seeding import seed_epoch
+from swinx.workarounds import leave_processes
 
 __all__ = [
     "MLflowRun",

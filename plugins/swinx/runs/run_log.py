@@ -6,9 +6,9 @@ import logging
 import tempfile
 from pathlib import Path
 
-from swinx.bundle import end_with_reason
 from swinx.files import real_path
 from swinx.visible_text import guard_log_handlers
+from swinx.workarounds import end_with_reason
 
 __all__ = ["require_writable", "start_log"]
 
@@ -16,7 +16,7 @@ __all__ = ["require_writable", "start_log"]
 def start_log(path: str, enabled: bool = True) -> Path | None:
     """Copy all logs, at level INFO or above, to a file, and end an uncaught error with its reason.
 
-    The end of a run is that of :func:`swinx.bundle.end_with_reason`.
+    The end of a run is that of :func:`swinx.workarounds.end_with_reason`.
 
     File names cannot forge lines of a log: control characters are escaped and further lines of a
     message indented, in the file and in what other handlers of the root logger show.

@@ -1,34 +1,29 @@
-"""OpenVINO's package, imported without a report to its makers, and networks compiled by it."""
+"""Import of OpenVINO's package, and networks compiled by it."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from swinx.errors import ExportError
-from swinx.inference.backends.signal_stack import same_signal_stack
+from swinx.workarounds import same_signal_stack, without_telemetry
 
 __all__ = ["compile_for_cpu", "has_bfloat16_instructions", "import_openvino"]
 
 
 def import_openvino() -> Any:
-    """Import OpenVINO so that it does not report to its makers that it was, which it does of itself.
+    """Import OpenVINO without the report that it sends to its makers.
 
-    It does without the package that reports if that is not installed; here it seems so.
+    Raises:
+        ExportError: If it is not installed.
     """
-    hidden = "openvino_telemetry" not in sys.modules
-    if hidden:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python marks what is not to be found
     try:
-        import openvino
+        with without_telemetry():
+            import openvino
     except ImportError as error:
         raise ExportError(f"OpenVINO is not installed ({error}): pip install openvino") from error
-    finally:
-        if hidden:
-            del sys.modules["openvino_telemetry"]
     return openvino
 
 

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from swinx.bundle.third_party_warnings import silence_third_parties
+from swinx.workarounds import silence_third_parties
 
 PLUGIN = "monai.data.nvimgcodec_pydicom_plugin"
 

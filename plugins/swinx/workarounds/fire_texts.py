@@ -1,49 +1,23 @@
-"""What the user gave to ``monai.bundle run``, before Fire and MONAI changed it."""
+"""Texts of the command line, before Fire made values of them.
+
+Symptom: Fire, which reads the command line for MONAI, takes ``2024`` for a number, ``1.10`` for 1.1, ``Smith,Anna`` for
+two texts and leaves out what follows ``#``; no setting can say that it is a text.
+Report: https://github.com/google/python-fire/issues/453
+Can go: when MONAI reads its command line with kinds, or Fire takes the kind of an argument from its annotation.
+"""
 
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["given_settings", "raw_text", "running_call", "unquoted"]
-
-_FUNCTIONS = {"run": "override", "run_workflow": "kwargs"}
-_MODULE = "monai.bundle.scripts"
-_OWN = frozenset(
-    {
-        *("run_id", "init_id", "final_id", "config_file", "meta_file", "logging_file", "workflow_type"),
-        *("properties_path", "tracking"),
-    }
-)
-
-
-def running_call() -> dict[str, Any]:
-    """Return the arguments of the call of MONAI that runs the bundle of the caller; empty without one."""
-    frame: FrameType | None = inspect.currentframe()
-    while frame is not None:
-        name = frame.f_code.co_name
-        if name in _FUNCTIONS and frame.f_globals.get("__name__") == _MODULE:
-            return dict(frame.f_locals)
-        frame = frame.f_back
-    return {}
-
-
-def given_settings(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings among the arguments of :func:`running_call`, with those that are None, which MONAI drops."""
-    found: Mapping[str, Any] = next(
-        (call[name] for name in _FUNCTIONS.values() if isinstance(call.get(name), Mapping)), {}
-    )
-    return {name: value for name, value in found.items() if name not in _OWN}
+__all__ = ["raw_text", "unquoted"]
 
 
 def raw_text(name: str, value: Any, words: Sequence[str] | None = None) -> str | None:
     """Return the text that stands on the command line for a setting.
-
-    Fire reads ``2024`` as a number, ``1.10`` as 1.1, ``Smith,Anna`` as two texts and leaves out what follows ``#``.
 
     Args:
         name: Of the setting.

@@ -1,4 +1,11 @@
-"""The stack on which a thread handles signals, kept as it is while a library is at work that would change it."""
+"""The signal stack of a thread, kept while OpenVINO compiles a model.
+
+Symptom: a model that OpenVINO compiles for a CPU sets a signal stack, for the AMX instructions. At its end it frees it
+and sets the one of before, which may belong to another model and be free already. The next signal, such as Ctrl-C or
+the end of a child process, is then a segmentation fault.
+Report: none found; https://github.com/openvinotoolkit/openvino/pull/11894 brought the signal stack in.
+Can go: when models of OpenVINO can end in any order; seen with OpenVINO 2026.4.1.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +25,7 @@ class _Stack(ctypes.Structure):
 
 @contextmanager
 def same_signal_stack() -> Iterator[None]:
-    """Give this thread back the signal stack that it had; on Linux, elsewhere nothing happens.
-
-    A model that OpenVINO compiles for a CPU brings a signal stack along. At its end it frees it, and brings back the
-    one of before, if its own is still in use: of several models that may be one that is free already. The next signal,
-    such as Ctrl-C or the end of a child, is then a segmentation fault.
-    """
+    """Give this thread back the signal stack that it had, on Linux; elsewhere nothing happens."""
     if sys.platform != "linux":
         yield
         return

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from swinx.runs import leave_processes
+from swinx.workarounds import leave_processes
 
 TRAIN = """
 from pathlib import Path
 import ignite.distributed as idist
 import torch
-from swinx.runs import leave_processes
+from swinx.workarounds import leave_processes
 
 def threads():
     return {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}

@@ -1,4 +1,9 @@
-"""Warnings of other packages that no user of a bundle can act on."""
+"""Warnings of other packages that no user of a bundle can act on.
+
+Symptom: pages of warnings before the first line of a run, about calls that MONAI and ignite make.
+Report: none; each line of the tables below says who warns, and of what.
+Can go: a line each, when the package no longer warns.
+"""
 
 from __future__ import annotations
 

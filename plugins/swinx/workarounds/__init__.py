@@ -1,0 +1,26 @@
+"""Workarounds for faults and gaps of other packages, one module each."""
+
+from __future__ import annotations
+
+from swinx.workarounds.fire_texts import raw_text, unquoted
+from swinx.workarounds.monai_running_bundle import RunningBundle, replace_setting, running_bundle
+from swinx.workarounds.monai_wrapped_errors import end_with_reason
+from swinx.workarounds.openvino_signal_stack import same_signal_stack
+from swinx.workarounds.openvino_telemetry import without_telemetry
+from swinx.workarounds.pytorch_process_group import leave_processes
+from swinx.workarounds.pytorch_small_convolutions import SmallConvolutions
+from swinx.workarounds.third_party_warnings import silence_third_parties
+
+__all__ = [
+    "RunningBundle",
+    "SmallConvolutions",
+    "end_with_reason",
+    "leave_processes",
+    "raw_text",
+    "replace_setting",
+    "running_bundle",
+    "same_signal_stack",
+    "silence_third_parties",
+    "unquoted",
+    "without_telemetry",
+]

@@ -44,7 +44,7 @@ pipeline-teacher: $(INSTALLED)
 		--dataset_dir "$(LISTED)" --output_dir "$(OUT)/teacher" $(TEACHER_ARGS)
 
 pipeline-refine: $(INSTALLED)
-	$(RUN) refine --config_file bundles/pseudolabel/configs/refine.json --dataset_dir "$(LISTED)" \
+	$(RUN) refine --config_file "['bundles/pseudolabel/configs/inference.json','bundles/pseudolabel/configs/refine.json']" --dataset_dir "$(LISTED)" \
 		--teacher_dir "$(TEACHER)" --output_dir "$(OUT)/refined" $(REFINE_ARGS)
 
 pipeline-train: $(INSTALLED)

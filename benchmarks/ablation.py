@@ -191,7 +191,8 @@ def refine(lists: dict[str, Path], work: Path, knobs: dict[str, Any]) -> Path:
     run_bundle("training", [CONFIGS.format("pseudolabel", "train")], knobs | where | {"output_dir": work / "teacher"})
     (model,) = (work / "teacher" / "results").glob("*/*")
     changes = where | folds | {"teacher_dir": model, "output_dir": work / "refined", "sections": ["training"]}
-    run_bundle("refine", [CONFIGS.format("pseudolabel", "refine")], changes)
+    files = [CONFIGS.format("pseudolabel", name) for name in ("inference", "refine")]
+    run_bundle("refine", files, changes)
     return work / "refined" / "datalist.json"
 
 

@@ -322,13 +322,13 @@ def test_a_rule_that_is_none_stops_the_run_before_the_first_case(partial, teache
 
 def test_selection_leaves_out_cases_and_classes(partial, teacher, tmp_path):
     spleen = {"_target_": "swinx.refinement.PlausibleVolume", "ranges_ml": {"3": [0, 1]}}
-    rules = [{"_target_": "swinx.refinement.HasDrawnTumor"}, spleen]
+    rules = [{"_target_": "swinx.refinement.HasAnnotatedTumor"}, spleen]
     finished = run(refine_command(partial, teacher, output_dir=tmp_path, selection=rules))
     assert finished.returncode == 0, finished.stderr[-3000:]
     table = pd.read_csv(tmp_path / "cases.csv", index_col="case")
     assert (table["selected"] == (table["tumor_before_ml"].fillna(0) > 0)).all()
     assert 0 < table["selected"].sum() < 6
-    assert (table.loc[~table["selected"], "reason"].str.contains("no tumour was drawn")).all()
+    assert (table.loc[~table["selected"], "reason"].str.contains("no tumour is annotated")).all()
     for item in load_data_list(tmp_path / "datalist.json", "training"):
         label = voxels(item["label"])
         if 3 not in item["annotated"]:

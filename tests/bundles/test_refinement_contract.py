@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 
-from support.bundles import ROOT
+from support.bundles import ROOT, run_bundle
 from support.refinement import REFINEMENT, flawed_teacher, partial_cohort
 from swinx.labels import CLASS_NAMES
 
@@ -35,30 +35,48 @@ def test_monai_misses_no_property_of_the_inference(tmp_path, monkeypatch):
     assert missing == []
 
 
+def merged(*names: str) -> dict:
+    return ConfigParser.load_config_files([str(FOLDER / f"{name}.json") for name in names])
+
+
 def test_one_case_is_refined_as_all_are():
-    refine, inference = content("refine"), content("inference")
-    repeated = ["teacher", "policy", "filters", "preprocessing", "postprocessing", "records", "evaluator", "inferer"]
-    for name in [*repeated, "settings", "network_def", "bundle_root", "teacher_dir", "folds", "label_map"]:
-        assert refine[name] == inference[name], name
+    overlay = content("refine")
+    for name in ["teacher", "policy", "filters", "preprocessing", "postprocessing", "records", "inferer", "settings"]:
+        assert name not in overlay, name
+    assert {name for name in overlay if name.startswith(("dataloader", "evaluator"))} == {
+        "dataloader::_mode_",
+        "evaluator::_mode_",
+    }
+    assert merged("inference", "refine")["handlers"][:2] == content("inference")["handlers"]
 
 
 def test_the_paper_s_policy_is_the_default():
-    policy = content("refine")["policy"]
-    assert policy["_target_"] == "swinx.refinement.FillUnannotated"
-    assert content("refine")["selection"] == []
+    configuration = merged("inference", "refine")
+    assert configuration["policy"]["_target_"] == "swinx.refinement.FillUnannotated"
+    assert configuration["selection"] == []
 
 
 def test_sides_are_put_right_before_the_second_piece_of_an_organ_is_removed():
-    names = [step["_target_"].rpartition(".")[2] for step in content("refine")["filters"]]
+    names = [step["_target_"].rpartition(".")[2] for step in content("inference")["filters"]]
     assert names.index("Laterality") < names.index("LargestComponent")
 
 
 def test_overlays_change_only_what_they_are_for():
-    refine = content("refine")
+    refine = merged("inference", "refine")
     for name in ("teacher_folder", "teacher_bundle"):
         assert set(content(name)) - {"teacher_bundle", "teacher_checkpoint", "teacher_overrides"} <= set(refine)
-    assert content("multi_gpu_refine")["run"] == refine["run"]
+    assert "run" not in content("multi_gpu_refine")
     assert content("multi_gpu_refine")["finalize"] == ["$idist.finalize()", *refine["finalize"]]
+
+
+@pytest.mark.slow
+def test_the_overlay_alone_ends_with_the_right_command():
+    finished = run_bundle("refine", "refine", configs=REFINEMENT)
+    assert finished.returncode == 1
+    last = finished.stderr.strip().splitlines()[-1]
+    files = f"['{REFINEMENT}/inference.json','{REFINEMENT}/refine.json']"
+    assert last.endswith(f'stopped: refine.json is an overlay; give --config_file "{files}"'), last
+    assert "Traceback" not in finished.stderr
 
 
 def test_metadata_tell_the_classes_and_the_version():

@@ -58,7 +58,7 @@ def test_train_then_refine(tmp_path):
         drop_unpredicted=False,
         check_volumes=False,  # a teacher of some steps is no anatomist
     )
-    command[command.index("--config_file") + 1] = f"{REFINEMENT}/refine.json"
+    command[command.index("--config_file") + 1] = str([f"{REFINEMENT}/inference.json", f"{REFINEMENT}/refine.json"])
     finished = run(command, timeout=600)
     assert finished.returncode == 0, finished.stderr[-3000:]
     table = pd.read_csv(tmp_path / "out" / "cases.csv", index_col="case")

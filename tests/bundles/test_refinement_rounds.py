@@ -27,7 +27,11 @@ def rounds(cohort: Path, teacher: Path, out: Path, number: int = 2):
         dataset_dir=cohort,
         teacher_dir=teacher,
         output_dir=out,
-        refine_configs=[f"{REFINEMENT}/refine.json", f"{REFINEMENT}/teacher_folder.json"],
+        refine_configs=[
+            f"{REFINEMENT}/inference.json",
+            f"{REFINEMENT}/refine.json",
+            f"{REFINEMENT}/teacher_folder.json",
+        ],
         last_round=[f"{REFINEMENT}/low_disagreement.json"],
         refine_overrides={"progress": False, "check_volumes": False},  # students of one epoch are no anatomists
         student_overrides=STUDENT,

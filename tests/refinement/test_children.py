@@ -36,8 +36,9 @@ stage = sys.argv[1]
 run_rounds(
     2,
     stage + "/out",
+    dataset_dir=stage,
+    teacher_dir=stage,
     refine_configs=stage + "/refine.json",
-    refine_overrides={},
     student_bundle=stage + "/student",
     student_configs=stage + "/refine.json",
     student_teacher_config=stage + "/refine.json",

@@ -48,7 +48,7 @@ def test_only_cases_in_which_every_class_was_looked_for_are_complete():
     assert [item["case"] for item in complete] == ["a", "e"]
     assert left_out == {
         "b": "not annotated: tumor",
-        "c": "nobody recorded which classes are annotated",
+        "c": "no record of its annotated classes",
         "d": "has no label",
     }
 
@@ -156,5 +156,5 @@ def test_classes_are_chosen_so_that_enough_cases_are_complete(sets, chosen):
 
 
 def test_a_list_that_says_nothing_of_annotation_cannot_train_a_teacher(tmp_path):
-    with pytest.raises(DataListError, match="no case says which classes are annotated"):
+    with pytest.raises(DataListError, match="no case has a record of its annotated classes"):
         train_nnunet([{"case": "a", "image": "a", "label": "a"}], tmp_path, classes="auto")

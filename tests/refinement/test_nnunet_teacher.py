@@ -197,7 +197,7 @@ def test_weights_of_another_network_are_refused(model, tmp_path):
 def test_the_training_says_which_cases_it_left_out_and_why(model, cases, work_dir):
     record = json.loads((work_dir / "training.json").read_text())
     assert record["left_out"] == {
-        "unrecorded": "nobody recorded which classes are annotated",
+        "unrecorded": "no record of its annotated classes",
         "no_tumour": "not annotated: tumor",
     }
     assert record["used"] == [item["case"] for item in cases[:6]]

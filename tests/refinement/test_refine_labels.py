@@ -151,7 +151,7 @@ class Careless:
         return Fusion(label, provenance(label, truth), tuple(range(1, 15)))
 
 
-@pytest.mark.parametrize(("fault", "message"), [("drawn", "changed 1 drawn voxels of liver"), ("again", "second time")])
+@pytest.mark.parametrize(("fault", "message"), [("drawn", "changed 1 annotated voxels"), ("again", "second time")])
 def test_a_policy_that_breaks_its_promises_is_caught_on_the_case(oblique, fault, message):
     with pytest.raises(ValueError, match=message):
         RefineLabelsd(policy=Careless(fault))(case(oblique))

@@ -8,11 +8,8 @@ import os
 import pytest
 
 from swinx.data import recorded_content
-from swinx.files import read_table, write_json
+from swinx.files import file_sha256, write_json
 from swinx.refinement import (
-    RefinementSettings,
-    assemble_refined,
-    file_sha256,
     is_refined,
     load_refinement_cases,
     pending_cases,
@@ -38,18 +35,6 @@ def test_an_unusable_entry_is_a_pending_case_with_its_fault(listed, tmp_path):
     assert [item["case"] for item in items] == ["NA", "unlabeled[1]", "c", "unlabeled[3]"]
     assert ["fault" in item for item in items] == [False, True, True, True]
     assert pending_cases(items, tmp_path / "out", "settings") == items
-
-
-def test_the_outcome_names_every_case_as_the_list_does_and_takes_over_good_entries(listed, tmp_path):
-    items = load_refinement_cases(listed)
-    failures = [{"case": item["case"], "reason": item["fault"]} for item in items if "fault" in item]
-    settings = RefinementSettings("0", {})
-    assemble_refined(items, tmp_path / "out", listed, settings, failures=failures)
-    table = read_table(tmp_path / "out" / "cases.csv", text=("case", "reason"))
-    assert list(table["case"]) == ["NA", "unlabeled[1]", "c", "unlabeled[3]"]
-    assert "outside the data directory" in table["reason"][2]
-    written = json.loads((tmp_path / "out" / "datalist.json").read_text())
-    assert [entry["case"] for entry in written["validation"]] == ["v"]
 
 
 @pytest.mark.parametrize("end", ["source", "selected"])

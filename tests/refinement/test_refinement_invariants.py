@@ -73,7 +73,7 @@ def test_provenance_tells_drawn_from_pseudo(policy, case):
     assert np.array_equal(source == Source.BACKGROUND, label == 0)
     assert np.array_equal(source == Source.UNKNOWN, label == UNKNOWN)
     drawn = (label == truth) & (label > 0) & (label != UNKNOWN)
-    assert np.array_equal(source == Source.DRAWN, drawn)
+    assert np.array_equal(source == Source.ANNOTATED, drawn)
 
 
 @given(case=cases())
@@ -148,7 +148,7 @@ def test_organs_are_the_teachers_and_drawn_tumours_lie_on_top():
 @pytest.mark.parametrize(
     ("label", "source", "message"),
     [
-        ([2, 0], [2, 0], r"changed 1 drawn voxels of liver"),
+        ([2, 0], [2, 0], r"changed 1 annotated voxels of liver"),
         ([1, 1], [1, 2], r"added 1 voxels to liver"),
         ([1, 0], [0, 0], r"provenance does not tell"),
         ([1, 255], [1, 0], r"provenance does not tell"),

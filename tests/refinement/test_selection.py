@@ -8,7 +8,7 @@ import pytest
 from swinx.refinement import (
     FillUnannotated,
     Fusion,
-    HasDrawnTumor,
+    HasAnnotatedTumor,
     LowDisagreement,
     MinimumConfidence,
     PlausibleVolume,
@@ -40,14 +40,14 @@ def test_all_rules_must_hold_and_each_gives_its_reason():
         "tiny_liver": report(after_ml={"1": 20.0, "3": 200.0}),
         "both": report(before_ml={}, after_ml={"3": 9000.0}),
     }
-    verdicts = select_cases(reports, [HasDrawnTumor(), PlausibleVolume()])
+    verdicts = select_cases(reports, [HasAnnotatedTumor(), PlausibleVolume()])
     assert list(verdicts) == list(reports)
     assert verdicts["good"] == (False, (), "")
-    assert verdicts["no_tumour"] == (True, (), "no tumour was drawn")
+    assert verdicts["no_tumour"] == (True, (), "no tumour is annotated")
     assert verdicts["tiny_liver"] == (False, (1,), "liver 20.0 ml, not 400..4000")
     assert verdicts["both"].drop_case
     assert verdicts["both"].drop_classes == (3,)
-    assert verdicts["both"].reason == "no tumour was drawn; spleen 9000.0 ml, not 30..2500"
+    assert verdicts["both"].reason == "no tumour is annotated; spleen 9000.0 ml, not 30..2500"
 
 
 def test_an_implausible_volume_may_cost_the_whole_case_but_a_drawn_organ_is_not_judged():
@@ -151,7 +151,7 @@ def test_a_dropped_class_becomes_unknown_where_a_network_said_it_and_stays_where
     label, source = np.array([[[1, 1, 3]]], dtype=np.uint8), np.array([[[1, 2, 2]]], dtype=np.uint8)
     dropped = drop_classes(Fusion(label, source, (1, 3)), [1])
     assert dropped.label.ravel().tolist() == [1, 255, 3]
-    assert dropped.source.ravel().tolist() == [Source.DRAWN, Source.UNKNOWN, Source.PSEUDO]
+    assert dropped.source.ravel().tolist() == [Source.ANNOTATED, Source.UNKNOWN, Source.PSEUDO]
     assert dropped.known == (3,)
     assert label.ravel().tolist() == [1, 1, 3], "the argument stays"
 

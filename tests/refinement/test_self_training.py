@@ -10,7 +10,7 @@ import pytest
 
 from swinx.errors import DataListError, RecordError, TrainingError
 from swinx.refinement import run_rounds
-from swinx.refinement.student import student_knobs
+from swinx.refinement.student import student_settings
 
 ACTOR = '''
 """Stands in for `python -m monai.bundle run PART --config_file [...]`: writes what the bundle would write."""
@@ -51,8 +51,9 @@ def stage(tmp_path):
 
 def play(stage: Path, rounds: int = 3, **changes) -> Path:
     settings = {
+        "dataset_dir": stage / "DATA",
+        "teacher_dir": stage / "TEACHER",
         "refine_configs": [str(stage / "refine.json")],
-        "refine_overrides": {"dataset_dir": "DATA"},
         "student_bundle": stage / "student",
         "student_configs": [str(stage / "student" / "configs" / "train.json")],
         "student_overrides": {"embed_dim": 12, "max_epochs": 2},
@@ -81,7 +82,7 @@ def test_every_student_is_trained_on_its_round_and_teaches_the_next(stage):
     assert second["changes"]["teacher_checkpoint"] == student["changes"]["checkpoint"]
     assert third["changes"]["teacher_checkpoint"] == made[3]["changes"]["checkpoint"]
     assert [names(call) for call in (first, second)] == [["refine.json"], ["refine.json", "teacher_bundle.json"]]
-    assert all(call["changes"]["dataset_dir"] == "DATA" for call in (first, second, third)), "always the drawn labels"
+    assert all(call["changes"]["dataset_dir"] == str(stage / "DATA") for call in (first, second, third))
 
 
 def test_every_round_is_compared_with_all_before_it(stage):
@@ -214,7 +215,7 @@ def test_knobs_of_a_student_leave_out_paths_expressions_and_components(stage):
     )
     overlay = {"embed_dim": 16, "device": "$gpu", "output_dir": "o", "network": {"_target_": "x"}, "max_epochs": 1}
     (stage / "overlay.json").write_text(json.dumps(overlay | {"pixdim": [2, 2, 2]}))
-    found = student_knobs(
+    found = student_settings(
         configs / "inference.json", [configs / "train.json", stage / "overlay.json"], {"overlap": 0.25}
     )
     assert found == {"embed_dim": 16, "pixdim": [2, 2, 2], "overlap": 0.25}

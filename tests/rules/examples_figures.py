@@ -17,7 +17,7 @@ from swinx.data import load_data_list
 from swinx.errors import DataListError
 from swinx.labels import plausible_volumes
 from swinx.refinement import RefineLabelsd
-from swinx.refinement.implausible_organs import tell_implausible
+from swinx.refinement.cases_table import implausible_in_all
 from swinx.rules import ScoreRules, TeacherRules
 from swinx.scoring import score_folders
 
@@ -95,7 +95,7 @@ def a_kidney_of_113_litres(_: Path) -> str:
 @example(TeacherRules.BAD_TEACHER)
 def a_refinement_with_a_kidney_of_113_litres(_: Path) -> str:
     report = RefineLabelsd(plausible=plausible_volumes())(huge_kidney())["refinement"]
-    return tell_implausible({"anna": report, "bert": {**report, "implausible": {}}})
+    return implausible_in_all({"anna": report, "bert": {**report, "implausible": {}}})
 
 
 @example(TeacherRules.RANGES)

@@ -12,10 +12,10 @@ import pytest
 from rules.examples import example
 from support.other_runs import another_run
 from support.training import start_training
-from swinx.data import recorded_content, stamp_of
+from swinx.data import stamp_of
 from swinx.errors import DataListError, RunError, WeightsError
 from swinx.files import hold
-from swinx.refinement import RefinementRecords, file_sha256
+from swinx.refinement import RefinementRecords
 from swinx.rules import LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.scoring import check_scored_results, one_result_set, read_scores
 from swinx.training import TrainingState
@@ -43,7 +43,7 @@ def _changed(folder: Path) -> str:
     dataset = SimpleNamespace(dataset=SimpleNamespace(data=[item]))
     output = [{"saved": [], "notes": [], "refinement": {}}]
     state = SimpleNamespace(iteration=1, epoch_length=1, batch=batch, output=output)
-    records = RefinementRecords(str(folder), "s", file_sha256, recorded_content)
+    records = RefinementRecords(str(folder), "s")
     records._begin(SimpleNamespace(data_loader=dataset))
     records._end_case(SimpleNamespace(state=state))
     return records.failed[0]["reason"]
@@ -51,7 +51,7 @@ def _changed(folder: Path) -> str:
 
 @example(LockRules.KEPT)
 def _kept(folder: Path) -> str:
-    records = RefinementRecords(str(folder), "s", file_sha256, recorded_content)
+    records = RefinementRecords(str(folder), "s")
     (folder / "a.nii.gz").write_bytes(b"of another run")
     return logged(lambda: records._fail("[1/1]", "a", "why"), folder)
 

@@ -37,7 +37,7 @@ def flawed_teacher(cohort: Path, folder: Path) -> Path:
 
 def refine_command(cohort: Path, teacher: Path, processes: int = 1, **knobs: object) -> list[str]:
     """The documented command line, with a folder of predictions as teacher."""
-    names = ["refine", "teacher_folder", *(["multi_gpu_refine"] if processes > 1 else [])]
+    names = ["inference", "refine", "teacher_folder", *(["multi_gpu_refine"] if processes > 1 else [])]
     start = [sys.executable]
     if processes > 1:
         start += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]

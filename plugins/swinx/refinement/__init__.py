@@ -13,16 +13,14 @@ from swinx.refinement.policies.fusion_policies import (
 )
 from swinx.refinement.policies.pseudo_filters import FillHoles, LargestComponent, Laterality, MinimumComponent
 from swinx.refinement.policies.selection import (
-    HasDrawnTumor,
+    HasAnnotatedTumor,
     LowDisagreement,
     MinimumConfidence,
     PlausibleVolume,
     PredictedSomewhere,
 )
 from swinx.refinement.refine_labels import RefineLabelsd
-from swinx.refinement.refined_list import RefinedData, assemble_refined
 from swinx.refinement.refinement_cases import (
-    file_sha256,
     is_refined,
     load_refinement_cases,
     pending_cases,
@@ -32,6 +30,7 @@ from swinx.refinement.refinement_cases import (
 from swinx.refinement.refinement_gain import RefinementGain, refinement_gain
 from swinx.refinement.refinement_record_settings import RefinementSettings, refinement_settings
 from swinx.refinement.refinement_records import RefinementRecords
+from swinx.refinement.refinement_run import RefinementRun
 from swinx.refinement.save_refinement import SaveRefinementd
 from swinx.refinement.self_training import run_rounds
 from swinx.refinement.teachers.bundle_teacher import BundleTeacher
@@ -49,7 +48,7 @@ __all__ = [
     "FillHoles",
     "FillUnannotated",
     "Fusion",
-    "HasDrawnTumor",
+    "HasAnnotatedTumor",
     "LargestComponent",
     "Laterality",
     "LowDisagreement",
@@ -62,9 +61,9 @@ __all__ = [
     "Prediction",
     "PredictionFolderTeacher",
     "RefineLabelsd",
-    "RefinedData",
     "RefinementGain",
     "RefinementRecords",
+    "RefinementRun",
     "RefinementSettings",
     "SaveRefinementd",
     "Source",
@@ -73,9 +72,7 @@ __all__ = [
     "TeacherNetwork",
     "TruthOnly",
     "TumorHostChecked",
-    "assemble_refined",
     "choose_classes",
-    "file_sha256",
     "is_refined",
     "load_refinement_cases",
     "pending_cases",

@@ -1,4 +1,4 @@
-"""How much a refined label differs from those of earlier rounds of self-training."""
+"""Disagreement of a refined label with those of earlier rounds of self-training."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = ["CompareRoundsd"]
 class CompareRoundsd(MapTransform):
     """Add the disagreement of rounds to the report of a refinement.
 
-    Rounds disagree where their pseudo labels do: what was drawn is the same in all of them. A round that has no label
-    for a case is left out and noted.
+    Rounds disagree where their pseudo labels do: annotated voxels are the same in all rounds. A round that has no
+    label for a case is left out and noted.
 
     Args:
         keys: The refined label of this round, ``(1, X, Y, Z)``, a ``MetaTensor``.

@@ -1,4 +1,4 @@
-"""Refine a partial label by pseudo labels: M_GT + M_Pseudo -> M_Refined."""
+"""Merge of a partial label and pseudo labels: M_GT + M_Pseudo -> M_Refined."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ _ALL = tuple(range(1, NUM_CLASSES))
 class RefineLabelsd(MapTransform):
     """Merge a partial truth with the pseudo labels of one or several teachers.
 
-    The filters act on each pseudo label in their order, then the policy merges. What the policy must never do is
-    checked on every case, also that merging again changes nothing.
+    The filters are applied to each pseudo label in their order, then the policy merges. The invariants of the policy
+    are checked on every case, also that merging again changes nothing.
 
     Args:
         keys: The truth, ``(1, X, Y, Z)``, class ids and 255; absent for a case without a label.
         pseudo_key: Pseudo labels, ``MetaTensor`` ``(N, X, Y, Z)``, class ids, on the grid of the scan.
         annotated_key: Item that holds the class ids annotated in the case; absent for a case without a label.
-        policy: Who is believed; by default :class:`swinx.refinement.FillUnannotated`.
-        filters: What is taken from the pseudo labels before.
+        policy: Fusion policy; by default :class:`swinx.refinement.FillUnannotated`.
+        filters: Filters of the pseudo labels, applied before the merge.
         pseudo_classes: Class ids that the teachers can predict.
         source_key: Where the provenance map goes, ``(1, X, Y, Z)`` uint8, see :class:`swinx.refinement.Source`.
         report_key: Where the report goes, a dictionary that JSON can express: ``annotated``, ``pseudo``, ``known``
             (class ids), ``before_ml``, ``after_ml`` and ``implausible`` (class -> ml), ``at_border`` (class ids),
-            ``conflicts_ml`` (drawn -> pseudo -> ml, of the first pseudo label as it came), ``filters`` (what each
-            changed, by class), ``disagreement`` of the pseudo labels as they came (None of one alone) and
+            ``conflicts_ml`` (annotated -> pseudo -> ml, of the first unfiltered pseudo label), ``filters`` (changes of
+            each, by class), ``disagreement`` of the unfiltered pseudo labels (None if there is one only) and
             ``disagreement_by_class``.
         case_key: Item that holds the case name.
-        plausible: Ranges of volume. An organ of the teacher outside, as the filters left it, is not taken: its pseudo
-            voxels become 255, its class is not known in the case, and the report has it under ``implausible`` (class ->
-            ml). None takes every volume.
+        plausible: Ranges of volume. A filtered organ of the teacher outside its range is rejected: its pseudo voxels
+            become 255, its class is not known in the case, and the report has it under ``implausible`` (class -> ml).
+            None accepts every volume.
 
     Raises:
         ValueError: If there is more than one key.
@@ -92,7 +92,7 @@ class RefineLabelsd(MapTransform):
         Raises:
             CaseError: If truth and pseudo labels do not lie on one grid, one holds ids that no class has, or the
                 truth holds classes that are not annotated.
-            ValueError: If the policy did what it must never do.
+            ValueError: If the policy broke an invariant.
         """
         out = dict(data)
         key, case = self.keys[0], str(out.get(self.case_key, "?"))
@@ -118,7 +118,7 @@ class RefineLabelsd(MapTransform):
             "after_ml": _as_text(volumes_ml(fusion.label, affine)),
             "at_border": [value for value in classes_at_border(fusion.label) if value != UNKNOWN],
             "implausible": _as_text(bad),
-            "conflicts_ml": {str(drawn): _as_text(row) for drawn, row in conflicts_ml(truth, raw[0], affine).items()},
+            "conflicts_ml": {str(value): _as_text(row) for value, row in conflicts_ml(truth, raw[0], affine).items()},
             "filters": changes,
             "disagreement": round(disagreement(raw), 6) if len(raw) > 1 else None,
             "disagreement_by_class": by_class_as_text(raw) if len(raw) > 1 else {},
@@ -148,7 +148,7 @@ class RefineLabelsd(MapTransform):
         ]
 
     def _of_teachers(self, known: Sequence[int], annotated: Sequence[int]) -> list[int]:
-        """Return the classes that are the teachers' word, be it over that of the annotators."""
+        """Return the known classes that the teachers labelled, also those where the policy overrules the annotators."""
         given = set(self.pseudo_classes) - set(self.policy.protected)
         return [value for value in known if value not in annotated or value in given]
 
@@ -169,7 +169,7 @@ class RefineLabelsd(MapTransform):
     def _filter(
         self, raw: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64]
     ) -> tuple[list[NDArray[np.uint8]], list[dict[str, Any]]]:
-        """Return the filtered maps, and what each filter changed in the first of them."""
+        """Return the filtered maps, and the changes of each filter in the first of them."""
         maps, changes = list(raw), []
         for step in self.filters:
             results = [step(labels, affine) for labels in maps]

@@ -1,4 +1,4 @@
-"""The cases whose labels are to be refined, and which of them are done already."""
+"""Cases of a refinement: their annotated classes, and those that are refined already."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from swinx.rules import EntryRules
 from swinx.visible_text import visible
 
 __all__ = [
-    "file_sha256",
+    "CASE_FILE_ENDS",
+    "finished_records",
     "is_refined",
     "load_refinement_cases",
     "pending_cases",
@@ -39,7 +40,8 @@ __all__ = [
 
 _SECTIONS = ("training", "unlabeled")
 _SECOND = ("_source", "_selected")
-_ENDS = (".nii.gz", *(f"{end}.nii.gz" for end in _SECOND))
+CASE_FILE_ENDS = (".nii.gz", *(f"{end}.nii.gz" for end in _SECOND))
+"""Ends of the names of a case's files: refined label, provenance map, label with dropped classes."""
 
 
 def load_refinement_cases(
@@ -81,7 +83,7 @@ def load_refinement_cases(
     if done := [item["case"] for item in items if item.get("pseudo")]:
         raise DataListError(
             f"{data_list}: is the outcome of a refinement ({len(done)} cases have pseudo labels, the first is "
-            f"{done[0]}); refine the drawn labels again, so that nothing a network made passes for drawn"
+            f"{done[0]}); refine the annotated labels again, so that no pseudo label passes for an annotation"
         )
     names = [item["case"] for item in items]
     if not items:
@@ -155,7 +157,7 @@ def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.Pat
     Raises:
         DataListError: If it would; the message names the file.
     """
-    written = {real_path(Path(output_dir) / f"{item['case']}{end}") for item in items for end in _ENDS}
+    written = {real_path(Path(output_dir) / f"{item['case']}{end}") for item in items for end in CASE_FILE_ENDS}
     for item in items:
         for key in ("image", "label"):
             if key in item and real_path(item[key]) in written:
@@ -164,7 +166,7 @@ def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.Pat
 
 
 def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], settings: str) -> bool:
-    """Say whether a case was refined from the files as they are, with these settings, and all of it is there.
+    """Return True if a case was refined from the current files with these settings, and its results are complete.
 
     Scans and labels are compared by the hashes of all that is read for them, those that have their former stamp
     without being read again; results by their hashes.
@@ -181,11 +183,32 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
                 return False
             if record[key] is not None and not has_content(item[key], record[key]):
                 return False
-        if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in _ENDS}:
+        if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in CASE_FILE_ENDS}:
             return False  # a record may come from anybody, and no other files are looked at
         return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["outputs"].items())
     except (OSError, ValueError, KeyError, TypeError):  # what is missing or damaged is done again
         return False
+
+
+def finished_records(
+    items: Sequence[Mapping[str, Any]],
+    output_dir: str | os.PathLike[str],
+    settings: str,
+    failures: Container[str] = (),
+) -> dict[str, dict[str, Any]]:
+    """Return the records of the cases that are refined, by name.
+
+    Args:
+        items: All cases.
+        output_dir: Folder of the refined labels.
+        settings: Fingerprint of teacher, policy and filters.
+        failures: Names of the cases that failed.
+    """
+    return {
+        item["case"]: read_object(record_path(output_dir, item["case"]), finite=False)
+        for item in items
+        if item["case"] not in failures and is_refined(item, output_dir, settings)
+    }
 
 
 def record_path(output_dir: str | os.PathLike[str], case: str) -> Path:

@@ -1,4 +1,4 @@
-"""What a refinement gained: partial and refined labels against a complete truth that was kept from both."""
+"""Gain of a refinement: partial and refined labels against a withheld complete truth."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class RefinementGain:
     """Scores of a refinement.
 
     Attributes:
-        rows: A row per case and class that the truth has: ``case``, ``class``, ``annotated`` (whether it was drawn in
-            this case), ``known`` (whether it is complete in the refined label), ``before`` and ``after`` (Dice, 0 to
-            1), ``unknown`` (share of the class's true voxels that are 255).
+        rows: A row per case and class that the truth has: ``case``, ``class``, ``annotated`` (True if it is
+            annotated in this case), ``known`` (True if it is complete in the refined label), ``before`` and
+            ``after`` (Dice, 0 to 1), ``unknown`` (share of the class's true voxels that are 255).
         text: The means by class as a table.
     """
 
@@ -48,8 +48,8 @@ def refinement_gain(
 ) -> RefinementGain:
     """Compare partial and refined labels with the complete truth, case by case and class by class.
 
-    The partial label is taken as it is, as if it were complete: what nobody drew is missing. A voxel that is unknown
-    (255) counts as background in both. A class that the truth of a case does not have is left out there.
+    The partial label is scored as if it were complete: unannotated classes are missing. An unknown voxel (255) counts
+    as background in both. A class that does not occur in the truth of a case is left out there.
 
     Args:
         truth: Folder of complete label maps, ``<case>.nii.gz``.
@@ -62,7 +62,7 @@ def refinement_gain(
         DataListError: If a list cannot be used, or has no case of the truth.
         CaseError: If a label cannot be read, or two of one case lie on different grids.
     """
-    drawn = {item["case"]: item for item in _items(before)}
+    partial = {item["case"]: item for item in _items(before)}
     refined = load_data_list(after, "training", need_label=True)
     truths = find_label_maps(truth)
     shared = [item for item in refined if item["case"] in truths]
@@ -70,7 +70,7 @@ def refinement_gain(
         raise DataListError(f"{truth}: has the complete label of none of the {len(refined)} cases in {after}")
     rows: list[dict[str, Any]] = []
     for item in tqdm(shared, desc="refined labels", unit="case", disable=not progress, leave=False):
-        rows += _score(truths[item["case"]], drawn.get(item["case"], {}), item)
+        rows += _score(truths[item["case"]], partial.get(item["case"], {}), item)
     table = pd.DataFrame(rows)
     if out is not None:
         write_table(out, table)
@@ -86,9 +86,7 @@ def gain_table(rows: pd.DataFrame) -> str:
     Args:
         rows: As :class:`RefinementGain` has them.
     """
-    lines = [
-        f"{'Dice (%)':<20} {'before':>7} {'after':>7} {'after, where not drawn':>23} {'cases':>6} {'not drawn':>10}"
-    ]
+    lines = [f"{'Dice (%)':<20} {'before':>7} {'after':>7} {'after, unannotated':>18} {'cases':>6} {'unannotated':>12}"]
     means = []
     for name in CLASS_NAMES[1:]:
         of_class = rows[rows["class"] == name]
@@ -97,14 +95,14 @@ def gain_table(rows: pd.DataFrame) -> str:
         pseudo = of_class[~of_class["annotated"]]
         values = [of_class["before"].mean(), of_class["after"].mean(), pseudo["after"].mean()]
         means.append(values)
-        lines.append(f"{name:<20} {_percent(values)} {len(of_class):>6} {len(pseudo):>10}")
+        lines.append(f"{name:<20} {_percent(values)} {len(of_class):>6} {len(pseudo):>12}")
     with np.errstate(all="ignore"):
         lines.append(f"{'mean of classes':<20} {_percent(np.nanmean(np.array(means), axis=0).tolist())}")
     return "\n".join(lines)
 
 
 def _percent(values: list[float]) -> str:
-    return " ".join(f"{'-' if np.isnan(v) else f'{100 * v:.1f}':>{w}}" for v, w in zip(values, (7, 7, 23), strict=True))
+    return " ".join(f"{'-' if np.isnan(v) else f'{100 * v:.1f}':>{w}}" for v, w in zip(values, (7, 7, 18), strict=True))
 
 
 def _items(data_list: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -112,24 +110,24 @@ def _items(data_list: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return items
 
 
-def _score(truth: Path, drawn: Mapping[str, Any], refined: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _score(truth: Path, partial: Mapping[str, Any], refined: Mapping[str, Any]) -> list[dict[str, Any]]:
     complete, affine = _read(truth)
-    before = _on_grid(drawn["label"], complete, affine) if "label" in drawn else np.zeros_like(complete)
+    before = _on_grid(partial["label"], complete, affine) if "label" in partial else np.zeros_like(complete)
     after = _on_grid(refined["label"], complete, affine)
     scores = {
         name: dice_per_class(complete, np.where(labels == UNKNOWN, 0, labels).astype(np.uint8))
         for name, labels in (("before", before), ("after", after))
     }
     sizes = np.bincount(complete.ravel(), minlength=256)
-    hidden = np.bincount(complete[after == UNKNOWN].ravel(), minlength=256)
+    unknown = np.bincount(complete[after == UNKNOWN].ravel(), minlength=256)
     return [
         {
             "case": refined["case"],
             "class": CLASS_NAMES[value],
-            "annotated": value in drawn.get("annotated", ()),
+            "annotated": value in partial.get("annotated", ()),
             "known": value in refined.get("annotated", ()),
             **{name: round(by_class[CLASS_NAMES[value]], 6) for name, by_class in scores.items()},
-            "unknown": round(float(hidden[value] / sizes[value]), 6),
+            "unknown": round(float(unknown[value] / sizes[value]), 6),
         }
         for value in range(1, NUM_CLASSES)
         if sizes[value]

@@ -1,4 +1,4 @@
-"""What decides a refined label, in a form that can be written down and compared."""
+"""Settings that decide a refined label, with a fingerprint to compare them by."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RefinementSettings:
 
     Attributes:
         content: The same for JSON.
-        fingerprint: SHA-256 of what decides the labels, in hexadecimal; the teacher's name does not.
+        fingerprint: SHA-256 of all that decides the labels, in hexadecimal; the name of the teacher does not.
     """
 
     content: Mapping[str, Any]
@@ -46,14 +46,14 @@ def refinement_settings(
     previous: Sequence[str | os.PathLike[str]] = (),
     plausible: object | None = None,
 ) -> RefinementSettings:
-    """Describe a refinement.
+    """Return the settings of a refinement.
 
     Args:
         teacher: A :class:`swinx.refinement.Teacher`.
         policy: A policy of :mod:`swinx.refinement.policies.fusion_policies`.
         filters: Filters of :mod:`swinx.refinement.policies.pseudo_filters`, in their order.
         previous: Folders of finished refinements that this one is compared with.
-        plausible: Ranges of volume outside which an organ of the teacher is not taken.
+        plausible: Ranges of volume outside which an organ of the teacher is rejected.
 
     Raises:
         DataListError: If one of them has no ``manifest.json``.

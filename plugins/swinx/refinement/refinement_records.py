@@ -1,10 +1,10 @@
-"""What became of each case of a refinement: a record each, so that a run can go on where it was."""
+"""Records of the cases of a refinement, by which an interrupted run continues."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import ignite.distributed as idist
 from ignite.engine import Events
 from monai.engines import Workflow
 
+from swinx.data import recorded_content
 from swinx.errors import CaseError
-from swinx.files import EarlierFiles, write_json
+from swinx.files import EarlierFiles, file_sha256, write_json
+from swinx.refinement.refinement_cases import CASE_FILE_ENDS, record_path
 from swinx.rules import LockRules, ReadingRules
 
 __all__ = ["RefinementRecords"]
@@ -22,16 +24,13 @@ __all__ = ["RefinementRecords"]
 class RefinementRecords:
     """Write ``records/<case>.json`` when the files of a case are there; the record is what makes it done.
 
-    Records hold neither times nor places of the output, so that a run which was interrupted and taken up again leaves
-    the same bytes as one that was not. A case that fails has neither files nor record: what an earlier run left of it
-    is removed, and what another process has finished meanwhile stays.
+    Records hold neither times nor output paths, so that an interrupted and continued run leaves the same bytes as an
+    uninterrupted one. A case that fails has neither files nor record: the files of an earlier run are removed, those
+    that another process has finished meanwhile stay.
 
     Args:
         output_dir: Folder of the refined labels.
-        settings: Fingerprint of teacher, policy and filters, by which a later run knows the record for its own.
-        hash_file: Function that hashes a file, such as :func:`swinx.refinement.file_sha256`.
-        content_of: Function that tells the content of all that is read for a scan or a label, such as
-            :func:`swinx.data.recorded_content`. A case whose ``stamps`` say that it was changed meanwhile fails.
+        settings: Fingerprint of teacher, policy and filters, by which a later run recognises its own records.
         report_key: Item that holds the report of the refinement.
     """
 
@@ -39,14 +38,10 @@ class RefinementRecords:
         self,
         output_dir: str,
         settings: str,
-        hash_file: Callable[[Path], str],
-        content_of: Callable[[str], Mapping[str, Any]],
         report_key: str = "refinement",
     ) -> None:
         self.output_dir = Path(output_dir)
         self.settings = settings
-        self.hash_file = hash_file
-        self.content_of = content_of
         self.report_key = report_key
         self.done: list[str] = []
         self.failed: list[dict[str, str]] = []
@@ -75,7 +70,7 @@ class RefinementRecords:
         case = str(engine.state.batch[0]["case"])
         try:
             stamps = engine.state.batch[0].get("stamps", {})
-            write_json(self._record_path(case), self._record(case, result, stamps))
+            write_json(record_path(self.output_dir, case), self._record(case, result, stamps))
         except (CaseError, OSError) as error:
             self._fail(number, case, str(error))
             return
@@ -85,7 +80,7 @@ class RefinementRecords:
         self.logger.info("%s %s refined", number, case)
 
     def _read_content(self, path: str, stamp: str | None) -> dict[str, Any]:
-        content = dict(self.content_of(path))
+        content = dict(recorded_content(path))
         if stamp is not None and stamp != content["stamp"]:
             raise CaseError(path, ReadingRules.CHANGED.says())
         return content
@@ -100,17 +95,14 @@ class RefinementRecords:
             "annotated_source": item["annotated_source"],
             "image": self._read_content(item["image"], stamps.get("image")),
             "label": self._read_content(item["label"], stamps.get("label")) if item.get("label") else None,
-            "outputs": {name: self.hash_file(self.output_dir / name) for name in result["saved"]},
+            "outputs": {name: file_sha256(self.output_dir / name) for name in result["saved"]},
             "notes": list(result["notes"]),
             "refinement": result[self.report_key],
         }
 
-    def _record_path(self, case: str) -> Path:
-        return self.output_dir / "records" / f"{case}.json"
-
     def _files_of(self, case: str) -> list[Path]:
         """Return the files of a case, the record first: without it the case counts as not done."""
-        return [self._record_path(case), *(self.output_dir / f"{case}{end}" for end in _ENDS)]
+        return [record_path(self.output_dir, case), *(self.output_dir / f"{case}{end}" for end in CASE_FILE_ENDS)]
 
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
@@ -143,6 +135,3 @@ class RefinementRecords:
             self.logger.error("failed: %s: %s", failure["case"], failure["reason"])
         if self.failed:
             raise SystemExit(1)
-
-
-_ENDS = (".nii.gz", "_source.nii.gz", "_selected.nii.gz")

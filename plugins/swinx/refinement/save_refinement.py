@@ -1,4 +1,4 @@
-"""A refined label and where each voxel of it came from, as two NIfTI files."""
+"""Refined label and its provenance map as two NIfTI files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["SaveRefinementd"]
 class SaveRefinementd(MapTransform):
     """Write ``<case>.nii.gz`` and ``<case>_source.nii.gz``: uint8, on the grid of the scan.
 
-    Each appears whole or not at all.
+    Each is written atomically.
 
     Args:
         keys: The refined label, ``(1, X, Y, Z)``, whole values 0..255.

@@ -1,4 +1,4 @@
-"""Rounds of self-training: refine by a teacher, train a student, let the student teach the next round."""
+"""Rounds of self-training: a teacher refines, a student is trained and teaches the next round."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from swinx.errors import DataListError, RecordError, TrainingError
-from swinx.files import check_overrides, expanded, hold, holding, open_regular, read_object, write_json
+from swinx.files import check_overrides, expanded, file_sha256, hold, holding, open_regular, read_object, write_json
 from swinx.refinement.child_process import run_child
-from swinx.refinement.refinement_cases import file_sha256
-from swinx.refinement.student import student_knobs
+from swinx.refinement.student import student_settings
 
 __all__ = ["run_rounds"]
 
@@ -27,8 +26,10 @@ def run_rounds(
     rounds: int,
     output_dir: str | os.PathLike[str],
     *,
+    dataset_dir: str | os.PathLike[str],
+    teacher_dir: str | os.PathLike[str],
     refine_configs: str | Sequence[str],
-    refine_overrides: Mapping[str, Any],
+    refine_overrides: Mapping[str, Any] | None = None,
     student_bundle: str | os.PathLike[str],
     student_configs: str | Sequence[str],
     student_overrides: Mapping[str, Any] | None = None,
@@ -38,7 +39,7 @@ def run_rounds(
 ) -> Path:
     """Refine ``rounds`` times, and train a student between one refinement and the next.
 
-    Round 1 asks the first teacher; every later round asks the student that was trained on the round before. Each
+    The first teacher predicts in round 1, in every later round the student of the round before. Each
     refinement and each training is a bundle run in a process of its own, in ``<output_dir>/round_<k>/refined`` and
     ``.../student``. From the second round on the reports have the disagreement of the rounds. The same command goes
     on after an interruption: cases that are refined and trainings that are finished, on the same data, are not done
@@ -47,11 +48,14 @@ def run_rounds(
     Args:
         rounds: Refinements, 1 or more.
         output_dir: Folder of the rounds.
-        refine_configs: Configuration files of the refinement: the bundle's ``refine.json``, and overlays.
-        refine_overrides: Its knobs, such as ``dataset_dir`` and ``teacher_dir``: plain values.
+        dataset_dir: Data directory of the refinement.
+        teacher_dir: Model folder of the first teacher.
+        refine_configs: Configuration files of the refinement: ``inference.json`` and ``refine.json`` of the bundle, and
+            overlays.
+        refine_overrides: More of its settings, plain values.
         student_bundle: Folder of the student's bundle.
         student_configs: Its training: ``train.json``, and overlays.
-        student_overrides: Knobs of the training, plain values; those that its ``inference.json`` has too hold there
+        student_overrides: Settings of the training, plain values; those that its ``inference.json`` has too apply there
             as well, when the student teaches.
         student_teacher_config: The overlay that makes a bundle the teacher, ``teacher_bundle.json``.
         last_round: Overlays for the last refinement alone, such as a selection by the disagreement of the rounds.
@@ -68,25 +72,37 @@ def run_rounds(
         TrainingError: If a run fails; cases that fail do not end a round, they are named again at the end.
     """
     _check_rounds(rounds)
-    _check_overrides(refine_overrides=refine_overrides, student_overrides=student_overrides or {})
+    _check_overrides(refine_overrides=refine_overrides or {}, student_overrides=student_overrides or {})
     root = expanded(output_dir).absolute()
     refine, train, last = _as_list(refine_configs), _as_list(student_configs), _as_list(last_round)
     for file in (*refine, *train, student_teacher_config, *last):
         if not Path(file).is_file():
             raise DataListError(f"{file}: no such configuration file")
     bundle = expanded(student_bundle).absolute()
+    places = {"dataset_dir": dataset_dir, "teacher_dir": teacher_dir}
     hold(root)
-    knobs = student_knobs(bundle / "configs" / "inference.json", train, student_overrides or {})
+    given: dict[str, Any] = {name: str(expanded(path).absolute()) for name, path in places.items()}
+    given |= refine_overrides or {}
+    settings = student_settings(bundle / "configs" / "inference.json", train, student_overrides or {})
     failed: dict[str, str] = {}
     for number in range(1, rounds + 1):
         here = root / f"round_{number}"
         earlier = [str(root / f"round_{k}" / "refined") for k in range(1, number)]
-        changes = {**refine_overrides, "output_dir": str(here / "refined"), "previous_rounds": earlier}
+        changes = {
+            **places,
+            **(refine_overrides or {}),
+            "output_dir": str(here / "refined"),
+            "previous_rounds": earlier,
+        }
         files = list(refine)
         if number > 1:
             student = root / f"round_{number - 1}" / "student" / "model.pt"
             files.append(os.fspath(student_teacher_config))
-            changes |= {"teacher_bundle": str(bundle), "teacher_checkpoint": str(student), "teacher_overrides": knobs}
+            changes |= {
+                "teacher_bundle": str(bundle),
+                "teacher_checkpoint": str(student),
+                "teacher_overrides": settings,
+            }
             changes["label_map"] = None  # that of the first teacher; a student has the classes of its bundle
         files += last if number == rounds else []
         _logger.info("round %d of %d: refining, into %s", number, rounds, here / "refined")
@@ -124,7 +140,7 @@ def _check_overrides(**given: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class _Run:
-    """One run of a bundle: which part of which configurations, with which changes, written where."""
+    """One run of a bundle: part, configuration files, changes and the file that the changes are written to."""
 
     part: str
     configs: Sequence[str]
@@ -134,7 +150,7 @@ class _Run:
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self) -> int:
-        """Run it and return the exit code; what it prints goes where this process prints."""
+        """Run it and return the exit code; it prints to the streams of this process."""
         write_json(self.changes_file, dict(self.changes))
         files = [*self.configs, str(self.changes_file)]
         words = [word for name, value in self.extra.items() for word in (f"--{name}", value)]
@@ -149,17 +165,19 @@ def _refine(run: _Run) -> dict[str, str]:
     code = run()
     finished = manifest.is_file() and manifest.stat().st_mtime_ns != before
     if not finished:
-        raise TrainingError(f"the refinement ended with exit code {code} before it was complete; its words are above")
+        raise TrainingError(
+            f"the refinement ended with exit code {code} before it was complete; its messages are above"
+        )
     failed = read_object(manifest).get("failed")
     if not isinstance(failed, dict):
-        raise TrainingError(f"{manifest}: does not say which cases failed; it is not the manifest of a refinement")
+        raise TrainingError(f"{manifest}: does not name the failed cases; it is not the manifest of a refinement")
     if code and not failed:
-        raise TrainingError(f"the refinement ended with exit code {code}; its words are above")
+        raise TrainingError(f"the refinement ended with exit code {code}; its messages are above")
     return {str(case): str(reason) for case, reason in failed.items()}
 
 
 def _train(here: Path, configs: Sequence[str], overrides: Mapping[str, Any], launcher: Sequence[str]) -> None:
-    """Train a student on the round's refined labels, unless that is done; go on with one that was cut off."""
+    """Train a student on the refined labels of the round, unless it is trained; resume an interrupted training."""
     data, folder = here / "refined", here / "student"
     paths = {"dataset_dir": str(data), "output_dir": str(folder), "checkpoint": str(folder / "model.pt")}
     changes = {**overrides, **paths}
@@ -172,20 +190,20 @@ def _train(here: Path, configs: Sequence[str], overrides: Mapping[str, Any], lau
         _logger.info("%s is trained already", model)
         return
     if not same:
-        with holding(folder):  # somebody may be training there
+        with holding(folder):  # another process may be training there
             model.unlink(missing_ok=True)  # of other data or settings: it may not pass for this student
             write_json(record, {"key": key})
     resume = {"resume": str(same)}
     code = _Run("training", configs, changes, here / "train.json", launcher, resume)()
     if code:
-        raise TrainingError(f"the student's training ended with exit code {code}; see {folder} and the words above")
+        raise TrainingError(f"the student's training ended with exit code {code}; see {folder} and the messages above")
     if not model.is_file():
         raise TrainingError(f"the student's training left no {model}; it saves one when it validates (val_interval)")
     write_json(record, {"key": key, "model": file_sha256(model)})
 
 
 def _digest(changes: Mapping[str, Any], files: Sequence[Path]) -> str:
-    """Hash what decides a training; the manifest of its data has the hashes of the labels."""
+    """Return the hash of all that decides a training; the manifest of its data has the hashes of the labels."""
     digest = hashlib.sha256(json.dumps(changes, sort_keys=True, default=str).encode())
     for path in files:
         with open_regular(path) as stream:

@@ -1,4 +1,4 @@
-"""What a bundle must know of its training to serve as a teacher: the knobs that both have."""
+"""Settings that a student must keep from its training to serve as a teacher."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from swinx.errors import DataListError
 from swinx.files import PROGRAM_NAMES, read_json
 
-__all__ = ["student_knobs"]
+__all__ = ["student_settings"]
 
 _PLACES = frozenset({"dataset_dir", "datalist", "section", "output_dir", "checkpoint", "num_workers", "progress"})
 
 
-def student_knobs(inference: Path, training: Sequence[str | Path], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the knobs with which a student that was trained with other than the default knobs must predict.
+def student_settings(inference: Path, training: Sequence[str | Path], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a training that hold for the predictions of the student as well.
 
-    A knob is a plain value at the top of a configuration. Those of the overlays and the overrides count, if the
-    inference has one of the same name; paths do not, and neither do expressions and components.
+    A setting is a plain value at the top of a configuration. Those of the overlays and the overrides count, if the
+    inference has one of the same name; paths, expressions and components do not.
 
     Args:
         inference: The configuration that predicts.

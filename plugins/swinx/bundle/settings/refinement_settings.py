@@ -17,7 +17,12 @@ REFINEMENT_SETTINGS = (
     Setting("teacher_bundle", PathName(), "bundle that is the teacher", ("refinement",)),
     Setting("teacher_checkpoint", PathName(), "weights of the bundle that is the teacher", ("refinement",)),
     Setting("teacher_overrides", Object(), "settings of the bundle that is the teacher", ("refinement",)),
-    Setting("teacher_source", PathName(), "what the run of the teacher is looked up by", ("refinement",)),
+    Setting(
+        "teacher_source",
+        PathName(),
+        "file or folder that the run of the teacher wrote",
+        ("refinement",),
+    ),
     Setting(
         "label_map",
         Either(
@@ -57,7 +62,7 @@ REFINEMENT_SETTINGS = (
         ("refinement", "one case"),
         optional=True,
     ),
-    Setting("drop_unpredicted", Flag(), "rule against classes that the teacher finds nowhere", ("refinement",)),
+    Setting("drop_unpredicted", Flag(), "rule against classes that the teacher predicts in no case", ("refinement",)),
     Setting(
         "previous_rounds",
         Many(PathName(), "['round_1']"),
@@ -66,9 +71,12 @@ REFINEMENT_SETTINGS = (
     ),
     Setting("quantile", Number(0, 1), "share of the cases that `low_disagreement.json` keeps", ("refinement",)),
     Setting("rounds", Whole(1, 100), "rounds of refinement and training", ("rounds",)),
-    Setting("configs_dir", PathName(), "folder of the configurations of the refinement", ("rounds",)),
+    Setting("configs_dir", PathName(), "folder of the configurations of the bundle", ("rounds",)),
     Setting(
-        "refine_configs", Many(PathName(), "['refine.json']", least=1), "configurations of the refinement", ("rounds",)
+        "refine_configs",
+        Many(PathName(), "['inference.json','refine.json']", least=1),
+        "configurations of the refinement",
+        ("rounds",),
     ),
     Setting("refine_overrides", Object(), "settings of the refinement", ("rounds",)),
     Setting("student_bundle", PathName(), "bundle that is trained", ("rounds",)),
@@ -78,8 +86,8 @@ REFINEMENT_SETTINGS = (
     Setting("student_overrides", Object(), "settings of the student", ("rounds",)),
     Setting(
         "last_round",
-        Many(PathName(), "['fast.json']"),
-        "more configurations of the student in the last round",
+        Many(PathName(), "['low_disagreement.json']"),
+        "overlays for the refinement of the last round",
         ("rounds",),
     ),
     Setting("launcher", Many(Text(), "['python']", least=1), "program that starts each run", ("rounds",)),

@@ -1,4 +1,4 @@
-"""Fuse a partial truth with pseudo labels: what a voxel becomes, where that came from, and what must never happen."""
+"""Fusion of a partial truth with pseudo labels: label, provenance and invariants."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LabelMap = NDArray[np.uint8]
 
 
 class Source(IntEnum):
-    """Where the label of a voxel came from, as stored in a provenance map."""
+    """Source of the label of a voxel, as stored in a provenance map."""
 
     BACKGROUND = 0
-    DRAWN = 1
+    ANNOTATED = 1
     PSEUDO = 2
     UNKNOWN = 255
 
@@ -29,9 +29,9 @@ class Fusion(NamedTuple):
     """A refined label.
 
     Attributes:
-        label: Class ids 0..14, 255 where nobody knows; uint8 ``(X, Y, Z)``.
+        label: Class ids 0..14, 255 where unknown; uint8 ``(X, Y, Z)``.
         source: :class:`Source` of each voxel; same shape.
-        known: Class ids, ascending, whose voxels are complete in ``label``, whoever labelled them.
+        known: Class ids, ascending, whose voxels are complete in ``label``, by annotators or teachers.
     """
 
     label: LabelMap
@@ -77,7 +77,7 @@ def fill_background(truth: LabelMap, pseudo: LabelMap) -> LabelMap:
 def provenance(label: LabelMap, truth: LabelMap) -> LabelMap:
     """Return the :class:`Source` of each voxel of a label that was made from a truth.
 
-    A voxel counts as drawn if the truth had its class there.
+    A voxel counts as annotated if the truth has its class there.
 
     Examples:
         >>> label, truth = np.array([0, 1, 2, 255], dtype=np.uint8), np.array([0, 1, 0, 0], dtype=np.uint8)
@@ -85,16 +85,16 @@ def provenance(label: LabelMap, truth: LabelMap) -> LabelMap:
         [0, 1, 2, 255]
     """
     source = np.full(label.shape, Source.PSEUDO, dtype=np.uint8)
-    source[label == truth] = Source.DRAWN
+    source[label == truth] = Source.ANNOTATED
     source[label == 0] = Source.BACKGROUND
     source[label == UNKNOWN] = Source.UNKNOWN
     return source
 
 
 def drop_classes(fusion: Fusion, classes: Collection[int]) -> Fusion:
-    """Take a teacher's word for some classes back: their pseudo voxels become unknown, and the classes are not known.
+    """Return the fusion without the pseudo voxels of some classes: they become unknown, and the classes are not known.
 
-    Drawn voxels stay, and so does a class that was drawn only.
+    Annotated voxels stay, and so does a class that has no pseudo voxel.
 
     Args:
         fusion: The refined label.
@@ -107,10 +107,10 @@ def drop_classes(fusion: Fusion, classes: Collection[int]) -> Fusion:
 
 
 def check_fusion(fusion: Fusion, truth: LabelMap, annotated: Collection[int], protected: Collection[int]) -> None:
-    """Check a refined label against what refinement must never do.
+    """Check the invariants of a refinement.
 
-    No drawn voxel of a protected class changes; no protected class that was annotated gains a voxel; label and
-    provenance are uint8 on the grid of the truth and tell the same.
+    No annotated voxel of a protected class changes; no protected class that was annotated gains a voxel; label and
+    provenance are uint8 on the grid of the truth and agree.
 
     Args:
         fusion: The refined label.
@@ -119,7 +119,7 @@ def check_fusion(fusion: Fusion, truth: LabelMap, annotated: Collection[int], pr
         protected: Class ids that the policy leaves to the annotators.
 
     Raises:
-        ValueError: If one does not hold; the message names class and number of voxels. It is a fault of the policy.
+        ValueError: If one is broken, by a fault of the policy; the message names class and number of voxels.
     """
     label, source, _ = fusion
     for name, volume in (("label", label), ("provenance", source)):
@@ -132,8 +132,8 @@ def check_fusion(fusion: Fusion, truth: LabelMap, annotated: Collection[int], pr
         lost = int(counts[value].sum() - counts[value, value])
         gained = int(counts[:, value].sum() - counts[value, value])
         if lost:
-            raise ValueError(f"the policy changed {lost} drawn voxels of {class_name(value)}")
+            raise ValueError(f"the policy changed {lost} annotated voxels of {class_name(value)}")
         if gained and value in set(annotated):
             raise ValueError(f"the policy added {gained} voxels to {class_name(value)}, which was annotated")
     if not np.array_equal(source == Source.UNKNOWN, label == UNKNOWN) or not np.array_equal(source == 0, label == 0):
-        raise ValueError("the provenance does not tell the same voxels unknown, or background, as the label")
+        raise ValueError("provenance and label differ in their unknown or background voxels")

@@ -1,15 +1,15 @@
-"""Policies: what a refined label takes from the annotators, and what from the teachers.
+"""Fusion policies: the sources of each voxel of a refined label, annotators or teachers.
 
 A policy is called as ``policy(truth, pseudo, annotated, affine, pseudo_classes)``:
 
-- ``truth``: drawn label, uint8 ``(X, Y, Z)``; all 0 for a case without a label; 255 is unknown and stays so.
+- ``truth``: annotated label, uint8 ``(X, Y, Z)``; all 0 for a case without a label; 255 is unknown and stays so.
 - ``pseudo``: one or several pseudo labels, uint8, same shape; of several teachers, or folds of one.
 - ``annotated``: class ids whose annotation is complete in the case.
 - ``affine``: ``(4, 4)``, voxel index to mm.
-- ``pseudo_classes``: class ids that the teachers can predict; of the others they say nothing.
+- ``pseudo_classes``: class ids that the teachers can predict.
 
 It returns a :class:`swinx.refinement.Fusion`, and leaves its arguments as they are. ``protected`` are the
-classes whose drawn voxels it never changes and to which it adds nothing where they were annotated.
+classes whose annotated voxels it never changes and to which it adds nothing where they were annotated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ALL = tuple(range(1, NUM_CLASSES))
 
 
 class FusionPolicy(Protocol):
-    """What every policy offers; see the module."""
+    """Interface of the policies; see the module."""
 
     @property
     def protected(self) -> tuple[int, ...]: ...  # noqa: D102
@@ -48,7 +48,7 @@ class FusionPolicy(Protocol):
 
 @dataclass(frozen=True)
 class TruthOnly:
-    """Keep what was drawn; classes that nobody annotated stay unknown, for a loss that can do without them."""
+    """Annotations only; unannotated classes stay unknown, for a loss for partial labels."""
 
     protected: tuple[int, ...] = field(default=_ALL, init=False)
 
@@ -60,19 +60,19 @@ class TruthOnly:
         affine: NDArray[np.float64],  # noqa: ARG002
         pseudo_classes: Collection[int] = (),  # noqa: ARG002
     ) -> Fusion:
-        """Return the truth."""
+        """Return the truth as the refined label."""
         return Fusion(truth.copy(), provenance(truth, truth), _known(annotated))
 
 
 @dataclass(frozen=True)
 class FillUnannotated:
-    """The paper's: background takes the pseudo label if its class was not annotated.
+    """The policy of the paper: background takes the pseudo label if its class was not annotated.
 
-    Pseudo voxels of an annotated class are dropped: the annotators looked and said no.
+    Pseudo voxels of an annotated class are dropped: the annotation is complete and has none there.
 
     Args:
         tumor: Take pseudo tumours where tumours were not annotated. Without it tumours stay unknown there, and a
-            pseudo tumour becomes 255: the voxel is neither background nor sure to be a tumour.
+            pseudo tumour becomes 255.
     """
 
     tumor: bool = True
@@ -138,9 +138,10 @@ class TumorHostChecked:
 
 @dataclass(frozen=True)
 class OverwriteOrgans:
-    """Organs are the teacher's everywhere, drawn or not; drawn tumours lie on top.
+    """Organs of the teacher everywhere, annotated or not, under the annotated tumours.
 
-    For truths whose organs are less reliable than the teacher. A drawn organ that the teacher cannot predict stays.
+    For truths whose organs are less reliable than the teacher. An annotated organ that the teacher cannot predict
+    stays.
     Tumours are as in :class:`FillUnannotated`.
     """
 
@@ -165,10 +166,10 @@ class OverwriteOrgans:
 class Agreement:
     """As :class:`FillUnannotated`, but only voxels on which several pseudo labels agree; the others become 255.
 
-    Claims of annotated classes are refuted first and count as background; then the maps vote.
+    Pseudo voxels of annotated classes count as background; then the maps vote.
 
     Args:
-        minimum_agreeing: Maps that must say the same of a voxel; by default all.
+        minimum_agreeing: Number of maps that must agree on a voxel; by default all.
     """
 
     minimum_agreeing: int | None = None

@@ -1,4 +1,4 @@
-"""Label maps in numbers: volumes, conflicts of two maps, disagreement of several."""
+"""Volumes of label maps, conflicts of two maps, disagreement of several."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def classes_at_border(labels: NDArray[np.uint8]) -> tuple[int, ...]:
 
 
 def conflicts_ml(truth: NDArray[np.uint8], pseudo: NDArray[np.uint8], affine: ArrayLike) -> dict[int, dict[int, float]]:
-    """Return how truth and pseudo label meet, in ml: drawn class -> pseudo class -> volume.
+    """Return the overlaps of truth and pseudo label in ml: annotated class -> pseudo class -> volume.
 
     Pairs of two backgrounds, and pairs that do not occur, are left out.
     """
@@ -51,13 +51,13 @@ def conflicts_ml(truth: NDArray[np.uint8], pseudo: NDArray[np.uint8], affine: Ar
     counts = np.bincount(pairs, minlength=256 * 256).reshape(256, 256) * (voxel_volume_mm3(affine) / 1000)
     counts[0, 0] = 0
     table: dict[int, dict[int, float]] = {}
-    for drawn, claimed in np.argwhere(counts):
-        table.setdefault(int(drawn), {})[int(claimed)] = round(float(counts[drawn, claimed]), 4)
+    for annotated, claimed in np.argwhere(counts):
+        table.setdefault(int(annotated), {})[int(claimed)] = round(float(counts[annotated, claimed]), 4)
     return table
 
 
 def disagreement(maps: Sequence[NDArray[np.uint8]], value: int | None = None) -> float:
-    r"""Return how much label maps of one scan, in their order, differ from each other.
+    r"""Return the disagreement of label maps of one scan, in their order.
 
     .. math:: u = \frac{1}{n-1} \sum_{i=1}^{n-1} \frac{|L_i \neq L_{i+1}|}{|L_{i+1} > 0|}
 

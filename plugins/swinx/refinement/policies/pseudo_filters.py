@@ -1,7 +1,12 @@
-"""Filters of a pseudo label, before it is merged: what no teacher should be believed.
+"""Filters of a pseudo label, before it is merged.
 
 A filter is called as ``filter(pseudo, affine)`` with uint8 ``(X, Y, Z)`` and ``(4, 4)`` (voxel index to RAS+ mm), and
 returns a new label map. Sizes are in mm and mm^3, so that they mean the same for every scan.
+
+MONAI has similar transforms, which need scikit-image and differ (MONAI 1.6.1): ``RemoveSmallObjects(by_measure=True)``
+takes each class of a label map for one object, whatever its components; ``FillHoles`` has no largest volume, and fills
+over the classes inside, such as a tumour in the liver; ``KeepLargestConnectedComponent`` agrees but for ties, and is
+slower, since it labels whole volumes.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ _ORGAN_IDS = tuple(int(organ) for organ in ORGANS)
 
 
 class PseudoFilter(Protocol):
-    """What every filter offers; see the module."""
+    """Interface of the filters; see the module."""
 
     def __call__(self, pseudo: LabelMap, affine: Affine) -> LabelMap: ...  # noqa: D102
 
@@ -158,7 +163,7 @@ class FillHoles:
 
 
 def filter_changes(before: LabelMap, after: LabelMap, affine: Affine) -> dict[int, dict[str, float]]:
-    """Return what a filter took from each class and gave to it.
+    """Return the volumes that a filter removed from each class and added to it.
 
     Returns:
         By class id, for classes that changed: ``removed_ml`` and ``added_ml``.

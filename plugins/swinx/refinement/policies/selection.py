@@ -1,4 +1,4 @@
-"""Which refined cases to train on, and which of their classes to believe.
+"""Selection of the refined cases and pseudo classes to train on.
 
 A rule is called with the reports of all cases (case name -> report of :class:`swinx.refinement.RefineLabelsd`), since
 some rules compare cases, and returns a :class:`Verdict` for those that it objects to. A report has ``before_ml`` and
@@ -17,13 +17,14 @@ import numpy as np
 from swinx.labels import NUM_CLASSES, FlareLabel, PlausibleVolumes, class_name, plausible_ml
 
 __all__ = [
-    "HasDrawnTumor",
+    "HasAnnotatedTumor",
     "LowDisagreement",
     "MinimumConfidence",
     "PlausibleVolume",
     "PredictedSomewhere",
     "SelectionRule",
     "Verdict",
+    "require_something_known",
     "select_cases",
 ]
 
@@ -31,11 +32,11 @@ Reports = Mapping[str, Mapping[str, Any]]
 
 
 class Verdict(NamedTuple):
-    """What a rule says against a case.
+    """Objection of a rule to a case.
 
     Attributes:
         drop_case: Do not train on it at all.
-        drop_classes: Class ids whose pseudo labels are not to be believed.
+        drop_classes: Class ids whose pseudo labels are dropped.
         reason: Why, with the numbers.
     """
 
@@ -45,26 +46,28 @@ class Verdict(NamedTuple):
 
 
 class SelectionRule(Protocol):
-    """What every rule offers; see the module."""
+    """Interface of the rules; see the module."""
 
     def __call__(self, reports: Reports) -> Mapping[str, Verdict]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
-class HasDrawnTumor:
-    """Keep cases with a drawn tumour: the 735 that the paper fine-tunes on."""
+class HasAnnotatedTumor:
+    """Rule that keeps cases with an annotated tumour: the 735 that the paper fine-tunes on."""
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
         """Object to cases without one."""
         key = str(int(FlareLabel.TUMOR))
         return {
-            case: Verdict(True, (), "no tumour was drawn") for case, r in reports.items() if not r["before_ml"].get(key)
+            case: Verdict(True, (), "no tumour is annotated")
+            for case, r in reports.items()
+            if not r["before_ml"].get(key)
         }
 
 
 @dataclass(frozen=True)
 class LowDisagreement:
-    """Keep the cases, or in each case the classes, on which rounds, folds or teachers disagree least.
+    """Rule that keeps the cases, or in each case the classes, on which rounds, folds or teachers disagree least.
 
     Args:
         quantile: Share of the cases to keep; the winner of FLARE-22 kept 1,924 of 2,000.
@@ -111,7 +114,7 @@ class LowDisagreement:
         return verdicts
 
     def _classes(self, reports: Reports) -> dict[str, Verdict]:
-        """Object to the classes above the quantile of their own class; a class that was drawn is not judged."""
+        """Object to the classes above the quantile of their own class; an annotated class is not judged."""
         scores: dict[int, dict[str, float]] = {}
         for case, report in reports.items():
             for value in report["pseudo"]:
@@ -132,7 +135,7 @@ class LowDisagreement:
 
 @dataclass(frozen=True)
 class MinimumConfidence:
-    """Keep cases of whose foreground the teacher is sure.
+    """Rule that keeps the cases with a confident teacher.
 
     Args:
         minimum: Least mean probability of the winning class, in [0, 1].
@@ -164,7 +167,7 @@ class MinimumConfidence:
 
 @dataclass(frozen=True)
 class PlausibleVolume:
-    """Believe pseudo organs of plausible volume only.
+    """Rule that drops pseudo organs of implausible volume.
 
     A class that does not occur is not judged, since a scan need not show it; nor is one that was annotated. The least
     volume holds only for a class that does not touch the border of the volume.
@@ -175,7 +178,7 @@ class PlausibleVolume:
             :func:`swinx.labels.plausible_ml`.
 
     Raises:
-        ValueError: If ``by`` is another word, or a range is none.
+        ValueError: If ``by`` is another word, or a range is not valid.
     """
 
     by: Literal["class", "case"] = "class"
@@ -205,10 +208,10 @@ class PlausibleVolume:
 
 @dataclass(frozen=True)
 class PredictedSomewhere:
-    """Believe a teacher that a class is absent only if it finds the class in some other case.
+    """Rule that drops pseudo classes which the teacher predicts in no case.
 
-    A teacher that has not learned a class predicts it nowhere. Taken at its word, it would teach that the class does
-    not exist; of such a class nothing is known instead.
+    A teacher that has not learned a class predicts it nowhere. Without this rule the student would learn that the
+    class does not exist.
     """
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
@@ -234,8 +237,7 @@ def select_cases(reports: Reports, rules: Sequence[SelectionRule]) -> dict[str, 
         rules: Any number; each sees all cases.
 
     Returns:
-        A verdict for every case, in the order of ``reports``; the reason of a case that nothing was said against
-        is empty.
+        A verdict for every case, in the order of ``reports``; the reason is empty if no rule objects.
     """
     verdicts = [rule(reports) for rule in rules]
     joined = {}
@@ -244,3 +246,15 @@ def select_cases(reports: Reports, rules: Sequence[SelectionRule]) -> dict[str, 
         dropped = tuple(sorted({value for verdict in said for value in verdict.drop_classes}))
         joined[case] = Verdict(any(v.drop_case for v in said), dropped, "; ".join(v.reason for v in said))
     return joined
+
+
+def require_something_known(verdict: Verdict, report: Mapping[str, Any]) -> Verdict:
+    """Return the verdict on a case, dropped if its refined label is empty or no class is known in it."""
+    if not any(int(value) < NUM_CLASSES for value in report["after_ml"]):
+        missing = "its refined label is empty"
+    elif not set(report["known"]) - set(verdict.drop_classes):
+        missing = "no class is known in it"
+    else:
+        return verdict
+    reasons = [verdict.reason, missing]
+    return Verdict(True, verdict.drop_classes, "; ".join(reason for reason in reasons if reason))

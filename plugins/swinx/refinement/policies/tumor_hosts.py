@@ -1,4 +1,4 @@
-"""Whether a tumour is where tumours are expected."""
+"""Tumours at the organs where tumours are expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a MONAI Bundle that segment one scan, built from its configuration."""
+"""Parts of a MONAI Bundle that segment one scan, built from its configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NEEDED = ("preprocessing", "network_def", "inferer", "postprocessing")
 
 @dataclass(frozen=True)
 class BundleParts:
-    """What segments a scan.
+    """Parts that segment a scan.
 
     Attributes:
         image_key: Key under which the transforms expect the scan.

@@ -1,4 +1,4 @@
-"""Any MONAI Bundle for segmentation as teacher."""
+"""MONAI Bundle for segmentation as teacher."""
 
 from __future__ import annotations
 

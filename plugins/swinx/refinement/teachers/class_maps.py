@@ -1,4 +1,4 @@
-"""From the classes of another tool to those of FLARE, by name or by number."""
+"""Maps from the classes of another tool to those of FLARE, by name or by number."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def flare_id(name: str) -> int | None:
 
 
 def map_classes(names: Mapping[int, str], class_map: ClassMap | str | None, source: str) -> dict[int, int]:
-    """Return the FLARE id of each class that a model says it has.
+    """Return the FLARE id of each class of a model.
 
     Args:
         names: The model's classes by id, without or with background 0.
-        class_map: The user's word on ids or names, which then must cover all classes; or the name of a map, see
+        class_map: FLARE ids by id or name, given by the user, for all classes; or the name of a map, see
             :func:`known_class_map`. By default the names decide; a class that is called by its number (``{3: "3"}``)
             has FLARE's meaning of that number.
         source: File that states the names, for messages.
@@ -68,7 +68,7 @@ def map_classes(names: Mapping[int, str], class_map: ClassMap | str | None, sour
         by_id = _by_given_id(names, class_map, source)
         ids = {old: _value(value, source) for old, value in by_id.items()}
         if lost := {old: name for old, name in names.items() if old and old not in ids}:
-            raise TeacherError(f"{source}: the label map says nothing about {lost}; add them, with 0 for background")
+            raise TeacherError(f"{source}: the label map lacks {lost}; add them, with 0 for background")
     return _complete(ids, source)
 
 

@@ -1,4 +1,4 @@
-"""Several teachers that label the same scan, each for itself."""
+"""Ensemble of teachers that label the same scan independently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label maps from one voxel grid to another, by where the voxels lie in the patient."""
+"""Transfer of label maps from one voxel grid to another in patient coordinates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["overhang_voxels", "transfer_labels"]
 def overhang_voxels(
     source_affine: ArrayLike, source_shape: Sequence[int], target_affine: ArrayLike, target_shape: Sequence[int]
 ) -> float:
-    """Return how far the voxels of a target grid lie outside a source grid, in voxels of the source.
+    """Return the overhang of a target grid over a source grid, in voxels of the source.
 
     A voxel counts by its centre; the source ends at the outer faces of its outermost voxels. Because both grids are
     boxes, the corner of the target that lies farthest out decides.

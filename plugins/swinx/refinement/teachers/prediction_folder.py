@@ -1,4 +1,4 @@
-"""Predictions that were made elsewhere."""
+"""Folder of predictions as teacher."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_FOREIGN_ID = 65535
 class PredictionFolderTeacher:
     """A folder with one predicted label map for each case, ``<case>.nii.gz`` or another kind of volume.
 
-    :func:`swinx.data.find_label_maps` says which files of a folder count and to which case each belongs.
+    :func:`swinx.data.find_label_maps` chooses the files of a folder and the case of each.
 
     A prediction on another grid than its scan is carried over to the nearest voxel by world coordinates, and a note
     says so. If voxels of the scan lie farther outside the prediction than :data:`MAX_OVERHANG_VOXELS`, nobody knows

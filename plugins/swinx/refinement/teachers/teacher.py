@@ -1,4 +1,4 @@
-"""What a teacher is, and how it stands in for a network in a MONAI evaluator."""
+"""Interface of teachers, and the network that wraps one for a MONAI evaluator."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a teacher says about one scan.
+    """Prediction of a teacher for one scan.
 
     Attributes:
         labels: FLARE ids on the grid of the scan, uint8 ``(N, X, Y, Z)``, on the CPU: one map, or one per fold.
-        notes: What a user should know about it, one sentence each.
+        notes: Remarks for the user, one sentence each.
         confidence: For each map the mean probability, 0 to 1, of the class that won, over the foreground voxels;
-            NaN where there is none. None if it was not asked for or the teacher cannot tell.
+            NaN where there is none. None if it was not asked for or the teacher has none.
     """
 
     labels: Tensor
@@ -45,11 +45,11 @@ class Prediction:
 
 @runtime_checkable
 class Teacher(Protocol):
-    """A source of labels for scans: a trained network, or a folder of what one has predicted.
+    """Source of labels for scans: a trained network, or a folder of predictions.
 
     Attributes:
         name: What reports call it.
-        classes: FLARE ids in 1..14 that it can predict; of the others it says nothing.
+        classes: FLARE ids in 1..14 that it can predict.
         fingerprint: SHA-256, in hexadecimal, over what decides its output: weights, plans or configuration, label
             map. Two teachers with one fingerprint predict the same, on one machine with the same packages.
     """

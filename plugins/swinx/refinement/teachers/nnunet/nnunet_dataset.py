@@ -29,7 +29,7 @@ _MOST_SETS = 200
 def select_complete_cases(items: Sequence[Case], classes: Sequence[int]) -> tuple[list[Case], dict[str, str]]:
     """Split cases into those whose annotation covers all ``classes`` and the rest.
 
-    nnU-Net learns that what is not drawn is background. A case in which nobody looked for a class would teach it to
+    nnU-Net learns that unannotated voxels are background. A case in which a class is unannotated would teach it to
     miss that class. Its "ignore" label is no way out: it excuses regions, and here all of the background is in doubt.
 
     Args:
@@ -45,7 +45,7 @@ def select_complete_cases(items: Sequence[Case], classes: Sequence[int]) -> tupl
         if "label" not in item:
             left_out[item["case"]] = "has no label"
         elif "annotated" not in item:
-            left_out[item["case"]] = "nobody recorded which classes are annotated"
+            left_out[item["case"]] = "no record of its annotated classes"
         elif missing:
             left_out[item["case"]] = f"not annotated: {', '.join(CLASS_NAMES[index] for index in missing)}"
         else:
@@ -96,7 +96,7 @@ def write_nnunet_dataset(folder: Path, items: Sequence[Case], classes: Sequence[
 
     Images that are ``.nii.gz`` already are hard-linked, or copied where that is not possible; others are converted.
     nnU-Net wants consecutive ids: the classes get 1, 2, ... in ascending order of their FLARE ids, under their FLARE
-    names. What is drawn of other classes becomes background.
+    names. Other annotated classes become background.
 
     Args:
         folder: ``nnUNet_raw/Dataset<id>_<name>``.
@@ -143,8 +143,8 @@ def _write_case(folder: Path, item: Case, ids: Mapping[int, int]) -> None:
     if faults:
         raise CaseError(item["label"], f"not on the grid of its image {item['image']}: {'; '.join(faults)}")
     # The label takes the image's affine: nnU-Net compares the two headers.
-    drawn = np.ascontiguousarray(relabel(label.array, ids))
-    write_nifti(folder / "labelsTr" / f"{item['case']}.nii.gz", drawn, image.affine)
+    labels = np.ascontiguousarray(relabel(label.array, ids))
+    write_nifti(folder / "labelsTr" / f"{item['case']}.nii.gz", labels, image.affine)
     target = folder / "imagesTr" / f"{item['case']}_0000.nii.gz"
     if str(item["image"]).lower().endswith(".nii.gz"):
         _link(Path(item["image"]), target)

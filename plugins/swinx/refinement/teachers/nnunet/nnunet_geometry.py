@@ -1,4 +1,4 @@
-"""How nnU-Net sees a scan: axis order, direction and voxel size."""
+"""Scans as nnU-Net reads them: axis order, direction and voxel size."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def to_nnunet(
         volume: HU ``(X, Y, Z)``.
         affine: Its voxel to world matrix.
         sizes_mm: Its voxel size in array order.
-        reorient: Turn it to RAS, for the readers that do.
+        reorient: Reorient it to RAS, as some readers do.
 
     Returns:
         Voxels ``(1, Z, Y, X)`` and their size in mm ``(z, y, x)``.

@@ -1,4 +1,4 @@
-"""A model folder of nnU-Net v2: what must be in it, and what it says."""
+"""Model folder of nnU-Net v2: its files and their content."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ READERS = {
     "SimpleITKIOWithReorient": True,
     "NibabelIOWithReorient": True,
 }
-"""nnU-Net's readers of volumes; true for those that turn a scan to RAS first."""
+"""nnU-Net's readers of volumes; true for those that reorient a scan to RAS first."""
 
 _V1_FILES = ("plans.pkl", "model_final_checkpoint.model")
 
 
 @dataclass(frozen=True)
 class NnUNetModel:
-    """What a model folder holds.
+    """Content of a model folder.
 
     Attributes:
         folder: The folder.

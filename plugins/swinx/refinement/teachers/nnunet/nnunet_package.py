@@ -1,4 +1,4 @@
-"""The optional package nnunetv2, and its checkpoints read without running code in them."""
+"""Optional package nnunetv2, and its checkpoints read without running code in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from swinx.errors import TeacherError
 __all__ = ["NNUNET_VERSION", "find_trainer", "nnunet_scalars", "require_nnunet"]
 
 NNUNET_VERSION = "2.8.1"
-"""The release whose files and functions are known here."""
+"""Release whose files and functions this room supports."""
 
 
 def require_nnunet() -> None:

@@ -1,4 +1,4 @@
-"""Train a teacher by nnU-Net v2, step by step, each step once."""
+"""Training of an nnU-Net v2 as teacher, in steps that are each done once."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _wanted(items: Sequence[Mapping[str, Any]], classes: Sequence[int] | Literal
         return sorted({int(index) for index in classes})
     chosen = choose_classes(items, _MIN_CASES)
     if not chosen:
-        raise DataListError("no case says which classes are annotated in it; a teacher cannot be trained")
+        raise DataListError("no case has a record of its annotated classes; add them to train a teacher")
     if len(chosen) < NUM_CLASSES - 1:
         names = ", ".join(CLASS_NAMES[index] for index in chosen)
         _logger.warning("too few cases have all classes annotated; the teacher learns %s (--classes chooses)", names)
@@ -203,7 +203,7 @@ def _plain(item: Mapping[str, Any]) -> list[str]:
 
 
 class _Record:
-    """What is done in a working folder, and for which settings: ``training.json``."""
+    """Finished steps of a working folder, with their settings: ``training.json``."""
 
     def __init__(self, root: Path, settings: dict[str, Any]) -> None:
         self.path = root / "training.json"

@@ -1,4 +1,4 @@
-"""One step of an nnU-Net training, in a process of its own, which :func:`swinx.refinement.train_nnunet` starts.
+"""Step of an nnU-Net training in a process of its own, which :func:`swinx.refinement.train_nnunet` starts.
 
 nnU-Net takes its folders from the environment, and starts further processes that import the caller's program anew;
 both call for a program that does nothing else.

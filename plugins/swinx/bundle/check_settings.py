@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from swinx.bundle.overlays import overlay_fault
 from swinx.bundle.references import is_plain, names_in_use, tracking_names
 from swinx.bundle.settings.kinds import Either, Kind, Many, MisfitError, PathName, is_expression, is_list, takes_text
 from swinx.bundle.settings.relations import broken_relation, long_default_warmup
@@ -31,7 +32,8 @@ def check_run_settings() -> None:
     Outside of a bundle nothing happens.
 
     Raises:
-        BundleError: If a name is unknown, or a value or a relation of two impossible; one line.
+        BundleError: If the configuration is an overlay without its base, a name is unknown, or a value or a relation
+            of two impossible; one line.
     """
     end_with_reason()
     silence_third_parties()
@@ -40,6 +42,8 @@ def check_run_settings() -> None:
     if parser is None:
         return
     configuration = {name: value for name, value in parser.get().items() if name != parser.meta_key}
+    if fault := overlay_fault(configuration, running.folder):
+        raise BundleError(fault)
     found, warnings = read_settings(configuration, running.given, tracking_names(running.tracking))
     for name, value in found.items():
         replace_setting(parser, name, value)

@@ -61,8 +61,8 @@ def test_what_the_network_puts_out_is_put_back_in_its_place(shape, sw_batch_size
     image = scan(*shape)
     result = inferer(sw_batch_size=sw_batch_size)(image, Mirror())
     assert torch.equal(result["reconstruction"], image)
-    assert result["hidden"].shape == image.shape
-    assert result["hidden"].dtype == torch.uint8
+    assert result["mask"].shape == image.shape
+    assert result["mask"].dtype == torch.uint8
     windows = np.ceil(np.array(shape) / 16).astype(int)
     assert result["patch_tokens"].shape == (1, *(windows * 16 // STRIDE), 1)
     assert result["image_tokens"].shape == (1, windows.prod(), 1)
@@ -83,13 +83,13 @@ def test_the_share_of_hidden_blocks_is_that_of_the_pretraining_in_every_window()
     result = inferer(mask_ratio=0.7)(scan(32, 16, 48), network)
     for mask in network.masks:
         assert mask.sum() == np.ceil(0.7 * 64)
-    assert result["hidden"].double().mean() == np.ceil(0.7 * 64) / 64
+    assert result["mask"].double().mean() == np.ceil(0.7 * 64) / 64
     assert not torch.equal(network.masks[0], network.masks[1])
 
 
 def test_hidden_marks_the_blocks_that_the_network_was_told_to_hide():
     network = Mirror()
-    hidden = inferer()(scan(16, 16, 24), network)["hidden"]
+    hidden = inferer()(scan(16, 16, 24), network)["mask"]
     covers = [enlarge_blocks(mask, (16, 16, 16)) for mask in network.masks]
     assert torch.equal(hidden.float(), torch.cat(covers, dim=-1)[..., :24])
 
@@ -98,11 +98,11 @@ def test_hidden_marks_the_blocks_that_the_network_was_told_to_hide():
 def test_one_seed_always_hides_the_same_and_another_hides_other_voxels(sw_batch_size):
     image = scan(16, 32, 32)
     one = inferer(seed=1)
-    first = one(image, Mirror())["hidden"]
+    first = one(image, Mirror())["mask"]
     one(scan(32, 32, 32), Mirror())
-    assert torch.equal(first, one(image, Mirror())["hidden"]), "other cases before it change nothing"
-    assert torch.equal(first, inferer(seed=1, sw_batch_size=sw_batch_size)(image, Mirror())["hidden"])
-    assert not torch.equal(first, inferer(seed=2)(image, Mirror())["hidden"])
+    assert torch.equal(first, one(image, Mirror())["mask"]), "other cases before it change nothing"
+    assert torch.equal(first, inferer(seed=1, sw_batch_size=sw_batch_size)(image, Mirror())["mask"])
+    assert not torch.equal(first, inferer(seed=2)(image, Mirror())["mask"])
 
 
 def test_the_global_random_state_is_left_alone():
@@ -116,9 +116,9 @@ def test_the_reconstruction_does_not_depend_on_what_is_hidden():
     network, image = student(), scan(40, 32, 32)
     blind = inferer(32, 16)
     first = blind(image, network)
-    changed = torch.where(first["hidden"] > 0, 1 - image, image)
+    changed = torch.where(first["mask"] > 0, 1 - image, image)
     second = blind(changed, network)
-    assert torch.equal(first["hidden"], second["hidden"])
+    assert torch.equal(first["mask"], second["mask"])
     torch.testing.assert_close(first["reconstruction"], second["reconstruction"], rtol=0, atol=0)
     assert (first["patch_tokens"] - second["patch_tokens"]).abs().max() > 1e-3, "tokens are those of the whole scan"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from swinx.pretraining.reconstruction.reconstruction_error import hidden_errors, intensities_to_hu, token_affine
+from swinx.pretraining.reconstruction.reconstruction_error import intensities_to_hu, masked_errors, token_affine
 
 WINDOW_HU = (-250.0, 250.0)
 
@@ -49,37 +49,37 @@ def scan() -> torch.Tensor:
 
 
 @pytest.fixture
-def hidden() -> torch.Tensor:
+def mask() -> torch.Tensor:
     return (torch.rand(1, 6, 5, 4, generator=torch.Generator().manual_seed(1)) < 0.6).to(torch.uint8)
 
 
-def test_a_perfect_reconstruction_has_no_error_and_the_baseline_has(scan, hidden):
-    errors = hidden_errors(scan, scan, hidden, WINDOW_HU)
+def test_a_perfect_reconstruction_has_no_error_and_the_baseline_has(scan, mask):
+    errors = masked_errors(scan, scan, mask, WINDOW_HU)
     assert errors["mae"] == errors["mae_hu"] == 0
     assert errors["baseline_mae_hu"] == pytest.approx(500 * errors["baseline_mae"])
     assert 0.1 < errors["baseline_mae"] < 0.4  # of uniform noise: 0.25
-    assert errors["hidden_share"] == hidden.double().mean().item()
+    assert errors["hidden_share"] == mask.double().mean().item()
 
 
-def test_what_is_put_out_where_the_network_could_see_does_not_count(scan, hidden):
-    nonsense = torch.where(hidden > 0, scan, 1e6)
-    assert hidden_errors(scan, nonsense, hidden, WINDOW_HU)["mae"] == 0
+def test_what_is_put_out_where_the_network_could_see_does_not_count(scan, mask):
+    nonsense = torch.where(mask > 0, scan, 1e6)
+    assert masked_errors(scan, nonsense, mask, WINDOW_HU)["mae"] == 0
 
 
-def test_the_mean_of_the_visible_scores_as_the_baseline(scan, hidden):
-    guess = torch.full_like(scan, scan[hidden == 0].mean())
-    errors = hidden_errors(scan, guess, hidden, WINDOW_HU)
+def test_the_mean_of_the_visible_scores_as_the_baseline(scan, mask):
+    guess = torch.full_like(scan, scan[mask == 0].mean())
+    errors = masked_errors(scan, guess, mask, WINDOW_HU)
     assert errors["mae"] == pytest.approx(errors["baseline_mae"], rel=1e-6)
 
 
 def test_without_hidden_or_visible_voxels_there_is_no_error_instead_of_nan(scan):
-    nothing = hidden_errors(scan, scan, torch.zeros_like(scan), WINDOW_HU)
+    nothing = masked_errors(scan, scan, torch.zeros_like(scan), WINDOW_HU)
     assert [nothing["mae"], nothing["mae_hu"], nothing["baseline_mae"], nothing["baseline_mae_hu"]] == [None] * 4
-    everything = hidden_errors(scan, scan, torch.ones_like(scan), WINDOW_HU)
+    everything = masked_errors(scan, scan, torch.ones_like(scan), WINDOW_HU)
     assert everything["mae"] == 0
     assert everything["baseline_mae"] is None
 
 
-def test_different_shapes_are_refused(scan, hidden):
+def test_different_shapes_are_refused(scan, mask):
     with pytest.raises(ValueError, match="differ in shape"):
-        hidden_errors(scan, scan[:, 1:], hidden, WINDOW_HU)
+        masked_errors(scan, scan[:, 1:], mask, WINDOW_HU)

@@ -24,7 +24,7 @@ def case(affine: np.ndarray, **changes) -> dict:
     hu = rng.integers(-250, 251, SHAPE).astype(np.float32)
     tensors = {
         "reconstruction": torch.from_numpy(rng.normal(0.5, 1, (1, *SHAPE)).astype(np.float32)),
-        "hidden": torch.from_numpy(rng.integers(0, 2, (1, *SHAPE)).astype(np.uint8)),
+        "mask": torch.from_numpy(rng.integers(0, 2, (1, *SHAPE)).astype(np.uint8)),
         "patch_tokens": torch.from_numpy(rng.normal(size=(4, 4, 2, 3)).astype(np.float32)),
         "image_tokens": torch.from_numpy(rng.normal(size=(4, 3)).astype(np.float32)),
         "token_stride": torch.tensor(4),
@@ -42,12 +42,12 @@ def read(path) -> np.ndarray:
 def test_volumes_hold_whole_hu_on_the_grid_of_the_image(tmp_path, oblique):
     item = case(oblique)
     SaveReconstructiond("pred", tmp_path / "new", WINDOW_HU)(item)
-    hidden = item["pred"]["hidden"][0].numpy() > 0
+    mask = item["pred"]["mask"][0].numpy() > 0
     original, masked, reconstruction = (
         read(tmp_path / "new" / f"a_{name}.nii.gz") for name in ("original", "masked", "reconstruction")
     )
     np.testing.assert_array_equal(original, item["hu"])
-    np.testing.assert_array_equal(masked, np.where(hidden, -1024, item["hu"]))
+    np.testing.assert_array_equal(masked, np.where(mask, -1024, item["hu"]))
     expected = item["pred"]["reconstruction"][0].numpy() * 500.0 - 250
     assert np.abs(reconstruction - expected).max() <= 0.5 + 1e-3
     assert reconstruction.min() < -250, "not clipped"
@@ -59,10 +59,10 @@ def test_volumes_hold_whole_hu_on_the_grid_of_the_image(tmp_path, oblique):
 def test_hidden_voxels_are_below_every_window(tmp_path):
     item = case(np.eye(4))
     SaveReconstructiond("pred", tmp_path, (-2000.5, 1000.0))(item)
-    hidden = item["pred"]["hidden"][0].numpy() > 0
+    mask = item["pred"]["mask"][0].numpy() > 0
     masked = read(tmp_path / "a_masked.nii.gz")
-    assert (masked[hidden] < -2000.5).all()
-    assert (masked[~hidden] >= -2000.5).all()
+    assert (masked[mask] < -2000.5).all()
+    assert (masked[~mask] >= -2000.5).all()
 
 
 def test_features_are_read_without_pickle_and_know_their_place(tmp_path, oblique):
@@ -84,10 +84,10 @@ def test_the_same_case_makes_the_same_bytes(tmp_path, oblique):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_measures_count_hidden_voxels_only(tmp_path, oblique):
+def test_measures_count_masked_voxels_only(tmp_path, oblique):
     item = case(oblique)
-    hidden, image = item["pred"]["hidden"], item["image"].as_tensor()
-    item["pred"]["reconstruction"] = torch.where(hidden > 0, image + 0.1, 5.0)
+    mask, image = item["pred"]["mask"], item["image"].as_tensor()
+    item["pred"]["reconstruction"] = torch.where(mask > 0, image + 0.1, 5.0)
     out = SaveReconstructiond("pred", tmp_path, WINDOW_HU)(item)
     assert out["measures"]["mae"] == pytest.approx(0.1, abs=1e-6)
     assert out["measures"]["mae_hu"] == pytest.approx(50, abs=1e-3)
@@ -104,11 +104,11 @@ def test_the_picture_is_drawn_from_what_was_saved(tmp_path, oblique):
 
     item = case(oblique)
     out = SaveReconstructiond("pred", tmp_path, WINDOW_HU, draw=draw)(item)
-    ((path, original, reconstruction, hidden, affine, name, window_hu, errors),) = calls
+    ((path, original, reconstruction, mask, affine, name, window_hu, errors),) = calls
     assert path == tmp_path / "a_reconstruction.png"
     np.testing.assert_array_equal(original, read(tmp_path / "a_original.nii.gz"))
     np.testing.assert_array_equal(reconstruction, read(tmp_path / "a_reconstruction.nii.gz"))
-    np.testing.assert_array_equal(hidden, item["pred"]["hidden"][0].numpy() == 1)
+    np.testing.assert_array_equal(mask, item["pred"]["mask"][0].numpy() == 1)
     np.testing.assert_array_equal(affine, oblique)
     assert (name, window_hu, errors) == ("a", WINDOW_HU, out["measures"])
 

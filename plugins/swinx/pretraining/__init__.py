@@ -21,10 +21,9 @@ from swinx.pretraining.probe.probed_encoders import PRETRAINED, ProbedEncoders, 
 from swinx.pretraining.probe.sample_voxels import SampleVoxelsd
 from swinx.pretraining.probe.voxel_features import CaseFeatures, FeatureRecords, SampledFeaturesInferer
 from swinx.pretraining.reconstruction.masked_reconstruction import MaskedReconstructionInferer, reconstruct_masked
-from swinx.pretraining.reconstruction.reconstruction_figure import draw_reconstruction
+from swinx.pretraining.reconstruction.reconstruction_figure import draw_reconstruction, draw_triplets
 from swinx.pretraining.reconstruction.reconstruction_pictures import ReconstructionPictures
 from swinx.pretraining.reconstruction.save_reconstruction import SaveReconstructiond
-from swinx.pretraining.reconstruction.triplet_figure import draw_triplets
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.pretraining.smit_network import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.pretraining.smit_trainer import SmitTrainer, prepare_views

@@ -1,4 +1,4 @@
-"""Labelled cases to fit a probe on, and others to test it on."""
+"""Labelled cases of a probe: those to fit on, and others to test on."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def load_probe_cases(
     max_fit_cases: int | None = None,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Read the cases of a probe from a data list.
+    """Return the cases of a probe from a data list.
 
     Args:
         path: The data list.
         fit_section: Section to fit on.
         section: Section to test on.
         max_fit_cases: Most cases to fit on, see :func:`choose_covering`; None takes all.
-        seed: Of the choice.
+        seed: Seed of the choice.
 
     Returns:
-        Entries as :func:`swinx.data.load_cases` gives them, those to fit on first, each with its ``"section"``.
+        Entries of :func:`swinx.data.load_cases`, those to fit on first, each with its ``"section"``.
 
     Raises:
         DataListError: If a section is missing, is empty or has no usable entry, if a case or an image is in both, or
@@ -47,7 +47,7 @@ def load_probe_cases(
     sections = {name: load_cases(path, name, need_label=True) for name in (fit_section, section)}
     for name, items in sections.items():
         if all("fault" in item for item in items):
-            load_data_list(path, name, need_label=True, must_exist=False)  # names the faults
+            load_data_list(path, name, need_label=True, must_exist=False)  # raises an error that names the faults
     for key in ("case", "image"):
         tested = {item[key] for item in sections[section] if key in item}
         if twice := [item[key] for item in sections[fit_section] if item.get(key) in tested]:
@@ -63,10 +63,10 @@ def load_probe_cases(
 
 
 def choose_covering(items: Sequence[dict[str, Any]], count: int, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Choose cases so that each annotated class is in about equally many of them.
+    """Return cases of which about equally many annotate each class.
 
-    Cases are taken one by one: the next is a random one of those which annotate the class that the chosen cases
-    annotate least. Cases of which nobody recorded what was annotated come last.
+    Cases are taken one by one: the next is a random one of those that annotate the class which the chosen cases
+    annotate least. Cases without a record of their annotated classes come last.
 
     Args:
         items: Entries of a data list.

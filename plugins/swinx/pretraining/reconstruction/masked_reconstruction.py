@@ -1,4 +1,4 @@
-"""Hide blocks of a whole scan and let the pretrained network fill them in; features of the scan as it is."""
+"""Masked reconstruction of a whole scan, and features of the unmasked scan."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def reconstruct_masked(
     sw_batch_size: int = 1,
     progress: bool = False,
 ) -> dict[str, Tensor]:
-    """Reconstruct a scan of which blocks are hidden, and describe the whole scan by tokens.
+    """Return the reconstruction of a masked scan, and tokens of the unmasked scan.
 
-    The scan is cut into windows side by side, as the network was pretrained on them; the last ones are
-    padded with 0, which is air. Blocks are hidden in every window anew. The reconstruction is the network's
-    output everywhere, but only that of hidden blocks was ever trained. The network runs twice per window:
-    masked for the reconstruction, and unmasked for the tokens.
+    The scan is tiled by windows that do not overlap, as the network was pretrained on them; the last ones are padded
+    with 0 (air). Each window has a random mask of its own. The reconstruction is the network's output everywhere, but
+    only that of masked blocks was ever trained. The network runs twice per window: masked for the reconstruction, and
+    unmasked for the tokens.
 
     Note:
         Windows padded at the far end are less like those of the pretraining; the error tends to be higher there.
@@ -44,16 +44,16 @@ def reconstruct_masked(
         inputs: One scan in [0, 1], ``(1, 1, X, Y, Z)``.
         network: A student with reconstruction.
         roi_size: Window in voxels, three multiples of the network's stride.
-        block_size: Side of a hidden cube in voxels; divides ``roi_size``.
-        mask_ratio: Share of the blocks of a window to hide, above 0 and below 1.
-        seed: Seed of the masks: the same seed and shape hide the same voxels.
+        block_size: Side of a masked block in voxels; divides ``roi_size``.
+        mask_ratio: Share of the blocks of a window to mask, above 0 and below 1.
+        seed: Seed of the masks: the same seed and shape mask the same voxels.
         sw_batch_size: Windows per call of the network.
         progress: Show a progress bar over windows.
 
     Returns:
         On the device of ``inputs``, each with a leading batch axis of 1:
         ``reconstruction``, float32, ``(1, 1, X, Y, Z)``, not clipped;
-        ``hidden``, uint8, ``(1, 1, X, Y, Z)``, 1 where hidden;
+        ``mask``, uint8, ``(1, 1, X, Y, Z)``, 1 where masked;
         ``patch_tokens``, float32, ``(1, gx, gy, gz, C)``: the grid over the padded scan, see
         :func:`swinx.pretraining.reconstruction.reconstruction_error.token_affine`;
         ``image_tokens``, float32, ``(1, windows, C)``, one per window, the last axis of the scan fastest;
@@ -76,7 +76,7 @@ def reconstruct_masked(
     ]
     masks = _draw_masks(len(windows), roi, block_size, mask_ratio, seed).to(image.device)
     reconstruction = torch.zeros((1, 1, *size), dtype=torch.float32, device=image.device)
-    hidden = torch.zeros((1, 1, *size), dtype=torch.uint8, device=image.device)
+    covered = torch.zeros((1, 1, *size), dtype=torch.uint8, device=image.device)
     patch_tokens, image_tokens = [], []
     bar = tqdm(total=len(windows), desc="windows", disable=not progress, leave=False)
     for start in range(0, len(windows), sw_batch_size):
@@ -84,10 +84,9 @@ def reconstruct_masked(
         mask = masks[start : start + sw_batch_size]
         views = torch.cat([_cut(image, window, roi) for window in chosen])
         filled = network(views, mask)
-        covered = enlarge_blocks(mask, roi)
-        for window, output, cover in zip(chosen, filled, covered, strict=True):
+        for window, output, cover in zip(chosen, filled, enlarge_blocks(mask, roi), strict=True):
             _paste(reconstruction, output, window)
-            _paste(hidden, cover, window)
+            _paste(covered, cover, window)
         whole = network.distil(views)
         patch_tokens.append(whole.patch_tokens.float())
         image_tokens.append(whole.image_token.float())
@@ -96,7 +95,7 @@ def reconstruct_masked(
     stride = network.token_stride
     return {
         "reconstruction": reconstruction,
-        "hidden": hidden,
+        "mask": covered,
         "patch_tokens": _join(torch.cat(patch_tokens), counts, [side // stride for side in roi])[None],
         "image_tokens": torch.cat(image_tokens)[None],
         "token_stride": torch.tensor([stride], device=image.device),
@@ -127,7 +126,7 @@ def _paste(volume: Tensor, values: Tensor, window: tuple[slice, ...]) -> None:
 
 
 def _join(tokens: Tensor, counts: Sequence[int], grid: Sequence[int]) -> Tensor:
-    """Lay the tokens of all windows, ``(windows, N, C)``, side by side as ``(gx, gy, gz, C)``."""
+    """Join the tokens of all windows, ``(windows, N, C)``, to one grid ``(gx, gy, gz, C)``."""
     apart = tokens.reshape(*counts, *grid, tokens.shape[-1]).permute(0, 3, 1, 4, 2, 5, 6)
     return apart.reshape(*(count * cells for count, cells in zip(counts, grid, strict=True)), tokens.shape[-1])
 
@@ -136,7 +135,7 @@ class MaskedReconstructionInferer(Inferer):
     """MONAI inferer around :func:`reconstruct_masked`; same arguments, checked before the first scan.
 
     Raises:
-        ValueError: If the blocks do not fill the window, the ratio hides nothing or everything, or
+        ValueError: If the blocks do not fill the window, the ratio masks nothing or everything, or
             ``sw_batch_size`` is below 1.
     """
 

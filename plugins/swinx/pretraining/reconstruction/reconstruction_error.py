@@ -1,4 +1,4 @@
-"""What a reconstruction of hidden voxels is worth, in HU, and where its tokens lie, in millimetres."""
+"""Errors of a masked reconstruction in HU, and the positions of its tokens in millimetres."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-__all__ = ["hidden_errors", "intensities_to_hu", "token_affine"]
+__all__ = ["intensities_to_hu", "masked_errors", "token_affine"]
 
 
 def token_affine(affine: ArrayLike, stride: int) -> NDArray[np.float64]:
-    """Return the grid of tokens that each stand for a cube of voxels; a token lies at the centre of its cube.
+    """Return the grid of tokens, each at the centre of its cube of voxels.
 
     Args:
         affine: Voxel to RAS world matrix of the image, ``(4, 4)``, mm.
@@ -38,14 +38,14 @@ def token_affine(affine: ArrayLike, stride: int) -> NDArray[np.float64]:
 
 
 def intensities_to_hu(intensities: Tensor, window_hu: Sequence[float]) -> NDArray[np.int16]:
-    """Undo the windowing of :class:`swinx.preprocessing.CTPreprocessingd`, to the nearest whole HU.
+    """Return intensities as HU: the inverse of the windowing of :class:`swinx.preprocessing.CTPreprocessingd`.
 
     Args:
         intensities: Any shape; 0 and 1 become the ends of the window, others lie on the same line.
         window_hu: HU of 0 and of 1.
 
     Returns:
-        HU, the same shape; what int16 cannot hold becomes its first or last value.
+        The nearest whole HU, the same shape, clipped to the range of int16.
 
     Raises:
         ValueError: If a value is NaN or infinite.
@@ -65,40 +65,40 @@ def intensities_to_hu(intensities: Tensor, window_hu: Sequence[float]) -> NDArra
     return hu
 
 
-def hidden_errors(
-    original: Tensor, reconstruction: Tensor, hidden: Tensor, window_hu: Sequence[float]
+def masked_errors(
+    original: Tensor, reconstruction: Tensor, mask: Tensor, window_hu: Sequence[float]
 ) -> dict[str, float | None]:
-    """Compare a reconstruction with the original where the network could not see it.
+    """Return the errors of a reconstruction in masked voxels, and those of a baseline.
 
-    The baseline fills every hidden voxel with the mean of the visible ones: what a network gets right
-    that has learned nothing of anatomy.
+    The baseline fills every masked voxel with the mean of the visible ones: a network that has learned nothing of
+    anatomy does as well.
 
     Args:
         original: Intensities in [0, 1], any shape.
         reconstruction: The same shape.
-        hidden: 1 where a voxel was hidden, else 0; the same shape.
+        mask: 1 where a voxel was masked, else 0; the same shape.
         window_hu: HU of the intensities 0 and 1.
 
     Returns:
-        ``hidden_share`` in [0, 1]; mean absolute errors over the hidden voxels ``mae`` and ``baseline_mae``
-        in units of the window's width, ``mae_hu`` and ``baseline_mae_hu`` in HU. An error that has no voxels
-        to be computed from is None.
+        ``hidden_share``, the masked share of the voxels; mean absolute errors over the masked voxels, ``mae`` and
+        ``baseline_mae`` in units of the window's width, ``mae_hu`` and ``baseline_mae_hu`` in HU. An error without
+        voxels is None.
 
     Raises:
         ValueError: If the shapes differ.
 
     Examples:
-        >>> original, hidden = torch.tensor([0.0, 0.2, 0.5]), torch.tensor([0, 0, 1])
-        >>> errors = hidden_errors(original, torch.tensor([9.0, 9.0, 0.75]), hidden, (-250, 250))
+        >>> original, mask = torch.tensor([0.0, 0.2, 0.5]), torch.tensor([0, 0, 1])
+        >>> errors = masked_errors(original, torch.tensor([9.0, 9.0, 0.75]), mask, (-250, 250))
         >>> {name: round(value, 3) for name, value in errors.items()}
         {'hidden_share': 0.333, 'mae': 0.25, 'mae_hu': 125.0, 'baseline_mae': 0.4, 'baseline_mae_hu': 200.0}
     """
-    if not original.shape == reconstruction.shape == hidden.shape:
+    if not original.shape == reconstruction.shape == mask.shape:
         raise ValueError(
-            f"original {tuple(original.shape)}, reconstruction {tuple(reconstruction.shape)} and hidden "
-            f"{tuple(hidden.shape)} differ in shape"
+            f"original {tuple(original.shape)}, reconstruction {tuple(reconstruction.shape)} and mask "
+            f"{tuple(mask.shape)} differ in shape"
         )
-    where = hidden > 0
+    where = mask > 0
     target = original[where]
     visible = original[~where]
     mae = (reconstruction[where] - target).abs_().mean(dtype=torch.float64).item() if len(target) else None

@@ -1,4 +1,4 @@
-"""Pictures of what the student makes of the same few views, every so many epochs."""
+"""Handler that draws the student's reconstructions of the same few views, every so many epochs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["ReconstructionPictures"]
 
 
 class ReconstructionPictures:
-    """Draw masked view, reconstruction and original for a few scans: ``<folder>/epoch_<n>.png``.
+    """Handler that draws masked view, reconstruction and original of a few scans: ``<folder>/epoch_<n>.png``.
 
     The views are drawn once, from a seed of their own, so that pictures of different epochs can be compared.
 
@@ -63,7 +63,7 @@ class ReconstructionPictures:
 
     @torch.no_grad()
     def __call__(self, engine: Workflow) -> None:
-        """Draw, if it is the epoch's turn."""
+        """Draw after every ``interval`` epochs and after the last one."""
         epoch = engine.state.epoch
         last = epoch == engine.state.max_epochs or bool(getattr(engine, "should_terminate", False))
         if epoch % self.interval and not last:

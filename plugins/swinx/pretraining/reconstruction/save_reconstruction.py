@@ -1,4 +1,4 @@
-"""A masked reconstruction as files: volumes over the scan, tokens in the scan's space, a picture."""
+"""Files of a masked reconstruction: volumes over the scan, tokens in the scan's space, a picture."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from torch import Tensor
 from swinx.errors import CaseError
 from swinx.files import write_whole
 from swinx.nifti import write_nifti
-from swinx.pretraining.reconstruction.reconstruction_error import hidden_errors, intensities_to_hu, token_affine
+from swinx.pretraining.reconstruction.reconstruction_error import intensities_to_hu, masked_errors, token_affine
 
 __all__ = ["SaveReconstructiond"]
 
-_HIDDEN_HU = -1024
+_MASKED_HU = -1024
 
 
 class SaveReconstructiond(MapTransform):
-    """Write what :class:`swinx.pretraining.MaskedReconstructionInferer` made of a case.
+    """Transform that writes the result of :class:`swinx.pretraining.MaskedReconstructionInferer` for a case.
 
-    Each file appears whole or not at all. Volumes are int16 HU on the network's grid, with its affine, so that
-    a viewer lays them over the scan:
+    Each file is written atomically. Volumes are int16 HU on the network's grid, with its affine, so that a viewer lays
+    them over the scan:
 
-    * ``<case>_original.nii.gz``: what the network was to find, clipped to the window.
-    * ``<case>_masked.nii.gz``: the same with -1024 HU (or less, below a lower window) in hidden voxels.
-    * ``<case>_reconstruction.nii.gz``: the network's output everywhere, not clipped; only that of hidden voxels
+    * ``<case>_original.nii.gz``: the scan, clipped to the window.
+    * ``<case>_masked.nii.gz``: the same with -1024 HU (or less, below a lower window) in masked voxels.
+    * ``<case>_reconstruction.nii.gz``: the network's output everywhere, not clipped; only that of masked voxels
       was ever trained.
     * ``<case>_features.npz``, to be read with ``allow_pickle=False``: ``patch_tokens`` float32 ``(gx, gy, gz, C)``
-      of the scan with nothing hidden, ``affine`` float64 ``(4, 4)`` from the token's index to RAS mm at its centre,
+      of the unmasked scan, ``affine`` float64 ``(4, 4)`` from the token's index to RAS mm at its centre,
       ``image_tokens`` float32 ``(windows, C)``, ``image_affine`` float64 ``(4, 4)`` of the preprocessed scan.
     * ``<case>_reconstruction.png``, if there is ``draw``.
 
     Args:
         keys: The inferer's dictionary, without batch axes.
         output_dir: Folder of the files; made when the first one is written.
-        window_hu: HU of the intensities 0 and 1, as the preprocessing was told.
+        window_hu: HU of the intensities 0 and 1, as in the preprocessing.
         ref_key: The preprocessed image, a ``MetaTensor`` ``(1, X, Y, Z)`` in [0, 1].
         case_key: Item that holds the case name.
-        draw: ``draw(path, original, reconstruction, hidden, affine, case, window_hu, errors)`` writes the picture,
+        draw: ``draw(path, original, reconstruction, mask, affine, case, window_hu, errors)`` writes the picture,
             for instance :func:`swinx.pretraining.draw_reconstruction`; volumes ``(X, Y, Z)`` in HU, ``errors`` as of
-            :func:`swinx.pretraining.reconstruction.reconstruction_error.hidden_errors`. None for no picture.
+            :func:`swinx.pretraining.reconstruction.reconstruction_error.masked_errors`. None for no picture.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
 
     Raises:
@@ -77,7 +77,7 @@ class SaveReconstructiond(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Write the files and return a shallow copy of ``data`` with two more items.
 
-        ``saved_to`` is the path of the reconstruction, ``measures`` its errors in hidden voxels.
+        ``saved_to`` is the path of the reconstruction, ``measures`` its errors in masked voxels.
 
         Raises:
             CaseError: If a file cannot be written, or the network's output is NaN or infinite.
@@ -90,9 +90,9 @@ class SaveReconstructiond(MapTransform):
             _check_finite(case, result)
             original = image.as_tensor().cpu()
             affine = image.affine.cpu().numpy().astype(np.float64)
-            reconstruction, hidden = result["reconstruction"], result["hidden"]
-            out["measures"] = hidden_errors(original, reconstruction, hidden, self.window_hu)
-            volumes = self._volumes(original, reconstruction, hidden)
+            reconstruction, mask = result["reconstruction"], result["mask"]
+            out["measures"] = masked_errors(original, reconstruction, mask, self.window_hu)
+            volumes = self._volumes(original, reconstruction, mask)
             for name, volume in volumes.items():
                 path = self.output_dir / f"{case}_{name}.nii.gz"
                 with _fault_of_the_case(path):
@@ -105,7 +105,7 @@ class SaveReconstructiond(MapTransform):
                         path,
                         volumes["original"],
                         volumes["reconstruction"],
-                        hidden[0].numpy() > 0,
+                        mask[0].numpy() > 0,
                         affine,
                         case,
                         self.window_hu,
@@ -114,12 +114,12 @@ class SaveReconstructiond(MapTransform):
             out["saved_to"] = str(self.output_dir / f"{case}_reconstruction.nii.gz")
         return out
 
-    def _volumes(self, original: Tensor, reconstruction: Tensor, hidden: Tensor) -> dict[str, NDArray[np.int16]]:
+    def _volumes(self, original: Tensor, reconstruction: Tensor, mask: Tensor) -> dict[str, NDArray[np.int16]]:
         scan = intensities_to_hu(original[0], self.window_hu)
-        below = min(_HIDDEN_HU, int(np.floor(self.window_hu[0])) - 1)
+        below = min(_MASKED_HU, int(np.floor(self.window_hu[0])) - 1)
         return {
             "original": scan,
-            "masked": np.where(hidden[0].numpy() > 0, np.int16(below), scan),
+            "masked": np.where(mask[0].numpy() > 0, np.int16(below), scan),
             "reconstruction": intensities_to_hu(reconstruction[0], self.window_hu),
         }
 
@@ -136,7 +136,7 @@ class SaveReconstructiond(MapTransform):
 
 @contextmanager
 def _fault_of_the_case(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` into one that ends the case and not the batch."""
+    """Turn an ``OSError`` into a fault of the case, so that the next cases go on."""
     try:
         yield
     except OSError as error:

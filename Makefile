@@ -12,6 +12,8 @@ NNUNET := nnunetv2 dynamic-network-architectures
 export OMP_WAIT_POLICY ?= PASSIVE
 # MONAI warns of every configuration that it may run code; here it is that of this repository.
 export PYTHONWARNINGS ?= ignore:parsing config_file:UserWarning
+# Files in alphabetical order: those of the bundles, with few tests of many seconds each, then are not the last.
+PYTEST := pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 DEMO := work/demo
 # Given on the command line of make alone, so that a variable of the environment does not choose what is packed.
 BUNDLE := bundles/swinx_seg
@@ -94,10 +96,10 @@ pack: $(INSTALLED)
 	$(BIN)/swinx pack "$(BUNDLE)" --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 test: $(INSTALLED) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not gpu and not label"
+	OMP_NUM_THREADS=1 $(BIN)/python -m $(PYTEST) -m "not gpu and not label"
 
 test-fast: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not gpu and not label and not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m $(PYTEST) -m "not gpu and not label and not slow"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

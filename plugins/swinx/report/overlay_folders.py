@@ -15,7 +15,7 @@ from tqdm import tqdm
 from swinx.data import Volume, annotated_by_people, find_cases, find_label_maps, probe_folder, read_volume
 from swinx.errors import CaseError
 from swinx.geometry import compare_grids
-from swinx.report.overlays import write_overlay
+from swinx.report.overlay_picture import write_overlay
 from swinx.scoring import one_result_set
 
 __all__ = ["OverlayReport", "draw_cases", "write_overlays"]

@@ -26,7 +26,7 @@ from swinx.figures import (
 from swinx.geometry import voxel_sizes_mm
 from swinx.labels import CLASS_NAMES, FlareLabel
 from swinx.report.html_page import jpeg_as_uri
-from swinx.report.overlays import ABDOMEN_WINDOW_HU
+from swinx.report.overlay_picture import ABDOMEN_WINDOW_HU
 
 __all__ = ["VIEWER_SCRIPT", "slice_viewer"]
 

@@ -128,7 +128,7 @@ def test_marks_titles_and_scores_are_on_the_page(case):
 def legend_of(case, tmp_path, monkeypatch, **changes) -> list[str]:
     """What the legend of a picture says."""
     figures = []
-    monkeypatch.setattr("swinx.report.overlays.write_figure", lambda figure, *_: figures.append(figure))
+    monkeypatch.setattr("swinx.report.overlay_picture.write_figure", lambda figure, *_: figures.append(figure))
     write_overlay(**case | changes, affine=AFFINE, path=tmp_path / "a.png")
     return [text.get_text() for text in figures[0].legends[0].get_texts()]
 

@@ -15,6 +15,7 @@ from support.training import start_training
 from swinx.data import stamp_of
 from swinx.errors import DataListError, RunError, WeightsError
 from swinx.files import hold
+from swinx.metrics import SCORE_COLUMNS
 from swinx.refinement import RefinementRecords
 from swinx.rules import LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.scoring import check_scored_results, one_result_set, read_scores
@@ -130,6 +131,53 @@ def _impossible(folder: Path) -> str:
 @example(ResultRules.UNKNOWN_COLUMN)
 def _unknown_column(folder: Path) -> str:
     return of_scores(folder, "case,lung_dsc\na,0.5\nb,0.5\n")
+
+
+@example(ResultRules.TWICE)
+def _twice(folder: Path) -> str:
+    return of_scores(folder, "case,liver_dsc\na,0.5\na,0.5\nb,0.5\n")
+
+
+@example(ResultRules.NO_COLUMN)
+def _no_column(folder: Path) -> str:
+    return of_scores(folder, "case,liver_dsc\na,0.5\nb,0.5\n")
+
+
+@example(ResultRules.CHANGED)
+def _changed_scores(folder: Path) -> str:
+    names = ",".join(SCORE_COLUMNS)
+    (folder / "summary.json").write_text(json.dumps({"scores_sha256": "of another file"}))
+    (folder / "scores.csv").write_text(f"case,{names}\na{',0.5' * len(SCORE_COLUMNS)}\n")
+    with pytest.raises(DataListError) as refused:
+        read_scores(folder / "scores.csv")
+    return str(refused.value)
+
+
+def of_record(folder: Path, text: str) -> str:
+    """What is said of a prediction with such a record beside it."""
+    (folder / "a.nii.gz").write_bytes(b"a prediction")
+    (folder / "a.json").write_text(text)
+    with pytest.raises(RunError) as refused:
+        one_result_set([folder / "a.nii.gz"])
+    return str(refused.value)
+
+
+@example(ResultRules.STALE)
+def _stale(folder: Path) -> str:
+    return of_record(folder, json.dumps({"case": "a", "results": "1", "prediction_sha256": "of another file"}))
+
+
+@example(ResultRules.DAMAGED)
+def _damaged(folder: Path) -> str:
+    return of_record(folder, '{"case": "a", "results": "1", "predic')
+
+
+@example(ResultRules.NO_RECORD)
+def _no_record(folder: Path) -> str:
+    for case in ("a", "b"):
+        (folder / f"{case}.nii.gz").touch()
+    (folder / "a.json").write_text(json.dumps({"case": "a", "results": "1"}))
+    return logged(lambda: one_result_set([folder / "a.nii.gz", folder / "b.nii.gz"]), folder)
 
 
 def logged(action, folder: Path) -> str:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from swinx.errors import DataListError, RunError
+from swinx.files import file_sha256
 from swinx.inference import result_set
+from swinx.metrics import compare_tables
 from swinx.report import write_overlays, write_report
 from swinx.scoring import read_scores, score_folders
 
@@ -55,6 +57,31 @@ def test_scores_tell_the_set_and_a_report_on_another_is_refused(folders):
         write_report(folders / "scores", folders / "report.html", prediction=folders / "out")
 
 
+def test_a_prediction_that_is_not_the_one_of_its_record_is_refused(folders):
+    record = {"case": "a", "results": "1", "prediction_sha256": file_sha256(folders / "out" / "a.nii.gz")}
+    (folders / "out" / "a.json").write_text(json.dumps(record))
+    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+    volume = np.ones((6, 5, 4), np.uint8)
+    nib.save(nib.Nifti1Image(volume, AFFINE), folders / "out" / "a.nii.gz")
+    with pytest.raises(RunError, match=r"a\.json is the record of another file than a\.nii\.gz is now"):
+        score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+
+
+def test_predictions_without_a_record_among_others_are_counted(folders, caplog):
+    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+    assert "1 predictions have no record beside them" in caplog.text
+
+
+def test_scores_of_two_protocols_are_not_compared(folders):
+    tables = []
+    for protocol in ("standard", "flare23"):
+        out = folders / protocol
+        score_folders(folders / "truth", folders / "out", out, protocol=protocol, show_progress=False)
+        tables.append(read_scores(out / "scores.csv"))
+    with pytest.raises(ValueError, match="of the protocols flare23 and standard"):
+        compare_tables(*tables)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -64,6 +91,18 @@ def test_scores_tell_the_set_and_a_report_on_another_is_refused(folders):
         pytest.param(lambda text: text.replace("1.0", "inf", 1), "liver_dsc of a is inf", id="infinite"),
         pytest.param(lambda text: text.replace("1.0", "high", 1), "liver_dsc of a is high", id="text"),
         pytest.param(lambda text: text.replace("liver_dsc", "liver_iou", 1), "liver_iou is no column", id="column"),
+        pytest.param(lambda text: text + text.splitlines()[-1] + "\n", "d has two rows", id="row twice"),
+        pytest.param(
+            lambda text: "".join(line.rpartition(",")[0] + "\n" for line in text.splitlines()),
+            "is missing",
+            id="last column gone",
+        ),
+        pytest.param(lambda text: text.replace("1.0", "0.4", 1), "was changed after it was written", id="plausible"),
+        pytest.param(
+            lambda text: text.replace("liver_dsc", "-").replace("spleen_dsc", "liver_dsc").replace("-", "spleen_dsc"),
+            "was changed after it was written",
+            id="columns swapped",
+        ),
     ],
 )
 def test_a_file_of_scores_that_was_cut_or_changed_is_refused(folders, damage, message):

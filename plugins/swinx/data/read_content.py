@@ -12,7 +12,7 @@ from typing import Any
 from swinx.data.dicom.dicom_folder import is_dicom_file
 from swinx.data.file_kinds import ITK_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.formats.itk_headers import read_itk_header
-from swinx.files import expanded, file_sha256
+from swinx.files import expanded, file_sha256, files_sha256
 
 __all__ = ["content_of", "files_read", "has_content", "recorded_content", "stamp_of"]
 
@@ -56,10 +56,7 @@ def content_of(path: str | os.PathLike[str]) -> dict[str, Any]:
     size = sum(file.stat().st_size for file in files)
     if len(files) == 1:
         return {"sha256": file_sha256(files[0]), "bytes": size}
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name} {file_sha256(file)}\n".encode(errors="surrogateescape"))
-    return {"sha256": digest.hexdigest(), "bytes": size}
+    return {"sha256": files_sha256((file.name, file) for file in files), "bytes": size}
 
 
 def stamp_of(path: str | os.PathLike[str]) -> str:

@@ -18,7 +18,7 @@ from monai.engines import IterationEvents, Workflow
 from swinx.bundle import knobs_at_work
 from swinx.data import record_path
 from swinx.errors import DataListError
-from swinx.files import EarlierFiles, real_path, write_json
+from swinx.files import EarlierFiles, file_sha256, real_path, write_json
 from swinx.geometry import reader_notes
 from swinx.inference.result_set import result_set
 from swinx.resources import ResourceMonitor
@@ -137,6 +137,7 @@ class CaseRecords:
         }
         if self.results:
             record["results"] = self.results["id"]
+            record["prediction_sha256"] = _hash_of(record["prediction"])
         if laid := getattr(getattr(engine, "inferer", None), "laid", None):
             record["windows"] = laid[0].as_record()
         if "measures" in result:
@@ -241,3 +242,9 @@ def _check_apart(item: Mapping[str, Any], predictions: Mapping[Path, Path]) -> N
                 f"{found} is the {key} of case {item['case']!r} and would be overwritten by a prediction; "
                 "choose another --output_dir"
             )
+
+
+def _hash_of(prediction: object) -> str | None:
+    """Return the SHA-256 of a prediction; None if none was written."""
+    place = Path(str(prediction))
+    return file_sha256(place) if place.is_file() else None

@@ -14,11 +14,11 @@ __all__ = ["result_set"]
 
 _UNRELATED = frozenset(
     {
-        *("sw_batch_size", "max_gpu_mb", "max_ram_mb", "max_seconds"),
-        *("protocol", "overlay_dir", "split", "label", "annotated"),
+        *("sw_batch_size", "protocol", "overlay_dir", "split", "label", "annotated"),
     }
 )
-"""Settings that change no prediction: how much is done at a time, and what is done with the predictions."""
+"""Settings that change no prediction: how much is done at a time, and what is done with the predictions. Limits of time
+and memory are not among them: a plan that keeps to them may have less overlap and half precision."""
 
 
 def result_set(checkpoint: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,12 +51,16 @@ def compare_tables(a: pd.DataFrame, b: pd.DataFrame, patients: Mapping[str, str]
         and ``_p_adjusted`` (nan for the two averages).
 
     Raises:
-        ValueError: If a case occurs twice, no case is in both tables, or a column is missing.
+        ValueError: If a case occurs twice, no case is in both tables, a column is missing, or the tables name two
+            protocols (``attrs["protocol"]``).
     """
     for name, table in (("first", a), ("second", b)):
         if not table.index.is_unique:
             twice = table.index[table.index.duplicated()].unique().tolist()
             raise ValueError(f"the {name} table has these cases more than once: {twice}")
+    protocols = {table.attrs.get("protocol") for table in (a, b)} - {None}
+    if len(protocols) > 1:
+        raise ValueError(f"the two tables are of the protocols {' and '.join(sorted(protocols))}; score both by one")
     cases = a.index.intersection(b.index)
     if cases.empty:
         raise ValueError("the two tables have no case in common; are the case names the same?")

@@ -66,6 +66,22 @@ class ResultRules(Rules):
         "{folder} holds results of {sets} runs with other weights or settings ({ids}): {count} of one are {cases}; "
         "segment all cases into an empty folder",
     )
+    STALE = Rule(
+        "refused",
+        "folders of predictions",
+        "{path} is the record of another file than {prediction} is now; segment the case again, or delete the record",
+    )
+    DAMAGED = Rule(
+        "refused",
+        "folders of predictions",
+        "{path} cannot be read as the record of a prediction; segment the case again, or delete it",
+    )
+    NO_RECORD = Rule(
+        "warned",
+        "folders of predictions",
+        "{count} predictions have no record beside them: it is not known whether they are of the same weights and "
+        "settings as the others ({cases})",
+    )
     OTHER_SCORES = Rule(
         "refused",
         "swinx report",
@@ -82,6 +98,13 @@ class ResultRules(Rules):
         "{path}: {column} of {case} is {value}; a score is a number from 0 to 1, or nan where the class is not "
         "defined; score the cases again",
     )
+    CHANGED = Rule(
+        "refused",
+        "scores.csv",
+        "{path} was changed after it was written, as the summary.json beside it tells; score the cases again",
+    )
+    TWICE = Rule("refused", "scores.csv", "{path}: {case} has two rows; score the cases again")
+    NO_COLUMN = Rule("refused", "scores.csv", "{path}: the column {column} is missing; score the cases again")
     UNKNOWN_COLUMN = Rule(
         "refused", "scores.csv", "{path}: {column} is no column of scores; give a scores.csv that `score` wrote"
     )

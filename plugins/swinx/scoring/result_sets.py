@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from swinx.data import record_path
 from swinx.errors import RunError
-from swinx.files import read_object
+from swinx.files import file_sha256, read_object
 from swinx.rules import ResultRules
 from swinx.visible_text import visible
 
 __all__ = ["check_scored_results", "one_result_set"]
 
 _SHOWN = 3
+_logger = logging.getLogger(__name__)
 
 
 def one_result_set(predictions: Iterable[str | os.PathLike[str]]) -> str | None:
     """Return the id of the set of all predictions.
 
-    Those without a record, as of other programs, belong to none.
+    Those without a record, as of other programs, belong to none; a warning counts them where others have one.
 
     Args:
         predictions: Files of predictions, whose records lie beside them.
@@ -29,17 +32,20 @@ def one_result_set(predictions: Iterable[str | os.PathLike[str]]) -> str | None:
         The id; None if no prediction has one.
 
     Raises:
-        RunError: If there are two ids; the message names the cases of the smaller set.
+        RunError: If there are two ids; the message names the cases of the smaller set. If a record cannot be read, or
+            is of another file than the prediction beside it.
     """
     found: dict[str, list[str]] = {}
+    without: list[str] = []
     for prediction in map(Path, predictions):
         case = prediction.name.removesuffix(".gz").removesuffix(".nii")
-        try:
-            record = read_object(record_path(prediction.parent, case), finite=False)
-        except (OSError, ValueError):
-            continue
+        record = _record_of(prediction, case)
         if isinstance(record.get("results"), str) and record.get("case") == case:
             found.setdefault(record["results"], []).append(str(prediction))
+        else:
+            without.append(case)
+    if found and without:
+        _logger.warning("%s", ResultRules.NO_RECORD.says(count=len(without), cases=_some(without)))
     if len(found) > 1:
         least = min(found.values(), key=len)
         raise RunError(
@@ -48,8 +54,7 @@ def one_result_set(predictions: Iterable[str | os.PathLike[str]]) -> str | None:
                 sets=len(found),
                 ids=", ".join(sorted(map(visible, found))),
                 count=len(least),
-                cases=", ".join(visible(Path(path).name) for path in least[:_SHOWN])
-                + (", ..." if len(least) > _SHOWN else ""),
+                cases=_some([Path(path).name for path in least]),
             )
         )
     return next(iter(found), None)
@@ -77,3 +82,23 @@ def check_scored_results(summary: Path, predictions: str | os.PathLike[str] | No
         raise RunError(
             ResultRules.OTHER_SCORES.says(scored=visible(scored), folder=visible(place), found=visible(found))
         )
+
+
+def _record_of(prediction: Path, case: str) -> dict[str, Any]:
+    """Return the record beside a prediction; empty if there is none."""
+    place = record_path(prediction.parent, case)
+    if not place.is_file():
+        return {}
+    try:
+        record = read_object(place, finite=False)
+        written = record.get("prediction_sha256")
+        stale = isinstance(written, str) and written != file_sha256(prediction)
+    except (OSError, ValueError) as error:
+        raise RunError(ResultRules.DAMAGED.says(path=visible(place))) from error
+    if stale:
+        raise RunError(ResultRules.STALE.says(path=visible(place), prediction=visible(prediction.name)))
+    return record
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(visible(name) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

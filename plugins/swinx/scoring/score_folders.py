@@ -11,7 +11,7 @@ import pandas as pd
 
 from swinx.data import probe_folder
 from swinx.errors import CaseError, DataListError
-from swinx.files import read_table, write_json, write_table, write_whole
+from swinx.files import file_sha256, read_table, write_json, write_table, write_whole
 from swinx.labels import NUM_CLASSES
 from swinx.metrics import (
     METRICS,
@@ -188,12 +188,14 @@ def score_pairs(
 def read_scores(path: PathLike) -> pd.DataFrame:
     """Read a ``scores.csv`` again, for instance for :func:`swinx.metrics.compare_tables`.
 
+    Its ``attrs["protocol"]`` is the protocol that the ``summary.json`` beside it names; None if there is none.
+
     Raises:
         DataListError: If the file is not there, is no table of scores, was cut or holds impossible values.
     """
     try:
         table = read_table(path).set_index("case")
-        check_scores(Path(path), table)
+        table.attrs["protocol"] = check_scores(Path(path), table)
         return table
     except DataListError:
         raise
@@ -226,6 +228,7 @@ def _write(folder: Path, report: ScoreReport) -> None:
     content = {
         "protocol": report.protocol,
         "results": report.results,
+        "scores_sha256": file_sha256(folder / "scores.csv"),
         "summary": None if report.summary is None else summary_as_json(report.summary),
         "cases": {case: asdict(record) for case, record in report.cases.items()},
         "bad_cases": [{"case": error.path, "reason": error.reason} for error in report.bad_cases],

@@ -35,6 +35,7 @@ __all__ = [
     "EntryFault",
     "data_list_roots",
     "data_list_sections",
+    "has_cases",
     "load_cases",
     "load_data_list",
     "scan_data_list",
@@ -145,6 +146,15 @@ def data_list_sections(path: str | os.PathLike[str]) -> list[str]:
         DataListError: If the file is missing or is no JSON object.
     """
     return sections_of(read_list(path))
+
+
+def has_cases(path: str | os.PathLike[str], section: str) -> bool:
+    """Return whether a data list has the section, with an entry in it.
+
+    Raises:
+        DataListError: If the file is missing or is no JSON object.
+    """
+    return section in data_list_sections(path) and bool(read_list(path)[section])
 
 
 def data_list_roots(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None = None) -> list[Path]:

@@ -12,7 +12,14 @@ import ignite.distributed as idist
 import numpy as np
 
 from swinx.data.lists.case_facts import patient_of
-from swinx.data.lists.data_list import data_list_roots, data_list_sections, load_cases, load_data_list, write_data_list
+from swinx.data.lists.data_list import (
+    data_list_roots,
+    data_list_sections,
+    has_cases,
+    load_cases,
+    load_data_list,
+    write_data_list,
+)
 from swinx.errors import DataListError
 
 __all__ = ["hold_out", "load_labelled", "write_split_list"]
@@ -30,9 +37,9 @@ def load_labelled(
 ) -> list[dict[str, Any]]:
     """Read the cases to train on, or those to validate with.
 
-    A list with a section ``validation`` is taken as it is. Of any other, a part of the cases of ``training`` is held
-    out, and what was decided is written down as a data list of its own; a later call goes by that, so that a training
-    that resumes, and an evaluation, have the same cases.
+    A list with cases in a section ``validation`` is taken as it is. Of any other, a part of the cases of ``training``
+    is held out, and what was decided is written down as a data list of its own; a later call goes by that, so that a
+    training that resumes, and an evaluation, have the same cases.
 
     Args:
         path: The data list.
@@ -48,7 +55,7 @@ def load_labelled(
         DataListError: If the list cannot be read, or an entry is unusable.
         OSError: If ``written_to`` cannot be written.
     """
-    if "validation" in data_list_sections(path):
+    if has_cases(path, "validation"):
         return load_data_list(path, section, need_label=True)
     parts = _split(path, Path(written_to), fraction, seed)
     if idist.get_rank() == 0 and section == "validation":
@@ -75,8 +82,8 @@ def write_split_list(
         OSError: If ``out`` cannot be written.
     """
     present = data_list_sections(path)
-    sections = {name: load_cases(path, name) for name in present if name != "training"}
-    if "validation" in present:
+    sections = {name: load_cases(path, name) for name in present if name != "training" and has_cases(path, name)}
+    if has_cases(path, "validation"):
         sections["training"] = load_cases(path, "training") if "training" in present else []
     else:
         sections |= _split(path, Path(out), fraction, seed)
@@ -88,7 +95,7 @@ def _split(path: str | os.PathLike[str], out: Path, fraction: float, seed: int) 
     items = load_data_list(path, "training", need_label=True)
     chosen = _written(out, {item["case"] for item in items}) or hold_out(items, fraction, seed)
     _logger.info(
-        "%s has no section 'validation': %d of its %d cases are held out; %s names them",
+        "%s has no cases in 'validation': %d of its %d cases are held out; %s names them",
         *(path, len(chosen), len(items), out),
     )
     return {

@@ -166,8 +166,8 @@ def test_half_precision_of_the_network_does_not_narrow_the_result():
     ("settings", "message"),
     [
         ({"block_size": 5}, "mask blocks of 5 voxels do not fill a view of"),
-        ({"mask_ratio": 0.0}, "mask ratio of 0.0 hides nothing"),
-        ({"mask_ratio": 1.0}, "mask ratio of 1.0 hides everything"),
+        ({"mask_ratio": 0.0}, "mask ratio of 0.0 masks nothing"),
+        ({"mask_ratio": 1.0}, "mask ratio of 1.0 masks everything"),
         ({"sw_batch_size": 0}, "sw_batch_size must be at least 1"),
     ],
 )

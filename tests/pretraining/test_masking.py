@@ -52,7 +52,7 @@ def test_a_mask_depends_on_the_given_randomness_alone():
 
 @pytest.mark.parametrize(("ratio", "what"), [(0, "nothing"), (-1, "nothing"), (1, "everything"), (0.99, "everything")])
 def test_a_ratio_that_leaves_the_student_nothing_to_do_or_to_see_is_refused(ratio, what):
-    with pytest.raises(ValueError, match=rf"hides {what} of a grid of \(2, 2, 2\)"):
+    with pytest.raises(ValueError, match=rf"masks {what} of a grid of \(2, 2, 2\)"):
         draw_block_mask((2, 2, 2), ratio, np.random.RandomState(0))
 
 
@@ -82,5 +82,5 @@ def test_enlarging_in_two_steps_is_enlarging_in_one():
 
 @pytest.mark.parametrize("size", [(4, 4, 3), (4, 4)])
 def test_a_mask_that_does_not_divide_the_size_is_refused(size):
-    with pytest.raises(ValueError, match="cannot be laid over"):
+    with pytest.raises(ValueError, match="does not divide a grid"):
         enlarge_blocks(torch.zeros(1, 1, 2, 2, 2), size)

@@ -46,7 +46,8 @@ def output(patch, image, mask=None, tokens=None) -> SmitOutput:
 
 
 def step(student: SmitOutput, teacher: SmitOutput | None = None, loss: float = 1.0, **scalars: float) -> dict:
-    return {"loss": torch.tensor(loss), "scalars": scalars, "student": student, "teacher": teacher or student}
+    output = {"student": student, "teacher": teacher or student, "temperatures": Temperatures(0.1, 0.2)}
+    return output | {"loss": torch.tensor(loss), "scalars": scalars}
 
 
 def favourites(*prototypes: int) -> torch.Tensor:
@@ -69,7 +70,7 @@ def random_steps(count: int, seed: int, views: int = 4) -> list[dict]:
 
 def measure(steps: list[dict], epochs: int = 1, **settings: int) -> dict[str, float]:
     engine = Engine(lambda _engine, batch: [batch])
-    engine.loss_function, engine.teacher_temperatures = SmitLoss(K), Temperatures(0.1, 0.2)
+    engine.loss_function = SmitLoss(K)
     PretrainingHealth(**settings).attach(engine)
     return dict(engine.run(steps, max_epochs=epochs).metrics)
 
@@ -87,20 +88,17 @@ def test_a_training_has_every_number_after_each_epoch_as_a_plain_float(tmp_path)
     assert set(header) >= NAMES
 
 
-@pytest.mark.parametrize("health_first", [True, False])
-def test_the_teacher_is_that_of_the_loss_with_the_centres_from_before_their_update(tmp_path, health_first):
-    """Wherever it is attached: the bundle's handlers move the centres within the step."""
-    health, targets = PretrainingHealth(), {"patch": [], "image": []}
+def test_the_teacher_is_that_of_the_loss_with_the_centres_from_before_their_update(tmp_path):
+    targets = {"patch": [], "image": []}
 
     def record(engine) -> None:
         for kind, kept in targets.items():
             centre = getattr(engine.loss_function, f"{kind}_centre").centre
-            logits = getattr(engine.state.output[0]["teacher"], f"{kind}_logits")
-            kept.append(teacher_targets(logits, centre, getattr(engine.teacher_temperatures, kind)).flatten(0, 1))
+            output = engine.state.output[0]
+            logits, temperature = getattr(output["teacher"], f"{kind}_logits"), getattr(output["temperatures"], kind)
+            kept.append(teacher_targets(logits, centre, temperature).flatten(0, 1))
 
-    training = start_pretraining(tmp_path, max_epochs=1, extra_handlers=() if health_first else (health,))
-    if health_first:
-        health.attach(training.trainer)
+    training = start_pretraining(tmp_path, max_epochs=1, extra_handlers=(PretrainingHealth(),))
     training.trainer.add_event_handler(IterationEvents.LOSS_COMPLETED, record)
     metrics = training.run().trainer.state.metrics
     for kind, kept in targets.items():
@@ -198,7 +196,7 @@ def test_without_a_hidden_patch_there_is_no_agreement_but_all_else():
 def test_no_more_than_a_sum_over_tokens_and_the_last_image_tokens_is_kept():
     health = PretrainingHealth(tokens=6)
     engine = Engine(lambda _engine, batch: [batch])
-    engine.loss_function, engine.teacher_temperatures = SmitLoss(K), Temperatures()
+    engine.loss_function = SmitLoss(K)
     health.attach(engine)
     engine.run(random_steps(9, seed=3))
     assert all(sums.ndim == 1 and len(sums) < K + 10 for sums in health._sums.values())

@@ -221,7 +221,7 @@ def test_triplets_without_a_masked_block_say_so(tmp_path, shown):
         ({"views": torch.zeros(0, 1, 16, 24, 8)}, "must be of one shape"),
         ({"reconstructions": torch.zeros(2, 1, 16, 24, 9)}, "must be of one shape"),
         ({"masks": torch.zeros(1, 1, 2, 3, 1)}, r"masks \(1, 1, 2, 3, 1\) must be"),
-        ({"masks": torch.zeros(2, 1, 3, 3, 1)}, "cannot be laid over"),
+        ({"masks": torch.zeros(2, 1, 3, 3, 1)}, "does not divide a grid"),
     ],
 )
 def test_triplets_that_do_not_belong_together_are_refused(tmp_path, change, message):

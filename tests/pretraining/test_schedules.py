@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swinx.pretraining import MomentumSchedule, Temperatures, TemperatureSchedule
 from swinx.pretraining.schedules import cosine_momentum, linear_ramp
 
 
@@ -72,3 +73,28 @@ def test_momentum_equals_the_published_formula(total, data):
 def test_a_step_outside_the_run_is_refused(iteration, total):
     with pytest.raises(ValueError, match=f"iteration {iteration} is not one of the {total}"):
         cosine_momentum(iteration, total)
+
+
+def test_patch_and_image_temperatures_share_a_ramp_that_begins_later_for_patches():
+    schedule = TemperatureSchedule(0.04, 0.07, ramp_epochs=4, patch_delay_epochs=2, image_delay_epochs=0)
+    at = [schedule.at(epoch) for epoch in range(8)]
+    assert at[0] == Temperatures(patch=0.04, image=0.04)
+    assert [temperatures.patch for temperatures in at[2:]] == [temperatures.image for temperatures in at[:6]]
+    assert at[-1] == Temperatures(patch=0.07, image=0.07)
+
+
+def test_the_momentum_of_a_step_depends_on_the_step_and_the_length_of_the_run_alone():
+    assert MomentumSchedule(0.9).at(3, 10) == MomentumSchedule(0.9).at(3, 10) == cosine_momentum(3, 10, 0.9)
+    assert MomentumSchedule(0.9, end=0.95).at(9, 10) < 0.95
+
+
+@pytest.mark.parametrize("settings", [{"start": 0.0}, {"end": -0.1}, {"ramp_epochs": -1}, {"image_delay_epochs": -2}])
+def test_temperatures_that_are_not_positive_and_negative_epochs_are_refused(settings):
+    with pytest.raises(ValueError, match=r"must be positive, and epochs .* not negative"):
+        TemperatureSchedule(**settings)
+
+
+@pytest.mark.parametrize("ends", [(-0.1, 1.0), (0.9, 1.1)])
+def test_a_momentum_outside_its_range_is_refused(ends):
+    with pytest.raises(ValueError, match=r"momentum must be in \[0, 1\]"):
+        MomentumSchedule(*ends)

@@ -1,4 +1,4 @@
-"""SmitTrainer and its handlers: schedules as logged, exact resume, what goes wrong."""
+"""SmitTrainer: schedules as logged, exact resume, clipping, frozen prototypes, errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monai.engines.utils import IterationEvents
 from support.pretraining import STEPS_PER_EPOCH, start_pretraining, view_pairs
 from swinx.errors import CaseError, WeightsError
 from swinx.networks import load_weights
-from swinx.pretraining import prepare_views
+from swinx.pretraining import SmitTrainer, prepare_views
 
 EPOCHS = 4
 
@@ -117,17 +117,26 @@ def test_gradients_are_clipped_to_the_bound_and_their_norm_is_logged(tmp_path):
         gradients = [p.grad for p in engine.network.student.parameters() if p.grad is not None]
         norms.append(torch.stack([g.norm() for g in gradients]).norm().item())
 
-    pretraining = start_pretraining(tmp_path, max_epochs=2)
-    clipping = next(
-        handler[0]
-        for handler in pretraining.trainer._event_handlers[IterationEvents.BACKWARD_COMPLETED]
-        if type(handler[0]).__name__ == "GradientClipping"
-    )
-    clipping.max_norm = 0.01
+    pretraining = start_pretraining(tmp_path, max_epochs=2, max_gradient_norm=0.01)
     pretraining.trainer.add_event_handler(IterationEvents.MODEL_COMPLETED, measure)
     pretraining.run()
     assert max(norms) <= 0.01 * (1 + 1e-4)
     assert pd.read_csv(tmp_path / "steps.csv")["gradient_norm"].min() > 0.01
+
+
+def test_without_a_bound_gradients_are_measured_and_not_clipped(tmp_path):
+    start_pretraining(tmp_path / "without", max_epochs=1, max_gradient_norm=None).run()
+    start_pretraining(tmp_path / "high", max_epochs=1, max_gradient_norm=1e9).run()
+    assert (tmp_path / "without" / "steps.csv").read_text() == (tmp_path / "high" / "steps.csv").read_text()
+    assert pd.read_csv(tmp_path / "high" / "steps.csv")["gradient_norm"].min() > 3
+    with pytest.raises(ValueError, match=r"max_gradient_norm must be a positive number or None, not 0"):
+        start_pretraining(tmp_path, max_gradient_norm=0)
+
+
+def test_a_network_without_a_teacher_is_refused(tmp_path):
+    pretraining = start_pretraining(tmp_path)
+    with pytest.raises(TypeError, match="trains a SmitPretrainer, not a SmitNetwork"):
+        SmitTrainer("cpu", 1, [], pretraining.network.student, pretraining.optimizer, pretraining.loss)
 
 
 def test_centres_of_a_step_are_those_before_it(tmp_path):

@@ -13,7 +13,7 @@ from swinx.pretraining import (
     PatchTokenDistillationLoss,
     SmitLoss,
     TeacherCentre,
-    TeacherTemperature,
+    TemperatureSchedule,
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "smit_small.npz"
@@ -25,7 +25,7 @@ def replay(path: Path) -> None:
     calls = sum(name.endswith("_epoch") for name in golden.files)
     assert calls > 0, f"{path} holds no calls"
     weights = SmitLoss().weights[1:]
-    temperatures = TeacherTemperature()
+    temperatures = TemperatureSchedule()
     dim = golden["0_student_cls"].shape[-1]
     image_centre, patch_centre = TeacherCentre(dim, momentum=0.9), TeacherCentre(dim, momentum=0.9)
     image_loss, patch_loss = ImageTokenDistillationLoss(), PatchTokenDistillationLoss()

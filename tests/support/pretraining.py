@@ -9,22 +9,18 @@ from typing import Any
 import torch
 from ignite.engine import Events
 from monai.data import DataLoader, Dataset, MetaTensor
-from monai.handlers import LrScheduleHandler
 from monai.optimizers import WarmupCosineSchedule
 
 from swinx.networks import SwinEncoder
 from swinx.pretraining import (
-    CentreUpdate,
-    FreezePrototypes,
-    GradientClipping,
+    MomentumSchedule,
     SmitLoss,
     SmitNetwork,
     SmitPretrainer,
     SmitTrainer,
-    TeacherTemperature,
-    TeacherUpdate,
+    TemperatureSchedule,
 )
-from swinx.training import EpochSeed, LatestModel, StepLog, TrainingHistory, TrainingState
+from swinx.training import LatestModel, StepLog, TrainingHistory, TrainingState
 
 __all__ = ["STEPS_PER_EPOCH", "Pretraining", "small_student", "start_pretraining", "view_pairs"]
 
@@ -99,6 +95,7 @@ def start_pretraining(
     learning_rate: float = 1e-3,
     drop_path_rate: float = 0.2,
     momentum: float = 0.9,
+    max_gradient_norm: float | None = 3.0,
     extra_handlers: tuple[Any, ...] = (),
     batch_size: int = 2,
     shuffle: bool = True,
@@ -117,16 +114,14 @@ def start_pretraining(
         network=torch.nn.parallel.DistributedDataParallel(network) if parallel else network,
         optimizer=optimizer,
         loss_function=loss,
+        lr_scheduler=scheduler,
+        temperatures=TemperatureSchedule(ramp_epochs=2, patch_delay_epochs=1),
+        momentum=MomentumSchedule(start=momentum),
+        max_gradient_norm=max_gradient_norm,
+        seed=0,
         train_handlers=[
-            EpochSeed(0, dataset),
-            TeacherTemperature(ramp_epochs=2, patch_delay_epochs=1),
-            GradientClipping(network.student, max_norm=3.0),
-            FreezePrototypes(network.student, epochs=1),
-            TeacherUpdate(network, start=momentum),
-            CentreUpdate(loss),
             *extra_handlers,
             StepLog(str(folder / "steps.csv"), interval=1),
-            LrScheduleHandler(scheduler, print_lr=False, epoch_level=False),
             TrainingHistory(str(folder / "history.csv"), optimizer),
             LatestModel(network.student, str(folder / "model.pt")),
             TrainingState(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from swinx.pretraining.block_mask import RandBlockMaskd
 from swinx.pretraining.collapse import CollapseDetector
-from swinx.pretraining.gradients import FreezePrototypes, GradientClipping
 from swinx.pretraining.losses.centring import TeacherCentre
 from swinx.pretraining.losses.masked_prediction import MaskedPredictionLoss
-from swinx.pretraining.losses.smit_loss import SmitLoss, SmitTerms, Temperatures
+from swinx.pretraining.losses.smit_loss import SmitLoss, SmitTerms
 from swinx.pretraining.losses.token_distillation import (
     ImageTokenDistillationLoss,
     PatchTokenDistillationLoss,
@@ -25,9 +24,9 @@ from swinx.pretraining.reconstruction.reconstruction_figure import draw_reconstr
 from swinx.pretraining.reconstruction.reconstruction_pictures import ReconstructionPictures
 from swinx.pretraining.reconstruction.save_reconstruction import SaveReconstructiond
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
+from swinx.pretraining.schedules import MomentumSchedule, Temperatures, TemperatureSchedule
 from swinx.pretraining.smit_network import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.pretraining.smit_trainer import SmitTrainer, prepare_views
-from swinx.pretraining.teacher_update import CentreUpdate, TeacherTemperature, TeacherUpdate
 from swinx.pretraining.two_views import RandTwoViewsd
 from swinx.pretraining.weight_decay import decay_groups
 
@@ -35,14 +34,12 @@ __all__ = [
     "PRETRAINED",
     "PROBES",
     "CaseFeatures",
-    "CentreUpdate",
     "CollapseDetector",
     "FeatureRecords",
-    "FreezePrototypes",
-    "GradientClipping",
     "ImageTokenDistillationLoss",
     "MaskedPredictionLoss",
     "MaskedReconstructionInferer",
+    "MomentumSchedule",
     "PatchTokenDistillationLoss",
     "PretrainingHealth",
     "ProbeReport",
@@ -60,8 +57,7 @@ __all__ = [
     "SmitTerms",
     "SmitTrainer",
     "TeacherCentre",
-    "TeacherTemperature",
-    "TeacherUpdate",
+    "TemperatureSchedule",
     "Temperatures",
     "agreement",
     "decay_groups",

@@ -1,4 +1,4 @@
-"""Random masks of cubes, for masked image modelling."""
+"""Transform that draws random masks of cubes, for masked image modelling."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["RandBlockMaskd"]
 
 
 class RandBlockMaskd(Randomizable, MapTransform):
-    """Draw for each view which of its blocks the student does not see.
+    """Random mask of blocks for each view, for the student.
 
-    The views themselves stay as they are: the network hides its tokens, and the loss needs the clean view. Masks of
-    different views are independent; all of them hide ``ceil(ratio * n)`` of the ``n`` blocks.
+    The views themselves are unchanged: the network replaces the masked tokens, and the loss needs the clean view.
+    Masks of different views are independent; each masks ``ceil(ratio * n)`` of the ``n`` blocks.
 
     Args:
         keys: The views, each ``(C, X, Y, Z)``.
-        mask_keys: Where to put the masks, one for each of ``keys``: float32 ``(1, d, h, w)``, 1 where hidden.
+        mask_keys: Keys of the masks, one for each of ``keys``: float32 ``(1, d, h, w)``, 1 where masked.
         block_size: Side of a block in voxels; it divides every side of a view.
-        ratio: Share of the blocks to hide, above 0 and below 1.
+        ratio: Share of the blocks to mask, above 0 and below 1.
 
     Raises:
-        ValueError: If a setting is out of range, or keys and mask keys are not as many.
+        ValueError: If a setting is out of range, or there are not as many mask keys as keys.
 
     Reference:
-        SMIT, https://arxiv.org/abs/2205.10342: blocks of 16^3 voxels, 70 % of them hidden.
+        SMIT, https://arxiv.org/abs/2205.10342: blocks of 16^3 voxels, 70 % of them masked.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RandBlockMaskd(Randomizable, MapTransform):
         if block_size < 1 or block_size != int(block_size):
             raise ValueError(f"block_size must be a positive whole number of voxels, not {block_size}")
         if not 0 < ratio < 1:
-            raise ValueError(f"a mask ratio of {ratio} hides nothing or everything: choose one between 0 and 1")
+            raise ValueError(f"a mask ratio of {ratio} masks nothing or everything: choose one between 0 and 1")
         self.block_size = int(block_size)
         self.ratio = ratio
 
@@ -56,7 +56,7 @@ class RandBlockMaskd(Randomizable, MapTransform):
         """Return a shallow copy of ``data`` with a mask for each view.
 
         Raises:
-            ValueError: If blocks do not fill a view, or the ratio hides all of its blocks.
+            ValueError: If blocks do not fill a view, or the ratio masks all of its blocks.
         """
         out = dict(data)
         for key, mask_key in zip(self.keys, self.mask_keys, strict=True):

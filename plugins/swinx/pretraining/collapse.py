@@ -1,4 +1,4 @@
-"""Stop a self-distillation whose teacher says the same of everything."""
+"""Detector of a collapsed self-distillation: a teacher that gives everything the same distribution."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ __all__ = ["CollapseDetector"]
 
 
 class CollapseDetector:
-    """Stop a pretraining with a ``TrainingError`` when the teacher has told nothing apart for some epochs.
+    """Handler that stops a pretraining with a ``TrainingError`` after some collapsed epochs in a row.
 
-    It reads what :class:`swinx.pretraining.PretrainingHealth` measures. Signs of a collapse are:
+    It reads the measurements of :class:`swinx.pretraining.PretrainingHealth`. Signs of a collapse are:
 
     - ``patch_entropy_of_mean`` or ``image_entropy_of_mean`` below a share of the logarithm of the number of
-      prototypes: few prototypes take all tokens of the epoch;
+      prototypes: few prototypes get all tokens of the epoch;
     - ``patch_information`` below a minimum, and ``image_information`` not above it: within a step all patches, and all
-      scans as far as that is known, have the same distribution, be it uniform or a favourite that changes from step to
-      step. Images alone are no sign: with few scans in a step, a run that learns may tell them apart late;
+      scans as far as that was measured, have the same distribution, be it uniform or a favourite that changes from step
+      to step. Low image information alone is no sign: with few scans a step, a healthy run may distinguish scans late;
     - ``image_token_spread`` below a minimum: all scans have the same image token.
 
-    The same sign in ``patience`` epochs in a row stops all processes alike; a number that could not be measured (nan)
-    is no sign. A resumed training counts anew. Attach it after ``PretrainingHealth`` and ``TrainingHistory`` (the last
-    epoch is then on record) and before the handlers that save: they skip suspicious epochs, by
-    ``engine.state.suspicious_epochs``, so that what is saved is from before.
+    The same sign in ``patience`` epochs in a row stops all processes; a value that could not be measured (nan) is no
+    sign. A resumed training counts from 0. Attach it after ``PretrainingHealth`` and ``TrainingHistory`` (which then
+    has a row of the last epoch) and before the handlers that save: these read ``engine.state.suspicious_epochs`` and
+    skip suspicious epochs, so the saved state is from before the collapse.
 
     Args:
         patience: Suspicious epochs in a row that stop the training; 0 to never stop.
-        start_epoch: Judge the epochs after this one, such as the last one of the warm-up: until then, a healthy teacher
-            may tell little apart.
+        start_epoch: Last epoch that is not judged, such as that of the warm-up, in which a healthy teacher may
+            distinguish little.
         minimum_entropy_share: Of the logarithm of the number of prototypes.
         minimum_information: In nats.
         minimum_spread: Relative, as :func:`swinx.pretraining.relative_spread`.
@@ -46,15 +46,15 @@ class CollapseDetector:
         ValueError: If an argument is negative.
 
     Note:
-        The minima lie between what was measured in six runs of 16 epochs of 8 steps on 64 phantoms, four of them broken
-        on purpose (``benchmarks/collapse_trial.py``; the table is in ``docs/pretraining.md``). In all epochs of the two
-        healthy ones: entropies of the mean from 45 % of the logarithm up, patch information from 0.036 nats up, spread
-        from 0.074 up. In the last five epochs of the broken ones: with centres that rest at 0, an entropy of the mean
-        of at most 1.4 %; with a teacher's temperature of 1 or too high a learning rate, information of at most 0.0042
-        nats, and with the highest rate a spread of at most 0.001. Neither the loss nor ``rankme_centred`` told them
-        apart.
+        The minima lie between the measurements of two healthy and four deliberately broken runs of 16 epochs of 8
+        steps on 64 phantoms (``benchmarks/collapse_trial.py``; the table is in ``docs/pretraining.md``). In all epochs
+        of the healthy runs: entropies of the mean from 45 % of the logarithm up, patch information from 0.036 nats up,
+        spread from 0.074 up. In the last five epochs of the broken runs: with centres fixed at 0, an entropy of the
+        mean of at most 1.4 %; with a teacher's temperature of 1 or too high a learning rate, information of at most
+        0.0042 nats, and with the highest rate a spread of at most 0.001. Neither the loss nor ``rankme_centred``
+        differed between healthy and broken runs.
 
-        Image information alone says too little: in a run with 2 scans a step that learned (synthetic cohort, 2.5 mm,
+        Image information alone is not enough: in a healthy run with 2 scans a step (synthetic cohort, 2.5 mm,
         views of 64 voxels, ``embed_dim`` 12), it was 0.002 to 0.008 in epochs 3 to 6, while patch information was 0.06
         to 0.36 and rose.
     """
@@ -152,12 +152,12 @@ def _meaning(sign: str, metrics: Mapping[str, float], log_prototypes: float) -> 
     kind, _, quantity = sign.partition("_")
     if quantity == "token_spread":
         return "all scans have nearly the same image token"
-    things = "patches" if kind == "patch" else "scans"
+    tokens = "patches" if kind == "patch" else "scans"
     if quantity == "entropy_of_mean":
-        return f"nearly all {things} fall to the same few of the teacher's prototypes"
+        return f"nearly all {tokens} fall to the same few of the teacher's prototypes"
     entropy = metrics[f"{kind}_mean_entropy"]
     return (
-        f"the teacher gives all {things} nearly the same distribution, of entropy {entropy:.2f} "
+        f"the teacher gives all {tokens} nearly the same distribution, of entropy {entropy:.2f} "
         f"(uniform: {log_prototypes:.2f})"
     )
 

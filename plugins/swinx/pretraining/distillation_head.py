@@ -1,4 +1,4 @@
-"""From a token to a distribution over learned prototypes."""
+"""Distillation head: from tokens to logits over learned prototypes."""
 
 from __future__ import annotations
 

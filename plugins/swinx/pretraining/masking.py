@@ -1,4 +1,4 @@
-"""Hide cubes of an image from the student."""
+"""Masks of cubes: their grid, their random choice and their enlargement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["block_grid", "draw_block_mask", "enlarge_blocks"]
 
 
 def block_grid(size: Sequence[int], block_size: int) -> tuple[int, int, int]:
-    """Return how many cubes of side ``block_size`` fill a volume along its three axes.
+    """Return the number of cubes of side ``block_size`` along each axis of a volume.
 
     Raises:
         ValueError: If the cubes do not fill the volume.
@@ -32,32 +32,32 @@ def block_grid(size: Sequence[int], block_size: int) -> tuple[int, int, int]:
 
 
 def draw_block_mask(grid: Sequence[int], ratio: float, random: np.random.RandomState) -> NDArray[np.float32]:
-    """Hide ``ceil(ratio * n)`` of the ``n`` cells of a grid, each set of cells equally likely.
+    """Mask ``ceil(ratio * n)`` of the ``n`` cells of a grid, each set of cells equally likely.
 
     Args:
         grid: Cells along each axis.
-        ratio: Share of the cells to hide, above 0 and below 1.
+        ratio: Share of the cells to mask, above 0 and below 1.
         random: Source of randomness.
 
     Returns:
-        1 where hidden, else 0; shape ``grid``.
+        1 where masked, else 0; shape ``grid``.
 
     Raises:
-        ValueError: If the ratio hides nothing or everything.
+        ValueError: If the ratio masks nothing or everything.
 
     Examples:
         >>> draw_block_mask((6, 6, 6), 0.7, np.random.RandomState(0)).sum()
         np.float32(152.0)
     """
     cells = math.prod(grid)
-    hidden = math.ceil(ratio * cells) if 0 < ratio < 1 else 0
-    if not 0 < hidden < cells:
+    masked = math.ceil(ratio * cells) if 0 < ratio < 1 else 0
+    if not 0 < masked < cells:
         raise ValueError(
-            f"a mask ratio of {ratio} hides {'nothing' if ratio <= 0 else 'everything'} of a grid of {tuple(grid)} "
+            f"a mask ratio of {ratio} masks {'nothing' if ratio <= 0 else 'everything'} of a grid of {tuple(grid)} "
             "blocks: choose one between 0 and 1 that leaves a block visible"
         )
     mask = np.zeros(cells, dtype=np.float32)
-    mask[random.permutation(cells)[:hidden]] = 1
+    mask[random.permutation(cells)[:masked]] = 1
     return mask.reshape(tuple(grid))
 
 
@@ -75,7 +75,7 @@ def enlarge_blocks(mask: Tensor, size: Sequence[int]) -> Tensor:
         ValueError: If a side is no multiple.
     """
     if len(size) != 3 or any(side % cells for side, cells in zip(size, mask.shape[2:], strict=True)):
-        raise ValueError(f"a mask of {tuple(mask.shape[2:])} blocks cannot be laid over {tuple(size)}")
+        raise ValueError(f"a mask of {tuple(mask.shape[2:])} blocks does not divide a grid of {tuple(size)}")
     for axis, side in enumerate(size, start=2):
         mask = mask.repeat_interleave(side // mask.shape[axis], dim=axis)
     return mask

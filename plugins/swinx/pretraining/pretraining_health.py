@@ -1,4 +1,4 @@
-"""Numbers that tell a self-distillation that learns from one that has collapsed."""
+"""Measures of the health of a self-distillation, which the loss does not show."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from torch import Tensor
 
-from swinx.pretraining.losses.smit_loss import SmitLoss, Temperatures
+from swinx.pretraining.losses.smit_loss import SmitLoss
 from swinx.pretraining.losses.token_distillation import teacher_targets
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
+from swinx.pretraining.schedules import Temperatures
 from swinx.pretraining.smit_network import SmitOutput
 
 __all__ = ["PretrainingHealth"]
@@ -21,34 +22,34 @@ _KINDS = ("patch", "image")
 
 
 class PretrainingHealth:
-    """Measure in each epoch how well the teacher tells patches and scans apart; the loss does not show it.
+    """Handler that measures in each epoch how well the teacher distinguishes patches and scans.
 
     At the end of an epoch these floats are in ``engine.state.metrics``, the same on every process:
 
     - ``patch_entropy_of_mean``, ``image_entropy_of_mean``: entropy of the teacher's mean distribution over the tokens
-      of the epoch, in nats: 0 if one prototype takes all of them;
+      of the epoch, in nats: 0 if one prototype gets all of them;
     - ``patch_mean_entropy``, ``image_mean_entropy``: mean entropy of the single distributions, in nats: the logarithm
       of the number of prototypes if they are uniform;
     - ``patch_information``, ``image_information``: entropy of the mean less mean entropy, in nats, within each step of
-      each process, then averaged: what a distribution tells about the token, 0 in both kinds of collapse, at most the
-      logarithm of the number of tokens. Over a whole epoch it would also tell at which step the teacher had which
-      favourite. The image tokens of a step with one scan are to be alike, and do not count;
-    - ``patch_agreement``, ``image_agreement``: share of the pairs in the loss (a hidden patch in both networks; the
+      each process, then averaged: the information of a distribution about its token, 0 in both kinds of collapse, at
+      most the logarithm of the number of tokens. Over a whole epoch it would also contain the changes of the teacher
+      from step to step. The two image tokens of a step with one scan should agree, so such a step does not count;
+    - ``patch_agreement``, ``image_agreement``: share of the pairs in the loss (a masked patch in both networks; the
       image token of a view in the teacher, that of the other view in the student) with the same likeliest prototype;
     - ``patch_centre_norm``, ``image_centre_norm``: L2 norm of the centres after the last step;
     - ``rankme``, ``rankme_centred``, ``image_token_spread``: :func:`swinx.pretraining.effective_rank` and
       :func:`swinx.pretraining.relative_spread` of the teacher's last image tokens of the epoch;
-    - ``gradient_norm``: mean norm before clipping, if :class:`swinx.pretraining.GradientClipping` is attached.
+    - ``gradient_norm``: mean norm of the gradients before clipping.
 
     The teacher's distributions are the targets of the step's loss: with the centres from before their update. Steps
-    whose loss is not finite are left out; without any other the numbers are nan.
+    whose loss is not finite are left out; if no other step remains, the values are nan.
 
     Attach it before the handlers that read ``engine.state.metrics`` at the end of an epoch: ``CollapseDetector``,
     ``TrainingHistory``, ``MLFlowHandler``.
 
     Args:
-        interval: Measure every so many steps, from the first of each epoch.
-        tokens: How many image tokens, over all processes, the ranks and the spread are of.
+        interval: Steps between measurements, from the first step of each epoch.
+        tokens: Number of image tokens, over all processes, for the ranks and the spread.
 
     Raises:
         ValueError: If ``interval`` is not 1 or more, or ``tokens`` not 2 or more.
@@ -87,19 +88,19 @@ class PretrainingHealth:
         if not self._is_measured(engine):
             return
         output = engine.state.output[0]
-        temperatures: Temperatures = engine.teacher_temperatures  # type: ignore[attr-defined]
+        temperatures: Temperatures = output["temperatures"]
         student: SmitOutput = output["student"]
         teacher: SmitOutput = output["teacher"]
         finite = math.isfinite(float(output["loss"]))
-        hidden = student.token_mask > 0
+        masked = student.token_mask > 0
         pairs = {
-            "patch": (student.patch_logits[hidden], teacher.patch_logits[hidden]),
+            "patch": (student.patch_logits[masked], teacher.patch_logits[masked]),
             "image": (student.image_logits.roll(len(student.image_logits) // 2, dims=0), teacher.image_logits),
         }
         for kind in _KINDS:
             logits: Tensor = getattr(teacher, f"{kind}_logits")
             targets = teacher_targets(logits, self._centres[kind], getattr(temperatures, kind)).flatten(0, -2)
-            informative = kind == "patch" or len(targets) > 2  # two image tokens are of one scan, and are to be alike
+            informative = kind == "patch" or len(targets) > 2  # two image tokens belong to one scan and should agree
             student_side, teacher_side = (side.flatten(0, -2) for side in pairs[kind])
             sums = _sums(targets, student_side, teacher_side, informative)
             self._sums[kind] = self._sums.get(kind, torch.zeros_like(sums)) + (sums if finite else 0)
@@ -129,7 +130,7 @@ class PretrainingHealth:
     def _gather_tokens(self) -> Tensor:
         """Return the tokens of all processes, on the CPU; what is not finite is left out.
 
-        All processes must bring as many rows, so those that have fewer fill up with nan.
+        All processes must contribute equally many rows, so a process with fewer pads with nan.
         """
         if self._tokens is None:
             raise RuntimeError("an epoch without a step cannot be measured")
@@ -148,13 +149,13 @@ def _centres(engine: Workflow) -> dict[str, Tensor]:
 
 
 def _sums(targets: Tensor, student_logits: Tensor, teacher_logits: Tensor, informative: bool) -> Tensor:
-    """Return what can be added over steps and processes, in one vector: the distributions, and what `_means` divides.
+    """Return a vector of sums over the tokens of a step, from which :func:`_means` takes means.
 
     Args:
         targets: Distributions ``(N, K)``.
         student_logits: Of the pairs ``(M, K)``.
         teacher_logits: The same, ``(M, K)``.
-        informative: Whether the distributions of the step are to differ.
+        informative: True if the distributions of the step should differ.
     """
     tokens, pairs, entropy = len(targets), len(student_logits), mean_entropy(targets)
     information = entropy_of_mean(targets) - entropy if informative else 0.0

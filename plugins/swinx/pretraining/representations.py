@@ -1,4 +1,4 @@
-"""Whether a self-distilled network tells things apart: entropies, agreement, rank and spread."""
+"""Measures of representations: entropies, agreement, rank and spread."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _EPSILON = 1e-7
 def entropy_of_mean(probabilities: Tensor) -> float:
     """Return the entropy of the mean of some distributions, in nats.
 
-    It is 0 if all of them are sure of one and the same prototype, and ``log(K)`` if together they use all prototypes
-    alike. It exceeds :func:`mean_entropy` by the mutual information of row and prototype, at most ``log(N)``.
+    It is 0 if all of them put their mass on the same prototype, and ``log(K)`` if together they use all prototypes
+    equally. It exceeds :func:`mean_entropy` by the mutual information of row and prototype, at most ``log(N)``.
 
     Args:
         probabilities: One distribution per row, ``(N, K)``.
@@ -29,7 +29,7 @@ def entropy_of_mean(probabilities: Tensor) -> float:
         ValueError: If the shape is not ``(N, K)``.
 
     Reference:
-        The two ways of collapse that it and :func:`mean_entropy` tell apart: DINO, https://arxiv.org/abs/2104.14294,
+        The two kinds of collapse that it and :func:`mean_entropy` distinguish: DINO, https://arxiv.org/abs/2104.14294,
         section 5.3.
 
     Examples:
@@ -44,7 +44,7 @@ def entropy_of_mean(probabilities: Tensor) -> float:
 def mean_entropy(probabilities: Tensor) -> float:
     """Return the mean of the entropies of some distributions, in nats.
 
-    It is 0 if each is sure of a prototype, whichever, and ``log(K)`` if all are uniform.
+    It is 0 if each puts its mass on one prototype, whichever, and ``log(K)`` if all are uniform.
 
     Args:
         probabilities: One distribution per row, ``(N, K)``.
@@ -89,11 +89,11 @@ def agreement(student_logits: Tensor, teacher_logits: Tensor) -> float:
 
 
 def effective_rank(features: Tensor, centred: bool = False) -> float:
-    """Return along how many directions the rows of a matrix extend: RankMe.
+    """Return the effective number of directions of the rows of a matrix: RankMe.
 
     The exponential of the entropy of the singular values' shares. If a common mean dominates, as in tokens that come
-    from a LayerNorm, one singular value dominates too, and the rank is little above 1 however well the rows are told
-    apart; without the mean, the rank is that of the differences.
+    from a LayerNorm, one singular value dominates too, and the rank is little above 1 however much the rows
+    differ; without the mean, the rank is that of the differences.
 
     Args:
         features: One token per row, ``(N, C)``.
@@ -132,7 +132,7 @@ def effective_rank(features: Tensor, centred: bool = False) -> float:
 
 
 def relative_spread(features: Tensor) -> float:
-    """Return how far the rows of a matrix are from each other, relative to what they have in common.
+    """Return the spread of the rows of a matrix, relative to their mean.
 
     The root mean squared distance of the rows from their mean, over the norm of that mean: 0 if all are the same.
 

@@ -1,10 +1,83 @@
-"""How momentum and temperature move during a self-distillation."""
+"""Schedules of the teacher: the momentum of its weights and its temperatures, as pure functions of the step."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["cosine_momentum", "linear_ramp"]
+__all__ = ["MomentumSchedule", "TemperatureSchedule", "Temperatures", "cosine_momentum", "linear_ramp"]
+
+
+class Temperatures(NamedTuple):
+    """Temperatures of the teacher in an epoch."""
+
+    patch: float = 0.04
+    image: float = 0.04
+
+
+@dataclass(frozen=True)
+class MomentumSchedule:
+    """Momentum of the teacher's moving average, from ``start`` to ``end`` on half a cosine.
+
+    Args:
+        start: Momentum of the first step.
+        end: Momentum that the last step almost reaches.
+
+    Raises:
+        ValueError: If a momentum is not in [0, 1].
+    """
+
+    start: float = 0.996
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start <= 1 and 0 <= self.end <= 1):
+            raise ValueError(f"the teacher's momentum must be in [0, 1], not {self.start} to {self.end}")
+
+    def at(self, step: int, steps: int) -> float:
+        """Return the momentum of a step, counted from 0, in a run of ``steps``, see :func:`cosine_momentum`."""
+        return cosine_momentum(step, steps, self.start, self.end)
+
+
+@dataclass(frozen=True)
+class TemperatureSchedule:
+    """Temperatures of the teacher: constant, then a linear ramp over epochs, then constant.
+
+    Args:
+        start: Temperature before the ramp.
+        end: Temperature after the ramp.
+        ramp_epochs: Epochs of the ramp, both ends included.
+        patch_delay_epochs: Epochs before the ramp of the patch tokens.
+        image_delay_epochs: Epochs before the ramp of the image tokens.
+
+    Raises:
+        ValueError: If a temperature is not positive or a number of epochs is negative.
+
+    Reference:
+        iBOT, https://arxiv.org/abs/2111.07832, appendix on temperatures; SMIT, https://arxiv.org/abs/2205.10342.
+    """
+
+    start: float = 0.04
+    end: float = 0.07
+    ramp_epochs: int = 30
+    patch_delay_epochs: int = 30
+    image_delay_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        epochs = (self.ramp_epochs, self.patch_delay_epochs, self.image_delay_epochs)
+        if min(self.start, self.end) <= 0 or min(epochs) < 0:
+            raise ValueError(
+                f"temperatures {self.start}, {self.end} must be positive, and epochs "
+                f"{', '.join(map(str, epochs))} not negative"
+            )
+
+    def at(self, epoch: int) -> Temperatures:
+        """Return the temperatures of an epoch, counted from 0, see :func:`linear_ramp`."""
+        return Temperatures(
+            patch=linear_ramp(epoch, self.start, self.end, self.patch_delay_epochs, self.ramp_epochs),
+            image=linear_ramp(epoch, self.start, self.end, self.image_delay_epochs, self.ramp_epochs),
+        )
 
 
 def cosine_momentum(iteration: int, total: int, start: float = 0.996, end: float = 1.0) -> float:

@@ -9,7 +9,7 @@ import torch
 from monai.networks.utils import pixelshuffle
 from torch import Tensor, nn
 
-from swinx.networks import SwinEncoder
+from swinx.networks import SwinEncoder, load_weights
 from swinx.pretraining.distillation_head import DistillationHead
 from swinx.pretraining.masking import enlarge_blocks
 
@@ -17,15 +17,15 @@ __all__ = ["SmitNetwork", "SmitOutput", "SmitPretrainer"]
 
 
 class SmitOutput(NamedTuple):
-    """What :meth:`SmitNetwork.distil` returns for ``B`` views with ``N`` patch tokens each.
+    """Output of :meth:`SmitNetwork.distil` for ``B`` views with ``N`` patch tokens each.
 
     Attributes:
         patch_logits: ``(B, N, K)``, in [-1, 1].
         image_logits: ``(B, 1, K)``, in [-1, 1].
         patch_tokens: Normalised tokens before the head, ``(B, N, C)``.
         image_token: Their mean, ``(B, C)``.
-        token_mask: 1 where a patch token was hidden, ``(B, N)``.
-        reconstruction: ``(B, in_channels, D, H, W)``; None of a network without reconstruction.
+        token_mask: 1 where a patch token was masked, ``(B, N)``.
+        reconstruction: ``(B, in_channels, D, H, W)``; None for a network without reconstruction.
     """
 
     patch_logits: Tensor
@@ -35,26 +35,30 @@ class SmitOutput(NamedTuple):
     token_mask: Tensor
     reconstruction: Tensor | None
 
+    def detached(self) -> SmitOutput:
+        """Return the same without gradient."""
+        return SmitOutput(*(None if value is None else value.detach() for value in self))  # type: ignore[arg-type]
+
 
 class SmitNetwork(nn.Module):
     """The Swin encoder with a mask token, distillation heads and a linear reconstruction.
 
     Patch tokens are the output of the last but one patch merging (with four stages the third: one token
     for 16 voxels along each axis), through a LayerNorm; the image token is their mean. The reconstruction
-    is one 1x1 convolution of the bottleneck whose channels are laid out as cubes of voxels.
+    is one 1x1 convolution of the bottleneck whose channels are rearranged to cubes of voxels.
 
     Note:
-        The reconstruction starts at zero. From random weights, what differs between views is at first noise in the
-        reconstruction, and the encoder learns to suppress it: tokens of different scans grow alike, and the error
-        stays at that of a constant.
+        The reconstruction starts at zero. With random weights, differences between views are at first noise in the
+        reconstruction, and the encoder learns to suppress them: tokens of different scans become alike, and the
+        error stays at that of a constant.
 
     Args:
         encoder: The encoder to pretrain, exactly as it will be fine-tuned.
         out_dim: Prototypes ``K`` of the heads.
         hidden_dim: Width of the heads' hidden layers.
         bottleneck_dim: Width of the heads before the prototypes.
-        shared_head: Use one head for patch tokens and image token.
-        reconstruct: Have a reconstruction.
+        shared_head: One head for patch tokens and image token.
+        reconstruct: Build the reconstruction.
 
     Raises:
         ValueError: If the encoder has fewer than two stages.
@@ -89,11 +93,11 @@ class SmitNetwork(nn.Module):
         self.reconstruction = _zeroed(nn.Conv3d(2 * token_dim, voxels, kernel_size=1)) if reconstruct else None
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Reconstruct an image of which blocks may be hidden.
+        """Reconstruct an image of which blocks may be masked.
 
         Args:
             image: ``(B, in_channels, D, H, W)`` in [0, 1], sides that are multiples of the encoder's stride.
-            mask: 1 where a block is hidden, ``(B, 1, d, h, w)``; sides divide those of the patch tokens' grid.
+            mask: 1 where a block is masked, ``(B, 1, d, h, w)``; sides divide those of the patch tokens' grid.
 
         Returns:
             Intensities of the shape of ``image``, not clipped.
@@ -105,7 +109,7 @@ class SmitNetwork(nn.Module):
         return self._reconstruct(merged)
 
     def distil(self, image: Tensor, mask: Tensor | None = None) -> SmitOutput:
-        """Return everything that the losses need; arguments as for :meth:`forward`."""
+        """Return the output that the losses need; arguments as for :meth:`forward`."""
         token_mask, merged = self._encode(image, mask)
         tokens = self.token_norm(merged[-2].flatten(2).transpose(1, 2))
         image_token = tokens.mean(dim=1)
@@ -118,14 +122,22 @@ class SmitNetwork(nn.Module):
             reconstruction=None if self.reconstruction is None else self._reconstruct(merged),
         )
 
+    def cancel_prototype_gradients(self) -> None:
+        """Remove the gradients of the heads' last layers.
+
+        Without a gradient an optimiser leaves a parameter as it is, weight decay included.
+        """
+        for head in (self.patch_head, self.image_head):
+            head.last_layer.weight.grad = None
+
     def _encode(self, image: Tensor, mask: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         embedded = self.encoder.embed(image)
         grid = [side // self.token_stride for side in image.shape[2:]]
         if mask is None:
             mask = embedded.new_zeros(len(image), 1, 1, 1, 1)
         _check_mask(mask, image, grid)
-        hidden = enlarge_blocks(mask, list(embedded.shape[1:4])).to(embedded.dtype).movedim(1, -1)
-        embedded = embedded * (1 - hidden) + self.mask_token.to(embedded.dtype) * hidden
+        masked = enlarge_blocks(mask, list(embedded.shape[1:4])).to(embedded.dtype).movedim(1, -1)
+        embedded = embedded * (1 - masked) + self.mask_token.to(embedded.dtype) * masked
         return enlarge_blocks(mask, grid).flatten(1), self.encoder.encode(embedded).merged
 
     def _reconstruct(self, merged: tuple[Tensor, ...]) -> Tensor:
@@ -135,11 +147,10 @@ class SmitNetwork(nn.Module):
 
 
 class SmitPretrainer(nn.Module):
-    """A student, and a teacher that follows it and never gets a gradient.
+    """A student, and a teacher that is its moving average and never gets a gradient.
 
-    The teacher begins as a copy of the student and stays in evaluation mode (no drop path), whatever
-    ``train()`` is told. The encoder's LayerNorms of the skips take no part in the pretraining: they keep their
-    initial values and get no gradient.
+    The teacher starts as a copy of the student and is always in evaluation mode (no drop path). The LayerNorms of the
+    encoder's skips are not pretrained: they keep their initial values and get no gradient.
 
     Args:
         student: A network with reconstruction.
@@ -166,11 +177,11 @@ class SmitPretrainer(nn.Module):
         return self
 
     def forward(self, views: Tensor, mask: Tensor) -> tuple[SmitOutput, SmitOutput]:
-        """Return what the student makes of the masked views and the teacher of the whole ones.
+        """Return the student's output for the masked views and the teacher's for the unmasked ones.
 
         Args:
             views: ``(2B, in_channels, D, H, W)`` in [0, 1].
-            mask: ``(2B, 1, d, h, w)``, 1 where hidden from the student.
+            mask: ``(2B, 1, d, h, w)``, 1 where masked for the student.
         """
         with torch.no_grad():
             teacher = self.teacher.distil(views)
@@ -188,6 +199,16 @@ class SmitPretrainer(nn.Module):
         student = dict(self.student.named_parameters())
         for name, parameter in self.teacher.named_parameters():
             parameter.mul_(momentum).add_(student[name], alpha=1 - momentum)
+
+    def start_from(self, checkpoint: str | None) -> None:
+        """Load the encoder of a checkpoint, if there is one, into student and teacher.
+
+        Args:
+            checkpoint: Weights file, see :func:`swinx.networks.load_weights`; None keeps the student's weights.
+        """
+        if checkpoint:
+            load_weights(self.student, checkpoint, part="encoder")
+        self.restart_teacher()
 
     def restart_teacher(self) -> None:
         """Make the teacher a copy of the student again, after weights were loaded into the student."""

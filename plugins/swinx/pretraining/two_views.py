@@ -1,4 +1,4 @@
-"""Two random views of one scan, for self-supervised training."""
+"""Transform that crops two random views of one scan."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _NAME_SLOTS = 2**20
 
 
 class RandTwoViewsd(Randomizable, MapTransform):
-    """Cut two views out of one random region of a scan.
+    """Crop of two views from one random region of a scan.
 
-    The views are drawn independently of each other and may overlap. Nothing is taken away from the item and its
-    image stays as it is; the views own their memory, so a data set need not copy what it cached. Along an axis
-    on which the scan is smaller than a view, the view is padded with air, as much on either side.
+    The views are drawn independently of each other and may overlap. The item keeps all its entries, and its image
+    is unchanged; the views own their memory, so a data set need not copy its cache. Along an axis on which the scan is
+    smaller than a view, the view is padded with air, equally on both sides.
 
-    A pair with a view of little but air is drawn again. When the draws are used up, the pair whose emptier view
-    has most tissue is taken. This and padding are logged, once for each file, also where every epoch has new
-    worker processes.
+    A pair with a view of too little tissue is drawn again. After ``max_draws``, the pair whose emptier view has most
+    tissue is taken. This and padding are logged, once for each file, also if every epoch starts new worker
+    processes.
 
     Args:
         keys: The one image, ``MetaTensor`` ``(1, X, Y, Z)`` with values in [0, 1], 0 for air.
         region_size: Sides in voxels of the region that holds both views; clipped to the scan.
         roi_size: Sides in voxels of a view, no larger than ``region_size``.
-        view_keys: Where to put the two views, ``MetaTensor`` ``(1, *roi_size)`` with their own affines.
-        min_tissue: Share of a view's voxels that must be above 0, in [0, 1).
-        max_draws: How often to draw at most.
+        view_keys: Keys of the two views, ``MetaTensor`` ``(1, *roi_size)`` with their own affines.
+        min_tissue: Least share of voxels above 0 in a view, in [0, 1).
+        max_draws: Largest number of draws.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -92,7 +92,7 @@ class RandTwoViewsd(Randomizable, MapTransform):
         self._least_tissue = best[0]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return a shallow copy of ``data`` with two views more.
+        """Return a shallow copy of ``data`` with the two views.
 
         Raises:
             CaseError: If the image is not a single-channel 3D volume.
@@ -134,9 +134,9 @@ class RandTwoViewsd(Randomizable, MapTransform):
 
 
 class _Once:
-    """Remember names over the worker processes of a data loader, in memory that they share.
+    """Set of names in memory that the worker processes of a data loader share.
 
-    Two names that share one of the 2^20 places by their checksums count as one, which costs a line of a log.
+    Two names whose checksums share one of the 2^20 slots count as one, which costs a line of the log.
     """
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class _Once:
         self._known.share_memory_()  # type: ignore[no-untyped-call] # torch has not typed it
 
     def first_time(self, name: str) -> bool:
-        """Say whether ``name`` is new, and remember it."""
+        """Add ``name``, and return True if it was new."""
         slot = zlib.crc32(name.encode(errors="replace")) % _NAME_SLOTS
         known = bool(self._known[slot])
         self._known[slot] = True

@@ -1,4 +1,4 @@
-"""Where in a scan the two views of a self-supervised training lie."""
+"""Random positions of the two views in a scan."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def draw_view_starts(
 ) -> NDArray[np.int64]:
     """Draw a region of a volume, and in it, independently of each other, two boxes that may overlap.
 
-    Every place is equally likely, for the region in the volume as for a box in the region. Along an axis on which the
-    volume is smaller than the region, the region is the volume; on which it is smaller than a box, the box is too.
+    All positions are equally likely, of the region in the volume and of a box in the region. Along an axis on which the
+    volume is smaller than the region, the region is the volume; on which it is smaller than a box, the box is, too.
 
     Args:
         shape: Sides of the volume in voxels.

@@ -1,4 +1,4 @@
-"""Which parameters weight decay is for."""
+"""Parameter groups of an optimiser, with and without weight decay."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["decay_groups"]
 def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the trained parameters for an optimiser: matrices and kernels decay, vectors do not.
 
-    Biases, normalisations and the mask token are vectors; to pull them towards zero would be no regularisation. The
-    practice of DINO and iBOT.
+    Biases, normalisations and the mask token are vectors; pulling them towards zero does not regularise. DINO and
+    iBOT do the same.
 
     Args:
-        network: Parameters that want no gradient, such as a teacher's, are left out.
+        network: Network; parameters without gradient, such as a teacher's, are left out.
         weight_decay: Decay of the first group.
 
     Returns:

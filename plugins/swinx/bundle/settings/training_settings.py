@@ -26,13 +26,6 @@ TRAINING_SETTINGS = (
     Setting("flip_swaps_sides", Flag(), "exchange of left and right organs in a left-right flip", ("training",)),
     Setting("partial_labels", Flag(), "loss over the annotated classes of a case alone", ("training",)),
     Setting("pseudo_weight", Number(0, 1), "weight of a class of pseudo labels in the loss", ("training",)),
-    Setting(
-        "base_learning_rate",
-        Number(0, above=True),
-        "learning rate for `base_batch_size` scans a step",
-        ("pretraining",),
-    ),
-    Setting("base_batch_size", Whole(1), "scans a step that `base_learning_rate` is for", ("pretraining",)),
     Setting("max_gradient_norm", Number(0, above=True), "largest joint norm of all gradients", ("pretraining",)),
     Setting("block_size", Whole(1, 1024), "side of a masked block in voxels", ("pretraining", "reconstruction")),
     Setting("mask_ratio", Number(0, 1), "share of the blocks that is masked", ("pretraining", "reconstruction")),
@@ -68,7 +61,10 @@ TRAINING_SETTINGS = (
     Setting("picture_interval", Whole(0), "epochs between pictures of reconstructions; 0 for none", ("pretraining",)),
     Setting("save_interval", Whole(1), "epochs between checkpoints", ("pretraining",)),
     Setting(
-        "collapse_patience", Whole(1), "epochs in a row that look collapsed before a training stops", ("pretraining",)
+        "collapse_patience",
+        Whole(0),
+        "epochs in a row that look collapsed before a training stops; 0 for never",
+        ("pretraining",),
     ),
 )
 """Rows of :data:`swinx.bundle.SETTINGS`."""

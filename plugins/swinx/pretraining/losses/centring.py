@@ -1,4 +1,4 @@
-"""The teacher's centre: what keeps its output from collapsing onto one dimension."""
+"""Centre of the teacher's logits, which keeps its output from collapsing onto one prototype."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["TeacherCentre"]
 class TeacherCentre(nn.Module):
     """Running mean of the teacher's logits over all processes.
 
-    The losses read :attr:`centre`; :meth:`update` is called after a step, by a handler.
+    The losses read :attr:`centre`; :meth:`update` is called once after each step, by the trainer.
 
     Args:
         dim: Size ``K`` of the logits.
-        momentum: Share of the old centre kept by an update, in [0, 1).
+        momentum: Weight of the old centre in an update, in [0, 1).
 
     Attributes:
         centre: Buffer ``(1, 1, K)``, zero at first.
@@ -38,12 +38,12 @@ class TeacherCentre(nn.Module):
 
     @torch.no_grad()
     def update(self, logits: Tensor) -> None:
-        """Move towards the mean of the logits of all processes; stay, if that is not finite.
+        """Move towards the mean of the logits of all processes, unless that is not finite.
 
-        A step that overflows in half precision is skipped by the gradient scaler; it must not spoil the centre either.
+        The gradient scaler skips a step that overflows in half precision; the centre skips it as well.
 
         Args:
-            logits: Teacher's logits of this process, ``(..., K)``; every process must bring as many.
+            logits: Teacher's logits of this process, ``(..., K)``; equally many on every process.
 
         Raises:
             ValueError: If the last dimension is not ``K``.

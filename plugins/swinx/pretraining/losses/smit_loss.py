@@ -1,4 +1,4 @@
-"""The three losses of SMIT, weighted and summed, each with its name."""
+"""Weighted sum of the three losses of SMIT."""
 
 from __future__ import annotations
 
@@ -11,19 +11,13 @@ from swinx.pretraining.losses.centring import TeacherCentre
 from swinx.pretraining.losses.masked_prediction import MaskedPredictionLoss
 from swinx.pretraining.losses.token_distillation import ImageTokenDistillationLoss, PatchTokenDistillationLoss
 from swinx.pretraining.masking import enlarge_blocks
+from swinx.pretraining.schedules import Temperatures
 
-__all__ = ["SmitLoss", "SmitTerms", "Temperatures"]
-
-
-class Temperatures(NamedTuple):
-    """The teacher's temperatures of an epoch."""
-
-    patch: float = 0.04
-    image: float = 0.04
+__all__ = ["SmitLoss", "SmitTerms"]
 
 
 class SmitTerms(NamedTuple):
-    """Scalars; ``total`` is the weighted sum of the others, which are not weighted themselves."""
+    """Scalar terms of the loss; ``total`` is the weighted sum of the others, which are unweighted."""
 
     total: Tensor
     masked_prediction: Tensor
@@ -46,10 +40,11 @@ class _Student(_Logits, Protocol):
 
 
 class SmitLoss(nn.Module):
-    """Masked image prediction + masked patch distillation + image token distillation.
+    """Sum of masked image prediction, masked patch distillation and image token distillation.
 
     Holds the teacher's two centres as buffers, so that they are saved with the state dictionary and move with
-    ``to()``. ``forward`` only reads them; :meth:`update_centres` is called once after each step, by a handler.
+    ``to()``. ``forward`` only reads them; :meth:`update_centres` is called once
+    after each step, by the trainer.
 
     Args:
         out_dim: Prototypes ``K`` of the heads.
@@ -57,7 +52,7 @@ class SmitLoss(nn.Module):
         patch_weight: Weight of the masked patch distillation.
         image_weight: Weight of the image token distillation.
         student_temperature: Paper symbol tau_s.
-        centre_momentum: Share of the old centres kept by an update.
+        centre_momentum: Weight of the old centres in an update.
 
     Raises:
         ValueError: If a setting is out of range.
@@ -97,7 +92,7 @@ class SmitLoss(nn.Module):
             student: Output for the masked views, the ``B`` first views before the ``B`` second ones.
             teacher: Output for the same views, unmasked, in the same order.
             views: The clean views, ``(2B, C, D, H, W)``.
-            mask: 1 where a block was hidden, ``(2B, 1, d, h, w)``.
+            mask: 1 where a block was masked, ``(2B, 1, d, h, w)``.
             temperatures: The teacher's temperatures.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Self-distillation of tokens: the student's distribution follows the teacher's."""
+"""Self-distillation of tokens: cross-entropy between the teacher's and the student's distributions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["ImageTokenDistillationLoss", "PatchTokenDistillationLoss", "teacher_
 
 
 def teacher_targets(logits: Tensor, centre: Tensor, temperature: float) -> Tensor:
-    """Return the distributions that the student is to match, without gradient.
+    """Return the target distributions of the student, without gradient.
 
     Args:
         logits: Teacher's logits, ``(..., K)``.
@@ -33,9 +33,9 @@ def _cross_entropy(targets: Tensor, student_logits: Tensor, temperature: float) 
 
 
 class PatchTokenDistillationLoss(nn.Module):
-    """Masked patch distillation (MPD): cross-entropy on the tokens hidden from the student, within a view.
+    """Masked patch distillation (MPD): cross-entropy on the tokens masked for the student, within a view.
 
-    The mean is taken over the hidden tokens of each view, then over the views.
+    The mean is taken over the masked tokens of each view, then over the views.
 
     Args:
         student_temperature: Paper symbol tau_s, above 0.
@@ -54,28 +54,28 @@ class PatchTokenDistillationLoss(nn.Module):
     def forward(
         self, student: Tensor, teacher: Tensor, centre: Tensor, teacher_temperature: float, mask: Tensor
     ) -> Tensor:
-        """Return a scalar; a view without hidden tokens counts as zero.
+        """Return a scalar; a view without masked tokens counts as zero.
 
         Args:
             student: Logits of the masked views, ``(2B, N, K)``.
             teacher: Logits of the same, unmasked views in the same order, same shape.
             centre: Centre of the teacher's patch tokens, ``(1, 1, K)``.
             teacher_temperature: Temperature of the epoch.
-            mask: 1 where a token was hidden, ``(2B, N)`` or ``(2B, d, h, w)`` with ``d h w = N``.
+            mask: 1 where a token was masked, ``(2B, N)`` or ``(2B, d, h, w)`` with ``d h w = N``.
 
         Raises:
             ValueError: If the shapes do not fit together.
         """
-        hidden = mask.flatten(1)
-        if student.shape != teacher.shape or hidden.shape != student.shape[:2]:
+        masked = mask.flatten(1)
+        if student.shape != teacher.shape or masked.shape != student.shape[:2]:
             raise ValueError(
                 f"student {tuple(student.shape)}, teacher {tuple(teacher.shape)} and mask {tuple(mask.shape)} "
                 "do not fit together"
             )
-        hidden = hidden.to(student.dtype)
+        masked = masked.to(student.dtype)
         targets = teacher_targets(teacher, centre, teacher_temperature)
         loss = _cross_entropy(targets, student, self.student_temperature)
-        return ((loss * hidden).sum(dim=1) / hidden.sum(dim=1).clamp(min=1.0)).mean()
+        return ((loss * masked).sum(dim=1) / masked.sum(dim=1).clamp(min=1.0)).mean()
 
 
 class ImageTokenDistillationLoss(nn.Module):

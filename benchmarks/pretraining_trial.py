@@ -73,9 +73,8 @@ def main() -> None:
         common | {"section": "validation", "output_dir": work / "reconstructions"},
     )
     for probe in ("linear", "knn"):
-        run_bundle(
-            "evaluate", [f"{CONFIGS}/evaluate.json"], common | {"probe": probe, "output_dir": work / f"probe_{probe}"}
-        )
+        files = [f"{CONFIGS}/inference.json", f"{CONFIGS}/evaluate.json"]
+        run_bundle("evaluate", files, common | {"probe": probe, "output_dir": work / f"probe_{probe}"})
     content = {
         "cohort": COHORT,
         "settings": network | training | {"seed": given.seed},

@@ -40,7 +40,7 @@ def test_the_papers_protocol_is_the_default():
     assert (train["centre_momentum"], train["image_temperature_delay_epochs"]) == (0.9, 0)
 
 
-@pytest.mark.parametrize("config", ["inference", "evaluate"])
+@pytest.mark.parametrize("config", ["inference"])
 def test_what_the_configurations_repeat_agrees(config):
     train, other = content("train"), content(config)
     for knob in [*PREPROCESSING, *ENCODER, *HEADS, "drop_path_rate", "roi_size", "bundle_root", "device", "checkpoint"]:

@@ -1,4 +1,4 @@
-"""The probe of the pretrained encoder, by the documented command."""
+"""The probe of the pretrained encoder, by the documented command: evaluate.json over inference.json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from monai.bundle import ConfigWorkflow
 
 from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, run_bundle
 from swinx.networks import SwinEncoder, save_weights
-from swinx.pretraining import SmitNetwork
+from swinx.pretraining import FeatureRecords, SampledFeaturesInferer, SmitNetwork
+from swinx.runs import MLflowRun
 from swinx.tracking import sqlite_uri
 
 pytestmark = pytest.mark.slow
@@ -37,7 +38,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluate(cohort: Path, out: Path, checkpoint: object, **knobs: object):
     return run_bundle(
         "evaluate",
-        "evaluate",
+        ["inference", "evaluate"],
         configs=PRETRAINING,
         dataset_dir=cohort,
         output_dir=out,
@@ -51,7 +52,7 @@ def figures(out: Path) -> dict:
 
 
 def last_word(finished) -> str:
-    """What the user reads last: the reason, after all tracebacks."""
+    """The last line that the user reads: the reason, after all tracebacks."""
     return finished.stderr.rpartition("stopped: ")[2]
 
 
@@ -114,7 +115,8 @@ def test_it_runs_from_within_the_bundle(cohort, tmp_path):
     torch.manual_seed(99)
     network = SmitNetwork(SwinEncoder(embed_dim=12, num_heads=(1, 2, 4, 8)), 64, 32, 16)
     save_weights(network, bundle / "models" / "model.pt")
-    finished = run_bundle("evaluate", "evaluate", cwd=bundle, configs="configs", dataset_dir=cohort, **KNOBS)
+    files = ["inference", "evaluate"]
+    finished = run_bundle("evaluate", files, cwd=bundle, configs="configs", dataset_dir=cohort, **KNOBS)
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert sorted(path.name for path in (bundle / "eval").iterdir()) == FILES
 
@@ -165,10 +167,18 @@ def test_a_mistake_is_named_last(cohort, untrained, tmp_path, knobs, reason):
     assert not (tmp_path / "probe.json").exists()
 
 
-def test_monai_misses_no_property_and_the_network_is_that_of_inference(cohort, tmp_path, monkeypatch):
+def test_the_overlay_alone_ends_with_the_right_command(tmp_path):
+    finished = run_bundle("evaluate", "evaluate", configs=PRETRAINING, output_dir=tmp_path)
+    files = f"['{PRETRAINING}/inference.json','{PRETRAINING}/evaluate.json']"
+    assert finished.returncode != 0
+    assert last_word(finished).strip() == f'evaluate.json is an overlay; give --config_file "{files}"'
+    assert not list(tmp_path.iterdir())
+
+
+def test_monai_misses_no_property_and_nothing_of_the_reconstruction_is_left(cohort, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     workflow = ConfigWorkflow(
-        config_file=str(ROOT / PRETRAINING / "evaluate.json"),
+        config_file=[str(ROOT / PRETRAINING / f"{name}.json") for name in ("inference", "evaluate")],
         workflow_type="evaluation",
         dataset_dir=str(cohort),
         output_dir=str(tmp_path),
@@ -176,6 +186,14 @@ def test_monai_misses_no_property_and_the_network_is_that_of_inference(cohort, t
     )
     workflow.initialize()
     assert workflow.check_properties() == []
-    ours, theirs = (json.loads((ROOT / PRETRAINING / f"{name}.json").read_text()) for name in ("evaluate", "inference"))
-    for knob in ("bundle_root", "checkpoint", "device", "network_def", "network", "pixdim", "window_hu", "roi_size"):
-        assert ours[knob] == theirs[knob], knob
+    evaluator = workflow.parser.get_parsed_content("evaluator")
+    assert isinstance(evaluator.inferer, SampledFeaturesInferer)
+    assert [type(handler) for handler in workflow.parser.get_parsed_content("handlers")] == [FeatureRecords, MLflowRun]
+    assert workflow.parser.get("evaluator::postprocessing", "defined") is None
+
+
+def test_the_overlay_repeats_no_setting_of_inference():
+    overlay, base = (
+        json.loads((ROOT / PRETRAINING / f"{name}.json").read_text()) for name in ("evaluate", "inference")
+    )
+    assert {name for name in overlay.keys() & base.keys() if overlay[name] == base[name]} == set()

@@ -3,7 +3,10 @@
 KNOWN_VARIABLES := $(shell sed -nE 's/^(export +)?([A-Z_]+) *[:?]?=.*/\2/p' $(MAKEFILE_LIST))
 FOR_PROGRAMS := SHELL MAKE% CUDA_% OMP_% MKL_% MLFLOW_% MONAI_% NCCL_% PYTHON% PIP_% TORCH% nnUNet_%
 GIVEN_VARIABLES := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
-UNKNOWN_VARIABLES := $(filter-out $(KNOWN_VARIABLES) $(FOR_PROGRAMS),$(GIVEN_VARIABLES))
+# Among the names for programs, one of ours that lacks the S at its end, or has one too many, is misspelt.
+ALMOST_KNOWN := $(foreach name,$(KNOWN_VARIABLES),$(patsubst %S,%,$(filter %S,$(name))) $(name)S)
+OF_PROGRAMS := $(filter-out $(ALMOST_KNOWN),$(filter $(FOR_PROGRAMS),$(GIVEN_VARIABLES)))
+UNKNOWN_VARIABLES := $(filter-out $(KNOWN_VARIABLES) $(OF_PROGRAMS),$(GIVEN_VARIABLES))
 
 ifneq ($(UNKNOWN_VARIABLES),)
 NEAREST := import difflib, sys; \

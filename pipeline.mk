@@ -7,6 +7,8 @@ TEACHER := $(OUT)/teacher/results/Dataset001_FLARE/nnUNetTrainer__nnUNetPlans__3
 OWN_TEACHER = $(if $(filter file,$(origin TEACHER)),,$(TEACHER))
 # Steps to leave out, for instance SKIP="pretrain teacher refine".
 SKIP :=
+# Without refinement nothing is asked of a teacher.
+SKIPPED = $(SKIP) $(if $(filter refine,$(SKIP)),teacher)
 # Section of the data list that is segmented, scored and reported.
 SECTION := validation
 # More knobs: of the network, for every step that has it, and of single steps.
@@ -25,13 +27,15 @@ PIPELINE_STEPS := check pretrain teacher refine train evaluate report
 LISTED := $(OUT)/data
 
 pipeline:
-	for step in $(filter-out $(filter-out check,$(SKIP)),$(PIPELINE_STEPS)); do $(MAKE) pipeline-$$step || exit; done
+	for step in $(filter-out $(filter-out check,$(SKIPPED)),$(PIPELINE_STEPS)); do $(MAKE) pipeline-$$step || exit; done
 
 pipeline-check: $(INSTALLED)
 	@test -d "$(DATA)" || { echo "DATA=$(DATA) is no folder; give make pipeline DATA=<folder with a datalist.json or in the FLARE-23 layout>"; exit 2; }
 	test -f "$(DATA)/datalist.json" || $(BIN)/swinx data flare "$(DATA)"
-	$(BIN)/swinx data plan "$(DATA)/datalist.json" --out "$(LISTED)/datalist.json" --section "$(SECTION)" --skip "$(SKIP)" \
-		$(if $(OWN_TEACHER),--teacher "$(OWN_TEACHER)")
+	$(BIN)/swinx data plan "$(DATA)/datalist.json" --out "$(LISTED)/datalist.json" --section "$(SECTION)" --skip "$(SKIPPED)" \
+		$(if $(OWN_TEACHER)$(filter teacher,$(SKIP)),--teacher "$(TEACHER)") --work "$(OUT)" \
+		--pretrain_args='$(NETWORK_ARGS) $(PRETRAIN_ARGS)' --teacher_args='$(TEACHER_ARGS)' --refine_args='$(REFINE_ARGS)' \
+		--train_args='$(NETWORK_ARGS) $(TRAIN_ARGS)' --evaluate_args='$(NETWORK_ARGS) $(EVALUATE_ARGS)'
 	$(if $(filter check,$(SKIP)),,$(BIN)/swinx data check "$(DATA)/datalist.json" --out "$(OUT)/check")
 
 pipeline-pretrain: $(INSTALLED)

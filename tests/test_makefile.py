@@ -67,6 +67,7 @@ def test_places_of_environments_may_come_from_the_environment(tmp_path):
         ("PRETRAIN_ARG=--max_epochs 2", "there is no variable PRETRAIN_ARG; did you mean PRETRAIN_ARGS?"),
         ("Data=/cohort", "there is no variable Data; did you mean DATA?"),
         ("WIEGHTS=a.pt", "there is no variable WIEGHTS; did you mean WEIGHTS?"),
+        ("PIP_ARG=--quiet", "there is no variable PIP_ARG; did you mean PIP_ARGS?"),
         ("XYZZY=1", "there is no variable XYZZY. For the environment of programs write NAME=value before make"),
     ],
 )

@@ -44,12 +44,18 @@ def test_a_second_plan_holds_out_the_same_cases(tmp_path):
     [
         ({"annotated": None}, {}, "teacher: no case says which classes are annotated"),
         ({}, {"section": "testing"}, "evaluate: no case in 'testing'"),
-        ({}, {"skip": ["teacher"]}, "refine: the teacher is skipped, and None has no plans.json"),
+        ({}, {"skip": ["teacher"]}, "refine: the teacher is skipped, and no model folder is given"),
+        ({}, {"skip": ["train"]}, "SKIP=train: "),
+        ({}, {"skip": ["evaluate"]}, "SKIP=evaluate: "),
+        ({}, {"arguments": {"train": "--max_epoch 3"}}, "train: there is no setting max_epoch"),
+        ({}, {"arguments": {"refine": "--epochs=3 --tracking settings.json"}}, "refine: there is no setting epochs"),
+        ({}, {"arguments": {"pretrain": "--max_epochs 1.5"}}, "pretrain: max_epochs is 1.5"),
         ({}, {"skip": ["treacher"]}, "SKIP=treacher: no such step"),
     ],
 )
 def test_what_will_fail_is_foretold(tmp_path, options, words, fault):
-    _, faults = plan_pipeline(a_list(tmp_path / "data", **options), tmp_path / "out" / "datalist.json", **words)
+    listed, out = a_list(tmp_path / "data", **options), tmp_path / "out" / "datalist.json"
+    _, faults = plan_pipeline(listed, out, work_dir=tmp_path / "out", **words)
     assert len(faults) == 1
     assert faults[0].startswith(fault)
 
@@ -67,3 +73,20 @@ def test_a_teacher_of_the_users_own_is_taken(tmp_path):
     )
     assert faults == []
     assert f"teacher: {tmp_path}" in notes
+
+
+def test_results_of_earlier_runs_stand_in_for_steps_that_are_left_out(tmp_path):
+    for name in ("models/model.pt", "evaluation/scores.csv"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    listed = a_list(tmp_path / "data")
+    for skip in (["train"], ["evaluate"], ["train", "evaluate"]):
+        assert plan_pipeline(listed, tmp_path / "out.json", skip=skip, work_dir=tmp_path)[1] == []
+    for skip in (["train", "evaluate", "report"], ["evaluate", "report"]):
+        assert plan_pipeline(listed, tmp_path / "out.json", skip=skip, work_dir=tmp_path / "empty")[1] == []
+
+
+def test_settings_of_components_and_of_skipped_steps_are_left_to_the_step(tmp_path):
+    arguments = {"train": "--network_def#dropout 0.1 --window_hu '[-200, 300]'", "refine": "--nonsense 1"}
+    listed = a_list(tmp_path / "data")
+    assert plan_pipeline(listed, tmp_path / "out.json", skip=["refine", "teacher"], arguments=arguments)[1] == []

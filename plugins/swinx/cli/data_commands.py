@@ -111,6 +111,12 @@ class DataCommands:
         skip: str = "",
         teacher: str | None = None,
         seed: int = 0,
+        work: str | None = None,
+        pretrain_args: str = "",
+        teacher_args: str = "",
+        refine_args: str = "",
+        train_args: str = "",
+        evaluate_args: str = "",
     ) -> None:
         """Write the data list for make pipeline and check that its steps can run; the exit code is 1 if one cannot.
 
@@ -121,11 +127,25 @@ class DataCommands:
             skip: Steps that are left out, with blanks between.
             teacher: Folder of a trained nnU-Net.
             seed: Of the split.
+            work: Folder of the results of earlier steps.
+            pretrain_args: Settings of a step, as they will stand on its command line; the others likewise.
+            teacher_args: See ``pretrain_args``.
+            refine_args: See ``pretrain_args``.
+            train_args: See ``pretrain_args``.
+            evaluate_args: See ``pretrain_args``.
         """
-        check_paths(source, out, teacher)
+        check_paths(source, out, teacher, work)
         from swinx.cli.pipeline_plan import plan_pipeline
 
-        notes, faults = plan_pipeline(data_list_of(source), out, section, str(skip).split(), teacher or None, seed)
+        arguments = {
+            "pretrain": pretrain_args,
+            "teacher": teacher_args,
+            "refine": refine_args,
+            "train": train_args,
+            "evaluate": evaluate_args,
+        }
+        plan = (data_list_of(source), out, section, skip.split(), teacher or None, seed)
+        notes, faults = plan_pipeline(*plan, work_dir=work, arguments=arguments)
         say("\n".join(notes))
         for fault in faults:
             complain(f"error: {fault}")

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fire.parser import DefaultParseValue
+
+from swinx.bundle import SETTINGS, nearest, read_setting
 from swinx.data import write_split_list
+from swinx.errors import BundleError
 from swinx.labels import CLASS_NAMES
 from swinx.refinement import choose_classes, select_complete_cases
+from swinx.rules import SettingRules
+from swinx.visible_text import visible
 
 __all__ = ["STEPS", "plan_pipeline"]
 
 STEPS = ("check", "pretrain", "teacher", "refine", "train", "evaluate", "report")
 _ENOUGH = 5
+_STAGES = {
+    "pretrain": "pretraining",
+    "teacher": "teacher",
+    "refine": "refinement",
+    "train": "training",
+    "evaluate": "evaluation",
+}
+_OF_MONAI = ("args_file", "config_file", "meta_file", "logging_file", "tracking", "init_id", "run_id", "final_id")
+# A step, the file that later steps take from it, and these steps.
+_RESULTS = (
+    ("train", "models/model.pt", ("report", "evaluate")),
+    ("evaluate", "evaluation/scores.csv", ("report",)),
+)
 
 
 def plan_pipeline(
@@ -24,6 +44,9 @@ def plan_pipeline(
     skip: Collection[str] = (),
     teacher: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    *,
+    work_dir: str | os.PathLike[str] | None = None,
+    arguments: Mapping[str, str] | None = None,
 ) -> tuple[list[str], list[str]]:
     """Write the data list of all steps, and check the needs of each step.
 
@@ -34,6 +57,8 @@ def plan_pipeline(
         skip: Steps that are left out.
         teacher: Folder of a trained nnU-Net; None if one is trained.
         seed: Of the split.
+        work_dir: Folder of the results of earlier steps, which stand in for those that are left out; None checks none.
+        arguments: Settings that a step is given on its command line, by step.
 
     Returns:
         Notes on what will be done; and the faults with which a step would end.
@@ -48,6 +73,8 @@ def plan_pipeline(
     notes, faults = [f"cases: {counts}; {out}"], []
     if unknown := sorted(set(skip) - set(STEPS)):
         faults.append(f"SKIP={' '.join(unknown)}: no such step; there are {', '.join(STEPS)}")
+    asked = {step: text for step, text in (arguments or {}).items() if step not in skip}
+    faults += [f"{step}: {fault}" for step, text in asked.items() for fault in _setting_faults(text, _STAGES[step])]
     if "pretrain" not in skip and not (usable.get("unlabeled") or usable.get("training")):
         faults.append("pretrain: no scan in 'unlabeled' or 'training'; add scans, or SKIP=pretrain")
     if "refine" not in skip:
@@ -58,7 +85,36 @@ def plan_pipeline(
         faults.append("train: no case in 'training'")
     if "evaluate" not in skip and not usable.get(section):
         faults.append(f"evaluate: no case in {section!r}; give SECTION=<one of {', '.join(usable)}>, or SKIP=evaluate")
-    return notes, faults
+    return notes, faults + ([] if work_dir is None else _missing_results(Path(work_dir), skip))
+
+
+def _missing_results(work_dir: Path, skip: Collection[str]) -> list[str]:
+    """Return which files of skipped steps are missing though a later step needs them."""
+    return [
+        f"SKIP={step}: {work_dir / place} is missing, and {users[-1]} needs it; run the step once"
+        for step, place, users in _RESULTS
+        if step in skip and not set(users) <= set(skip) and not (work_dir / place).is_file()
+    ]
+
+
+def _setting_faults(text: str, stage: str) -> list[str]:
+    """Return what is wrong with the settings of a command line, without those of single components."""
+    faults = []
+    words = shlex.split(text)
+    for word, following in zip(words, [*words, "--"][1:], strict=True):
+        name, _, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not name.isidentifier() or name in _OF_MONAI:
+            continue
+        here = [known for known, setting in SETTINGS.items() if stage in setting.stages]
+        if name not in here:
+            faults.append(SettingRules.UNKNOWN.says(name=visible(name), nearest=nearest(name, here)))
+            continue
+        given = value or ("True" if following.startswith("--") else following)
+        try:
+            read_setting(SETTINGS[name], DefaultParseValue(given))
+        except BundleError as error:
+            faults.append(str(error))
+    return faults
 
 
 def _teacher(
@@ -67,7 +123,9 @@ def _teacher(
     if folder is not None and (Path(folder) / "plans.json").is_file():
         return [f"teacher: {folder}"], []
     if skipped:
-        return [], [f"refine: the teacher is skipped, and {folder} has no plans.json; give TEACHER=<model folder>"]
+        where = "no model folder is given" if folder is None else f"{folder} has no plans.json"
+        advice = "give TEACHER=<model folder>, or SKIP='teacher refine'"
+        return [], [f"refine: the teacher is skipped, and {where}; {advice}"]
     classes = choose_classes(items, _ENOUGH)
     if not classes:
         advice = "record 'annotated' in the data list (swinx data flare does), or SKIP='teacher refine'"

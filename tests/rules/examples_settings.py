@@ -95,6 +95,16 @@ def region_smaller_than_the_window(_: Path) -> str:
     return told({"region_size": [64] * 3}, roi_size=[96] * 3, region_size=[128] * 3)
 
 
+@example(RelationRules.BLOCKS)
+def blocks_that_do_not_fill_a_view(_: Path) -> str:
+    return told({"block_size": 7}, roi_size=[96] * 3, block_size=16, mask_ratio=0.7)
+
+
+@example(RelationRules.MASKED)
+def a_ratio_that_leaves_nothing_visible(_: Path) -> str:
+    return told({"mask_ratio": 1}, roi_size=[96] * 3, block_size=16, mask_ratio=0.7)
+
+
 @example(RelationRules.HEADS)
 def heads_that_do_not_divide(_: Path) -> str:
     return told({"num_heads": [5, 6, 12, 24]}, embed_dim=48, num_heads=[3, 6, 12, 24])

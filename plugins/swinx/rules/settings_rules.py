@@ -53,6 +53,16 @@ class RelationRules(Rules):
     )
     DIVISIBLE = Rule("refused", _RUNS, "roi_size is {value}, whose sides are no multiples of {divisor}; give {example}")
     REGION = Rule("refused", _RUNS, "region_size is {region}, smaller than roi_size {roi}; give at least {roi}")
+    BLOCKS = Rule(
+        "refused",
+        _RUNS,
+        "block_size is {value}, which does not divide the sides of roi_size {roi}; give one of {examples}",
+    )
+    MASKED = Rule(
+        "refused",
+        _RUNS,
+        "mask_ratio is {value}, which masks {masked} of {blocks} blocks; give a number that masks some and leaves some",
+    )
     HEADS = Rule(
         "refused",
         _RUNS,

@@ -98,7 +98,7 @@ REFINEMENT_SETTINGS = (
         ("teacher",),
         optional=True,
     ),
-    Setting("configuration", Text(), "configuration of nnU-Net", ("teacher",)),
+    Setting("configuration", Choice(("2d", "3d_fullres", "3d_lowres")), "configuration of nnU-Net", ("teacher",)),
     Setting("epochs", Whole(1), "epochs of nnU-Net", ("teacher",), optional=True),
     Setting("iterations", Whole(1), "steps of an epoch of nnU-Net", ("teacher",), optional=True),
     Setting("nnunet_trainer", Text(), "trainer class of nnU-Net", ("teacher",)),

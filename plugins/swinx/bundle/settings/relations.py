@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ def broken_relation(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         (("roi_size", "depths", "embed_dim"), _divisible),  # of a Swin encoder alone
         (("depths", "num_heads"), _stages),
         (("region_size", "roi_size"), _region),
+        (("roi_size", "block_size", "mask_ratio"), _blocks),
         (("embed_dim", "num_heads"), _heads),
         (("window_hu",), _window),
         (("positive_patches", "negative_patches"), _patches),
@@ -74,6 +76,18 @@ def _region(values: _Values) -> str:
     region, roi = list(values["region_size"]), list(values["roi_size"])
     smaller = any(a < b for a, b in zip(region, roi, strict=True))
     return Rule.REGION.says(region=region, roi=roi) if smaller else ""
+
+
+def _blocks(values: _Values) -> str:
+    """The blocks that hide parts of a view; see :class:`swinx.pretraining.RandBlockMaskd`."""
+    roi, size, ratio = list(values["roi_size"]), values["block_size"], values["mask_ratio"]
+    if any(side % size for side in roi):
+        common = math.gcd(*roi)
+        examples = ", ".join(str(one) for one in range(4, common) if not common % one)
+        return Rule.BLOCKS.says(value=size, roi=roi, examples=examples)
+    blocks = math.prod(side // size for side in roi)
+    masked = math.ceil(ratio * blocks)
+    return "" if 0 < masked < blocks else Rule.MASKED.says(value=ratio, masked=masked, blocks=blocks)
 
 
 def _heads(values: _Values) -> str:

@@ -100,6 +100,11 @@ def an_entry_without_a_label(folder: Path) -> str:
     return _failures(folder, {"image": "a.nii"})
 
 
+@example(EntryRules.MISSPELT)
+def a_key_that_lacks_a_letter(folder: Path) -> str:
+    return _log(folder, {"training": [{"image": "a.nii", "label": "a.nii", "anotated": [1]}]})
+
+
 @example(EntryRules.NO_PATH)
 def a_path_that_is_null(folder: Path) -> str:
     return _failures(folder, {"image": None})

@@ -42,6 +42,11 @@ class EntryRules(Rules):
 
     NO_OBJECT = Rule("refused", _ENTRIES, "{entry} is not an object with 'image'")
     NO_KEY = Rule("refused", _ENTRIES, "key {key!r} is missing; the entry has {keys}")
+    MISSPELT = Rule(
+        "warned",
+        _ENTRIES,
+        "{path}: {key!r} of {count} entries in {section!r} means nothing here; did you mean {nearest!r}?",
+    )
     NO_PATH = Rule("refused", _ENTRIES, "{key} is {value}, not a path")
     OUTSIDE = Rule("refused", _ENTRIES, "{key} {value} is outside the data directory {allowed}")
     MISSING = Rule("refused", _ENTRIES, "{key} {path} does not exist")

@@ -17,12 +17,15 @@ from swinx.labels import NUM_CLASSES
 from swinx.rules import EntryRules, ScoreRules
 from swinx.visible_text import visible
 
-__all__ = ["FILE_KEYS", "check_entry"]
+__all__ = ["ENTRY_KEYS", "FILE_KEYS", "check_entry"]
 
 FILE_KEYS = ("image", "label")
 """Keys of an entry that hold paths."""
 
 _CLASS_KEYS = ("annotated", "pseudo")
+ENTRY_KEYS = (*FILE_KEYS, *_CLASS_KEYS, *PATIENT_KEYS, "case")
+"""Keys of an entry that mean something here."""
+
 _SHOWN = 120
 
 _logger = logging.getLogger(__name__)
@@ -106,6 +109,6 @@ def _value_fault(key: str, value: Any) -> str | None:
         return None if good else EntryRules.CLASS_IDS.says(key=key, value=shown(value), last=NUM_CLASSES - 1)
     if key in PATIENT_KEYS and not is_patient(value):
         return ScoreRules.PATIENT.says(key=key, value=shown(value))
-    if key in (*FILE_KEYS, *PATIENT_KEYS, "case") or is_listed({key: value}):
+    if key in ENTRY_KEYS or is_listed({key: value}):
         return None
     return EntryRules.NOT_PLAIN.says(key=shown(key), value=shown(value))

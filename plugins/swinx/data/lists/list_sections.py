@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from swinx.data.case_names import name_fault
-from swinx.data.lists.list_entries import check_entry
+from swinx.data.lists.list_entries import ENTRY_KEYS, check_entry
 from swinx.data.lists.list_file import SECTIONS, list_roots, read_list, warn_of_near_sections
 from swinx.errors import DataListError
 from swinx.files import absolute_path
 from swinx.rules import EntryRules, ListRules
+from swinx.visible_text import visible
 
 __all__ = ["EntryFault", "ListedEntry", "data_directory", "scan_section", "sections_of"]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def scan_section(
     if not isinstance(entries, list):
         kind = type(entries).__name__
         raise DataListError(ListRules.SECTION_KIND.says(path=path, section=section, kind=kind))
+    _warn_of_near_keys(entries, path, section)
     roots = list_roots(content, data_directory(path, base_dir), path)
     found: list[ListedEntry] = []
     first_with: dict[str, int] = {}
@@ -82,6 +89,16 @@ def scan_section(
         faults = tuple(EntryFault(number, name, file or os.fspath(path), reason) for file, reason in reasons)
         found.append(ListedEntry(name, item, faults))
     return found
+
+
+def _warn_of_near_keys(entries: Sequence[Any], path: str | os.PathLike[str], section: str) -> None:
+    """Warn of keys that look like misspelt ones; any other key is the user's own and kept."""
+    counts = Counter(key for entry in entries if isinstance(entry, dict) for key in entry if key not in ENTRY_KEYS)
+    for key, count in counts.items():
+        if near := get_close_matches(str(key).lower(), ENTRY_KEYS, 1, cutoff=0.85):
+            _logger.warning(
+                EntryRules.MISSPELT.says(path=visible(path), key=key, count=count, section=section, nearest=near[0])
+            )
 
 
 def data_directory(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None) -> Path:

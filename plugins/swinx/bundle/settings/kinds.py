@@ -243,7 +243,14 @@ def is_expression(value: Any) -> bool:
 
 def _range(low: float, high: float, above: bool) -> str:
     if high < math.inf:
-        return f" above {low:g} and up to {high:g}" if above else f" from {low:g} to {high:g}"
+        return (
+            f" above {_digits(low)} and up to {_digits(high)}" if above else f" from {_digits(low)} to {_digits(high)}"
+        )
     if low > -math.inf:
-        return f" above {low:g}" if above else f", {low:g} or more"
+        return f" above {_digits(low)}" if above else f", {_digits(low)} or more"
     return ""
+
+
+def _digits(number: float) -> str:
+    """Return a bound as a person writes it: whole numbers with all digits."""
+    return str(int(number)) if number == int(number) else f"{number:g}"

@@ -41,12 +41,20 @@ def merged(*names: str) -> dict:
 
 def test_one_case_is_refined_as_all_are():
     overlay = content("refine")
-    for name in ["teacher", "policy", "filters", "preprocessing", "postprocessing", "records", "inferer", "settings"]:
+    for name in [
+        "teacher",
+        "policy",
+        "filters",
+        "preprocessing",
+        "postprocessing",
+        "records",
+        "inferer",
+        "settings",
+        "dataloader",
+        "evaluator",
+    ]:
         assert name not in overlay, name
-    assert {name for name in overlay if name.startswith(("dataloader", "evaluator"))} == {
-        "dataloader::_mode_",
-        "evaluator::_mode_",
-    }
+    assert overlay["+dataloader"] == overlay["+evaluator"] == {"_mode_": "callable"}
     assert merged("inference", "refine")["handlers"][:2] == content("inference")["handlers"]
 
 

@@ -150,8 +150,8 @@ def test_organs_are_the_teachers_and_drawn_tumours_lie_on_top():
     [
         ([2, 0], [2, 0], r"changed 1 annotated voxels of liver"),
         ([1, 1], [1, 2], r"added 1 voxels to liver"),
-        ([1, 0], [0, 0], r"provenance does not tell"),
-        ([1, 255], [1, 0], r"provenance does not tell"),
+        ([1, 0], [0, 0], r"provenance and label differ"),
+        ([1, 255], [1, 0], r"provenance and label differ"),
     ],
 )
 def test_what_must_not_happen_is_noticed(label, source, message):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from monai.engines import Evaluator
@@ -37,6 +39,7 @@ class _Tracking(Protocol):
     def close(self, results: Mapping[str, Any] | None = None) -> None: ...
 
 
+@dataclass(frozen=True)
 class RefinementRun:
     """A refinement of all cases of a data list, which goes on where an earlier run was interrupted.
 
@@ -63,38 +66,31 @@ class RefinementRun:
         world_size: Number of processes, which share the cases.
     """
 
-    def __init__(
-        self,
-        data_list: str | os.PathLike[str],
-        sections: str | Sequence[str],
-        base_dir: str | os.PathLike[str],
-        annotated: str | os.PathLike[str] | None,
-        output_dir: str | os.PathLike[str],
-        settings: RefinementSettings,
-        dataset: Callable[..., Any],
-        dataloader: Callable[..., Any],
-        evaluator: Callable[..., Evaluator],
-        records: RefinementRecords,
-        tracking: _Tracking,
-        selection: Sequence[SelectionRule] = (),
-        drop_unpredicted: bool = True,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.data_list = data_list
-        self.sections = sections
-        self.base_dir = base_dir
-        self.annotated = annotated
-        self.output_dir = absolute_path(output_dir)
-        self.settings = settings
-        self.dataset = dataset
-        self.dataloader = dataloader
-        self.evaluator = evaluator
-        self.records = records
-        self.tracking = tracking
-        self.rules = [*([PredictedSomewhere()] if drop_unpredicted else []), *selection]
-        self.rank = rank
-        self.world_size = world_size
+    data_list: str | os.PathLike[str]
+    sections: str | Sequence[str]
+    base_dir: str | os.PathLike[str]
+    annotated: str | os.PathLike[str] | None
+    output_dir: str | os.PathLike[str]
+    settings: RefinementSettings
+    dataset: Callable[..., Any]
+    dataloader: Callable[..., Any]
+    evaluator: Callable[..., Evaluator]
+    records: RefinementRecords
+    tracking: _Tracking
+    selection: Sequence[SelectionRule] = ()
+    drop_unpredicted: bool = True
+    rank: int = 0
+    world_size: int = 1
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the results."""
+        return absolute_path(self.output_dir)
+
+    @property
+    def rules(self) -> list[SelectionRule]:
+        """All rules of the selection, in order."""
+        return [*([PredictedSomewhere()] if self.drop_unpredicted else []), *self.selection]
 
     def run(self) -> None:
         """Refine what is not refined yet, then select the cases to train on and list them.
@@ -111,7 +107,7 @@ class RefinementRun:
         results = None
         if self.rank == 0:
             reasons = {failure["case"]: failure["reason"] for failure in failures}
-            refined = finished_records(cases, self.output_dir, self.settings.fingerprint, reasons)
+            refined = finished_records(cases, self.folder, self.settings.fingerprint, reasons)
             verdicts = self.select(refined)
             selected = self.write_list(cases, refined, verdicts, reasons)
             print(self.summarise(cases, refined, selected))
@@ -124,7 +120,7 @@ class RefinementRun:
 
     def choose_pending(self, cases: _Cases) -> _Cases:
         """Return this process's share of the cases without those that are refined already."""
-        return pending_cases(cases, self.output_dir, self.settings.fingerprint, self.rank, self.world_size)
+        return pending_cases(cases, self.folder, self.settings.fingerprint, self.rank, self.world_size)
 
     def refine(self, pending: _Cases) -> None:
         """Predict, merge, filter and save case by case, in the evaluator; a case that fails is recorded as such."""
@@ -146,16 +142,16 @@ class RefinementRun:
         self, cases: _Cases, refined: _Records, verdicts: _Verdicts, reasons: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         """Write ``cases.csv``, ``datalist.json`` and ``manifest.json``; return the entries to train on."""
-        write_cases_table(self.output_dir / "cases.csv", cases, refined, verdicts, reasons)
-        selected = write_refined_list(self.output_dir, cases, refined, verdicts, self.data_list, self.base_dir)
+        write_cases_table(self.folder / "cases.csv", cases, refined, verdicts, reasons)
+        selected = write_refined_list(self.folder, cases, refined, verdicts, self.data_list, self.base_dir)
         names = [entry["case"] for entry in selected]
-        write_manifest(self.output_dir / "manifest.json", self.settings, self.rules, names, refined, reasons)
+        write_manifest(self.folder / "manifest.json", self.settings, self.rules, names, refined, reasons)
         return selected
 
     def summarise(self, cases: _Cases, refined: _Records, selected: _Cases) -> str:
         """Return the last lines of the run; organs of implausible volume are also logged."""
         counts = f"{len(refined)} of {len(cases)} cases refined, {len(selected)} selected for training"
-        text = f"{counts}: {self.output_dir / 'datalist.json'}"
+        text = f"{counts}: {self.folder / 'datalist.json'}"
         if implausible := implausible_in_all({case: record["refinement"] for case, record in refined.items()}):
             _logger.warning(implausible)
             text += f"\n{implausible}"

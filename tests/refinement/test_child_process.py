@@ -66,3 +66,11 @@ def test_the_exit_code_and_the_output_are_those_of_the_command(tmp_path):
         program = "import os, sys; print(os.environ['WORD'], sys.stdin.read()); sys.exit(7)"
         assert run_child([sys.executable, "-c", program], os.environ | {"WORD": "said"}, log) == 7
     assert (tmp_path / "log").read_text().split() == ["said"]
+
+
+def test_the_guard_is_small(tmp_path):
+    """It watches for hours beside a training, and starts before it."""
+    program = "import os, psutil; print(psutil.Process(os.getppid()).memory_info().rss)"
+    with (tmp_path / "log").open("w") as log:
+        assert run_child([sys.executable, "-c", program], log=log) == 0
+    assert int((tmp_path / "log").read_text()) < 60e6, "bytes; torch alone takes three times that"

@@ -1,4 +1,4 @@
-"""The process between a command and the one that started it: it ends the command when that one is gone.
+"""Process between a command and its parent, which ends the command when the parent is gone.
 
 :mod:`swinx.refinement.child_process` starts it. A process that is killed cannot end its children, and those have
 children of their own, some in other sessions; so a third process watches.
@@ -19,7 +19,7 @@ import psutil
 __all__ = ["GRACE_S", "main"]
 
 GRACE_S = 5.0
-"""How long processes may take to end in order, in seconds, before they are killed."""
+"""Time in seconds that processes have to end by themselves before they are killed."""
 
 _LOOK_EVERY_S = 0.5
 _SET_DEATH_SIGNAL, _SET_SUBREAPER = 1, 36  # of Linux's prctl
@@ -38,7 +38,7 @@ def main(parent: int, command: Sequence[str]) -> int:
         The exit code of the command; 128 and the number of the signal for one that a signal ended.
     """
     signal.signal(signal.SIGTERM, _note)
-    _prctl(_SET_SUBREAPER, 1)  # what the command leaves behind becomes a child of this process
+    _prctl(_SET_SUBREAPER, 1)  # orphans of the command become children of this process
     if _is_gone(parent):
         return _STOPPED
     on_linux = {"preexec_fn": _die_with_parent} if sys.platform == "linux" else {}
@@ -62,13 +62,13 @@ def _note(number: int, frame: FrameType | None) -> None:
 
 
 def _is_gone(parent: int) -> bool:
-    if os.name == "posix":  # an orphan has another parent at once, even while nobody has reaped the old one
+    if os.name == "posix":  # an orphan has another parent at once, even before the old one is reaped
         return os.getppid() != parent
     return not psutil.pid_exists(parent)
 
 
 def _end_descendants() -> None:
-    """End all processes below this one: in order, if they can within the time they have."""
+    """End all descendants of this process, by SIGTERM first and SIGKILL after the grace period."""
     left = psutil.Process().children(recursive=True)
     for send in ("terminate", "kill"):
         for process in left:
@@ -88,3 +88,7 @@ def _prctl(option: int, value: int) -> None:
     """Set an attribute of this process, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""Commands that end with the process that runs them, whatever ends that one."""
+"""Commands that end when the process that started them ends, however it ends."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
-import swinx
-from swinx.refinement.child_guard import GRACE_S
+from swinx.refinement import child_guard
 
 __all__ = ["run_child"]
 
-_GUARD = (
-    "import sys; sys.path[0] = sys.argv[1]; from swinx.refinement.child_guard import main; "
-    "sys.exit(main(int(sys.argv[2]), sys.argv[3:]))"
-)
+# The guard by its path: imported as part of its room, it would import torch and MONAI to watch a process.
+_GUARD = "import runpy, sys; del sys.argv[0], sys.path[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
 
 
 def run_child(command: Sequence[str], env: Mapping[str, str] | None = None, log: IO[str] | None = None) -> int:
@@ -36,9 +32,8 @@ def run_child(command: Sequence[str], env: Mapping[str, str] | None = None, log:
     Returns:
         The exit code; 128 and the number of the signal for a command that a signal ended.
     """
-    package = str(Path(swinx.__file__).parents[1])
     guard = subprocess.Popen(
-        [sys.executable, "-c", _GUARD, package, str(os.getpid()), *command],
+        [sys.executable, "-c", _GUARD, child_guard.__file__, str(os.getpid()), *command],
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -50,7 +45,7 @@ def run_child(command: Sequence[str], env: Mapping[str, str] | None = None, log:
     except BaseException:  # Ctrl-C or SIGTERM: this process ends, and the command with it
         guard.terminate()
         with suppress(subprocess.TimeoutExpired):
-            guard.wait(3 * GRACE_S)
+            guard.wait(3 * child_guard.GRACE_S)
         _kill_group(guard)
         raise
     if code < 0:
@@ -59,7 +54,7 @@ def run_child(command: Sequence[str], env: Mapping[str, str] | None = None, log:
 
 
 def _kill_group(guard: subprocess.Popen[bytes]) -> None:
-    """Kill what a guard that did not end in order may have left."""
+    """Kill the processes that a guard which was killed may have left."""
     if guard.poll() is None:
         guard.kill()
     if os.name == "posix":

@@ -149,7 +149,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def is_known(error: BaseException) -> bool:
-    """Say whether the reason of an error was written for users, so that its traceback would tell them no more.
+    """Return whether the reason of an error was written for users, so that a traceback adds nothing.
 
     Examples:
         >>> is_known(WeightsError("a.pt: no such file")), is_known(KeyError("a"))

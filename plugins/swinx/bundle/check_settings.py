@@ -123,7 +123,7 @@ def _text(setting: Setting, value: Any) -> Any:
 
 
 def _takes_path(kind: Kind) -> bool:
-    """Say whether a kind takes one path, or a list of them."""
+    """Return whether a kind accepts one path, or a list of them."""
     if isinstance(kind, Either):
         return any(isinstance(one, Many) and isinstance(one.item, PathName) for one in kind.kinds)
     return isinstance(kind, PathName)

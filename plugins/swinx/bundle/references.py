@@ -28,7 +28,7 @@ def names_in_use(configuration: Mapping[str, Any]) -> set[str]:
 
 
 def is_plain(value: Any) -> bool:
-    """Say whether a value holds neither components nor expressions."""
+    """Return whether a value has neither components nor expressions."""
     if isinstance(value, Mapping):
         return all(not str(name).startswith("_") and is_plain(item) for name, item in value.items())
     if isinstance(value, list | tuple | set):

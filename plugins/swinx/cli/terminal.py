@@ -1,4 +1,4 @@
-"""What the commands share: paths as Fire hands them over, and where text goes."""
+"""Common parts of the commands: paths as Fire passes them, and output to the terminal."""
 
 from __future__ import annotations
 

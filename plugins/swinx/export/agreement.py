@@ -16,7 +16,7 @@ __all__ = ["Agreement", "measure_agreement", "probe_windows"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """How an exported network's class scores differ from those of PyTorch's eager mode.
+    """Difference between the class scores of an exported network and those of PyTorch's eager mode.
 
     Attributes:
         max_difference: Largest absolute difference of a score.

@@ -20,7 +20,7 @@ __all__ = ["BundleNetwork", "read_bundle_network"]
 
 
 class BundleNetwork(NamedTuple):
-    """What is exported of a bundle.
+    """The network of a bundle, for an export.
 
     Attributes:
         network: In evaluation mode, on the CPU, with weights.

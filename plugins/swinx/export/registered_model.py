@@ -1,4 +1,4 @@
-"""What MLflow loads as a model: paths of scans in, paths of label maps out."""
+"""Model for MLflow's registry: paths of scans in, paths of label maps out."""
 
 from __future__ import annotations
 

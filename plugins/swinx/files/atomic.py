@@ -212,7 +212,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _is_about(error: OSError, partial: Path) -> bool:
-    """Tell a write that failed, which carries no file name, and a failed rename from errors of other files."""
+    """Return whether an error is of the write, without a file name, or of the rename, not of another file."""
     ours = error.filename is None or partial in (Path(error.filename), Path(error.filename).parent)
     return error.errno is not None and ours
 

@@ -62,6 +62,6 @@ def existing_form(path: str | os.PathLike[str]) -> Path:
 
 
 def is_whole_disk(folder: Path) -> bool:
-    """Say whether a folder is the root of a disk, or is or holds the home folder of the user, links followed."""
+    """Return whether a folder is the root of a disk, or is or holds the user's home folder, links followed."""
     place = real_path(folder)
     return place == Path(place.anchor) or real_path("~").is_relative_to(place)

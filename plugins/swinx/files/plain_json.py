@@ -55,7 +55,7 @@ _MARKS = frozenset("$@%")
 
 @dataclass(frozen=True)
 class _Limits:
-    """What plain values may be.
+    """Limits of plain values.
 
     Attributes:
         text: Characters of a text.
@@ -153,7 +153,7 @@ def check_overrides(overrides: Mapping[str, Any], source: str) -> None:
 
 
 def is_setting(name: str, value: Any) -> bool:
-    """Tell whether :func:`check_settings` takes a value under a name."""
+    """Return whether :func:`check_settings` accepts a value under a name."""
     try:
         check_settings({name: value}, "")
     except RecordError:
@@ -162,7 +162,7 @@ def is_setting(name: str, value: Any) -> bool:
 
 
 def is_listed(value: Any) -> bool:
-    """Tell whether a value may stand in an entry of a data list beside its paths and names.
+    """Return whether a value may stand in an entry of a data list beside its paths and names.
 
     As a setting, but texts may have line breaks, and hold ``$``, ``@`` and ``%`` where they do not begin with one.
     """
@@ -191,7 +191,7 @@ def check_setting_of(configuration: Mapping[str, Any], settings: Mapping[str, An
 
 
 def is_program(stands: Any) -> bool:
-    """Tell whether what stands in a configuration is a part of its program: components, lists of expressions, macros.
+    """Return whether an item of a configuration is part of its program: component, expressions or macro.
 
     One expression or reference in the place of a value is not: a plain value may replace it.
 
@@ -213,7 +213,7 @@ def shown(value: Any, quoted: bool = True) -> str:
 
 
 def _is_deep(value: Any, depth: int = _SHALLOW) -> bool:
-    """Tell whether ``repr`` may run out of stack."""
+    """Return whether ``repr`` may run out of stack."""
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     return depth == 0 or any(_is_deep(part, depth - 1) for part in parts)
 

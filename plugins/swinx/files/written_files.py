@@ -1,4 +1,4 @@
-"""Which files this process has written, and which are left of earlier runs: those it may remove."""
+"""Files that this process has written, and files of earlier runs, which it may remove."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EarlierFiles:
         self._before = {path: _mark(path) for path in paths}
 
     def may_remove(self, path: Path) -> bool:
-        """Say whether a file is as it was when the run began, or is of this process."""
+        """Return whether a file is unchanged since the run began, or is of this process."""
         mark = _mark(path)
         return mark is not None and mark in (self._before.get(path), _written.get(path.absolute()))
 

@@ -44,7 +44,7 @@ def read_configs(folder: Path) -> dict[str, Any]:
 
 
 def is_whole(config: Mapping[str, Any]) -> bool:
-    """Tell a configuration that is complete alone from an overlay."""
+    """Return whether a configuration is complete alone; an overlay is not."""
     return "bundle_root" in config
 
 

@@ -1,4 +1,4 @@
-"""Whether configuration, metadata and weights of a bundle speak of the same network."""
+"""Agreement of a bundle's configuration, metadata and weights on the network."""
 
 from __future__ import annotations
 

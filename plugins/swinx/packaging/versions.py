@@ -1,4 +1,4 @@
-"""Whether the versions that metadata state are ones that this package works with."""
+"""Check that the package works with the versions in a bundle's metadata."""
 
 from __future__ import annotations
 

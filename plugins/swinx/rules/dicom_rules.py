@@ -20,7 +20,7 @@ class HeaderRules(Rules):
 
 
 class SeriesChoiceRules(Rules):
-    """Which series of a folder is meant."""
+    """The choice of one series in a folder."""
 
     UNREADABLE = Rule(
         "refused",
@@ -50,7 +50,7 @@ class SeriesChoiceRules(Rules):
 
 
 class SliceRules(Rules):
-    """Whether the slices of a series make one volume."""
+    """The slices of a series as one volume."""
 
     MULTI_FRAME = Rule(
         "refused",
@@ -82,7 +82,7 @@ class SliceRules(Rules):
 
 
 class RescaleRules(Rules):
-    """Whether pixels can be decoded, and are HU then."""
+    """The decoding of pixels, and their rescaling to HU."""
 
     UNDECODABLE = Rule(
         "refused",

@@ -94,7 +94,7 @@ class SeriesRules(Rules):
 
 
 class SegRules(Rules):
-    """What a DICOM Segmentation needs of the series it belongs to; the NIfTI file is written in any case."""
+    """The needs of a DICOM Segmentation from its series; the NIfTI file is written in any case."""
 
     EXPECTED = Rule(
         "warned",

@@ -36,7 +36,7 @@ class LabelRules(Rules):
 
 
 class TruthRules(Rules):
-    """What is merged into a refined label."""
+    """The parts of a refined label."""
 
     NOT_WHOLE = Rule("refused", _REFINEMENT, "{what} holds {low} to {high}; a label map holds whole class ids")
     OUTSIDE = Rule("refused", _REFINEMENT, "{what} holds ids {ids}; class ids are 0..{last}, and {unknown} unknown")

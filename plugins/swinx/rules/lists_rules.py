@@ -35,7 +35,7 @@ class ListRules(Rules):
 
 
 class ManifestRules(Rules):
-    """Which classes were annotated in which cases."""
+    """Manifests of annotated classes by case."""
 
     UNREADABLE = Rule("refused", _MANIFESTS, "{path}: cannot read the manifest: {detail}")
     NO_OBJECT = Rule("refused", _MANIFESTS, "{path}: a manifest is an object of cases, not a {kind}")

@@ -8,7 +8,7 @@ __all__ = ["LockRules", "ReadingRules", "ResultRules", "ResumeRules"]
 
 
 class LockRules(Rules):
-    """Who may write into a folder of results."""
+    """Locks on folders of results."""
 
     IN_USE = Rule(
         "refused",
@@ -30,7 +30,7 @@ class LockRules(Rules):
 
 
 class ReadingRules(Rules):
-    """What a result was made of."""
+    """The inputs of a result."""
 
     CHANGED = Rule(
         "refused", "scans and labels of a refinement", "was changed while the case was refined; start the run again"
@@ -38,7 +38,7 @@ class ReadingRules(Rules):
 
 
 class ResumeRules(Rules):
-    """Which training a state can be gone on with by."""
+    """States of trainings, and the trainings that may resume from them."""
 
     OTHER_SETTINGS = Rule(
         "refused",
@@ -58,7 +58,7 @@ class ResumeRules(Rules):
 
 
 class ResultRules(Rules):
-    """Which results and scores are shown as one."""
+    """Results and scores that belong together."""
 
     MIXED = Rule(
         "refused",

@@ -78,7 +78,7 @@ class ByteRules(Rules):
 
 
 class GeometryRules(Rules):
-    """Where the voxels lie."""
+    """The positions of the voxels."""
 
     NO_SPACING = Rule("refused", "NRRD, MetaImage", "the {kind} header states no spacing; write it, in mm")
     SHEAR = Rule(

@@ -10,7 +10,7 @@ _RUNS = "settings of a bundle run"
 
 
 class SettingRules(Rules):
-    """What is wrong with one setting."""
+    """Faults of one setting."""
 
     UNKNOWN = Rule("refused", _RUNS, "there is no setting {name}{nearest} (docs/settings.md lists all)")
     VALUE = Rule("refused", _RUNS, "{name} is {value}; give {wanted}")
@@ -40,7 +40,7 @@ class SettingRules(Rules):
 
 
 class RelationRules(Rules):
-    """What is wrong between two settings."""
+    """Contradictions between two settings."""
 
     WARMUP = Rule(
         "refused", _RUNS, "warmup_epochs is {warmup}, longer than the run of {epochs} epochs; give {epochs} or less"

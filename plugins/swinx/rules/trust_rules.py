@@ -10,7 +10,7 @@ _RECORDS = "sidecars, records, manifests, overrides"
 
 
 class FileRules(Rules):
-    """What kind of file is read at all."""
+    """The kinds of files that are read."""
 
     NOT_REGULAR = Rule(
         "refused", "every file that is hashed or packed", "is {kind}, not a regular file, and is not read; give a file"
@@ -23,7 +23,7 @@ class FileRules(Rules):
 
 
 class PlainDataRules(Rules):
-    """What may stand in data, and in the settings that data hand to a configuration."""
+    """Plain data, and settings that data pass to a configuration."""
 
     NO_OBJECT = Rule("refused", _RECORDS, "holds {kind} where an object with names stands; delete it, or copy it again")
     TOO_LARGE = Rule(
@@ -60,7 +60,7 @@ class PlainDataRules(Rules):
 
 
 class NnUNetRules(Rules):
-    """What the files of an nnU-Net model may name."""
+    """Names in the files of an nnU-Net model."""
 
     FOREIGN_CODE = Rule(
         "refused",
@@ -76,7 +76,7 @@ class NnUNetRules(Rules):
 
 
 class TrackingRules(Rules):
-    """Which stores of runs are contacted."""
+    """Stores of runs that are contacted."""
 
     NOT_CONTACTED = Rule(
         "warned",

@@ -1,4 +1,4 @@
-"""How a process ends that somebody stops: in time to tell the tracker."""
+"""Orderly end of a process that is stopped, with a last message to the tracker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def end_by_exception_on_sigterm() -> None:
 
 
 def was_stopped() -> bool:
-    """Tell whether SIGTERM or Ctrl-C is what ends this process."""
+    """Return whether SIGTERM or Ctrl-C ends this process."""
     last = getattr(sys, "last_type", None)
     return bool(_stopped) or (last is not None and issubclass(last, KeyboardInterrupt))
 

@@ -41,7 +41,7 @@ def without_credentials(text: object) -> str:
 
 
 def names_same_store(one: str, other: str) -> bool:
-    """Tell whether two addresses name one store, whatever the credentials in either.
+    """Return whether two addresses name one store, apart from credentials.
 
     Examples:
         >>> names_same_store("http://tracker:5000", "http://me:secret@Tracker:5000/")
@@ -51,7 +51,7 @@ def names_same_store(one: str, other: str) -> bool:
 
 
 def is_server(uri: str) -> bool:
-    """Tell an address that leads over a network from a file."""
+    """Return whether an address leads over a network."""
     return "://" in uri and not uri.startswith(_FILES)
 
 
@@ -61,7 +61,7 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def local_store(uri: str, folders: Iterable[Path]) -> bool:
-    """Tell whether an address is that of a SQLite file that exists beside or below one of some folders.
+    """Return whether an address is that of an existing SQLite file in or below one of some folders.
 
     Args:
         uri: The address, as a record has it.

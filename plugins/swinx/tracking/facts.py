@@ -1,4 +1,4 @@
-"""What is worth knowing of a run besides its numbers: where, by which versions, from which commit."""
+"""Facts about a run besides its numbers: machine, versions, commit."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def _is_run_id(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    """Tell any text: a file system allows nearly all, and it is only shown."""
+    """Return whether a value is a text; file systems allow nearly all, and it is only shown."""
     return isinstance(value, str) and len(value) <= _LONGEST_PATH
 
 

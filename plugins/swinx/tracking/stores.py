@@ -1,4 +1,4 @@
-"""Which store of runs is used: one that the user named, never one that only a file of data names."""
+"""Choice of the store of runs: one that the user named, never one that only a data file names."""
 
 from __future__ import annotations
 

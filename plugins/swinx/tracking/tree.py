@@ -60,7 +60,7 @@ def lineage_tree(start: str | os.PathLike[str], tracking_uri: str) -> str:
 
 
 class _Tree:
-    """What is known while a tree is made: where runs are looked up, and where files are."""
+    """State of the making of a tree: where to look up runs and files."""
 
     def __init__(self, uri: str, folders: Iterable[Path]) -> None:
         self.uri = uri
@@ -84,7 +84,7 @@ class _Tree:
         return lines
 
     def _is_near(self, path: Path) -> bool:
-        """Tell a path in a known folder, without a look at what is outside of them."""
+        """Return whether a path is in a known folder; nothing outside is looked at."""
         if not self._holds(absolute_path(path)):
             return False
         return not path.exists() or all(self._holds(real_path(file)) for file in (path, *hashed_files(path)))

@@ -1,4 +1,4 @@
-"""What leaves the machine with a run: values without credentials, and without the folders of the machine."""
+"""Values that leave the machine with a run, without credentials and without local folders."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def without_folders(text: str, roots: Sequence[Path]) -> str:
 
 
 def _is_one_path(text: str) -> bool:
-    """Tell a text that is a path as a whole, spaces included."""
+    """Return whether a text as a whole is one path, spaces included."""
     return bool(re.match(r"(~[\w.-]*)?/|[A-Za-z]:[\\/]|\\\\", text)) and "\n" not in text
 
 

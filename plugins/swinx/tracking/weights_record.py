@@ -1,4 +1,4 @@
-"""Where weights came from and with which settings, without what is of this machine alone."""
+"""Origin and settings of weights, without details of this machine."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _ARGUMENTS = frozenset(
 
 @dataclass(frozen=True)
 class RunningBundle:
-    """What MONAI knows of the bundle that is building the caller.
+    """MONAI's state of the bundle that is building the caller.
 
     Attributes:
         parser: The outermost parser, as others may be active within it; None if no bundle is building.

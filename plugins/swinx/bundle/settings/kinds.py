@@ -227,17 +227,17 @@ class Either:
 
 
 def takes_text(kind: Kind) -> bool:
-    """Say whether a kind takes any text, alone or among others."""
+    """Return whether a kind accepts any text, alone or among others."""
     return isinstance(kind, Text) or (isinstance(kind, Either) and any(takes_text(one) for one in kind.kinds))
 
 
 def is_list(value: Any) -> bool:
-    """Say whether a value is a list of JSON, or the tuple that a command line makes of one."""
+    """Return whether a value is a JSON list, or the tuple that a command line makes of one."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def is_expression(value: Any) -> bool:
-    """Say whether MONAI evaluates or replaces a value of a configuration."""
+    """Return whether MONAI evaluates or replaces a value of a configuration."""
     return isinstance(value, str) and value[:1] in ("$", "@", "%")
 
 

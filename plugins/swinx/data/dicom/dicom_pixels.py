@@ -115,7 +115,7 @@ def _fragment_fault(stream: BinaryIO, syntax: str, layout: PixelLayout, total: i
 
 
 def _has_end(stream: BinaryIO, start: int, length: int) -> bool:
-    """Say whether the last fragment ends with JPEG's mark, but for padding."""
+    """Return whether the last fragment ends with JPEG's end mark, padding aside."""
     stream.seek(max(start, start + length - _TAIL_BYTES))
     return stream.read(min(length, _TAIL_BYTES)).rstrip(b"\0").endswith(_JPEG_END)
 

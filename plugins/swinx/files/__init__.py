@@ -16,7 +16,7 @@ from swinx.files.plain_json import (
     read_object,
     shown,
 )
-from swinx.files.regular_files import check_regular, file_sha256, open_regular
+from swinx.files.regular_files import check_regular, file_sha256, files_sha256, open_regular
 from swinx.files.tables import read_table, write_table
 from swinx.files.written_files import EarlierFiles
 
@@ -31,6 +31,7 @@ __all__ = [
     "existing_form",
     "expanded",
     "file_sha256",
+    "files_sha256",
     "hold",
     "holding",
     "is_listed",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from swinx.rules import FileRules
 
-__all__ = ["check_regular", "file_sha256", "open_regular"]
+__all__ = ["check_regular", "file_sha256", "files_sha256", "open_regular"]
 
 _CHUNK = 1 << 20
 _KINDS = {
@@ -63,6 +64,22 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     with open_regular(path) as stream:
         while part := stream.read(_CHUNK):
             digest.update(part)
+    return digest.hexdigest()
+
+
+def files_sha256(files: Iterable[tuple[str, str | os.PathLike[str]]], begin: str = "") -> str:
+    """Return one SHA-256, in hexadecimal, of the names and hashes of several files.
+
+    Args:
+        files: The name that counts, and the file, in the order that counts.
+        begin: Text that counts before them.
+
+    Raises:
+        OSError: If one cannot be read, or is no regular file.
+    """
+    digest = hashlib.sha256(begin.encode())
+    for name, file in files:
+        digest.update(f"{name} {file_sha256(file)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

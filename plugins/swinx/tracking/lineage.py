@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from swinx.errors import RecordError
-from swinx.files import file_sha256, read_object, write_json
+from swinx.files import file_sha256, files_sha256, read_object, write_json
 from swinx.tracking.sidecar_schema import check_sidecar
 from swinx.visible_text import visible
 
@@ -51,10 +50,7 @@ def artefact_hash(artefact: str | os.PathLike[str]) -> str:
     if files == [path]:
         return file_sha256(path)
     root = path if path.is_dir() else path.parent
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.relative_to(root).as_posix()} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()
+    return files_sha256((file.relative_to(root).as_posix(), file) for file in files)
 
 
 def hashed_files(artefact: str | os.PathLike[str]) -> list[Path]:

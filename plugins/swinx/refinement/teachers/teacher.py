@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from swinx.data import case_name
 from swinx.errors import CaseError
-from swinx.files import file_sha256
+from swinx.files import files_sha256
 
 __all__ = ["Prediction", "Teacher", "TeacherNetwork", "check_scan", "fingerprint_of"]
 
@@ -148,11 +147,8 @@ def fingerprint_of(root: Path, files: Iterable[Path], settings: Any) -> str:
     Raises:
         OSError: If a file cannot be read, or is no regular file.
     """
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     named = {(file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name): file for file in files}
-    for name, file in sorted(named.items()):
-        digest.update(f"{name} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()
+    return files_sha256(sorted(named.items()), json.dumps(settings, sort_keys=True))
 
 
 def _first(batch: MetaTensor) -> MetaTensor:

@@ -184,7 +184,7 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
             if record[key] is not None and not has_content(item[key], record[key]):
                 return False
         if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in CASE_FILE_ENDS}:
-            return False  # a record may come from anybody, and no other files are looked at
+            return False  # a record may come from others, and no other files are read
         return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["outputs"].items())
     except (OSError, ValueError, KeyError, TypeError):  # what is missing or damaged is done again
         return False

@@ -79,21 +79,15 @@ def run_rounds(
         if not Path(file).is_file():
             raise DataListError(f"{file}: no such configuration file")
     bundle = expanded(student_bundle).absolute()
-    places = {"dataset_dir": dataset_dir, "teacher_dir": teacher_dir}
     hold(root)
-    given: dict[str, Any] = {name: str(expanded(path).absolute()) for name, path in places.items()}
-    given |= refine_overrides or {}
+    places = {"dataset_dir": dataset_dir, "teacher_dir": teacher_dir}
+    given = {name: str(expanded(path).absolute()) for name, path in places.items()} | dict(refine_overrides or {})
     settings = student_settings(bundle / "configs" / "inference.json", train, student_overrides or {})
     failed: dict[str, str] = {}
     for number in range(1, rounds + 1):
         here = root / f"round_{number}"
         earlier = [str(root / f"round_{k}" / "refined") for k in range(1, number)]
-        changes = {
-            **places,
-            **(refine_overrides or {}),
-            "output_dir": str(here / "refined"),
-            "previous_rounds": earlier,
-        }
+        changes = {**given, "output_dir": str(here / "refined"), "previous_rounds": earlier}
         files = list(refine)
         if number > 1:
             student = root / f"round_{number - 1}" / "student" / "model.pt"

@@ -33,9 +33,9 @@ class PredictionFolderTeacher:
 
     :func:`swinx.data.find_label_maps` chooses the files of a folder and the case of each.
 
-    A prediction on another grid than its scan is carried over to the nearest voxel by world coordinates, and a note
-    says so. If voxels of the scan lie farther outside the prediction than :data:`MAX_OVERHANG_VOXELS`, nobody knows
-    what they are, and the case is refused: calling them background would be a guess.
+    A prediction on another grid than its scan is resampled to the nearest voxel by world coordinates, which is
+    noted. The case is refused if voxels of the scan lie farther outside the prediction than
+    :data:`MAX_OVERHANG_VOXELS`.
 
     Args:
         folder: Folder of the files; subfolders are not searched.

@@ -12,6 +12,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from support.warm_python import run_warm
+
 
 def make_bare_environment(folder: Path, metadata: Path) -> Path:
     """Make a virtual environment of links to the packages that ``metadata`` ask for; return its Python."""
@@ -48,7 +50,9 @@ def _with_dependencies(names: list[str]) -> set[str]:
 
 
 def execute(python: Path, *words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python in a folder, without this one's search path."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    """Run a Python in a folder, without this one's search path; MONAI's command starts with MONAI imported."""
+    all_of_it = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | environment
     command = [str(python), *map(str, words)]
-    return subprocess.run(command, cwd=cwd, env=kept | environment, capture_output=True, text=True, check=False)
+    if command[1:3] == ["-m", "monai.bundle"]:
+        return run_warm(command, cwd, all_of_it, imported=("monai.bundle",))
+    return subprocess.run(command, cwd=cwd, env=all_of_it, capture_output=True, text=True, check=False)

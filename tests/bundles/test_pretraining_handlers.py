@@ -22,7 +22,7 @@ TINY = SMALL_PRETRAINING | {
     "region_size": [36, 36, 36],
     "section": ["training"],
     "scans_per_batch": 2,
-    "max_epochs": 3,
+    "max_epochs": 2,
     "warmup_epochs": 1,
     "learning_rate": 1e-3,
     "temperature_ramp_epochs": 2,
@@ -34,7 +34,7 @@ TINY = SMALL_PRETRAINING | {
 
 
 def trained(cohort, folder, without: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
-    """Train six steps without some of the handlers; return networks, centres and running averages."""
+    """Train four steps without some of the handlers; return networks, centres and running averages."""
     settings = TINY | {"dataset_dir": str(cohort), "output_dir": str(folder), "checkpoint": str(folder / "model.pt")}
     parser = ConfigParser(json.loads(json.dumps(CONFIGURATION)) | settings)
     handlers = parser["train"]["handlers"]

@@ -216,7 +216,7 @@ def test_of_a_data_list_the_unlabelled_scans_are_taken(scans, untrained, tmp_pat
     [
         ({"checkpoint": "no.pt"}, "no.pt"),
         ({"embed_dim": 24}, "model.pt"),
-        ({"block_size": 5}, "mask blocks of 5 voxels do not fill a view"),
+        ({"block_size": 5}, "block_size is 5, which does not divide the sides of roi_size [32, 32, 32]"),
         ({"section": "nowhere", "dataset_dir": "datalist.json"}, "no section 'nowhere'"),
     ],
 )

@@ -25,7 +25,7 @@ RUN := $(BIN)/python -m monai.bundle run
 DEMO_EPOCHS := 15
 # Epochs of the training after make demo-more.
 EPOCHS := 30
-DEMO_EVALUATE = $(RUN) evaluate --config_file $(call DEMO_CONFIG,swinx_seg,evaluate) --section testing \
+DEMO_EVALUATE = $(RUN) evaluate --config_file $(call DEMO_OVERLAY,swinx_seg,evaluate) --section testing \
 		--output_dir $(DEMO)/out --scores_dir $(DEMO)
 DEMO_VERDICT = $(BIN)/swinx data verdict $(DEMO) --max_epochs $(DEMO_EPOCHS)
 

@@ -58,7 +58,8 @@ pipeline-train: $(INSTALLED)
 		--output_dir "$(OUT)/train" --checkpoint "$(OUT)/models/model.pt" $(NETWORK_ARGS) $(TRAIN_ARGS)
 
 pipeline-evaluate: $(INSTALLED)
-	$(RUN) evaluate --config_file bundles/swinx_seg/configs/evaluate.json --dataset_dir "$(LISTED)" \
+	$(RUN) evaluate --dataset_dir "$(LISTED)" \
+		--config_file "['bundles/swinx_seg/configs/inference.json','bundles/swinx_seg/configs/evaluate.json']" \
 		--checkpoint "$(OUT)/models/model.pt" --output_dir "$(OUT)/evaluation" --section "$(SECTION)" $(NETWORK_ARGS) $(EVALUATE_ARGS)
 
 pipeline-report: $(INSTALLED)

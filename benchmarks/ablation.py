@@ -224,7 +224,12 @@ def train_and_score(
         if not (scores / "scores.csv").is_file():
             where = {"dataset_dir": test_list.parent, "output_dir": scores, "checkpoint": model, "section": "testing"}
             knobs = network | {"overlap": overlap, "protocol": "standard"}
-            run_bundle("evaluate", [CONFIGS.format("swinx_seg", "evaluate")], knobs | where, threads)
+            run_bundle(
+                "evaluate",
+                [CONFIGS.format("swinx_seg", name) for name in ("inference", "evaluate")],
+                knobs | where,
+                threads,
+            )
 
 
 def refined_labels(lists: dict[str, Path], truth: Path) -> dict[str, float]:

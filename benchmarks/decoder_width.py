@@ -97,7 +97,7 @@ def scores(folder: Path, name: str, places: dict[str, Any], channels: int | list
     """Return mean Dice (%) over the test cases and of each organ, protocol ``fixed``."""
     out = folder / f"{name}_scores"
     knobs = {"section": "testing", "output_dir": out, "scores_dir": out, "roi_size": KNOBS["roi_size"]}
-    files = [f"{CONFIGS}/evaluate.json", f"{CONFIGS}/demo.json"]
+    files = [f"{CONFIGS}/{name}.json" for name in ("inference", "evaluate", "demo")]
     run_bundle("evaluate", files, {**places, **knobs, "decoder_channels": channels, "progress": False, "mlflow": False})
     table = read_scores(out / "scores.csv")
     organs = [column for column in table if column.endswith("_dsc") and table[column].notna().any()]

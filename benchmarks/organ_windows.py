@@ -20,7 +20,8 @@ from torch import Tensor
 
 from swinx.cohorts import fetch_demo_ct
 from swinx.data import CTReader
-from swinx.inference.windows.window_layout import Window, lay_windows
+from swinx.inference import WindowSettings
+from swinx.inference.windows.tiling import Window, tile
 from swinx.preprocessing import CTPreprocessingd
 
 ROI = (96, 96, 96)
@@ -48,7 +49,7 @@ def main() -> None:
 
 def count(image: Tensor, label: Tensor, margin: float) -> dict[str, float]:
     """Return how many windows are not of air, and how many of them are near an organ."""
-    windows = lay_windows(image, ROI, OVERLAP, margin, empty_below=0.0)
+    windows = tile(image, WindowSettings(ROI, overlap=OVERLAP, margin=margin, skip_air=True))
     near = [window for window in windows if touches(label, window)]
     return {"windows": len(windows), "near_an_organ": len(near), "share": round(len(near) / len(windows), 3)}
 

@@ -33,8 +33,7 @@ from swinx.nifti import write_nifti
 CONFIGS = "bundles/swinx_seg/configs"
 WAYS = {
     "ordinary": None,
-    "plain": [],
-    "exact": ["exact"],
+    "standard": [],
     "fast": ["fast"],
     "lowmem": ["lowmem"],
 }

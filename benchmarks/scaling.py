@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from monai.inferers import SlidingWindowInferer
 from torch import nn
 
-from swinx.inference import SlidingWindowLabelInferer, TorchEngine
+from swinx.inference import SlidingWindowLabelInferer, TorchBackend, WindowSettings
 from swinx.networks import SwinXSeg
 
 ROI = (96, 96, 96)
@@ -82,13 +82,13 @@ def measure(name: str, way: str, slices: int, classes: int) -> dict[str, float]:
     network = make_network(name, classes).eval()
     image = torch.rand(1, 1, *VOLUMES[name], slices)
     network(image[..., :32, :32, :32])
-    margin, engine = WAYS[way], TorchEngine() if name == "SwinXSeg" else None
+    margin, backend = WAYS[way], TorchBackend() if name == "SwinXSeg" else None
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.process_time()
     if margin is None:
         SlidingWindowInferer(ROI, overlap=0.5, mode="gaussian")(image, network).argmax(dim=1)
     else:
-        SlidingWindowLabelInferer(ROI, overlap=0.5, margin=margin, engine=engine)(image, network)
+        SlidingWindowLabelInferer(WindowSettings(ROI, margin=margin), backend)(image, network)
     seconds = time.process_time() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"cpu_seconds": round(seconds, 2), "peak_mb": round((peak - before) / 1024, 1)}

@@ -25,16 +25,16 @@ from torch import Tensor
 
 from swinx.data import CTReader, load_data_list
 from swinx.files import check_setting_of
-from swinx.inference import SlidingWindowLabelInferer, choose_engine
+from swinx.inference import SlidingWindowLabelInferer, WindowSettings, choose_backend
 from swinx.networks import load_weights
 from swinx.preprocessing import CTPreprocessingd
 from swinx.tracking import read_record, recorded_knobs
 
-CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "evaluate.json"
+CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "inference.json"
 
 
 class Setting(NamedTuple):
-    """How windows are laid, and whether OpenVINO runs them in bfloat16."""
+    """A tiling, and whether OpenVINO runs it in bfloat16."""
 
     overlap: float
     margin: float
@@ -52,7 +52,7 @@ def main() -> None:
     options.add_argument("--checkpoint", type=Path, required=True)
     options.add_argument("--dataset_dir", type=Path, required=True)
     options.add_argument("--section", default="testing")
-    options.add_argument("--engine", default="torch")
+    options.add_argument("--backend", default="torch")
     options.add_argument("--bfloat16", action="store_true", help="OpenVINO in bfloat16 as well")
     options.add_argument("--cases", type=int, default=None, help="at most so many")
     options.add_argument("--out", type=Path, default=RESULTS)
@@ -70,20 +70,18 @@ def main() -> None:
     preprocessing = Compose([loading, CTPreprocessingd(keys, **numbers)])
     items = load_data_list(given.dataset_dir / "datalist.json", given.section)[: given.cases]
     settings = SETTINGS + (IN_BFLOAT16 if given.bfloat16 else [])
-    engines = {False: choose_engine(given.engine)}
+    backends = {False: choose_backend(given.backend)}
     if given.bfloat16:
-        engines[True] = choose_engine("openvino", bfloat16=True)
+        backends[True] = choose_backend("openvino", bfloat16=True)
     measured: dict[Setting, list[dict[str, Any]]] = {setting: [] for setting in settings}
     for item in items:
         case = preprocessing(item)
         reference, ordinary = case["label"][0].as_tensor(), None
         for setting in settings:
             inferer = SlidingWindowLabelInferer(
-                parser["roi_size"],
-                overlap=setting.overlap,
-                margin=setting.margin,
-                empty_below=0.0,
-                engine=engines[setting.bfloat16],
+                WindowSettings(parser["roi_size"], overlap=setting.overlap, margin=setting.margin, skip_air=True),
+                backend=backends[setting.bfloat16],
+                on_scan_grid=False,
             )
             started = time.process_time()
             labels = inferer(case["image"][None], network)[0, 0]
@@ -99,7 +97,7 @@ def main() -> None:
             print(item["case"], *setting, round(seconds, 1), measured[setting][-1]["same_labels"])
     rows = [summary(setting, records, measured[SETTINGS[0]]) for setting, records in measured.items()]
     write_record(
-        given.out, "window_settings", {"engine": given.engine, "knobs": knobs, "cases": len(items), "settings": rows}
+        given.out, "window_settings", {"backend": given.backend, "knobs": knobs, "cases": len(items), "settings": rows}
     )
     draw(rows, given.picture or picture_path(given.out, "window_settings"))
 

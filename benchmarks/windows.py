@@ -29,7 +29,7 @@ from monai.networks.nets import SegResNet, SwinUNETR
 from torch import Tensor, nn
 
 from swinx.export.onnx_file import load_onnx, write_onnx
-from swinx.inference import OpenVINOEngine, PartScores, TorchEngine, compile_for_cpu, import_openvino
+from swinx.inference import OpenVINOBackend, PartLogits, TorchBackend, compile_for_cpu, import_openvino
 from swinx.inference.windows.window_parts import WindowPart, window_part
 from swinx.networks import SwinXSeg
 from swinx.resources import ResourceMonitor
@@ -91,8 +91,8 @@ def ways(network: SwinXSeg, window: Tensor, compiled: bool, half: bool) -> dict[
     last = cache(lambda: copy.deepcopy(network).to(memory_format=torch.channels_last_3d))  # type: ignore[call-overload] # missing in torch's stubs
     made["channels last"] = lambda: lambda: last()(window.contiguous(memory_format=torch.channels_last_3d))
     halves = [torch.bfloat16, torch.float16] if window.is_cuda else [torch.bfloat16] if half else []
-    split = cache(lambda: read_out(TorchEngine()(network, sides)))
-    openvino = cache(lambda half: read_out(OpenVINOEngine(half)(network, sides)))
+    split = cache(lambda: read_out(TorchBackend()(network, sides)))
+    openvino = cache(lambda half: read_out(OpenVINOBackend(half)(network, sides)))
     for dtype in halves:
         name = f"channels last, {str(dtype).removeprefix('torch.')}"
         made[name] = lambda dtype=dtype: under_autocast(made["channels last"](), dtype)  # type: ignore[misc]
@@ -159,12 +159,12 @@ def peak_alone(name: str) -> float:
     return round(float(done.stdout.split()[-1]), 1)
 
 
-def read_out(scores: PartScores) -> Callable[[Tensor, WindowPart], Tensor]:
-    """Return what makes scores of a window, whether the engine returns these or features."""
-    readout = scores.readout
-    if readout is None:
-        return scores
-    return lambda window, part: torch.stack([readout.scores(features) for features in scores(window, part)])
+def read_out(part_logits: PartLogits) -> Callable[[Tensor, WindowPart], Tensor]:
+    """Return a function from windows to logits, whether the backend returns these or features."""
+    layer = part_logits.output_layer
+    if layer is None:
+        return part_logits
+    return lambda window, part: torch.stack([layer.logits(features) for features in part_logits(window, part)])
 
 
 def under_autocast(run: Run, dtype: torch.dtype) -> Run:

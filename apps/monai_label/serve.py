@@ -105,7 +105,8 @@ def prepare_app(bundle: Path, apps: Path) -> tuple[Path, str]:
         with tempfile.TemporaryDirectory(dir=apps) as folder:
             partial = _download_sample(Path(folder))
             (partial / "main.py").rename(partial / "sample_app.py")
-            shutil.copyfile(HERE / "app" / "main.py", partial / "main.py")
+            for module in (HERE / "app").glob("*.py"):
+                shutil.copyfile(module, partial / module.name)
             _copy_bundle(bundle, files, partial / "model" / name)
             _check_bundle(bundle, partial / "model" / name)
             partial.rename(app)

@@ -38,7 +38,7 @@ def used(**settings):
         ("resume", "maybe", "resume is 'maybe'; give True or False"),
         ("resume", 2, "resume is 2; give True or False"),
         ("resume", None, "resume is None; give True or False"),
-        ("engine", "fast", "engine is 'fast'; give plain, torch, openvino or auto"),
+        ("backend", "fast", "backend is 'fast'; give plain, torch, openvino or auto"),
         ("device", "gpu", "device is 'gpu'; give cpu, cuda, or a GPU by its number, such as cuda:0"),
         ("device", 0, "device is 0; give cpu, cuda"),
         ("output_dir", "", "output_dir is ''; give a path"),

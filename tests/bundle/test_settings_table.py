@@ -15,7 +15,7 @@ from swinx.bundle.settings.kinds import Choice
 from swinx.bundle.settings.settings_page import settings_page
 from swinx.cli.settings_command import settings
 from swinx.errors import BundleError
-from swinx.inference import ENGINES
+from swinx.inference import BACKENDS
 from swinx.metrics import PROTOCOLS
 from swinx.pretraining import PROBES
 
@@ -97,7 +97,7 @@ def test_what_a_run_does_begins_with_the_check_of_its_settings():
 
 
 def test_choices_are_those_of_the_code_that_takes_them():
-    for setting, names in {"engine": ENGINES, "protocol": PROTOCOLS, "probe": PROBES}.items():
+    for setting, names in {"backend": BACKENDS, "protocol": PROTOCOLS, "probe": PROBES}.items():
         kind = SETTINGS[setting].kind
         assert isinstance(kind, Choice)
         assert set(names) <= set(kind.names)

@@ -140,7 +140,7 @@ def test_a_bad_entry_of_a_data_list_costs_its_own_case(cohort, trained, tmp_path
     out = tmp_path / "out"
     finished = run_bundle(
         config,
-        config,
+        ["inference", "evaluate"] if config == "evaluate" else "inference",
         dataset_dir=data,
         datalist=data / "datalist.json",
         section="validation",

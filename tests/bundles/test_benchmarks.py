@@ -39,16 +39,16 @@ def test_a_way_that_is_none_is_refused(tmp_path):
 
 def test_a_phantom_by_two_profiles(tmp_path):
     knobs = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 16, "roi_size": [32, 32, 32]}
-    words = ["--slices", 8, "--pixdim", 12, "--ways", "exact", "lowmem", "--out", tmp_path, "--cache", tmp_path]
+    words = ["--slices", 8, "--pixdim", 12, "--ways", "standard", "lowmem", "--out", tmp_path, "--cache", tmp_path]
     done = run("pipeline.py", *words, "--knobs", json.dumps(knobs), "--checkpoint", small_weights(tmp_path, knobs))
     assert done.returncode == 0, done.stderr[-3000:]
     (path,) = tmp_path.glob("pipeline_*.json")
     (case,) = json.loads(path.read_text())["cases"].values()
-    assert set(case) == {"exact", "lowmem"}
+    assert set(case) == {"standard", "lowmem"}
     assert case["lowmem"]["windows"]["limits"] == {"max_gpu_mb": 4096, "max_ram_mb": 8192}
-    assert case["exact"]["seconds"]["prepare"] > 0
-    stages = {name: value for name, value in case["exact"]["seconds"].items() if name != "total"}
-    assert sum(stages.values()) == pytest.approx(case["exact"]["seconds"]["total"], abs=0.01)
+    assert case["standard"]["seconds"]["prepare"] > 0
+    stages = {name: value for name, value in case["standard"]["seconds"].items() if name != "total"}
+    assert sum(stages.values()) == pytest.approx(case["standard"]["seconds"]["total"], abs=0.01)
     assert 0 <= case["lowmem"]["same_labels"] <= 1
 
 

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK
 import torch
 
-from support.bundles import ROOT, SMALL, arguments, run, run_bundle, write_case
+from support.bundles import CONFIGS, ROOT, SMALL, arguments, run, run_bundle, write_case
 from support.dicom import write_series
 from swinx.data import read_volume
 
@@ -59,7 +59,7 @@ def test_inference_on_a_folder_keeps_the_grid_of_each_scan(trained, tmp_path):
         assert prediction.get_data_dtype() == np.uint8
         np.testing.assert_array_equal(prediction.affine, image.affine)
         record = json.loads((tmp_path / f"out/{name}.json").read_text())
-        assert set(record["seconds"]) == {"load", "preprocess", "network", "restore", "save", "total"}
+        assert set(record["seconds"]) == {"load", "preprocess", "network", "save", "total"}
         assert record["peak_memory"]["rss_mb"] > 100
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
 
@@ -98,7 +98,9 @@ def test_inference_on_one_file_from_inside_the_bundle(trained, cohort, tmp_path)
 
 
 def test_evaluate_scores_the_validation_cases(trained, cohort, tmp_path):
-    finished = run_bundle("evaluate", "evaluate", dataset_dir=cohort, output_dir=tmp_path, checkpoint=trained, **SMALL)
+    finished = run_bundle(
+        "evaluate", ["inference", "evaluate"], dataset_dir=cohort, output_dir=tmp_path, checkpoint=trained, **SMALL
+    )
     assert finished.returncode == 0, finished.stderr[-3000:]
     scores = pd.read_csv(tmp_path / "scores.csv")
     assert sorted(scores["case"]) == ["validation_4", "validation_5"]
@@ -150,3 +152,14 @@ def test_the_full_size_network_takes_a_training_step(cohort, tmp_path):
     assert finished.returncode == 0, finished.stderr[-3000:]
     tensors = torch.load(tmp_path / "model.pt", weights_only=True)
     assert tensors["out.conv.conv.weight"].shape == (15, 48, 1, 1, 1)
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "bundles" / "swinx_seg"], ids=["repository", "bundle"])
+def test_an_evaluation_without_the_inference_ends_with_the_right_command(cohort, tmp_path, folder):
+    configs = CONFIGS if folder == ROOT else "configs"
+    finished = run_bundle("evaluate", "evaluate", cwd=folder, configs=configs, dataset_dir=cohort, output_dir=tmp_path)
+    assert finished.returncode == 1
+    assert (
+        f"--config_file \"['{configs}/inference.json','{configs}/evaluate.json']\"" in finished.stderr.splitlines()[-1]
+    )
+    assert "Traceback" not in finished.stderr + finished.stdout

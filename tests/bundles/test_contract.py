@@ -1,4 +1,4 @@
-"""Every configuration stands alone, agrees with its siblings and satisfies MONAI's properties."""
+"""Configurations stand alone or over another one, agree with each other and satisfy MONAI's properties."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ FOLDER = ROOT / CONFIGS
 BUNDLES = sorted((ROOT / "bundles").iterdir())
 
 
+EVALUATION = [str(FOLDER / f"{name}.json") for name in ("inference", "evaluate")]
+
+
 def content(name: str) -> dict:
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
 @pytest.mark.parametrize(
-    ("config", "kind"), [("train", "train"), ("inference", "inference"), ("evaluate", "evaluation")]
+    ("files", "kind"),
+    [([str(FOLDER / "train.json")], "train"), (EVALUATION[:1], "inference"), (EVALUATION, "evaluation")],
 )
-def test_monai_misses_no_property(config, kind, cohort, tmp_path, monkeypatch):
+def test_monai_misses_no_property(files, kind, cohort, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     workflow = ConfigWorkflow(
-        config_file=str(FOLDER / f"{config}.json"),
+        config_file=files,
         workflow_type=kind,
         dataset_dir=str(cohort),
         output_dir=str(tmp_path),
@@ -35,18 +39,27 @@ def test_monai_misses_no_property(config, kind, cohort, tmp_path, monkeypatch):
     assert workflow.check_properties() == []
 
 
-@pytest.mark.parametrize("config", ["inference", "evaluate"])
-def test_what_training_and_inference_repeat_agrees(config):
-    train, other = content("train"), content(config)
+def test_what_training_and_inference_repeat_agrees():
+    train, other = content("train"), content("inference")
     repeated = ["pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias", "roi_size", "overlap"]
-    repeated += ["embed_dim", "num_heads", "decoder_channels", "drop_path_rate", "published_window_order"]
-    for knob in [*repeated, "bundle_root", "checkpoint", "device", "network_def", "network"]:
+    repeated += ["embed_dim", "num_heads", "decoder_channels", "published_window_order"]
+    for knob in [*repeated, "bundle_root", "checkpoint", "device", "network"]:
         assert train[knob] == other[knob], knob
+    of_training = {"drop_path_rate": "@drop_path_rate", "use_checkpoint": "@use_checkpoint"}
+    assert train["network_def"] == other["network_def"] | of_training
+    assert not set(of_training) & set(other)
     load, prepare = other["preprocessing"]["transforms"]
     train_load, *_, train_prepare = train["train"]["deterministic_transforms"]
     assert load.pop("reader") == {**train_load.pop("reader"), "max_ram_mb": "@max_ram_mb"}
     assert load == train_load
     assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
+
+
+def test_an_evaluation_repeats_nothing_of_the_inference():
+    inference, evaluation = content("inference"), content("evaluate")
+    assert not [name for name, value in evaluation.items() if inference.get(name) == value]
+    lines = {name: (FOLDER / f"{name}.json").read_text().count("\n") for name in ("inference", "evaluate")}
+    assert lines["evaluate"] < lines["inference"] / 2
 
 
 def test_the_paper_s_protocol_is_the_default():

@@ -34,7 +34,7 @@ def refused(finished, reason: str) -> None:
         ("training", "train", CONFIGS, {"max_epoch": 3}, "there is no setting max_epoch; did you mean max_epochs?"),
         (
             "evaluate",
-            ["evaluate", "demo", "fast"],
+            ["inference", "evaluate", "demo", "fast"],
             CONFIGS,
             {"overlpa": 0.3},
             "there is no setting overlpa; did you mean overlap?",

@@ -109,7 +109,7 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
         assert trained.returncode == 0, trained.stderr[-3000:]
         evaluated = run_bundle(
             "evaluate",
-            "evaluate",
+            ["inference", "evaluate"],
             dataset_dir=cohort,
             output_dir=folder / "evaluation",
             checkpoint=folder / "model.pt",

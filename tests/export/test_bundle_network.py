@@ -25,8 +25,10 @@ def checkpoint(tmp_path):
     return tmp_path / "model.pt"
 
 
-def test_the_network_has_the_weights_and_the_windows_of_the_inference(checkpoint):
-    found = read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"use_checkpoint": True})
+def test_the_network_has_the_weights_and_the_windows_of_the_inference(checkpoint, tmp_path):
+    (tmp_path / "overlay.json").write_text('{"network_def::use_checkpoint": true}')
+    files = [str(ROOT / CONFIGS / "inference.json"), str(tmp_path / "overlay.json")]
+    found = read_bundle_network(BUNDLE, checkpoint, files, overrides=KNOBS)
     assert (found.window, found.checkpoint) == (WINDOW, checkpoint)
     assert not found.network.training
     image = torch.rand(1, *WINDOW)

@@ -1,4 +1,4 @@
-"""What runs the windows of a bundle: chosen by name, and the same scores whatever runs them."""
+"""Backends: chosen by name, with the same logits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from swinx.errors import ExportError
-from swinx.inference import ENGINES, OpenVINOEngine, PartScores, TorchEngine, choose_engine
+from swinx.inference import BACKENDS, OpenVINOBackend, PartLogits, TorchBackend, choose_backend
 from swinx.inference.backends.openvino_package import has_bfloat16_instructions
 from swinx.inference.windows.window_parts import WindowPart, window_part
 from swinx.networks import SwinXSeg
@@ -21,15 +21,15 @@ LONG = (96, 64, 32)
 
 @pytest.fixture(scope="module", params=[4, 15], ids=["scores", "features"])
 def network(request) -> SwinXSeg:
-    """A network with as many features as classes, or fewer: then engines return these."""
+    """A network with as many features as classes, or fewer: then backends return these."""
     torch.manual_seed(0)
     sizes = {"embed_dim": 12, "num_heads": (1, 2, 4, 8), "decoder_channels": 4}
     return SwinXSeg(out_channels=request.param, **sizes).eval()
 
 
-def scores_of(run: PartScores, windows: torch.Tensor, part: WindowPart) -> torch.Tensor:
+def logits_of(run: PartLogits, windows: torch.Tensor, part: WindowPart) -> torch.Tensor:
     found = run(windows, part)
-    return found if run.readout is None else torch.stack([run.readout.scores(features) for features in found])
+    return found if run.output_layer is None else torch.stack([run.output_layer.logits(features) for features in found])
 
 
 def part_at(*starts: int, margin: float):
@@ -38,9 +38,9 @@ def part_at(*starts: int, margin: float):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [TorchEngine(), OpenVINOEngine()], ids=["torch", "openvino"])
-def test_an_engine_scores_a_part_at_any_place_as_the_network_does(engine, network):
-    run = engine(network, LONG)
+@pytest.mark.parametrize("backend", [TorchBackend(), OpenVINOBackend()], ids=["torch", "openvino"])
+def test_a_backend_computes_a_part_at_any_place_as_the_network_does(backend, network):
+    run = backend(network, LONG)
     windows = torch.rand(2, 1, *LONG, generator=torch.Generator().manual_seed(1))
     size = [3 * side for side in LONG]
     with torch.no_grad():
@@ -50,7 +50,7 @@ def test_an_engine_scores_a_part_at_any_place_as_the_network_does(engine, networ
             extent = [slice(place * side, (place + 1) * side) for place, side in zip(places, LONG, strict=True)]
             part = window_part(extent, size, LONG, margin)
             with torch.no_grad():
-                found = scores_of(run, windows, part)
+                found = logits_of(run, windows, part)
             torch.testing.assert_close(found, whole[(..., *part.inside)], rtol=1e-4, atol=1e-4)
 
 
@@ -58,24 +58,24 @@ def test_an_engine_scores_a_part_at_any_place_as_the_network_does(engine, networ
 def test_openvino_keeps_what_it_compiled_until_the_weights_change():
     torch.manual_seed(0)
     network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
-    engine = OpenVINOEngine()
-    run = engine(network, ROI)
-    assert engine(network, ROI) is run
+    backend = OpenVINOBackend()
+    run = backend(network, ROI)
+    assert backend(network, ROI) is run
     with torch.no_grad():
         network.out.conv.conv.bias[3] += 50
     part = part_at(0, 0, 0, margin=0)
-    assert (scores_of(engine(network, ROI), torch.rand(1, 1, *ROI), part).argmax(dim=1) == 3).all()
+    assert (logits_of(backend(network, ROI), torch.rand(1, 1, *ROI), part).argmax(dim=1) == 3).all()
 
 
-def test_each_name_is_an_engine():
-    kinds = {name: type(choose_engine(name)) for name in ENGINES}
+def test_each_name_is_a_backend():
+    kinds = {name: type(choose_backend(name)) for name in BACKENDS}
     assert kinds == {
         "plain": type(None),
-        "torch": TorchEngine,
-        "openvino": OpenVINOEngine,
-        "auto": OpenVINOEngine,
+        "torch": TorchBackend,
+        "openvino": OpenVINOBackend,
+        "auto": OpenVINOBackend,
     }
-    assert isinstance(choose_engine("auto", "cuda"), TorchEngine)
+    assert isinstance(choose_backend("auto", "cuda"), TorchBackend)
 
 
 def test_without_openvino_auto_is_pytorch_and_says_why(monkeypatch, caplog):
@@ -84,26 +84,26 @@ def test_without_openvino_auto_is_pytorch_and_says_why(monkeypatch, caplog):
 
     monkeypatch.setattr("swinx.inference.backends.openvino_backend.import_openvino", missing)
     caplog.set_level("INFO")
-    assert isinstance(choose_engine("auto"), TorchEngine)
+    assert isinstance(choose_backend("auto"), TorchBackend)
     assert "OpenVINO is not installed" in caplog.text
     with pytest.raises(ExportError, match="not installed"):
-        choose_engine("openvino")
+        choose_backend("openvino")
 
 
 def test_names_and_devices_that_do_not_go_are_refused():
-    with pytest.raises(ExportError, match="engine 'warp' is none of plain, torch, openvino, auto"):
-        choose_engine("warp")
-    with pytest.raises(ExportError, match="runs on the CPU, not on cuda:0; give --device cpu, or --engine torch"):
-        choose_engine("openvino", "cuda:0")
+    with pytest.raises(ExportError, match="backend 'warp' is none of plain, torch, openvino, auto"):
+        choose_backend("warp")
+    with pytest.raises(ExportError, match="runs on the CPU, not on cuda:0; give --device cpu, or --backend torch"):
+        choose_backend("openvino", "cuda:0")
 
 
 @pytest.mark.slow
-def test_bfloat16_scores_as_the_network_does_but_for_rounding(network):
+def test_bfloat16_computes_as_the_network_does_but_for_rounding(network):
     windows = torch.rand(1, 1, *ROI, generator=torch.Generator().manual_seed(2))
     part = part_at(32, 32, 32, margin=0.125)
     with torch.no_grad():
         whole = network(windows)[(..., *part.inside)]
-    found = scores_of(OpenVINOEngine(bfloat16=True)(network, ROI), windows, part)
+    found = logits_of(OpenVINOBackend(bfloat16=True)(network, ROI), windows, part)
     assert found.dtype == torch.float32
     largest = float((found - whole).abs().max() / whole.abs().max())
     assert largest < 0.05
@@ -125,30 +125,30 @@ def test_bfloat16_is_automatic_where_the_cpu_is_made_for_it(monkeypatch):
     for made_for_it in (True, False):
         module = import_module("swinx.inference.backends.choose_backend")  # its function hides it as an attribute
         monkeypatch.setattr(module, "has_bfloat16_instructions", lambda made=made_for_it: made)
-        assert choose_engine("openvino", bfloat16="auto").bfloat16 is made_for_it
-        assert choose_engine("openvino").bfloat16 is False
-    assert isinstance(choose_engine("auto", "cuda", "auto"), TorchEngine)
-    assert choose_engine("plain", bfloat16="auto") is None
+        assert choose_backend("openvino", bfloat16="auto").bfloat16 is made_for_it
+        assert choose_backend("openvino").bfloat16 is False
+    assert isinstance(choose_backend("auto", "cuda", "auto"), TorchBackend)
+    assert choose_backend("plain", bfloat16="auto") is None
 
 
 @pytest.mark.parametrize(("name", "device"), [("plain", "cpu"), ("torch", "cpu"), ("auto", "cuda:0")])
 def test_bfloat16_without_openvino_is_refused(name, device):
-    with pytest.raises(ExportError, match=f"bfloat16 is for OpenVINO on a CPU, not for engine '{name}' on {device}"):
-        choose_engine(name, device, True)
+    with pytest.raises(ExportError, match=f"bfloat16 is for OpenVINO on a CPU, not for backend '{name}' on {device}"):
+        choose_backend(name, device, True)
     with pytest.raises(ExportError, match="bfloat16 must be true, false or auto, not 'half'"):
-        choose_engine(name, device, "half")
+        choose_backend(name, device, "half")
 
 
 SIGNALLED = """
 import gc, os, signal
 import torch
-from swinx.inference import OpenVINOEngine
+from swinx.inference import OpenVINOBackend
 from swinx.networks import SwinXSeg
 
 came = []
 signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
 network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
-first, second = OpenVINOEngine(), OpenVINOEngine()
+first, second = OpenVINOBackend(), OpenVINOBackend()
 first(network, (32, 32, 32))
 second(network, (32, 32, 32))
 del first

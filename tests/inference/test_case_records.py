@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from support.geometry import oblique_affine
 from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
 from swinx.data import find_cases, record_path
 from swinx.errors import DataListError
-from swinx.inference import CaseIteration, CaseRecords, WindowBudget
+from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings
 from swinx.resources import PeakMemory, ResourceMonitor
 
 SPACING_MM = (0.8, 0.9, 2.5)
@@ -93,15 +94,16 @@ def test_each_record_tells_grid_files_and_device(cases, out):
     assert record["device"] == "cpu"
     assert record["peak_memory"]["rss_mb"] > 50
     counts = [math.ceil((max(length, 8) - 8) / 4) + 1 for length in record["network_shape"]]
-    laid = {"engine": "plain", "overlap": 0.5, "margin": 0.0, "sw_batch_size": 2, "half_scores": False}
-    assert record["windows"] == {"count": math.prod(counts), "cut": 0, **laid}, "without limits nothing is predicted"
+    settings = asdict(WindowSettings((8, 8, 8), sw_batch_size=2)) | {"roi_size": [8, 8, 8]}
+    expected = {"count": math.prod(counts), "cut": 0, "backend": "plain", **settings}
+    assert record["windows"] == expected, "without limits nothing is predicted"
     assert summary(out)["done"][0] == record
 
 
 def test_stage_seconds_are_not_negative_and_add_up_to_the_total(cases, out):
     for record in segment(cases, out).done:
         total = record["seconds"].pop("total")
-        assert set(record["seconds"]) == {"load", "preprocess", "network", "restore", "save"}
+        assert set(record["seconds"]) == {"load", "preprocess", "network", "save"}
         assert min(record["seconds"].values()) >= 0
         assert sum(record["seconds"].values()) == pytest.approx(total, abs=0.003)
 

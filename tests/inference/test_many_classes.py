@@ -8,8 +8,9 @@ import torch
 from monai.data import MetaTensor
 
 from support.geometry import oblique_affine
-from swinx.inference import OpenVINOEngine, SlidingWindowLabelInferer, TorchEngine
-from swinx.inference.windows import open_scores, slab_scores
+from support.inference import label_inferer
+from swinx.inference import OpenVINOBackend, TorchBackend
+from swinx.inference.windows import slab_logits
 from swinx.networks import SwinXSeg
 from swinx.preprocessing import CTPreprocessingd
 
@@ -25,8 +26,8 @@ def build():
         network = SwinXSeg(out_channels=classes, embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=FEATURES).eval()
         with torch.no_grad():
             network.out.conv.conv.weight *= 10
-            scores = network(torch.rand(1, 1, 32, 32, 32))
-            network.out.conv.conv.bias -= scores.mean(dim=(0, 2, 3, 4))
+            logits = network(torch.rand(1, 1, 32, 32, 32))
+            network.out.conv.conv.bias -= logits.mean(dim=(0, 2, 3, 4))
         return network
 
     return make
@@ -42,49 +43,43 @@ def image():
     return CTPreprocessingd("image", pixdim=[1.5] * 3, body_crop=False)({"image": scan})["image"][None]
 
 
-@pytest.mark.parametrize("restore", [False, True])
+@pytest.mark.parametrize("on_scan_grid", [False, True])
 @pytest.mark.parametrize("classes", [FEATURES, FEATURES + 1, 23])
-@pytest.mark.parametrize("engine", [TorchEngine, OpenVINOEngine])
-def test_labels_are_those_of_the_network_as_it_is(engine, classes, restore, build, image):
+@pytest.mark.parametrize("backend", [TorchBackend, OpenVINOBackend])
+def test_labels_are_those_of_the_network_as_it_is(backend, classes, on_scan_grid, build, image):
     network = build(classes)
-    expected = SlidingWindowLabelInferer(ROI, restore_scores=restore)(image, network)
-    split = engine()
-    assert (split(network, ROI).readout is not None) == (classes > FEATURES)
-    found = SlidingWindowLabelInferer(ROI, restore_scores=restore, engine=split)(image, network)
+    expected = label_inferer(ROI, on_scan_grid=on_scan_grid)(image, network)
+    split = backend()
+    assert (split(network, ROI).output_layer is not None) == (classes > FEATURES)
+    found = label_inferer(ROI, on_scan_grid=on_scan_grid, backend=split)(image, network)
     assert len(expected.unique()) > 0.8 * classes
     assert found.shape == expected.shape
     assert (found == expected).float().mean() > 0.9995
 
 
-@pytest.mark.parametrize("restore", [False, True])
-def test_a_margin_and_half_precision_change_little(restore, build, image):
+@pytest.mark.parametrize("on_scan_grid", [False, True])
+def test_a_margin_and_half_precision_change_little(on_scan_grid, build, image):
     network = build(23)
-    settings = {"margin": 0.25, "restore_scores": restore}
-    expected = SlidingWindowLabelInferer(ROI, **settings)(image, network)
-    found = SlidingWindowLabelInferer(ROI, engine=TorchEngine(), half_scores=True, **settings)(image, network)
+    settings = {"margin": 0.25, "on_scan_grid": on_scan_grid}
+    expected = label_inferer(ROI, **settings)(image, network)
+    found = label_inferer(ROI, backend=TorchBackend(), half_logits=True, **settings)(image, network)
     assert (found == expected).float().mean() > 0.98
 
 
-@pytest.mark.parametrize("restore", [False, True])
-def test_what_is_held_does_not_grow_beyond_the_features(restore, build, image, monkeypatch):
+@pytest.mark.parametrize("on_scan_grid", [False, True])
+def test_what_is_held_does_not_grow_beyond_the_features(on_scan_grid, build, image, monkeypatch):
     held = []
 
-    class OpenScores(open_scores.OpenScores):
-        def _finish(self, box):
-            held.append(sum(sums.numel() for sums in self.held.values()))
-            super()._finish(box)
-
-    class SlabScores(slab_scores.SlabScores):
+    class SlabLogits(slab_logits.SlabLogits):
         def close(self):
             held.append(self.sums.numel())
             super().close()
 
-    monkeypatch.setattr("swinx.inference.windows.label_windows.OpenScores", OpenScores)
-    monkeypatch.setattr("swinx.inference.windows.label_windows.SlabScores", SlabScores)
+    monkeypatch.setattr("swinx.inference.windows.window_labels.SlabLogits", SlabLogits)
     most = []
     for classes in (FEATURES, 23, 60):
         held.clear()
-        SlidingWindowLabelInferer(ROI, engine=TorchEngine(), restore_scores=restore)(image, build(classes))
+        label_inferer(ROI, backend=TorchBackend(), on_scan_grid=on_scan_grid)(image, build(classes))
         most.append(max(held))
     assert most[1] == most[2], "60 classes hold as much as 23"
     assert most[1] <= most[0] * (FEATURES + 1) / FEATURES

@@ -1,4 +1,4 @@
-"""Scores read out of blended features are the blended scores, however many classes come at a time."""
+"""Logits of blended features are blended logits, however many classes come at a time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from swinx.geometry import labels_between
-from swinx.inference.backends.output_layer import Readout, best_classes, class_probabilities
+from swinx.inference.backends.output_layer import OutputLayer, class_probabilities
 
 
 @pytest.fixture
-def readout():
+def layer():
     generator = torch.Generator().manual_seed(0)
-    return Readout(torch.randn(11, 4, generator=generator), torch.randn(11, generator=generator))
+    return OutputLayer(torch.randn(11, 4, generator=generator), torch.randn(11, generator=generator))
 
 
 @pytest.fixture
@@ -28,47 +28,38 @@ def blended(windows):
     return (features * weights[:, None]).sum(dim=0), weights.sum(dim=0)
 
 
-def blended_scores(readout, windows):
+def blended_logits(layer, windows):
     features, weights = windows
-    return sum(readout.scores(f) * w for f, w in zip(features, weights, strict=True))
+    return sum(layer.logits(f) * w for f, w in zip(features, weights, strict=True))
 
 
-def test_some_classes_are_those_of_all(readout, windows):
+def test_some_classes_are_those_of_all(layer, windows):
     features = windows[0][0]
-    expected = torch.nn.functional.conv3d(features[None], readout.weight[..., None, None, None], readout.bias)[0]
-    torch.testing.assert_close(readout.scores(features), expected)
-    torch.testing.assert_close(readout.scores(features, 3, 8), expected[3:8])
-    torch.testing.assert_close(readout.scores(features, 8, 99), expected[8:])
+    expected = torch.nn.functional.conv3d(features[None], layer.weight[..., None, None, None], layer.bias)[0]
+    torch.testing.assert_close(layer.logits(features), expected)
+    torch.testing.assert_close(layer.logits(features, 3, 8), expected[3:8])
+    torch.testing.assert_close(layer.logits(features, 8, 99), expected[8:])
 
 
-@pytest.mark.parametrize("chunk", [1, 2**25])
-def test_the_best_class_of_blended_features_is_that_of_blended_scores(readout, windows, chunk, monkeypatch):
-    monkeypatch.setattr("swinx.inference.backends.output_layer._CHUNK_BYTES", chunk)
-    expected = blended_scores(readout, windows).argmax(dim=0)
-    assert torch.equal(best_classes(*blended(windows), readout), expected)
-    assert len(expected.unique()) > 5
-    features, _ = windows
-    assert torch.equal(best_classes(features[0], None, readout), readout.scores(features[0]).argmax(dim=0))
-
-
-def test_the_bias_counts_as_often_as_it_was_blended(readout, windows):
+def test_the_bias_counts_as_often_as_it_was_blended(layer, windows):
     """Without the weights a bias would be too small or too large by their sum."""
     sums, weights = blended(windows)
-    assert not torch.equal(best_classes(sums, None, readout), best_classes(sums, weights, readout))
+    logits = layer.logits(sums / weights)
+    torch.testing.assert_close(logits, blended_logits(layer, windows) / weights)
+    assert not torch.equal(layer.logits(sums).argmax(dim=0), logits.argmax(dim=0))
 
 
-def test_scores_need_no_readout(readout, windows):
-    scores = blended_scores(readout, windows)
-    assert torch.equal(best_classes(scores), scores.argmax(dim=0))
-    (probabilities,) = class_probabilities(scores)
-    torch.testing.assert_close(probabilities, scores.softmax(dim=0))
+def test_logits_need_no_output_layer(layer, windows):
+    logits = blended_logits(layer, windows)
+    (probabilities,) = class_probabilities(logits)
+    torch.testing.assert_close(probabilities, logits.softmax(dim=0))
 
 
-def test_probabilities_come_some_at_a_time_and_are_those_of_all(readout, windows):
+def test_probabilities_come_some_at_a_time_and_are_those_of_all(layer, windows):
     sums, weights = blended(windows)
-    parts = list(class_probabilities(sums / weights, readout))
+    parts = list(class_probabilities(sums / weights, layer))
     assert [len(part) for part in parts] == [4, 4, 3]
-    torch.testing.assert_close(torch.cat(parts), (blended_scores(readout, windows) / weights).softmax(dim=0))
+    torch.testing.assert_close(torch.cat(parts), (blended_logits(layer, windows) / weights).softmax(dim=0))
 
 
 def test_labels_between_voxels_do_not_depend_on_how_many_classes_come_at_a_time():
@@ -86,10 +77,10 @@ def test_of_equal_classes_the_first_is_taken_within_a_part_and_across():
         assert not labels_between(equal.split(size), [np.array([0.5])] * 3).any()
 
 
-def test_mixed_precision_does_not_reach_it(readout, windows):
-    expected = readout.scores(windows[0][0])
+def test_mixed_precision_does_not_reach_it(layer, windows):
+    expected = layer.logits(windows[0][0])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = readout.scores(windows[0][0])
-        (first, *_) = class_probabilities(windows[0][0], readout)
+        found = layer.logits(windows[0][0])
+        (first, *_) = class_probabilities(windows[0][0], layer)
     assert torch.equal(found, expected)
     assert first.dtype == torch.float32

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import asdict
 
 import numpy as np
 import psutil
@@ -12,13 +13,14 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from support.inference import label_inferer
 from swinx.errors import CaseError
-from swinx.inference import SlidingWindowLabelInferer, TorchEngine, WindowBudget
+from swinx.inference import TorchBackend, WindowBudget, WindowSettings
 from swinx.inference.windows.measured_windows import MeasuredWindows, largest_part, measure_windows
-from swinx.inference.windows.restoring_cost import RestoringCost
-from swinx.inference.windows.slab_scores import ScanGrid
+from swinx.inference.windows.resampling_cost import ResamplingCost
+from swinx.inference.windows.slab_logits import LabelGrid
+from swinx.inference.windows.tiling import tile
 from swinx.inference.windows.window_budget import Pace
-from swinx.inference.windows.window_layout import lay_windows
 from swinx.networks import SwinXSeg
 from swinx.resources import PeakMemory, ResourceMonitor, memory_in_use_mb
 
@@ -55,8 +57,10 @@ def scan(**meta: object) -> MetaTensor:
     return MetaTensor(image, meta=meta)
 
 
-def windows_run(budget: WindowBudget | None, network: Slow, image: torch.Tensor, **knobs) -> int:
-    SlidingWindowLabelInferer(ROI, budget=budget, **knobs)(image, network)
+def windows_run(
+    budget: WindowBudget | None, network: Slow, image: torch.Tensor, seconds_before: float = 0.0, **settings
+) -> int:
+    label_inferer(ROI, budget=budget, **settings)(image, network, seconds_before=seconds_before)
     return network.windows
 
 
@@ -69,7 +73,7 @@ def test_a_budget_with_room_keeps_the_settings_and_says_what_it_predicts(caplog)
     image = scan(filename_or_obj="anna.nii.gz")
     assert windows_run(WindowBudget(max_seconds=1000), Slow(0), image) - 64 in range(1, 9)
     assert "anna.nii.gz: 64 windows, " in caplog.text
-    assert "overlap 0.5, margin 0, 1 windows at once, scores in single precision" in caplog.text
+    assert "overlap 0.5, margin 0, 1 windows at once, logits in single precision" in caplog.text
 
 
 def test_too_little_time_lets_windows_overlap_less(caplog):
@@ -84,7 +88,7 @@ def test_too_little_time_lets_windows_overlap_less(caplog):
 def test_time_that_is_spent_already_counts(caplog):
     caplog.set_level(logging.INFO)
     with pytest.raises(CaseError, match="max_seconds 10"):
-        windows_run(WindowBudget(max_seconds=10), Slow(0), scan(seconds_before=20.0))
+        windows_run(WindowBudget(max_seconds=10), Slow(0), scan(), seconds_before=20.0)
 
 
 @pytest.mark.parametrize("limit", ["max_seconds", "max_ram_mb"])
@@ -100,27 +104,27 @@ def test_too_little_memory_runs_single_windows_first(caplog, monkeypatch):
     have = memory_in_use_mb()
     at_most(have + 2000, monkeypatch)
     windows_run(WindowBudget(max_ram_mb=have + 5000), Slow(0), scan(), sw_batch_size=4)
-    assert "with overlap 0.5, margin 0, 1 windows at once, scores in single" in caplog.text
+    assert "with overlap 0.5, margin 0, 1 windows at once, logits in single" in caplog.text
 
 
 def test_windows_slower_than_predicted_are_cut_for_the_rest(caplog):
     torch.manual_seed(0)
     network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
     image = torch.rand((1, 1, 40, 40, 100), generator=torch.Generator().manual_seed(1))
-    inferer = SlidingWindowLabelInferer((32, 32, 32), engine=TorchEngine())
+    inferer = label_inferer((32, 32, 32), backend=TorchBackend())
     expected = inferer(image, network)
 
     class Late(WindowBudget):
-        def plan(self, *args, **kwargs):
-            chosen = super().plan(*args, **kwargs)
-            return chosen._replace(pace=Pace(1e-9, chosen.plan.overlap / 2))
+        def choose(self, *args, **kwargs):
+            chosen = super().choose(*args, **kwargs)
+            return chosen._replace(pace=Pace(1e-9, chosen.settings.overlap / 2))
 
     inferer.budget = Late()
     found = inferer(image, network)
     assert "windows take longer than predicted: the others are cut to a margin of 0.25" in caplog.text
     assert (found == expected).float().mean() > 0.95
-    (laid,) = inferer.laid
-    assert laid.cut == laid.count - 3, "all but those that the pace was told from"
+    (tiling,) = inferer.tilings
+    assert tiling.cut == tiling.count - 3, "all but those that the pace was told from"
 
 
 def test_pace_is_judged_by_what_is_done():
@@ -132,7 +136,7 @@ def test_pace_is_judged_by_what_is_done():
 
 def test_windows_at_a_border_may_take_longer_than_those_inside():
     """The first ones, of which most is used, must not get the others cut."""
-    windows = lay_windows(torch.rand(1, 1, 160, 160, 160), (64, 64, 64), 0.5, 0.25, None)
+    windows = tile(torch.rand(1, 1, 160, 160, 160), WindowSettings((64, 64, 64), margin=0.25))
     measured = MeasuredWindows(0.0, 1.0, 1, 0.0, 0.0, None, 0.0, 1)
     work = [measured.work(window.part) for window in windows]
     assert sum(work[:3]) / sum(work) > 3 / len(windows)
@@ -156,13 +160,13 @@ def test_a_case_that_took_longer_than_it_may_says_so(caplog):
 
 
 def test_making_the_network_ready_counts():
-    class Compiled(TorchEngine):
+    class Compiled(TorchBackend):
         def __call__(self, network, roi_size):
             time.sleep(1)
             return super().__call__(network, roi_size)
 
     network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
-    inferer = SlidingWindowLabelInferer((32, 32, 32), engine=Compiled(), budget=WindowBudget(max_seconds=0.9))
+    inferer = label_inferer((32, 32, 32), backend=Compiled(), budget=WindowBudget(max_seconds=0.9))
     with pytest.raises(CaseError, match=r"max_seconds 0\.9"):
         inferer(torch.rand(1, 1, 32, 32, 32), network)
 
@@ -183,43 +187,43 @@ def test_a_limit_of_the_gpu_alone_measures_nothing_on_a_cpu():
 
 
 def test_the_settings_that_need_least_are_named():
-    with pytest.raises(CaseError, match=r"even with overlap .*, 1 windows at once, scores in half precision"):
+    with pytest.raises(CaseError, match=r"even with overlap .*, 1 windows at once, logits in half precision"):
         windows_run(WindowBudget(max_ram_mb=1), Slow(0), scan(), sw_batch_size=4)
 
 
 def test_margins_that_would_save_no_time_are_not_widened(caplog):
     class Late(WindowBudget):
-        def plan(self, *args, **kwargs):
-            chosen = super().plan(*args, **kwargs)
+        def choose(self, *args, **kwargs):
+            chosen = super().choose(*args, **kwargs)
             return chosen._replace(pace=Pace(1e-9, chosen.pace.margin))
 
     network = Slow(0)
-    expected = SlidingWindowLabelInferer(ROI)(scan(), network)
-    found = SlidingWindowLabelInferer(ROI, budget=Late(max_seconds=1000))(scan(), network)
+    expected = label_inferer(ROI)(scan(), network)
+    found = label_inferer(ROI, budget=Late(max_seconds=1000))(scan(), network)
     assert torch.equal(found, expected)
     assert "cut to a margin" not in caplog.text
 
 
-def test_memory_is_predicted_from_the_scores_that_are_held(caplog, monkeypatch):
-    """Of two lays of windows that differ in overlap alone, the one that holds less is told to take less."""
+def test_memory_is_predicted_from_the_planes_that_are_held(caplog, monkeypatch):
+    """Of two tilings that differ in the margin alone, the one that holds fewer planes is predicted to take less."""
     caplog.set_level(logging.INFO)
     at_most(0.0, monkeypatch)
     monkeypatch.setattr("swinx.inference.windows.measured_windows.memory_in_use_mb", lambda: 100.0)
     image = torch.rand((1, 1, 100, 100, 200))
-    told = []
+    predicted = []
     for margin in (0, 0.25):
-        SlidingWindowLabelInferer((32, 32, 32), margin=margin, budget=WindowBudget(max_ram_mb=1e6))(image, Slow(0))
-        told.append(float(caplog.records[-1].getMessage().split(" MB of RAM")[0].split()[-1]))
-    held = 3 * 4 * 16 * 100 * 100 / 2**20  # a plane of overlap; the rows of overlap on top
-    assert told[0] - told[1] == pytest.approx(held, rel=0.7)
-    assert told[0] - told[1] > held
+        inferer = label_inferer((32, 32, 32), margin=margin, budget=WindowBudget(max_ram_mb=1e6))
+        inferer(image, Slow(0))
+        predicted.append(inferer.tilings[0].predicted.ram_mb)
+    planes = 8 * 100 * 100 * (3 + 1) * 4 / 2**20  # a part at a border is a margin shorter
+    assert predicted[0] - predicted[1] == pytest.approx(planes)
 
 
 def test_no_larger_part_is_measured_than_will_be_used():
     """Else a margin could not be had within the memory that it needs."""
     parts = []
 
-    class Spy(TorchEngine):
+    class Spy(TorchBackend):
         def __call__(self, network, roi_size):
             scores = super().__call__(network, roi_size)
             run = scores.head
@@ -231,7 +235,7 @@ def test_no_larger_part_is_measured_than_will_be_used():
     image, roi = torch.rand(1, 1, 64, 64, 64), (32, 32, 32)
     measured = {}
     for margin in (0, 0.25):
-        largest = largest_part(lay_windows(image, roi, 0.5, margin, None), (64, 64, 64), roi)
+        largest = largest_part(tile(image, WindowSettings(roi, margin=margin)), (64, 64, 64), roi)
         parts.clear()
         measured[margin] = measure_windows(image, Spy()(network, roi), roi, largest)
         assert max(parts) == measured[margin].voxels
@@ -245,7 +249,7 @@ def test_measuring_that_fails_leaves_no_thread_behind():
     before = threading.active_count()
     for _ in range(3):
         with pytest.raises(RuntimeError, match="sizes differ"):
-            SlidingWindowLabelInferer(ROI, budget=WindowBudget(max_seconds=10))(scan(), broken)
+            label_inferer(ROI, budget=WindowBudget(max_seconds=10))(scan(), broken)
     assert threading.active_count() == before
 
 
@@ -254,15 +258,15 @@ def test_memory_that_runs_out_within_a_single_window_is_told_of_the_case():
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
     with pytest.raises(CaseError, match=r"carl.nii.gz: memory ran out within a single window: CUDA out of memory"):
-        SlidingWindowLabelInferer(ROI, budget=WindowBudget(max_seconds=10))(scan(filename_or_obj="carl.nii.gz"), greedy)
+        label_inferer(ROI, budget=WindowBudget(max_seconds=10))(scan(filename_or_obj="carl.nii.gz"), greedy)
 
 
-def restoring(planes: int, reached: int) -> RestoringCost:
+def restoring(planes: int, reached: int) -> ResamplingCost:
     """What it costs to restore a scan of so many planes of which the volume reaches some."""
     positions = (np.linspace(0, 39, 64), np.linspace(0, 39, 64), np.linspace(0, 39, reached))
     beyond = np.full(planes - reached, 99.0)
-    grid = ScanGrid((64, 64, planes), np.eye(4), (0, 1, 2), (*positions[:2], np.concatenate([positions[2], beyond])))
-    return RestoringCost(grid, (40, 40, 41), (slice(0, 40),) * 2 + (slice(0, 40),))
+    grid = LabelGrid((64, 64, planes), (0, 1, 2), (*positions[:2], np.concatenate([positions[2], beyond])))
+    return ResamplingCost(grid, (40, 40, 41), (slice(0, 40),) * 2 + (slice(0, 40),))
 
 
 def test_restoring_is_measured_and_counts_the_planes_that_the_volume_reaches():
@@ -278,17 +282,17 @@ def test_a_network_on_a_cpu_says_once_that_a_limit_of_the_gpu_is_not_looked_at(c
     budget = WindowBudget(max_gpu_mb=10)
     for _ in range(2):
         windows_run(budget, Slow(0), scan())
-    assert caplog.text.count("max_gpu_mb 10 is not looked at") == 1
+    assert caplog.text.count("max_gpu_mb 10 is not checked") == 1
 
 
 def test_what_was_wanted_and_what_was_allowed_is_recorded(monkeypatch):
     have = memory_in_use_mb()
     at_most(have + 2000, monkeypatch)
-    inferer = SlidingWindowLabelInferer(ROI, sw_batch_size=4, budget=WindowBudget(max_ram_mb=have + 5000))
+    inferer = label_inferer(ROI, sw_batch_size=4, budget=WindowBudget(max_ram_mb=have + 5000))
     inferer(scan(), Slow(0))
-    record = inferer.laid[0].as_record()
-    assert record["engine"] == "plain"
+    record = inferer.tilings[0].as_record()
+    assert record["backend"] == "plain"
     assert record["limits"] == {"max_ram_mb": have + 5000}
-    assert record["wanted"] == {"overlap": 0.5, "margin": 0.0, "sw_batch_size": 4, "half_scores": False}
+    assert record["wanted"] == asdict(inferer.settings)
     assert record["sw_batch_size"] == 1
     assert have + 2000 < record["predicted"]["ram_mb"] <= have + 5000

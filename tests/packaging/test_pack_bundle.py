@@ -72,7 +72,7 @@ def test_the_zip_has_one_folder_with_configurations_weights_documents_and_the_pa
 
 
 def test_knobs_stand_in_every_configuration_that_has_them_and_in_the_metadata(packed):
-    for name in ("train", "inference", "evaluate"):
+    for name in ("train", "inference"):
         config = json.loads(member(packed, f"configs/{name}.json"))
         assert {knob: config[knob] for knob in KNOBS} == KNOBS
     formats = json.loads(member(packed, "configs/metadata.json"))["network_data_format"]
@@ -164,7 +164,7 @@ def test_what_is_beside_weights_or_given_with_them_never_becomes_code(knobs, rea
 
 
 def test_a_packed_configuration_differs_from_that_of_the_bundle_in_plain_values_alone(packed):
-    for name in ("train", "inference", "evaluate"):
+    for name in ("train", "inference"):
         before = json.loads((ROOT / f"bundles/swinx_seg/configs/{name}.json").read_text())
         after = json.loads(member(packed, f"configs/{name}.json"))
         changed = {key for key in after if after[key] != before[key]}
@@ -315,7 +315,7 @@ def test_a_bundle_without_any_size_of_a_window_is_refused(bundle, weights, tmp_p
     formats = json.loads(path.read_text())["network_data_format"]
     formats["inputs"]["image"]["spatial_shape"] = ["*", "*", "*"]
     rewrite(path, network_data_format=formats)
-    for config in ("inference", "train", "evaluate"):
+    for config in ("inference", "train"):
         file = bundle / f"configs/{config}.json"
         file.write_text(file.read_text().replace('"roi_size"', '"patch_size"').replace("@roi_size", "@patch_size"))
     knobs = {name: value for name, value in KNOBS.items() if name != "roi_size"}

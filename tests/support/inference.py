@@ -15,18 +15,20 @@ from monai.transforms import Compose, LoadImaged
 
 from swinx.data import CTReader
 from swinx.inference import (
+    Backend,
     CaseDataset,
     CaseIteration,
     CaseRecords,
-    RestoreLabelsd,
     SaveLabelsd,
     SlidingWindowLabelInferer,
     WindowBudget,
+    WindowSettings,
     collate_case,
+    prepare_case,
 )
 from swinx.preprocessing import CTPreprocessingd
 
-__all__ = ["BRIGHT_HU", "PIXDIM_MM", "SHAPE", "BrightIsLiver", "segment", "write_scan"]
+__all__ = ["BRIGHT_HU", "PIXDIM_MM", "SHAPE", "BrightIsLiver", "label_inferer", "segment", "write_scan"]
 
 BRIGHT_HU = 125.0
 """What is brighter is liver to the network below."""
@@ -56,6 +58,17 @@ def write_scan(path: Path, affine: np.ndarray, seed: int = 0, hu: float = 0.0) -
     return path
 
 
+def label_inferer(
+    roi_size: Sequence[int],
+    backend: Backend | None = None,
+    budget: WindowBudget | None = None,
+    on_scan_grid: bool = True,
+    **settings: Any,
+) -> SlidingWindowLabelInferer:
+    """Return an inferer for windows of this size, with further window settings by name."""
+    return SlidingWindowLabelInferer(WindowSettings(roi_size, **settings), backend, budget, on_scan_grid)
+
+
 def segment(
     cases: Sequence[dict[str, Any]],
     output_dir: Path,
@@ -78,8 +91,9 @@ def segment(
         ),
         network=BrightIsLiver(),
         iteration_update=CaseIteration(),
-        inferer=SlidingWindowLabelInferer((8, 8, 8), sw_batch_size=2, budget=budget),
-        postprocessing=Compose([RestoreLabelsd("pred", ref_key="image"), SaveLabelsd("pred", output_dir), measure]),
+        prepare_batch=prepare_case,
+        inferer=label_inferer((8, 8, 8), sw_batch_size=2, budget=budget),
+        postprocessing=Compose([SaveLabelsd("pred", output_dir), measure]),
         val_handlers=[records],
     )
     evaluator.run()

@@ -1,4 +1,4 @@
-"""A data set that hands over bad cases as such instead of ending the run."""
+"""Data set in which a bad case does not end the run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from monai.data import Dataset, MetaTensor, list_data_collate
+from monai.data import Dataset, list_data_collate
 from monai.transforms import Compose
 
 from swinx.data import name_fault, stamp_of
 from swinx.errors import reason_of
-from swinx.inference.windows.window_plan import SECONDS_BEFORE
 from swinx.visible_text import visible
 
 __all__ = ["CaseDataset", "collate_case"]
@@ -55,9 +54,6 @@ class CaseDataset(Dataset):
         ready["stamps"] = stamps
         ready["seconds_load"] = between - started
         ready["seconds_preprocess"] = time.perf_counter() - between
-        for value in ready.values():
-            if isinstance(value, MetaTensor):
-                value.meta[SECONDS_BEFORE] = time.perf_counter() - started
         return ready
 
 

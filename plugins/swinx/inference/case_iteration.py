@@ -1,4 +1,4 @@
-"""One case per iteration; a case that fails is recorded and the next one starts."""
+"""Iteration over cases: one that fails is recorded, and the next one starts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,34 @@ import logging
 from typing import Any
 
 import torch
-from monai.engines import SupervisedEvaluator
+from monai.engines import SupervisedEvaluator, default_prepare_batch
 
 from swinx.errors import find_case_error, reason_of
 
-__all__ = ["CaseIteration"]
+__all__ = ["CaseIteration", "prepare_case"]
 
 _logger = logging.getLogger(__name__)
+
+
+def prepare_case(
+    batch: dict[str, Any], device: str | torch.device | None = None, non_blocking: bool = False, **kwargs: Any
+) -> tuple[Any, Any, tuple[Any, ...], dict[str, Any]]:
+    """Prepare a case for a :class:`swinx.inference.SlidingWindowLabelInferer`, whose budget counts its loading, too.
+
+    For ``prepare_batch`` of a ``SupervisedEvaluator``.
+
+    Args:
+        batch: One collated case of :class:`swinx.inference.CaseDataset`.
+        device: Device of the network.
+        non_blocking: As in ``Tensor.to``.
+        **kwargs: As in ``Tensor.to``.
+
+    Returns:
+        Image, label or None, and the arguments of the inferer by position and by keyword.
+    """
+    image, label = default_prepare_batch(batch, device, non_blocking, **kwargs)
+    seconds = float(batch["seconds_load"]) + float(batch["seconds_preprocess"])
+    return image, label, (), {"seconds_before": seconds}
 
 
 class CaseIteration:

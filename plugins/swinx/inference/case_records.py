@@ -31,8 +31,8 @@ class CaseRecords:
     """Record time and memory of every case, and which cases failed and why.
 
     Writes ``<case>.json`` beside each prediction, see :func:`swinx.data.record_path` (seconds per
-    stage, peak memory, grid, the ``windows`` that a :class:`swinx.inference.SlidingWindowLabelInferer` laid
-    and the cost that was predicted, and the ``measures`` that a postprocessing may have taken), and
+    stage, peak memory, grid, the ``windows`` of a :class:`swinx.inference.SlidingWindowLabelInferer`
+    and their predicted cost, and the ``measures`` that a postprocessing may have taken), and
     ``cases.json`` at the end. A run with failed cases ends with exit code 1 if :meth:`exit_if_failed` is
     the last step of the bundle's ``finalize``.
 
@@ -121,7 +121,7 @@ class CaseRecords:
             self._fail(number, str(output["case"]), str(output["failure"]))
             return
         batch, result = engine.state.batch[0], output[0]
-        seconds = self._seconds(batch, result)
+        seconds = self._seconds(batch)
         image = batch["image"]
         affine = np.asarray(image.meta["original_affine"], dtype=float).reshape(4, 4)
         record = {
@@ -138,8 +138,8 @@ class CaseRecords:
         if self.results:
             record["results"] = self.results["id"]
             record["prediction_sha256"] = _hash_of(record["prediction"])
-        if laid := getattr(getattr(engine, "inferer", None), "laid", None):
-            record["windows"] = laid[0].as_record()
+        if tilings := getattr(getattr(engine, "inferer", None), "tilings", None):
+            record["windows"] = tilings[0].as_record()
         if "measures" in result:
             record["measures"] = result["measures"]
         if warnings := [*reader_notes(batch), *map(str, result.get("warnings", ()))]:
@@ -167,14 +167,13 @@ class CaseRecords:
                     "%s: over the budget: %s %g, %.0f were taken", record["case"], name, limit, taken[name]
                 )
 
-    def _seconds(self, batch: dict[str, Any], result: dict[str, Any]) -> dict[str, float]:
+    def _seconds(self, batch: dict[str, Any]) -> dict[str, float]:
         seconds = {
             "load": float(batch["seconds_load"]),
             "preprocess": float(batch["seconds_preprocess"]),
             "network": self._clock["predicted"] - self._clock["got_batch"],
-            "restore": float(result.get("seconds_restore", 0.0)),
+            "save": self._clock["finished"] - self._clock["predicted"],
         }
-        seconds["save"] = self._clock["finished"] - self._clock["predicted"] - seconds["restore"]
         seconds["total"] = sum(seconds.values())
         return {stage: round(value, 3) for stage, value in seconds.items()}
 

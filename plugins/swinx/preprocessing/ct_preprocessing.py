@@ -33,7 +33,7 @@ class CTPreprocessingd(MapTransform):
     their original voxels once: no full-size volume at the model's spacing is made on the
     way. An oblique scan keeps its direction cosines. The original grid stays in the
     metadata (``original_affine``, ``spatial_shape``) for
-    :class:`swinx.inference.RestoreLabelsd`.
+    :class:`swinx.inference.SlidingWindowLabelInferer`.
 
     Reference:
         Preprocessing of the FLARE-23 Swin-X Seg paper: 1 mm, HU -250 to 250, body crop.

@@ -21,7 +21,10 @@ INFERENCE_SETTINGS = (
         ("reconstruction", "probes", "training", "inference", "evaluation"),
     ),
     Setting(
-        "engine", Choice(("plain", "torch", "openvino", "auto")), "backend of the network", ("inference", "evaluation")
+        "backend",
+        Choice(("plain", "torch", "openvino", "auto")),
+        "backend that runs the network",
+        ("inference", "evaluation"),
     ),
     Setting("bfloat16", Either((Flag(), Choice(("auto",)))), "bfloat16 in OpenVINO", ("inference", "evaluation")),
     Setting(
@@ -31,13 +34,7 @@ INFERENCE_SETTINGS = (
         ("inference", "evaluation"),
     ),
     Setting("skip_air", Flag(), "leave out windows of air", ("inference", "evaluation")),
-    Setting("half_scores", Flag(), "logits in half precision", ("inference", "evaluation")),
-    Setting(
-        "restore_scores",
-        Flag(),
-        "labels from probabilities that are resampled to the grid of the scan",
-        ("inference", "evaluation"),
-    ),
+    Setting("half_logits", Flag(), "logits in half precision", ("inference", "evaluation")),
     Setting(
         "max_gpu_mb",
         Number(0, above=True, unit="MiB"),

@@ -84,13 +84,13 @@ NETWORK_SETTINGS = (
         "drop_path_rate",
         Number(0, 0.99),
         "stochastic depth of the last block",
-        ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
+        ("pretraining", "reconstruction", "probes", "training"),
     ),
     Setting(
         "use_checkpoint",
         Flag(),
         "recompute activations to save memory",
-        ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
+        ("pretraining", "reconstruction", "probes", "training"),
     ),
     Setting(
         "published_window_order",

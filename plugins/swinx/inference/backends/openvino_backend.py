@@ -1,4 +1,4 @@
-"""OpenVINO as what runs the windows of a bundle on CPUs, from the weights at hand: no exported file is needed."""
+"""OpenVINO as the backend on CPUs, compiled from the loaded weights: no exported file is needed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined] # not in its __all__
 
 from swinx.inference.backends.openvino_package import compile_for_cpu, import_openvino
-from swinx.inference.backends.part_scores import SplitScores, weights_version
+from swinx.inference.backends.part_logits import SplitLogits, weights_version
 from swinx.inference.backends.split_network import SplitNetwork
 from swinx.networks import SwinXSeg
 
-__all__ = ["OpenVINOEngine"]
+__all__ = ["OpenVINOBackend"]
 
 _logger = logging.getLogger(__name__)
 
 
-class OpenVINOEngine:
+class OpenVINOBackend:
     """Run a ``SwinXSeg`` on the CPU by OpenVINO, with as many threads as PyTorch has.
 
     For :class:`swinx.inference.SlidingWindowLabelInferer`. The network is split
@@ -41,15 +41,15 @@ class OpenVINOEngine:
     def __init__(self, bfloat16: bool = False) -> None:
         import_openvino()
         self.bfloat16 = bfloat16
-        self._made: tuple[object, SplitScores] | None = None
+        self._made: tuple[object, SplitLogits] | None = None
 
     @property
     def name(self) -> str:
-        """Return what it is, for records."""
+        """Return its name in records."""
         return "openvino" + ", bfloat16" * self.bfloat16
 
-    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitScores:
-        """Return what runs this network on windows of this size.
+    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitLogits:
+        """Return the function that runs this network on windows of this size.
 
         Raises:
             TypeError: If it is no ``SwinXSeg``.
@@ -62,13 +62,13 @@ class OpenVINOEngine:
             features = _compile(split.features, self.bfloat16, [torch.zeros(window)], [window])
             middle = self._compile_for_parts(split.middle, split.skip_channels, split.coarse_channels)
             head = self._compile_for_parts(split.last, split.in_channels, split.feature_channels)
-            self._made = (version, SplitScores(features, middle, head, readout=split.readout))
+            self._made = (version, SplitLogits(features, middle, head, output_layer=split.output_layer))
             precision = "bfloat16" if self.bfloat16 else "single precision"
             _logger.info("network compiled by OpenVINO for %s in %.1f s", precision, time.perf_counter() - started)
         return self._made[1]
 
     def _compile_for_parts(self, module: nn.Module, fine: int, coarse: int) -> _OneByOne:
-        """Return what runs a module of convolutions on maps of so many channels and any size, the second of half it."""
+        """Return the function that runs convolutions on maps of so many channels, the second of half the size."""
         # Any size serves to trace a convolution, and a small one is quick.
         example = [torch.zeros(1, fine, 8, 8, 8), torch.zeros(1, coarse, 4, 4, 4)]
         return _compile(module, self.bfloat16, example, [(1, channels, -1, -1, -1) for channels in (fine, coarse)])

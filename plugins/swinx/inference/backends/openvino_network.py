@@ -77,7 +77,7 @@ class OpenVINONetwork(nn.Module):
         self._run = compile_for_cpu(model)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return class scores ``(B, classes, X, Y, Z)`` of windows ``(B, C, X, Y, Z)``, on their device."""
+        """Return logits ``(B, classes, X, Y, Z)`` of windows ``(B, C, X, Y, Z)``, on their device."""
         plain = np.ascontiguousarray(image.detach().cpu().float().numpy())
         return torch.from_numpy(self._run(plain)[0].copy()).to(image.device)
 

@@ -1,4 +1,4 @@
-"""The network in three parts for inference: what needs the whole window, and what can be had for a part of it."""
+"""The network in three parts for inference: one of the whole window, and two of the part of it that is used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from swinx.inference.backends.merged_up_block import MergedUpBlock
-from swinx.inference.backends.output_layer import Readout
+from swinx.inference.backends.output_layer import OutputLayer
 from swinx.networks import ReductionBlock, SwinXSeg
 
 __all__ = ["SplitNetwork", "WindowDecoder", "WindowFeatures", "WindowHead", "WindowMiddle"]
@@ -25,14 +25,14 @@ class SplitNetwork(nn.Module):
 
     ``head(image, middle(*features(image)))`` equals the network in evaluation mode to float precision. Four fifths of
     the arithmetic are in the head, at full resolution, and half of the rest is in the middle, at half of it. Both are
-    convolutional: scores of a part of the window need that part of what is read, and a halo. Batch norms are folded and
+    convolutional: logits of a part of the window need that part of what is read, and a halo. Batch norms are folded and
     upsampling is merged (:class:`swinx.inference.MergedUpBlock`).
 
     The weights are copies: a network that is trained on needs a new one.
 
     Attributes:
-        readout: What makes scores of the decoder's features where there are fewer of these than classes; else None.
-        last: What an engine runs at full resolution: the head, or, with a readout, the decoder in it.
+        output_layer: Layer that makes logits of the decoder's features, if these are fewer than the classes; else None.
+        last: Module that a backend runs at full resolution: the head, or, with an output layer, the decoder in it.
 
     Args:
         network: The network.
@@ -53,11 +53,11 @@ class SplitNetwork(nn.Module):
         self.features = WindowFeatures(copied)
         self.middle = WindowMiddle(copied)
         self.head = WindowHead(copied)
-        self.readout: Readout | None = None
+        self.output_layer: OutputLayer | None = None
         self.last: nn.Module = self.head
         out = copied.out.conv.conv
         if out.out_channels > out.in_channels:
-            self.readout = Readout(out.weight.detach().flatten(1), out.bias.detach())
+            self.output_layer = OutputLayer(out.weight.detach().flatten(1), out.bias.detach())
             self.last = self.head.decoder
         self.eval().requires_grad_(False)
 

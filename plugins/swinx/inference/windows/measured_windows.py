@@ -1,4 +1,4 @@
-"""What windows take on this machine, measured, and what a whole case takes by that."""
+"""Time and memory of windows, measured on this machine, and the cost of a whole case that follows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from swinx.inference.backends.part_scores import PartScores, SplitScores
-from swinx.inference.windows.restoring_cost import RestoringCost
-from swinx.inference.windows.score_boxes import most_open_voxels
-from swinx.inference.windows.slab_scores import most_slab_voxels
-from swinx.inference.windows.window_layout import Window
+from swinx.inference.backends.part_logits import PartLogits, SplitLogits
+from swinx.inference.windows.resampling_cost import ResamplingCost
+from swinx.inference.windows.slab_logits import most_slab_voxels
+from swinx.inference.windows.tiling import Window
+from swinx.inference.windows.window_cost import WindowCost
 from swinx.inference.windows.window_parts import WindowPart, window_part
-from swinx.inference.windows.window_plan import WindowCost, WindowPlan
+from swinx.inference.windows.window_settings import WindowSettings
 from swinx.resources import ResourceMonitor, memory_in_use_mb
 
 __all__ = ["MeasuredWindows", "largest_part", "measure_windows", "predict_cost"]
@@ -23,13 +23,13 @@ __all__ = ["MeasuredWindows", "largest_part", "measure_windows", "predict_cost"]
 _MIB = 2**20
 _SAFETY = 1.15
 _RAM_SAFETY = 1.3
-"""More for the host, whose allocators keep memory for each size of a part."""
+"""Larger for the host, whose allocators keep memory for each size of a part."""
 _LABEL_COPIES = 4
-"""Of a byte for each voxel of the scan, while labels are brought to its grid and saved."""
+"""Copies of the labels, a byte for each voxel of the scan, until they are saved."""
 
 
 class MeasuredWindows(NamedTuple):
-    """What windows cost here: seconds for each and for each voxel of its part, MiB, and channels of what they make.
+    """Cost of windows: seconds for each and for each voxel of its part, MiB, and channels of their results.
 
     Memory is that of the largest part that was measured, of so many ``voxels``, on top of what was there before.
     """
@@ -44,7 +44,7 @@ class MeasuredWindows(NamedTuple):
     channels: int
 
     def work(self, part: WindowPart) -> float:
-        """Return the seconds that a window takes of which a part is used."""
+        """Return the seconds of a window of which a part is used."""
         return self.seconds + _voxels(part) * self.seconds_per_voxel
 
 
@@ -55,12 +55,12 @@ def largest_part(windows: Sequence[Window], size: Sequence[int], roi: Sequence[i
 
 
 @torch.no_grad()
-def measure_windows(image: Tensor, scores: PartScores, roi: Sequence[int], largest: WindowPart) -> MeasuredWindows:
+def measure_windows(image: Tensor, logits: PartLogits, roi: Sequence[int], largest: WindowPart) -> MeasuredWindows:
     """Run a window twice with the largest part that is to be used, and, where this saves time, twice with the least.
 
     Args:
         image: Padded volume ``(1, C, X, Y, Z)`` on the device of the network.
-        scores: Runs the network.
+        logits: Runs the network.
         roi: Sides of the windows.
         largest: See :func:`largest_part`.
     """
@@ -73,13 +73,13 @@ def measure_windows(image: Tensor, scores: PartScores, roi: Sequence[int], large
     monitor = ResourceMonitor(image.device, interval_seconds=0.01)
     monitor.start()
     try:
-        slow, channels = _time(scores, window, largest)
+        slow, channels = _time(logits, window, largest)
     finally:
         peak = monitor.stop()
     gpu = None if peak.gpu_allocated_mb is None else peak.gpu_allocated_mb - held
     voxels, per_voxel = _voxels(largest), 0.0
-    if isinstance(scores, SplitScores) and voxels > _voxels(least):
-        quick, _ = _time(scores, window, least)
+    if isinstance(logits, SplitLogits) and voxels > _voxels(least):
+        quick, _ = _time(logits, window, least)
         per_voxel = max(slow - quick, 0.0) / (voxels - _voxels(least))
     seconds = max(slow - per_voxel * voxels, 0.0)
     return MeasuredWindows(seconds, per_voxel, voxels, ram, max(peak.rss_mb - ram, 0.0), gpu, gpu_before, channels)
@@ -87,48 +87,48 @@ def measure_windows(image: Tensor, scores: PartScores, roi: Sequence[int], large
 
 def predict_cost(
     measured: MeasuredWindows,
-    plan: WindowPlan,
+    settings: WindowSettings,
     windows: Sequence[Window],
     image: Tensor,
     other_seconds: float,
     scan_voxels: int,
-    restoring: RestoringCost | None,
+    resampling: ResamplingCost,
 ) -> WindowCost:
-    """Return what a case costs with its windows laid by a plan, with a reserve for what was measured.
+    """Return the cost of a case with its windows tiled by some settings, with a reserve for what was measured.
 
     Args:
-        measured: What windows cost.
-        plan: The settings.
-        windows: As these lay them.
+        measured: Cost of the windows.
+        settings: The settings.
+        windows: The tiling by these.
         image: Padded volume.
         other_seconds: Before and after the windows.
-        scan_voxels: Voxels of the scan that the labels go back to.
-        restoring: What interpolating probabilities costs, if that is done.
+        scan_voxels: Voxels of the labels.
+        resampling: Cost of interpolating probabilities to the grid of the labels.
     """
     seconds = other_seconds + _SAFETY * sum(measured.work(window.part) for window in windows)
     labels = (image.shape[2:].numel() + _LABEL_COPIES * scan_voxels) / _MIB
     places = [window.place for window in windows]
-    held = most_open_voxels(places) if restoring is None else most_slab_voxels(places, image.shape[2:])
-    scores = held * (measured.channels + 1) * (2 if plan.half_scores else 4) / _MIB
-    at_once = float(min(plan.sw_batch_size, len(windows)))
+    held = most_slab_voxels(places, image.shape[2:])
+    logits = held * (measured.channels + 1) * (2 if settings.half_logits else 4) / _MIB
+    at_once = float(min(settings.sw_batch_size, len(windows)))
     # A larger part takes as much more; a smaller one no less, since as much was taken already.
     at_once *= max(max(map(_voxels, (window.part for window in windows)), default=0) / measured.voxels, 1.0)
-    label_mb = 0.0 if restoring is None else restoring.mib(measured.channels)
+    label_mb = resampling.mib(measured.channels)
     if measured.window_gpu_mb is None:
         windows_mb = _RAM_SAFETY * max(measured.window_ram_mb * at_once, label_mb)
-        ram = max(memory_in_use_mb(), measured.ram_before_mb + windows_mb) + labels + scores
+        ram = max(memory_in_use_mb(), measured.ram_before_mb + windows_mb) + labels + logits
         return WindowCost(len(windows), seconds, ram)
     windows_mb = max(measured.window_gpu_mb * at_once, label_mb)
-    gpu = measured.gpu_before_mb + _SAFETY * (scores + windows_mb)
+    gpu = measured.gpu_before_mb + _SAFETY * (logits + windows_mb)
     return WindowCost(len(windows), seconds, memory_in_use_mb() + labels, gpu)
 
 
-def _time(scores: PartScores, window: Tensor, part: WindowPart) -> tuple[float, int]:
+def _time(logits: PartLogits, window: Tensor, part: WindowPart) -> tuple[float, int]:
     """Return the shorter of two runs, in seconds: the first may have to get ready; and the channels of what comes."""
     taken, channels = [], 0
     for _ in range(2):
         started = time.perf_counter()
-        channels = scores(window, part).shape[1]
+        channels = logits(window, part).shape[1]
         if window.device.type == "cuda":
             torch.cuda.synchronize(window.device)
         taken.append(time.perf_counter() - started)

@@ -29,7 +29,7 @@ class BundleTeacher:
 
     Files are neither read nor written: the scan goes in where the bundle loads it, and steps that save are left out.
     Class scores at the end of the postprocessing become labels by argmax. The postprocessing must bring the
-    prediction back to the grid of the scan (``Invertd``, :class:`swinx.inference.RestoreLabelsd`).
+    prediction back to the grid of the scan (such as ``Invertd``).
 
     A configuration is a program. Use bundles that you trust.
 

@@ -1,4 +1,4 @@
-"""Scores of a part of each window, by whatever runs the network."""
+"""Logits of the used part of each window, by any backend."""
 
 from __future__ import annotations
 
@@ -8,65 +8,63 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from swinx.inference.backends.output_layer import Readout
+from swinx.inference.backends.output_layer import OutputLayer
 from swinx.inference.backends.split_network import SplitNetwork
 from swinx.inference.windows.window_parts import Slices, WindowPart
 from swinx.networks import SwinXSeg
 
-__all__ = ["Engine", "PartScores", "SplitScores", "TorchEngine", "WholeScores", "weights_version"]
+__all__ = ["Backend", "PartLogits", "SplitLogits", "TorchBackend", "WholeLogits", "weights_version"]
 
 
-class PartScores(Protocol):
-    """What turns windows into class scores, or into features that a readout makes scores of.
+class PartLogits(Protocol):
+    """A function from windows to logits, or to features that an output layer makes logits of.
 
     Attributes:
-        readout: What makes scores of features; None if there are scores already.
+        output_layer: Layer that makes logits of features; None if the function returns logits.
     """
 
-    readout: Readout | None
+    output_layer: OutputLayer | None
 
     def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
-        """Return scores ``(N, classes, *part)``, or features, of windows ``(N, C, X, Y, Z)``."""
+        """Return logits ``(N, classes, *part)``, or features, of windows ``(N, C, X, Y, Z)``."""
         ...
 
 
-class Engine(Protocol):
-    """What makes a network ready to run.
+class Backend(Protocol):
+    """A backend: prepares a network and runs it.
 
     Attributes:
-        name: What it is, for records.
+        name: Its name in records.
     """
 
     @property
     def name(self) -> str:
-        """Return what it is, for records."""
+        """Return its name in records."""
         ...
 
-    def __call__(self, network: Any, roi_size: Sequence[int]) -> PartScores:
-        """Return what runs this network on windows of this size."""
+    def __call__(self, network: Any, roi_size: Sequence[int]) -> PartLogits:
+        """Return the function that runs this network on windows of this size."""
         ...
 
 
-class WholeScores:
-    """Any network, as it is: the whole window is computed, and the part is cut out.
+class WholeLogits:
+    """Any network, unchanged: the whole window is computed, and the part is cut out.
 
     Args:
-        network: Maps windows ``(N, C, X, Y, Z)`` to scores ``(N, classes, X, Y, Z)``.
-        **kwargs: Passed on to it.
+        network: Maps windows ``(N, C, X, Y, Z)`` to logits ``(N, classes, X, Y, Z)``.
     """
 
-    readout: Readout | None = None
+    output_layer: OutputLayer | None = None
 
-    def __init__(self, network: Callable[..., Tensor], **kwargs: Any) -> None:
+    def __init__(self, network: Callable[..., Tensor]) -> None:
         self.network = network
-        self.kwargs = kwargs
 
     def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
-        """Return scores ``(N, classes, *part)``."""
-        return self.network(windows, **self.kwargs)[(..., *part.inside)]
+        """Return logits ``(N, classes, *part)``."""
+        return self.network(windows)[(..., *part.inside)]
 
 
-class SplitScores:
+class SplitLogits:
     """A network in three parts: full and half resolution are computed for the part alone.
 
     Args:
@@ -76,7 +74,7 @@ class SplitScores:
         head: Maps a part of the windows and of those to logits, as its ``WindowHead``, or to features, as its
             ``WindowDecoder``.
         memory_format: What all are given.
-        readout: What makes scores of what ``head`` returns, if these are features.
+        output_layer: Layer that makes logits of what ``head`` returns, if these are features.
     """
 
     def __init__(
@@ -85,16 +83,16 @@ class SplitScores:
         middle: Callable[[Tensor, Tensor], Tensor],
         head: Callable[[Tensor, Tensor], Tensor],
         memory_format: torch.memory_format = torch.contiguous_format,
-        readout: Readout | None = None,
+        output_layer: OutputLayer | None = None,
     ) -> None:
         self.features = features
         self.middle = middle
         self.head = head
         self.memory_format = memory_format
-        self.readout = readout
+        self.output_layer = output_layer
 
     def __call__(self, windows: Tensor, part: WindowPart) -> Tensor:
-        """Return scores ``(N, classes, *part)``, or features with a readout."""
+        """Return logits ``(N, classes, *part)``, or features with an output layer."""
         skip, coarse = self.features(windows.contiguous(memory_format=self.memory_format))
         features = self.middle(self._cut(skip, part.skip), self._cut(coarse, part.coarse))
         del skip, coarse  # before the full resolution comes
@@ -104,7 +102,7 @@ class SplitScores:
         return whole[(..., *part)].contiguous(memory_format=self.memory_format)
 
 
-class TorchEngine:
+class TorchBackend:
     """PyTorch, with the network split (:class:`swinx.inference.SplitNetwork`) and its weights folded, once.
 
     They are folded anew when the weights have changed, unless this was hidden from autograd by ``.data``.
@@ -117,10 +115,10 @@ class TorchEngine:
 
     def __init__(self, channels_last: bool = True) -> None:
         self.memory_format = torch.channels_last_3d if channels_last else torch.contiguous_format
-        self._made: tuple[object, SplitScores] | None = None
+        self._made: tuple[object, SplitLogits] | None = None
 
-    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitScores:  # noqa: ARG002 # any size will do
-        """Return what runs this network.
+    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitLogits:  # noqa: ARG002 # any size will do
+        """Return the function that runs this network.
 
         Raises:
             TypeError: If it is no ``SwinXSeg``.
@@ -130,11 +128,11 @@ class TorchEngine:
             split = SplitNetwork(network)
             split.to(memory_format=self.memory_format)  # type: ignore[call-overload] # missing in torch's stubs
             parts = (split.features, split.middle, split.last)
-            self._made = (version, SplitScores(*parts, self.memory_format, split.readout))
+            self._made = (version, SplitLogits(*parts, self.memory_format, split.output_layer))
         return self._made[1]
 
 
 def weights_version(network: nn.Module) -> object:
-    """Return what differs between networks, and after any change of the weights of one."""
+    """Return a key that differs between networks, and after any change of the weights of one."""
     state = (*network.parameters(), *network.buffers())
     return tuple((tensor.data_ptr(), tensor._version, tensor.device) for tensor in state)

@@ -1,4 +1,4 @@
-"""Class scores of those planes, and of no others, that windows to come will add to; labels on the grid of the scan."""
+"""Accumulation of logits in the planes where later windows still overlap; labels on the grid of the scan."""
 
 from __future__ import annotations
 
@@ -11,62 +11,73 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from swinx.geometry import axis_map, labels_between
-from swinx.inference.backends.output_layer import Readout, class_probabilities
+from swinx.inference.backends.output_layer import OutputLayer, class_probabilities
 
-__all__ = ["CHUNK_BYTES", "ScanGrid", "SlabScores", "longest_axis", "most_slab_voxels", "reach_of", "scan_grid_of"]
+__all__ = [
+    "CHUNK_BYTES",
+    "LabelGrid",
+    "SlabLogits",
+    "grid_of_image",
+    "grid_of_scan",
+    "longest_axis",
+    "most_slab_voxels",
+    "reach_of",
+]
 
 CHUNK_BYTES = 2**25
-"""Of probabilities that are interpolated at a time, if that is a plane at least."""
+"""Size of the probabilities that are interpolated at a time, unless one plane is larger."""
 
 Place = Sequence[slice]
 
 
-class ScanGrid(NamedTuple):
-    """The grid of a scan, seen from the volume that was made of it.
+class LabelGrid(NamedTuple):
+    """The grid on which labels are returned, seen from the volume that is segmented.
 
     Attributes:
-        shape: Of the scan.
-        affine: Of the scan, ``(4, 4)``.
-        order: For each axis of the volume, that of the scan which it runs along.
-        positions: Along each axis of the volume, where the scan's voxels lie, in voxels of the volume.
+        shape: Shape of the labels.
+        order: For each axis of the volume, the axis of the labels that is parallel to it.
+        positions: Along each axis of the volume, the positions of the labels, in voxels of the volume.
     """
 
     shape: tuple[int, ...]
-    affine: NDArray[np.float64]
     order: tuple[int, ...]
     positions: tuple[NDArray[np.float64], ...]
 
 
-def scan_grid_of(meta: Mapping[str, Any]) -> ScanGrid:
-    """Return the grid of the scan that :class:`swinx.preprocessing.CTPreprocessingd` tells in the metadata of a batch.
+def grid_of_image(shape: Sequence[int]) -> LabelGrid:
+    """Return the grid of the volume itself."""
+    return LabelGrid(tuple(shape), (0, 1, 2), tuple(np.arange(side, dtype=np.float64) for side in shape))
+
+
+def grid_of_scan(meta: Mapping[str, Any]) -> LabelGrid:
+    """Return the grid of the scan, by the metadata that :class:`swinx.preprocessing.CTPreprocessingd` leaves.
 
     Args:
-        meta: Of a batch of one image.
+        meta: Metadata of a batch of one image, with ``affine``, ``original_affine`` and ``spatial_shape``.
 
     Raises:
-        ValueError: If it does not tell, or tells of more than one scan.
+        ValueError: If one of these is missing, or there is more than one image.
     """
     try:
         affine, original = (np.asarray(meta[key], dtype=np.float64) for key in ("affine", "original_affine"))
         shape = tuple(int(side) for side in np.asarray(meta["spatial_shape"]).ravel())
     except KeyError as error:
         raise ValueError(
-            f"restore_scores needs {error} in the metadata of the image, as CTPreprocessingd leaves it"
+            f"the metadata of the image lack {error}, which CTPreprocessingd leaves: the grid of the scan is unknown"
         ) from error
     if affine.size != 16 or original.size != 16 or len(shape) != 3:
-        raise ValueError("restore_scores goes for batches of one image")
+        raise ValueError("labels on the grid of the scan are made for batches of one image")
     lines = axis_map(affine.reshape(4, 4), original.reshape(4, 4))
     order = tuple(int(axis) for axis in np.argsort(lines.source_axis))
-    positions = tuple(lines.positions(axis, shape[axis]) for axis in order)
-    return ScanGrid(shape, original.reshape(4, 4), order, positions)
+    return LabelGrid(shape, order, tuple(lines.positions(axis, shape[axis]) for axis in order))
 
 
-def reach_of(grid: ScanGrid, inner: Place) -> tuple[list[slice], list[NDArray[np.float64]]]:
-    """Return, along each axis of the volume, which voxels of the scan it reaches, and where they lie in it.
+def reach_of(grid: LabelGrid, inner: Place) -> tuple[list[slice], list[NDArray[np.float64]]]:
+    """Return, along each axis of the volume, the labels that it reaches, and their positions in it.
 
     Args:
-        grid: Of the scan.
-        inner: Where the image lies in the volume.
+        grid: Grid of the labels.
+        inner: Place of the image in the padded volume.
     """
     lengths = [axis.stop - axis.start for axis in inner]
     # As with zeros beyond the border: half a voxel out, all classes are half as probable, and none a whole one out.
@@ -77,87 +88,84 @@ def reach_of(grid: ScanGrid, inner: Place) -> tuple[list[slice], list[NDArray[np
 
 
 def most_slab_voxels(places: Sequence[Place], size: Sequence[int]) -> int:
-    """Return the voxels of the planes that :class:`SlabScores` holds at once, of a volume of ``size``."""
+    """Return the voxels of the planes that :class:`SlabLogits` holds at once, of a volume of ``size``."""
     axis = longest_axis(size)
     planes = max((place[axis].stop - place[axis].start for place in places), default=0) + 1
     return int(planes * np.prod(size, dtype=np.int64) // size[axis])
 
 
-class SlabScores:
-    """Blend the scores of windows, and label the voxels of the scan between planes that no window will add to.
+class SlabLogits:
+    """Blend the logits of windows, and label the scan between planes that no later window overlaps.
 
-    Scores become probabilities where they are complete, these are interpolated linearly to the voxels of the scan, and
-    the largest makes the label: what MONAI's ``Invertd`` and ``AsDiscrete`` do for the whole volume at once. Planes go
-    across the longest side, along which windows have to come in rising order.
+    Complete logits become probabilities, these are interpolated linearly to the voxels of the scan, and the largest
+    makes the label: what MONAI's ``Invertd`` and ``AsDiscrete`` do for the whole volume at once. Planes go across the
+    longest side, along which windows have to come in rising order.
 
     Args:
         labels: Is filled, uint8, ``(1, *grid.shape)``; what the volume does not reach stays as it is.
-        grid: Where the voxels of ``labels`` lie.
-        size: Of the volume, padding included.
-        inner: Where the image lies in it.
-        places: Where the scores of windows will be added, or may be.
-        dtype: Of the scores that are held.
-        readout: What makes scores, if windows have features.
+        grid: Positions of the voxels of ``labels``.
+        size: Size of the volume, with padding.
+        inner: Place of the image in it.
+        places: All places where logits of windows may be added.
+        dtype: Type of the logits that are held.
+        output_layer: Layer that makes logits of features, if windows give features.
     """
 
     def __init__(
         self,
         labels: Tensor,
-        grid: ScanGrid,
+        grid: LabelGrid,
         size: Sequence[int],
         inner: Place,
         places: Iterable[Place],
         dtype: torch.dtype = torch.float32,
-        readout: Readout | None = None,
+        output_layer: OutputLayer | None = None,
     ) -> None:
         self.axis = longest_axis(size)
         self.view = labels[0].permute(grid.order)
         self.inner = tuple(inner)
         self.dtype = dtype
-        self.readout = readout
+        self.output_layer = output_layer
         self.size = tuple(size)
         self.planes = max((place[self.axis].stop - place[self.axis].start for place in places), default=0) + 1
         self.sums: Tensor | None = None
-        """Scores, or features, and last the weights, of planes from ``first`` on."""
+        """Sums of logits, or of features, and last of the weights, in planes from ``first`` on."""
         self.first = 0
         self.near, self.positions = reach_of(grid, self.inner)
         self.waiting = np.argsort(self.positions[self.axis], kind="stable")
 
-    def add(self, place: Place, score: Tensor, weights: Tensor) -> None:
-        """Add scores, or features, ``(C, x, y, z)``, times weights above 0, ``(x, y, z)``, at the place of a window."""
+    def add(self, place: Place, logits: Tensor, weights: Tensor) -> None:
+        """Add logits, or features, ``(C, x, y, z)``, times weights above 0, ``(x, y, z)``, at the place of a window."""
         if self.sums is None:
             sides = [self.planes if axis == self.axis else side for axis, side in enumerate(self.size)]
-            self.sums = score.new_zeros((len(score) + 1, *sides), dtype=self.dtype)
+            self.sums = logits.new_zeros((len(logits) + 1, *sides), dtype=self.dtype)
         self._finish_before(place[self.axis].start)
         along = place[self.axis]
         x, y, z = (slice(s.start - self.first, s.stop - self.first) if s is along else s for s in place)
         weight = weights.to(self.dtype)
-        self.sums[:-1, x, y, z].addcmul_(score.to(self.dtype), weight)
+        self.sums[:-1, x, y, z].addcmul_(logits.to(self.dtype), weight)
         self.sums[-1, x, y, z] += weight
 
-    def move(self, places: Sequence[Place]) -> None:
-        """Let the windows that are left add elsewhere, which changes nothing here."""
-
     def close(self) -> None:
-        """Label what is left."""
+        """Label the planes that are still held."""
         if self.sums is not None:
             self._finish_before(self.size[self.axis])
             self._label_up_to(self.size[self.axis] - 1)
 
     def _finish_before(self, end: int) -> None:
-        """Label all voxels of the scan that lie between planes before ``end``, and drop these but for the last."""
+        """Label the scan between all planes before ``end``, and drop these planes but for the last."""
         while end > self.first + 1:
-            stop = min(end, self.first + self.planes)  # planes that no window touches come on top of those held
+            stop = min(end, self.first + self.planes)  # planes without any window come on top of those held
             self._label_up_to(stop - 1)
             self._drop_before(stop - 1)
 
     def _probabilities(self, low: int, high: int) -> Iterator[Tensor]:
-        """Yield class probabilities of planes, some classes at a time; zeros where no window was laid."""
+        """Yield class probabilities of planes, some classes at a time; zeros where there is no window."""
         assert self.sums is not None
         held = self.sums.narrow(1 + self.axis, low - self.first, high - low + 1)
         weight = held[-1:].float()
         means = held[:-1] / weight.clamp_min(torch.finfo(torch.float32).tiny)
-        for probabilities in class_probabilities(means, self.readout):
+        for probabilities in class_probabilities(means, self.output_layer):
             yield probabilities.mul_(weight > 0)
 
     def _label_up_to(self, plane: int) -> None:
@@ -181,12 +189,12 @@ class SlabScores:
         assert self.sums is not None
         gone = plane - self.first
         kept = self.planes - gone
-        for channel in self.sums:  # one at a time, since each is copied on the way
+        for channel in self.sums:  # one at a time, since each is copied
             channel.narrow(self.axis, 0, kept).copy_(channel.narrow(self.axis, gone, kept).clone())
             channel.narrow(self.axis, kept, gone).zero_()
         self.first = plane
 
 
 def longest_axis(size: Sequence[int]) -> int:
-    """Return the axis across which planes go."""
+    """Return the axis that the planes are perpendicular to."""
     return max(range(3), key=lambda axis: size[axis])

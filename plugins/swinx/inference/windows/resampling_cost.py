@@ -1,4 +1,4 @@
-"""What it takes to interpolate class probabilities to the voxels of a scan, before it is done."""
+"""Time and memory of interpolating class probabilities to the grid of the scan, estimated beforehand."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 import torch
 
 from swinx.geometry import labels_between
-from swinx.inference.windows.slab_scores import CHUNK_BYTES, ScanGrid, longest_axis, reach_of
+from swinx.inference.windows.slab_logits import CHUNK_BYTES, LabelGrid, longest_axis, reach_of
 
-__all__ = ["RestoringCost"]
+__all__ = ["ResamplingCost"]
 
 
-class RestoringCost:
-    """Time and memory of what :class:`swinx.inference.windows.slab_scores.SlabScores` does when scores are complete.
+class ResamplingCost:
+    """Time and memory that :class:`swinx.inference.windows.slab_logits.SlabLogits` needs for complete logits.
 
     Args:
-        grid: Where the voxels of the scan lie.
-        size: Of the volume, padding included.
-        inner: Where the image lies in it.
-        device: Where the scores are.
+        grid: Grid of the labels.
+        size: Size of the volume, with padding.
+        inner: Place of the image in it.
+        device: Device of the logits.
     """
 
     def __init__(
-        self, grid: ScanGrid, size: Sequence[int], inner: Sequence[slice], device: torch.device | str = "cpu"
+        self, grid: LabelGrid, size: Sequence[int], inner: Sequence[slice], device: torch.device | str = "cpu"
     ) -> None:
         self.size = tuple(size)
         self.device = torch.device(device)
@@ -33,11 +33,11 @@ class RestoringCost:
         _, self.positions = reach_of(grid, inner)
 
     def seconds(self, classes: int, channels: int) -> float:
-        """Measure the labels of one plane of the scan, and return how long those of all planes take.
+        """Measure the labels of one plane, and return the seconds that all planes take.
 
         Args:
-            classes: How many there are.
-            channels: So many at most come at a time.
+            classes: Number of classes.
+            channels: Number of classes that are interpolated at a time, at most.
         """
         at_a_time = min(classes, channels)
         sides = [2 if axis == self.axis else side for axis, side in enumerate(self.size)]
@@ -46,14 +46,14 @@ class RestoringCost:
             return 0.0
         taken = []
         for _ in range(2):
-            scores = torch.rand((at_a_time, *sides), device=self.device)
+            logits = torch.rand((at_a_time, *sides), device=self.device)
             started = time.perf_counter()
-            labels_between([torch.softmax(scores, dim=0)], between).cpu()
+            labels_between([torch.softmax(logits, dim=0)], between).cpu()
             taken.append(time.perf_counter() - started)
         return min(taken) * len(self.positions[self.axis]) * classes / at_a_time
 
     def mib(self, channels: int) -> float:
-        """Return the memory that it takes at once, in MiB: some planes of some classes, and copies on the way."""
+        """Return the memory in MiB: some planes of some classes, and intermediate copies."""
         widest = [
             max(len(p), n)
             for axis, (p, n) in enumerate(zip(self.positions, self.size, strict=True))

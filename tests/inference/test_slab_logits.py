@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from monai.data import MetaTensor
+from monai.data import MetaTensor, decollate_batch, list_data_collate
 from monai.inferers import sliding_window_inference
 from monai.transforms import SpatialResample
 from torch import nn
 
-from swinx.inference import RestoreLabelsd, SlidingWindowLabelInferer, TorchEngine, WindowBudget
-from swinx.inference.windows.slab_scores import SlabScores, most_slab_voxels, scan_grid_of
+from support.inference import label_inferer
+from swinx.geometry import restore_nearest
+from swinx.inference import TorchBackend, WindowBudget
+from swinx.inference.windows.slab_logits import SlabLogits, grid_of_scan, most_slab_voxels
 from swinx.inference.windows.window_budget import Pace
 from swinx.networks import SwinXSeg
 from swinx.preprocessing import CTPreprocessingd
@@ -51,7 +53,7 @@ def prepared(shape: tuple[int, int, int], affine: np.ndarray, pixdim: float = 2.
     return result
 
 
-def ordinary(image: MetaTensor, network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+def reference_labels(image: MetaTensor, network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     """Return MONAI's labels on the grid of the scan, and where two classes are not equally probable."""
     with torch.no_grad():
         scores = sliding_window_inference(image.as_tensor()[None], ROI, 1, network, overlap=0.5, mode="gaussian")[0]
@@ -75,9 +77,9 @@ SCANS = {
 @pytest.mark.parametrize("name", SCANS)
 def test_labels_are_those_of_inverted_probabilities(network, name):
     image = prepared(*SCANS[name])
-    expected, clear = ordinary(image, network)
+    expected, clear = reference_labels(image, network)
     batch = MetaTensor(image.as_tensor()[None], meta=image.meta, affine=image.affine)
-    labels = SlidingWindowLabelInferer(ROI, restore_scores=True)(batch, network)
+    labels = label_inferer(ROI)(batch, network)
     assert labels.shape == (1, 1, *SCANS[name][0])
     assert clear.float().mean() > 0.99
     assert len(expected.unique()) > 2
@@ -87,29 +89,37 @@ def test_labels_are_those_of_inverted_probabilities(network, name):
 
 def test_half_precision_changes_next_to_nothing(network):
     image = prepared(*SCANS["thick slices"])
-    full, half = (
-        SlidingWindowLabelInferer(ROI, restore_scores=True, half_scores=half)(image[None], network)
-        for half in (False, True)
-    )
+    full, half = (label_inferer(ROI, half_logits=half)(image[None], network) for half in (False, True))
     assert (full == half).float().mean() > 0.998
 
 
 def test_labels_of_the_nearest_voxel_are_others(network):
     """What is tested here would not be noticed if both ways were the same."""
     image = prepared(*SCANS["thick slices"])
-    pred = SlidingWindowLabelInferer(ROI)(image[None], network)[0]
-    nearest = RestoreLabelsd("pred")({"image": image, "pred": pred})["pred"]
-    between = SlidingWindowLabelInferer(ROI, restore_scores=True)(image[None], network)[0]
+    labels = label_inferer(ROI, on_scan_grid=False)(image[None], network)[0, 0]
+    nearest = restore_nearest(labels, image.affine, image.meta["original_affine"], image.meta["spatial_shape"])
+    between = label_inferer(ROI)(image[None], network)[0, 0].as_tensor()
     assert nearest.shape == between.shape
     assert 0.01 < (nearest != between).float().mean() < 0.5
 
 
-def test_restoring_leaves_what_is_restored(network):
+def test_labels_keep_the_metadata_of_the_image_on_the_grid_of_the_scan(network):
     image = prepared(*SCANS["reversed, reordered"])
-    pred = SlidingWindowLabelInferer(ROI, restore_scores=True)(image[None], network)[0]
-    restored = RestoreLabelsd("pred")({"image": image, "pred": pred})["pred"]
-    assert torch.equal(restored.as_tensor(), pred.as_tensor())
-    np.testing.assert_allclose(restored.affine, image.meta["original_affine"])
+    image.meta["filename_or_obj"] = "anna.nii.gz"
+    (one,) = decollate_batch(label_inferer(ROI)(list_data_collate([image]), network))
+    alone = label_inferer(ROI)(image[None], network)[0]
+    assert torch.equal(one.as_tensor(), alone.as_tensor())
+    for labels in (one, alone):
+        assert labels.meta["filename_or_obj"] == "anna.nii.gz"
+        np.testing.assert_allclose(labels.affine, SCANS["reversed, reordered"][1])
+    np.testing.assert_allclose(image.affine, prepared(*SCANS["reversed, reordered"]).affine)
+
+
+def test_an_image_without_a_scan_is_the_scan(network):
+    image = prepared(*SCANS["canonical"])
+    labels = label_inferer(ROI)(image.as_tensor()[None], network)
+    assert not isinstance(labels, MetaTensor)
+    assert torch.equal(labels, label_inferer(ROI, on_scan_grid=False)(image[None], network))
 
 
 def test_a_gap_between_windows_is_background_and_planes_beyond_it_are_right():
@@ -117,7 +127,7 @@ def test_a_gap_between_windows_is_background_and_planes_beyond_it_are_right():
     meta = {"affine": np.eye(4), "original_affine": np.eye(4), "spatial_shape": (64, 4, 4)}
     labels = torch.full((1, 64, 4, 4), 9, dtype=torch.uint8)
     places = [(slice(start, start + 8), slice(0, 4), slice(0, 4)) for start in (4, 52)]
-    held = SlabScores(labels, scan_grid_of(meta), (64, 4, 4), [slice(0, n) for n in (64, 4, 4)], places)
+    held = SlabLogits(labels, grid_of_scan(meta), (64, 4, 4), [slice(0, n) for n in (64, 4, 4)], places)
     for place in places:
         held.add(place, torch.tensor([0.0, 3.0, 1.0]).view(3, 1, 1, 1).expand(3, 8, 4, 4), torch.ones(8, 4, 4))
     held.close()
@@ -142,7 +152,7 @@ def test_windows_that_are_cut_on_the_way_leave_no_gap(monkeypatch):
     image = prepared((80, 50, 40), oblique((1.5, 1.5, 2.0), (1, 1, -1), (0, 1, 2)))
     monkeypatch.setattr(Pace, "is_late", lambda _, _done, share: share >= 1 / 3)
     inferers = [
-        SlidingWindowLabelInferer((32, 32, 32), restore_scores=True, engine=TorchEngine(), budget=budget)
+        label_inferer((32, 32, 32), backend=TorchBackend(), budget=budget)
         for budget in (None, WindowBudget(max_seconds=1000))
     ]
     ordinary, late = (inferer(image[None], network)[0, 0].as_tensor() for inferer in inferers)
@@ -151,17 +161,15 @@ def test_windows_that_are_cut_on_the_way_leave_no_gap(monkeypatch):
 
 
 @pytest.mark.parametrize("missing", ["affine", "original_affine", "spatial_shape"])
-def test_without_the_grids_the_reason_is_told(network, missing):
+def test_a_missing_grid_is_named(missing):
     image = prepared(*SCANS["canonical"])
     meta = {key: value for key, value in image.meta.items() if key != missing}
-    with pytest.raises(ValueError, match=f"restore_scores needs '{missing}' in the metadata"):
-        scan_grid_of(meta)
-    with pytest.raises(ValueError, match="restore_scores needs"):
-        SlidingWindowLabelInferer(ROI, restore_scores=True)(image.as_tensor()[None], network)
+    with pytest.raises(ValueError, match=f"the metadata of the image lack '{missing}'"):
+        grid_of_scan(meta)
 
 
 def test_several_scans_at_once_are_refused():
     image = prepared(*SCANS["canonical"])
     two = np.stack([np.eye(4), np.eye(4)])
     with pytest.raises(ValueError, match="batches of one image"):
-        scan_grid_of({**image.meta, "original_affine": two})
+        grid_of_scan({**image.meta, "original_affine": two})

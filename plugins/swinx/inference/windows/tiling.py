@@ -1,4 +1,4 @@
-"""Which windows a volume is cut into, and what is used of each."""
+"""Tiling of a volume by overlapping windows."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from monai.data.utils import dense_patch_slices
 from torch import Tensor
 
 from swinx.inference.windows.window_parts import WindowPart, interval_of, window_part
+from swinx.inference.windows.window_settings import WindowSettings
 
-__all__ = ["Window", "lay_windows", "place_window"]
+__all__ = ["Window", "place_window", "tile"]
+
+_AIR = 0.0
+"""Value of air in a preprocessed image, at the lower end of the HU window."""
 
 
 class Window(NamedTuple):
-    """A window.
+    """One window of a tiling.
 
     Attributes:
-        extent: Where it lies in the volume.
-        part: What is used of it.
-        place: Where that lies in the volume.
+        extent: Its place in the volume.
+        part: The part of it that is used.
+        place: The place of that part in the volume.
     """
 
     extent: tuple[slice, ...]
@@ -28,32 +32,27 @@ class Window(NamedTuple):
 
     @property
     def kind(self) -> tuple[tuple[int, int], ...]:
-        """What windows that go through the network together have in common."""
+        """Key that is the same for windows that may go through the network together."""
         return tuple((inside.start, inside.stop) for inside in self.part.inside)
 
 
-def lay_windows(
-    image: Tensor, roi: Sequence[int], overlap: float, margin: float, empty_below: float | None
-) -> list[Window]:
+def tile(image: Tensor, settings: WindowSettings) -> list[Window]:
     """Cut a volume into the windows of MONAI's ``sliding_window_inference``.
 
     Args:
         image: ``(B, C, X, Y, Z)``, at least as large as a window.
-        roi: Sides of the windows.
-        overlap: Fraction of a window shared with its neighbour.
-        margin: Fraction of a window at each end that is not used, but at the borders of the volume.
-        empty_below: Leave out windows in which all that is used is at or below this value.
+        settings: Size, overlap and margin of the windows, and whether windows of air are left out.
 
     Returns:
-        The windows, in rows along the shortest side and planes across the longest: so fewest are begun at once.
+        The windows, in rows along the shortest side and planes across the longest: so fewest planes are open at once.
     """
-    size = tuple(image.shape[2:])
-    interval = tuple(interval_of(side, length, overlap) for side, length in zip(roi, size, strict=True))
+    roi, size = settings.roi_size, tuple(image.shape[2:])
+    interval = tuple(interval_of(side, length, settings.overlap) for side, length in zip(roi, size, strict=True))
     windows = []
     for extent in dense_patch_slices(size, roi, interval):
-        window = place_window(extent, size, roi, margin)
+        window = place_window(extent, size, roi, settings.margin)
         x, y, z = window.place
-        if empty_below is None or bool((image[:, :, x, y, z] > empty_below).any()):
+        if not settings.skip_air or bool((image[:, :, x, y, z] > _AIR).any()):
             windows.append(window)
     axes = sorted(range(3), key=lambda axis: -size[axis])
     return sorted(windows, key=lambda window: [window.extent[axis].start for axis in axes])

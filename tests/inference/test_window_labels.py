@@ -1,4 +1,4 @@
-"""Label windows equal the argmax of MONAI's sliding window, in less memory."""
+"""Labels of sliding windows equal the argmax of MONAI's, in less memory."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from monai.data.utils import compute_importance_map, dense_patch_slices
 from monai.inferers import sliding_window_inference
 from torch import Tensor, nn
 
-from swinx.inference import LaidWindows, SlidingWindowLabelInferer, TorchEngine, sliding_window_labels
+from support.inference import label_inferer
+from swinx.inference import TorchBackend, WindowSettings
 from swinx.inference.windows.window_parts import interval_of
 from swinx.networks import SwinXSeg
+
+
+def labels_of(image, network, roi, sw_batch_size=1, **settings):
+    return label_inferer(roi, sw_batch_size=sw_batch_size, **settings)(image, network)
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def test_labels_equal_monais_argmax(network, shape, overlap, mode):
     image = torch.randn((2, 1, *shape), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         scores = sliding_window_inference(image, (16, 16, 16), 3, network, overlap=overlap, mode=mode)
-    labels = sliding_window_labels(image, network, (16, 16, 16), 3, overlap, mode)
+    labels = labels_of(image, network, (16, 16, 16), 3, overlap=overlap, mode=mode)
     assert labels.dtype == torch.uint8
     assert labels.shape == (2, 1, *shape)
     top = scores.topk(2, dim=1).values
@@ -37,12 +42,12 @@ def test_labels_equal_monais_argmax(network, shape, overlap, mode):
 
 def test_anisotropic_windows_and_batches_of_windows_give_the_same(network):
     image = torch.randn((1, 1, 30, 22, 14), generator=torch.Generator().manual_seed(2))
-    one, four = (SlidingWindowLabelInferer((16, 12, 8), sw_batch_size=n)(image, network) for n in (1, 4))
+    one, four = (label_inferer((16, 12, 8), sw_batch_size=n)(image, network) for n in (1, 4))
     assert torch.equal(one, four)
 
 
-def test_scores_never_exist_for_the_whole_volume():
-    """The largest tensor made is the scores of a window, however long the scan."""
+def test_logits_never_exist_for_the_whole_volume():
+    """The largest tensor holds logits and weights of the planes of one window, however long the scan."""
     sizes = []
 
     class Spy(nn.Module):
@@ -60,19 +65,19 @@ def test_scores_never_exist_for_the_whole_volume():
 
     image = torch.zeros((1, 1, 8, 8, 400))
     with Watch():
-        sliding_window_labels(image, Spy(), (8, 8, 8))
-    window = 5 * 8 * 8 * 8 * 4
-    assert max(sizes) <= max(window, image.nbytes)
+        labels_of(image, Spy(), (8, 8, 8))
+    planes = (5 + 1) * 8 * 8 * (8 + 1) * 4
+    assert max(sizes) <= max(planes, image.nbytes)
 
 
 def test_overlap_of_one_is_refused(network):
     with pytest.raises(ValueError, match="overlap must be in"):
-        sliding_window_labels(torch.zeros(1, 1, 8, 8, 8), network, (8, 8, 8), overlap=1.0)
+        labels_of(torch.zeros(1, 1, 8, 8, 8), network, (8, 8, 8), overlap=1.0)
 
 
 def test_window_of_wrong_dimension_is_refused(network):
     with pytest.raises(ValueError, match="does not fit images"):
-        sliding_window_labels(torch.zeros(1, 1, 8, 8, 8), network, (8, 8))
+        labels_of(torch.zeros(1, 1, 8, 8, 8), network, (8, 8))
 
 
 def blended(image, network, roi, overlap, margin):
@@ -101,7 +106,7 @@ def test_margins_are_left_out_but_at_the_borders_of_the_volume(network, shape, o
     image = torch.randn((1, 1, *shape), generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         scores = blended(image, network, (16, 16, 16), overlap, margin)
-    labels = sliding_window_labels(image, network, (16, 16, 16), 3, overlap, margin=margin / 16)
+    labels = labels_of(image, network, (16, 16, 16), 3, overlap=overlap, margin=margin / 16)
     assert (scores != 0).any(dim=1).all(), "a voxel that no window covers"
     top = scores.topk(2, dim=1).values
     clear = (top[:, 0] - top[:, 1])[:, None] > 1e-5 * top[:, 0][:, None]
@@ -111,7 +116,7 @@ def test_margins_are_left_out_but_at_the_borders_of_the_volume(network, shape, o
 @pytest.mark.parametrize(("overlap", "margin"), [(0.5, 0.26), (0.5, 8), (0.5, -0.1), (0.0, 0.1)])
 def test_margins_that_would_leave_gaps_are_refused(network, overlap, margin):
     with pytest.raises(ValueError, match=rf"margin must be from 0 to {overlap / 2:g}, .* not {margin}"):
-        sliding_window_labels(torch.zeros(1, 1, 20, 20, 20), network, (16, 16, 16), overlap=overlap, margin=margin)
+        labels_of(torch.zeros(1, 1, 20, 20, 20), network, (16, 16, 16), overlap=overlap, margin=margin)
 
 
 @pytest.mark.parametrize("margin", [0, 0.125, 0.25])
@@ -123,17 +128,17 @@ def test_a_split_network_gives_the_labels_of_the_whole_one(margin, channels_last
     with torch.no_grad():  # so that no class wins everywhere
         whole.out.conv.conv.bias -= whole(image[..., :32, :32, :32]).mean(dim=(0, 2, 3, 4))
     plain, split = (
-        SlidingWindowLabelInferer((32, 32, 32), 3, margin=margin, engine=engine)(image, whole)
-        for engine in (None, TorchEngine(channels_last))
+        label_inferer((32, 32, 32), backend, sw_batch_size=3, margin=margin)(image, whole)
+        for backend in (None, TorchBackend(channels_last))
     )
     assert plain.unique().numel() > 3
     assert (plain == split).float().mean() > 0.9995
 
 
-def test_an_engine_heeds_weights_that_have_changed():
+def test_a_backend_heeds_weights_that_have_changed():
     torch.manual_seed(0)
     whole = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
-    inferer = SlidingWindowLabelInferer((32, 32, 32), engine=TorchEngine())
+    inferer = label_inferer((32, 32, 32), backend=TorchBackend())
     image = torch.rand((1, 1, 32, 32, 32))
     inferer(image, whole)
     with torch.no_grad():
@@ -150,12 +155,12 @@ def test_windows_of_air_are_left_out_and_are_background(network):
 
     image = torch.zeros((1, 1, 8, 8, 64))
     image[..., 20:28] = 1
-    labels = sliding_window_labels(image, counted, (8, 8, 8), overlap=0.5, empty_below=0.0)
+    labels = labels_of(image, counted, (8, 8, 8), overlap=0.5, skip_air=True)
     assert sum(calls) == 3
     assert not labels[..., :16].any()
     assert (labels[..., 16:32] == 1).all()
     assert not labels[..., 32:].any()
-    assert not sliding_window_labels(image * 0, counted, (8, 8, 8), empty_below=0.0).any()
+    assert not labels_of(image * 0, counted, (8, 8, 8), skip_air=True).any()
 
 
 def test_half_the_windows_at_once_where_memory_runs_out(network, caplog):
@@ -168,10 +173,10 @@ def test_half_the_windows_at_once_where_memory_runs_out(network, caplog):
         return network(windows)
 
     image = torch.randn((1, 1, 16, 16, 40), generator=torch.Generator().manual_seed(5))
-    expected = sliding_window_labels(image, network, (8, 8, 8))
-    laid: list[LaidWindows] = []
-    assert torch.equal(sliding_window_labels(image, greedy, (8, 8, 8), 8, laid=laid), expected)
-    assert laid[0].plan.sw_batch_size == 2, "what fitted"
+    expected = labels_of(image, network, (8, 8, 8))
+    inferer = label_inferer((8, 8, 8), sw_batch_size=8)
+    assert torch.equal(inferer(image, greedy), expected)
+    assert inferer.tilings[0].settings.sw_batch_size == 2, "what fitted"
     assert sizes[:3] == [8, 4, 2]
     assert set(sizes[3:]) == {1, 2} or set(sizes[3:]) == {2}
     assert "memory ran out with 8 windows at once; going on with 4" in caplog.text
@@ -183,26 +188,26 @@ def test_other_errors_and_a_single_window_that_does_not_fit_are_not_hidden():
 
     for batch, message in ((1, "out of memory"), (2, "sizes differ")):
         with pytest.raises(RuntimeError, match=message):
-            sliding_window_labels(torch.zeros(1, 1, 16, 16, 8), broken, (8, 8, 8), batch)
+            labels_of(torch.zeros(1, 1, 16, 16, 8), broken, (8, 8, 8), batch)
 
 
-def test_an_engine_takes_no_arguments_for_the_network(network):
-    with pytest.raises(ValueError, match="takes no arguments for the network, and was given mask"):
-        sliding_window_labels(torch.zeros(1, 1, 8, 8, 8), network, (8, 8, 8), engine=TorchEngine(), mask=1)
+def test_arguments_for_the_network_are_refused(network):
+    with pytest.raises(ValueError, match=r"the network takes windows alone, no other arguments: \[1, 'mask'\]"):
+        label_inferer((8, 8, 8))(torch.zeros(1, 1, 8, 8, 8), network, 1, mask=2)
 
 
 def test_a_network_that_cannot_be_split_runs_as_it_is(network, caplog):
     caplog.set_level("INFO")
     image = torch.rand((1, 1, 24, 24, 24), generator=torch.Generator().manual_seed(3))
-    plain, engine = (SlidingWindowLabelInferer((16, 16, 16), engine=e)(image, network) for e in (None, TorchEngine()))
-    assert torch.equal(plain, engine)
+    plain, split = (label_inferer((16, 16, 16), backend)(image, network) for backend in (None, TorchBackend()))
+    assert torch.equal(plain, split)
     assert "only SwinXSeg can be split, not Sequential, which runs as it is" in caplog.text
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_windows_at_once_are_refused(network, count):
     with pytest.raises(ValueError, match=f"sw_batch_size must be 1 or more, not {count}"):
-        SlidingWindowLabelInferer((16, 16, 16), sw_batch_size=count)(torch.rand(1, 1, 16, 16, 16), network)
+        label_inferer((16, 16, 16), sw_batch_size=count)(torch.rand(1, 1, 16, 16, 16), network)
 
 
 def test_memory_that_numpy_cannot_have_halves_the_batch_too(network):
@@ -214,28 +219,36 @@ def test_memory_that_numpy_cannot_have_halves_the_batch_too(network):
 
     image = torch.rand((1, 1, 24, 24, 24), generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        four = sliding_window_labels(image, Greedy(), (16, 16, 16), 4)
-        assert torch.equal(four, sliding_window_labels(image, network, (16, 16, 16), 1))
+        four = labels_of(image, Greedy(), (16, 16, 16), 4)
+        assert torch.equal(four, labels_of(image, network, (16, 16, 16), 1))
 
 
 def test_more_classes_than_a_label_can_tell_are_refused():
     with pytest.raises(ValueError, match="the network has 257 classes, and labels in uint8 are of 256 at most"):
-        sliding_window_labels(torch.zeros(1, 1, 8, 8, 8), nn.Conv3d(1, 257, 1), (8, 8, 8))
+        labels_of(torch.zeros(1, 1, 8, 8, 8), nn.Conv3d(1, 257, 1), (8, 8, 8))
 
 
 def test_a_network_is_made_ready_before_the_first_case_and_once():
     made = []
 
-    class Counted(TorchEngine):
+    class Counted(TorchBackend):
         def __call__(self, network, roi_size):
             made.append(roi_size)
             return super().__call__(network, roi_size)
 
     network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
-    inferer = SlidingWindowLabelInferer((32, 32, 32), engine=Counted())
+    inferer = label_inferer((32, 32, 32), backend=Counted())
     inferer.prepare(network)
     assert made == [(32, 32, 32)]
     assert inferer.seconds_to_prepare > 0
     with pytest.raises(ValueError, match=r"roi_size \[48, 32, 32\] must be multiples of 32 for this network"):
-        SlidingWindowLabelInferer((48, 32, 32)).prepare(network)
-    SlidingWindowLabelInferer((48, 32, 32)).prepare(nn.Conv3d(1, 2, 1))
+        label_inferer((48, 32, 32)).prepare(network)
+    label_inferer((48, 32, 32)).prepare(nn.Conv3d(1, 2, 1))
+
+
+def test_settings_are_frozen_and_comparable():
+    first, second = WindowSettings([8, 8, 8]), WindowSettings((8, 8, 8))
+    assert first == second
+    assert hash(first) == hash(second)
+    with pytest.raises(AttributeError):
+        first.overlap = 0.1

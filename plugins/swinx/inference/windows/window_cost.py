@@ -1,36 +1,21 @@
-"""What sliding windows will cost, and which of several ways to lay them keeps to a budget."""
+"""Cost of a case, its limits, and the settings to try in turn until the limits are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
-__all__ = ["SECONDS_BEFORE", "Limits", "WindowCost", "WindowPlan", "cheaper_plans", "choose_plan"]
+from swinx.inference.windows.window_settings import WindowSettings
 
-SECONDS_BEFORE = "seconds_before"
-"""Key in the metadata of an image: how long it took to load and prepare it."""
+__all__ = ["Limits", "WindowCost", "cheaper_settings", "choose_settings"]
 
 _OVERLAPS = (0.4, 0.25, 0.1, 0.0)
 
 
 @dataclass(frozen=True)
-class WindowPlan:
-    """How windows are laid; see :func:`swinx.inference.sliding_window_labels`."""
-
-    overlap: float
-    margin: float
-    sw_batch_size: int
-    half_scores: bool
-
-    def __str__(self) -> str:
-        scores = f"scores in {'half' if self.half_scores else 'single'} precision"
-        return f"overlap {self.overlap:g}, margin {self.margin:g}, {self.sw_batch_size} windows at once, {scores}"
-
-
-@dataclass(frozen=True)
 class WindowCost:
-    """What a case costs with a plan: time in seconds, whole, and peaks of memory in MiB; the GPU's is None without."""
+    """Windows, seconds and peak memory in MiB of a whole case; that of the GPU is None without one."""
 
     windows: int
     seconds: float
@@ -44,7 +29,7 @@ class WindowCost:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a case may cost at most; None is no limit.
+    """Upper limits of the cost of a case; None is no limit.
 
     Raises:
         ValueError: If a limit is not a number above 0.
@@ -80,23 +65,28 @@ class Limits:
         return [(name, limit, value) for name, limit, value in limits if limit is not None and value is not None]
 
 
-def cheaper_plans(plan: WindowPlan, skips_margins: bool) -> list[WindowPlan]:
-    """Return a plan and all that cost less, in the order in which they are to be tried: the least change first.
+def cheaper_settings(wanted: WindowSettings, skips_margins: bool) -> list[WindowSettings]:
+    """Return settings and all cheaper ones, in the order in which they are to be tried: the least change first.
 
-    Single windows and scores in half precision change next to nothing; margins are cut before windows overlap less.
+    Single windows and logits in half precision change next to nothing; margins are cut before windows overlap less.
 
     Args:
-        plan: What is wanted.
+        wanted: The settings as they were asked for.
         skips_margins: Whether a margin saves time.
     """
-    memory = [(plan.sw_batch_size, plan.half_scores), (1, plan.half_scores), (1, True)]
-    lays = [(plan.overlap, plan.margin)]
-    for overlap in (plan.overlap, *(value for value in _OVERLAPS if value < plan.overlap)):
-        lays.append((overlap, overlap / 2 if skips_margins else min(plan.margin, overlap / 2)))
-    plans = [WindowPlan(overlap, margin, batch, half) for (overlap, margin), (batch, half) in product(lays, memory)]
-    return list(dict.fromkeys(plans))
+    memory = [(wanted.sw_batch_size, wanted.half_logits), (1, wanted.half_logits), (1, True)]
+    tilings = [(wanted.overlap, wanted.margin)]
+    for overlap in (wanted.overlap, *(value for value in _OVERLAPS if value < wanted.overlap)):
+        tilings.append((overlap, overlap / 2 if skips_margins else min(wanted.margin, overlap / 2)))
+    found = [
+        replace(wanted, overlap=overlap, margin=margin, sw_batch_size=batch, half_logits=half)
+        for (overlap, margin), (batch, half) in product(tilings, memory)
+    ]
+    return list(dict.fromkeys(found))
 
 
-def choose_plan(costs: Sequence[tuple[WindowPlan, WindowCost]], limits: Limits) -> tuple[WindowPlan, WindowCost] | None:
-    """Return the first plan within the limits with its cost, or None."""
-    return next(((plan, cost) for plan, cost in costs if not limits.exceeded(cost)), None)
+def choose_settings(
+    costs: Sequence[tuple[WindowSettings, WindowCost]], limits: Limits
+) -> tuple[WindowSettings, WindowCost] | None:
+    """Return the first settings within the limits with their cost, or None."""
+    return next(((settings, cost) for settings, cost in costs if not limits.exceeded(cost)), None)

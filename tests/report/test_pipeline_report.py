@@ -266,7 +266,7 @@ def test_numbers_below_one_are_refused(results, changes):
 def test_a_case_that_is_there_twice_is_named(results):
     table = pd.read_csv(results / "scores.csv", index_col="case")
     pd.concat([table, table.iloc[:1]]).to_csv(results / "scores.csv")
-    with pytest.raises(DataListError, match="has anna more than once"):
+    with pytest.raises(DataListError, match="anna has two rows"):
         make(results)
 
 

@@ -64,6 +64,7 @@ class TrackedRun:
         self.name = name
         self.run_id: str | None = run_id
         self.system_metrics = system_metrics
+        self._is_lost = False  # not even the local file can be written
         self._client: Any = None
         self._monitor: Any = None
         self._tags: dict[str, str] = {}
@@ -134,6 +135,8 @@ class TrackedRun:
             self._try(lambda: self._client.set_terminated(self.run_id, status))
 
     def _try(self, action: Callable[[], object]) -> None:
+        if self._is_lost:
+            return
         for uri in dict.fromkeys([self.uri, sqlite_uri(self.local)]):
             opened = False
             try:
@@ -154,7 +157,7 @@ class TrackedRun:
                     _logger.warning("MLflow at %s: %s; tracking goes on in %s", place, reason, self.local)
                 else:
                     _logger.warning("MLflow cannot write %s: %s; nothing more is tracked", self.local, reason)
-                    self._try = _give_up  # type: ignore[method-assign]
+                    self._is_lost = True
 
     def _move(self, uri: str) -> None:
         """Go on at another place, with all that is known of the run."""
@@ -205,7 +208,7 @@ class TrackedRun:
         changed = {key: value for key, value in self._parameters.items() if known.get(key, value) != value}
         if changed:
             told = ", ".join(f"{key} {known[key]} -> {value}" for key, value in sorted(changed.items()))
-            _logger.warning("the run goes on with other knobs, which MLflow shows as tags: %s", told[:_LONGEST_LINE])
+            _logger.warning("the run goes on with other settings, which MLflow shows as tags: %s", told[:_LONGEST_LINE])
             self.tags({f"resumed.{key}": value for key, value in changed.items()})
         for start in range(0, len(new), _PARAMETERS_AT_ONCE):
             self._client.log_batch(self.run_id, params=new[start : start + _PARAMETERS_AT_ONCE])
@@ -257,10 +260,6 @@ def _experiment(client: Any, name: str, artifacts: str | None) -> str:
             if found is None:
                 raise
     return str(found.experiment_id)
-
-
-def _give_up(action: Callable[[], object]) -> None:
-    del action
 
 
 def _reopen(client: Any, run_id: str) -> bool:

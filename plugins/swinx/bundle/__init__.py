@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from swinx.bundle.bundle_root import find_bundle_root, require_plugin
 from swinx.bundle.check_settings import check_run_settings, read_setting, read_settings
-from swinx.bundle.configuration import PLACES, configuration_at_work, configuration_hash, flat_knobs, knobs_at_work
-from swinx.bundle.network_settings_record import knobs_of_network
+from swinx.bundle.configuration import (
+    PLACES,
+    configuration_at_work,
+    configuration_hash,
+    flat_knobs,
+    knobs_at_work,
+    knobs_of_network,
+)
 from swinx.bundle.settings.setting import Setting
 from swinx.bundle.settings.setting_fault import setting_fault
 from swinx.bundle.settings.settings_table import SECTIONS, SETTINGS, nearest

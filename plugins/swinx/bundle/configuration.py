@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +15,10 @@ from swinx.files import is_setting
 from swinx.visible_text import visible
 from swinx.workarounds import running_bundle
 
-__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work"]
+__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work", "knobs_of_network"]
 
 _logger = logging.getLogger(__name__)
+_REFERENCE = re.compile(r"@(\w+)")
 
 PLACES = frozenset(
     {
@@ -70,7 +72,7 @@ def configuration_hash(configuration: Mapping[str, Any]) -> str:
 
 
 def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the knobs: values at the top of a configuration that are neither components nor expressions.
+    """Return the plain settings: values at the top of a configuration that are neither components nor expressions.
 
     Examples:
         >>> flat_knobs({"lr": 0.1, "roi": [96, 96], "net": {"_target_": "x"}, "device": "$torch", "imports": ["$x"]})
@@ -80,7 +82,7 @@ def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def knobs_at_work() -> dict[str, Any]:
-    """Return the knobs of the bundle that is building the caller, without :data:`PLACES`; empty if none is building.
+    """Return the settings of the bundle that is building the caller, without :data:`PLACES`; empty if none is building.
 
     They are written beside weights, so that only what may be read from there again is among them.
     """
@@ -89,6 +91,17 @@ def knobs_at_work() -> dict[str, Any]:
         _logger.warning("%s is not recorded with the weights: it is no plain value", visible(name))
         del knobs[name]
     return knobs
+
+
+def knobs_of_network(configuration: Mapping[str, Any], id_: str = "network_def") -> list[str]:
+    """Return the settings that a component of a configuration refers to, in the order in which they stand there.
+
+    Examples:
+        >>> knobs_of_network({"dim": 48, "lr": 1, "network_def": {"_target_": "Net", "dim": "@dim"}})
+        ['dim']
+    """
+    found = _REFERENCE.findall(repr(configuration.get(id_)))
+    return [name for name in dict.fromkeys(found) if name in configuration]
 
 
 def _is_plain(value: Any) -> bool:

@@ -124,7 +124,7 @@ class CaseRecords:
         seconds = self._seconds(batch)
         image = batch["image"]
         affine = np.asarray(image.meta["original_affine"], dtype=float).reshape(4, 4)
-        record = {
+        record: dict[str, Any] = {
             "case": str(batch["case"]),
             "image": str(image.meta.get("filename_or_obj", "")),
             "prediction": str(result.get("saved_to", "")),

@@ -145,7 +145,7 @@ def test_knobs_that_a_resumed_run_was_given_anew_are_told(tmp_path, caplog):
     again = TrackedRun(uri, tmp_path / "local.db", "swinx", "first", run_id=first)
     again.start()
     again.parameters({"knob_1": 1, "knob_2": 50})
-    assert "goes on with other knobs" in caplog.text
+    assert "goes on with other settings" in caplog.text
     assert "knob_2 2 -> 50" in caplog.text
     assert "knob_1" not in caplog.text
 

@@ -17,8 +17,7 @@ from swinx import __version__
 from swinx.errors import ExportError
 from swinx.export.agreement import Agreement, measure_agreement, probe_windows
 from swinx.export.onnx_file import load_onnx, write_onnx
-from swinx.export.torch_export import load_torch_export, write_torch_export
-from swinx.export.torchscript import load_torchscript, write_torchscript
+from swinx.export.torch_formats import load_torch_export, load_torchscript, write_torch_export, write_torchscript
 from swinx.files import write_several_whole
 from swinx.inference import load_openvino, write_openvino
 from swinx.tracking import write_sidecar

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from swinx.errors import ExportError
-from swinx.export.torch_export import trace_program
+from swinx.export.torch_formats import trace_program
 
 __all__ = ["load_onnx", "write_onnx"]
 

@@ -143,7 +143,7 @@ def test_a_setting_of_another_command_is_warned_of_where_the_user_gave_it():
     configuration = {**used(overlap=0.5), "max_epochs": 3}
     assert read_settings(configuration, {}) == ({}, [])
     _, (warning,) = read_settings(configuration, {"max_epochs": 3})
-    assert warning.startswith("max_epochs is a setting of other commands and has no effect on this one")
+    assert warning.startswith("max_epochs has no effect on this run: nothing in its configuration takes it")
 
 
 def test_none_on_the_command_line_counts_where_it_can_and_is_refused_elsewhere():

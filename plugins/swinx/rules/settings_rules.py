@@ -14,7 +14,7 @@ class SettingRules(Rules):
 
     UNKNOWN = Rule("refused", _RUNS, "there is no setting {name}{nearest} (docs/settings.md lists all)")
     VALUE = Rule("refused", _RUNS, "{name} is {value}; give {wanted}")
-    UNUSED = Rule("warned", _RUNS, "{name} is a setting of other commands and has no effect on this one{nearest}")
+    UNUSED = Rule("warned", _RUNS, "{name} has no effect on this run: nothing in its configuration takes it{nearest}")
     NONE_DROPPED = Rule(
         "repaired",
         _RUNS,

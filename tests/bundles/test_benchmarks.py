@@ -75,4 +75,4 @@ def test_the_page_of_the_experiment_says_of_each_step_what_its_own_trainings_sup
     page = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8")
     for name in ("partial_as_complete to partial_loss", "partial_loss to refined", "refined to refined_pretrained"):
         mean, (low, high) = steps[name]["mean"], steps[name]["interval"]
-        assert f"{mean:+.1f} [{low:.1f}, {high:.1f}] | {'yes' if decided[name] else 'no'} |" in page
+        assert f"{mean:+.1f} [{low:.1f}, {high:.1f}] | {'yes' if decided[name] else 'undecided'} |" in page

@@ -212,9 +212,9 @@ def test_a_data_list_and_another_start_from_inside_the_bundle(pretrained, cohort
     ("changes", "message"),
     [
         ({"dataset_dir": "EMPTY"}, "no scans found in"),
-        ({"block_size": 24}, "do not fill a view"),
+        ({"block_size": 24}, "block_size is 24"),
         ({"block_size": 8}, "does not fit"),
-        ({"mask_ratio": 1.0}, "mask ratio of 1"),
+        ({"mask_ratio": 1.0}, "mask_ratio is 1"),
         ({"roi_size": [32, 32, 48], "region_size": [36, 36, 52]}, "multiples of 32"),
         ({"region_size": [24, 36, 36]}, "region_size"),
         ({"pretrained": "nowhere.pt"}, "no such file"),

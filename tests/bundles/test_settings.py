@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -84,7 +85,8 @@ def test_paths_that_look_like_numbers_are_paths_and_the_traceback_of_a_known_rea
 
 def test_overlays_components_ids_and_tracking_of_monai_stay_possible(trained, cohort, tmp_path):
     overlay = tmp_path / "mine.json"
-    overlay.write_text('{"my_overlap": 0.25, "inferer::overlap": "@my_overlap", "mine": {"_target_": "Identity"}}')
+    changes = {"my_overlap": 0.25, "inferer::settings::overlap": "@my_overlap", "mine": {"_target_": "Identity"}}
+    overlay.write_text(json.dumps(changes))
     finished = run_bundle(
         "inference",
         "inference",
@@ -95,7 +97,7 @@ def test_overlays_components_ids_and_tracking_of_monai_stay_possible(trained, co
         output_dir=tmp_path / "out",
         checkpoint=trained,
         my_overlap=0.5,
-        **{"inferer#mode": "constant"},
+        **{"inferer#settings#mode": "constant"},
         **SMALL,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]

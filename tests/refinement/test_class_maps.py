@@ -58,7 +58,7 @@ def test_a_given_map_takes_ids_names_and_numbers_in_text():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({1: "liver"}, r"says nothing about \{2: 'b'\}"),
+        ({1: "liver"}, r"the label map lacks \{2: 'b'\}"),
         ({1: "liver", 2: 0, 7: 1}, "names 7, which the model does not have"),
         ({"a": "liver", "c": 1}, "names 'c', which the model does not have"),
         ({1: "heart", 2: 0}, "'heart' where a FLARE class is needed"),

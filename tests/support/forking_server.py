@@ -49,17 +49,18 @@ def _become(order: dict) -> list[str]:
     return order["command"]
 
 
-del sys.path[0]  # this folder
-for name in sys.argv[1:]:
-    importlib.import_module(name)
-gc.collect()
-gc.freeze()
-_, *words = _next_command()
-if words[0] == "-m":
-    sys.path.insert(0, str(Path.cwd()))
-    sys.argv[:] = words[:1] + words[2:]
-    runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-else:
-    sys.path.insert(0, str(Path(words[0]).parent))
-    sys.argv[:] = words
-    runpy.run_path(words[0], run_name="__main__")
+if __name__ == "__main__":
+    del sys.path[0]  # this folder
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    _, *words = _next_command()
+    if words[0] == "-m":
+        sys.path.insert(0, str(Path.cwd()))
+        sys.argv[:] = words[:1] + words[2:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.path.insert(0, str(Path(words[0]).parent))
+        sys.argv[:] = words
+        runpy.run_path(words[0], run_name="__main__")

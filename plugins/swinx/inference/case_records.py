@@ -1,4 +1,4 @@
-"""What happened to each case of a batch: a JSON file each, a summary, an exit code."""
+"""Records of a batch: a JSON file for each case, a summary, an exit code."""
 
 from __future__ import annotations
 

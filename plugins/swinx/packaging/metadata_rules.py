@@ -1,4 +1,4 @@
-"""What MONAI's bundle specification and its Model Zoo ask of ``configs/metadata.json``."""
+"""Requirements of MONAI's bundle specification and Model Zoo on ``configs/metadata.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every run of a bundle does: log, lock, tracking, processes."""
+"""Log, lock, tracking and processes of every bundle run."""
 
 from __future__ import annotations
 

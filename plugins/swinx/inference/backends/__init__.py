@@ -1,4 +1,4 @@
-"""What runs the network: PyTorch, OpenVINO."""
+"""Backends that run the network: PyTorch, OpenVINO."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an exported network takes the windows of the workflow it is put into."""
+"""Check of an exported network against the windows of its workflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to do when the memory of a device runs out."""
+"""Recovery when the memory of a device runs out."""
 
 from __future__ import annotations
 

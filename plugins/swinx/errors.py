@@ -12,6 +12,7 @@ __all__ = [
     "CaseError",
     "DataListError",
     "ExportError",
+    "LabelSetError",
     "RecordError",
     "RunError",
     "TeacherError",
@@ -51,6 +52,10 @@ class DataListError(ValueError):
 
 class ExportError(ValueError):
     """A network cannot be exported, or an exported one cannot be used."""
+
+
+class LabelSetError(ValueError):
+    """A label set or a label map breaks a rule, or a class is none of its label set."""
 
 
 class RecordError(BundleError):
@@ -133,6 +138,7 @@ def reason_of(error: BaseException) -> str:
             | CaseError
             | DataListError
             | ExportError
+            | LabelSetError
             | RunError
             | TeacherError
             | TrainingError
@@ -160,7 +166,7 @@ def is_known(error: BaseException) -> bool:
     return any(isinstance(current, _FOR_USERS) for current in chain) or own or find_case_error(error) is not None
 
 
-_FOR_USERS = (BundleError, CaseError, DataListError, ExportError, TeacherError, TrainingError, WeightsError)
+_FOR_USERS = (BundleError, CaseError, DataListError, ExportError, LabelSetError, TeacherError, TrainingError, WeightsError)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

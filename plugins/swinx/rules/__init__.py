@@ -6,6 +6,7 @@ from swinx.rules.dicom_rules import HeaderRules, RescaleRules, SeriesChoiceRules
 from swinx.rules.figures_rules import ScoreRules, TeacherRules
 from swinx.rules.folders_rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
 from swinx.rules.label_maps_rules import LabelRules, PredictionRules, TruthRules
+from swinx.rules.label_sets_rules import LabelSetRules
 from swinx.rules.lists_rules import ListRules, ManifestRules
 from swinx.rules.names_rules import EntryRules, NameRules, TextRules
 from swinx.rules.rule import Action, Rule, Rules
@@ -26,6 +27,7 @@ __all__ = [
     "HeaderRules",
     "LabelFolderRules",
     "LabelRules",
+    "LabelSetRules",
     "ListRules",
     "LockRules",
     "ManifestRules",
@@ -60,7 +62,7 @@ ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     "Files of scans and label maps": (VolumeFileRules, ByteRules, VoxelRules, ValueRules),
     "Geometry": (GridRules, GeometryRules),
     "DICOM series": (HeaderRules, SeriesChoiceRules, SliceRules, RescaleRules),
-    "Label maps, refinement, predictions of others": (LabelRules, TruthRules, PredictionRules),
+    "Label maps, refinement, predictions of others": (LabelSetRules, LabelRules, TruthRules, PredictionRules),
     "Folders": (LabelFolderRules, ScanFolderRules, SegRules, SeriesRules),
     "Names, data lists and tables": (NameRules, ListRules, EntryRules, ManifestRules, TextRules),
     "Runs and their results": (LockRules, ReadingRules, ResumeRules, ResultRules),

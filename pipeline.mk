@@ -11,7 +11,7 @@ SKIP :=
 SKIPPED = $(SKIP) $(if $(filter refine,$(SKIP)),teacher)
 # Section of the data list that is segmented, scored and reported.
 SECTION := validation
-# More knobs: of the network, for every step that has it, and of single steps.
+# More settings: of the network, for every step that has it, and of single steps.
 NETWORK_ARGS :=
 PRETRAIN_ARGS :=
 TEACHER_ARGS :=

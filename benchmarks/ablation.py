@@ -119,15 +119,15 @@ def main() -> None:
         options.error(f"--jobs {given.jobs} must be 1 or more, and --seeds {given.seeds} all different")
     network, training = ({}, {"cache_rate": 1.0}) if given.full else (SMALL, SMALL_TRAINING)
     other = {"learning_rate": given.rate, "max_epochs": given.epochs}
-    other = {knob: value for knob, value in other.items() if value is not None}
-    variant = "".join(f"_{knob}{value:g}" for knob, value in other.items())
+    other = {setting: value for setting, value in other.items() if value is not None}
+    variant = "".join(f"_{setting}{value:g}" for setting, value in other.items())
     training = training | other
     work = given.work / ("full" if given.full else "small")
     began = time.monotonic()
     lists = prepare(given.work / "cohort")
     lists["refined"] = refine(lists, work, {} if given.full else SMALL_TEACHER)
     pretrained = pretrain(lists["partial"], work, network, {} if given.full else SMALL_PRETRAINING)
-    knobs = network | ({} if given.full else SMALL_STUDENT)
+    settings = network | ({} if given.full else SMALL_STUDENT)
     threads = max(1, (os.cpu_count() or 1) // given.jobs)
     with ThreadPoolExecutor(given.jobs) as pool:
         arms = []
@@ -137,7 +137,7 @@ def main() -> None:
                 own = training | changes | {"seed": seed}
                 own |= {"pretrained": pretrained} if "pretrained" in changes else {}
                 place = work / f"{arm}_{seed}{variant}"
-                arms.append(pool.submit(train_and_score, place, lists[which], lists["partial"], knobs, own, threads))
+                arms.append(pool.submit(train_and_score, place, lists[which], lists["partial"], settings, own, threads))
         try:
             for arm_done in as_completed(arms):
                 arm_done.result()
@@ -153,7 +153,7 @@ def main() -> None:
     }
     content: dict[str, Any] = {
         "cohort": COHORT | {"complete_for_training": COMPLETE, "for_selection": SELECTION},
-        "settings": {"network": knobs, "training": training, "seeds": given.seeds},
+        "settings": {"network": settings, "training": training, "seeds": given.seeds},
         "minutes": round((time.monotonic() - began) / 60, 1),
         "refined_labels": refined_labels(lists, given.work / "cohort" / "labelsTrFull"),
         "arms": {f"{arm}, overlap {overlap:g}": means(tables) for (arm, overlap), tables in scores.items()},
@@ -184,11 +184,13 @@ def prepare(folder: Path) -> dict[str, Path]:
     return lists
 
 
-def refine(lists: dict[str, Path], work: Path, knobs: dict[str, Any]) -> Path:
+def refine(lists: dict[str, Path], work: Path, settings: dict[str, Any]) -> Path:
     """Train the teacher on the complete cases and refine the partial ones; return the refined data list."""
     where = {"dataset_dir": lists["partial"].parent}
-    folds = {"folds": knobs["folds"]} if "folds" in knobs else {}
-    run_bundle("training", [CONFIGS.format("pseudolabel", "train")], knobs | where | {"output_dir": work / "teacher"})
+    folds = {"folds": settings["folds"]} if "folds" in settings else {}
+    run_bundle(
+        "training", [CONFIGS.format("pseudolabel", "train")], settings | where | {"output_dir": work / "teacher"}
+    )
     (model,) = (work / "teacher" / "results").glob("*/*")
     changes = where | folds | {"teacher_dir": model, "output_dir": work / "refined", "sections": ["training"]}
     files = [CONFIGS.format("pseudolabel", name) for name in ("inference", "refine")]
@@ -196,12 +198,12 @@ def refine(lists: dict[str, Path], work: Path, knobs: dict[str, Any]) -> Path:
     return work / "refined" / "datalist.json"
 
 
-def pretrain(data_list: Path, work: Path, network: dict[str, Any], knobs: dict[str, Any]) -> Path:
+def pretrain(data_list: Path, work: Path, network: dict[str, Any], settings: dict[str, Any]) -> Path:
     """Pretrain on the scans without labels, unless that is done; return the encoder."""
     done, model = work / "pretrain" / "done", work / "pretrain" / "model.pt"
     if not done.is_file():
         paths = {"dataset_dir": data_list.parent, "output_dir": work / "pretrain", "checkpoint": model}
-        run_bundle("training", [CONFIGS.format("ssl_smit", "train")], network | knobs | paths)
+        run_bundle("training", [CONFIGS.format("ssl_smit", "train")], network | settings | paths)
         done.touch()
     return model
 
@@ -223,11 +225,11 @@ def train_and_score(
         scores = folder / f"overlap_{overlap:g}"
         if not (scores / "scores.csv").is_file():
             where = {"dataset_dir": test_list.parent, "output_dir": scores, "checkpoint": model, "section": "testing"}
-            knobs = network | {"overlap": overlap, "protocol": "standard"}
+            settings = network | {"overlap": overlap, "protocol": "standard"}
             run_bundle(
                 "evaluate",
                 [CONFIGS.format("swinx_seg", name) for name in ("inference", "evaluate")],
-                knobs | where,
+                settings | where,
                 threads,
             )
 

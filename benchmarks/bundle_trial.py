@@ -29,20 +29,22 @@ RESULTS = ROOT / "benchmarks" / "results"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def run_bundle(run_id: str, config_files: Sequence[str], knobs: Mapping[str, Any], threads: int | None = None) -> None:
+def run_bundle(
+    run_id: str, config_files: Sequence[str], settings: Mapping[str, Any], threads: int | None = None
+) -> None:
     """Run a bundle from the root of the repository, as a user does.
 
     Args:
         run_id: ``training``, ``evaluate``, ``inference``.
         config_files: Configuration files, relative to the root.
-        knobs: Values for the command line.
+        settings: Values for the command line.
         threads: Of PyTorch; by default all cores.
 
     Raises:
         subprocess.CalledProcessError: If the run fails.
     """
     files = config_files[0] if len(config_files) == 1 else str(list(config_files))
-    words = [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
+    words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *words]
     environment = os.environ | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
     subprocess.run(command, cwd=ROOT, env=environment, check=True)

@@ -28,7 +28,7 @@ COHORT: dict[str, Any] = {
     "shape": 64,
     "spacing_mm": 5.0,
 }
-KNOBS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "embed_dim": 4,
     "num_heads": [1, 2, 2, 4],
     "drop_path_rate": 0.0,
@@ -87,12 +87,12 @@ def main() -> None:
             folder = given.work / f"{name}_{given.seed}"
             paths = {"dataset_dir": given.work / "cohort", "output_dir": folder, "checkpoint": folder / "model.pt"}
             run_bundle(
-                "training", ["bundles/ssl_smit/configs/train.json"], KNOBS | changes | paths | {"seed": given.seed}
+                "training", ["bundles/ssl_smit/configs/train.json"], SETTINGS | changes | paths | {"seed": given.seed}
             )
             history = pd.read_csv(folder / "history.csv")
             judged = history if kind == "learning" else history.tail(5)
             results[name] = {"kind": kind, "changes": changes, **ranges(judged)}
-    settings = {"cohort": COHORT, "settings": KNOBS | {"seed": given.seed}}
+    settings = {"cohort": COHORT, "settings": SETTINGS | {"seed": given.seed}}
     write_record(given.out, f"collapse_trial_seed{given.seed}", settings | {"runs": results})
     print(json.dumps(results, indent=2))
 

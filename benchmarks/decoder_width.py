@@ -4,7 +4,7 @@
 
 makes the demo cohort at 4 mm with complete labels, trains each variant by the bundle's own command on windows of 32 x
 32 x 32, scores the test cases, and writes ``benchmarks/results/decoder_width_<machine>.json`` and
-``docs/images/decoder_width.png``. The variants differ in one knob, ``decoder_channels``. A run that was cut off goes
+``docs/images/decoder_width.png``. The variants differ in one setting, ``decoder_channels``. A run that was cut off goes
 on; a training that is complete is not repeated.
 """
 
@@ -27,7 +27,7 @@ from swinx.scoring import read_scores
 
 CONFIGS = "bundles/swinx_seg/configs"
 VARIANTS: dict[str, Any] = {"wide": 16, "between": [11, 16, 16, 16, 16], "narrow": [6, 16, 16, 16, 16]}
-KNOBS: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "roi_size": [32, 32, 32],
     "max_epochs": 60,
     "val_interval": 10,
@@ -48,18 +48,18 @@ def main() -> None:
     options.add_argument("--cache", type=Path, default=ROOT / "work" / "demo" / "cache")
     options.add_argument("--out", type=Path, default=RESULTS)
     options.add_argument("--picture", type=Path, help="by default in docs/images, or beside a record that --out moves")
-    options.add_argument("--epochs", type=int, default=KNOBS["max_epochs"])
+    options.add_argument("--epochs", type=int, default=SETTINGS["max_epochs"])
     given = options.parse_args()
-    KNOBS["max_epochs"] = given.epochs
+    SETTINGS["max_epochs"] = given.epochs
     folder = given.folder.absolute()
     data = make_cohort(folder / "data", given.cache)
     found = {}
     for name, channels in VARIANTS.items():
         places = {"dataset_dir": data, "checkpoint": folder / f"{name}.pt"}
         files = [f"{CONFIGS}/train.json", f"{CONFIGS}/demo.json"]
-        run_bundle("training", files, {**places, "output_dir": folder / name, **KNOBS, "decoder_channels": channels})
+        run_bundle("training", files, {**places, "output_dir": folder / name, **SETTINGS, "decoder_channels": channels})
         found[name] = {"decoder_channels": channels, **arithmetic(channels), **scores(folder, name, places, channels)}
-    write_record(given.out, "decoder_width", {"knobs": KNOBS, "variants": found})
+    write_record(given.out, "decoder_width", {"settings": SETTINGS, "variants": found})
     draw(found, given.picture or picture_path(given.out, "decoder_width"))
     print(json.dumps(found, indent=1))
 
@@ -96,9 +96,11 @@ def count(network: torch.nn.Module, side: int) -> float:
 def scores(folder: Path, name: str, places: dict[str, Any], channels: int | list[int]) -> dict[str, Any]:
     """Return mean Dice (%) over the test cases and of each organ, protocol ``fixed``."""
     out = folder / f"{name}_scores"
-    knobs = {"section": "testing", "output_dir": out, "scores_dir": out, "roi_size": KNOBS["roi_size"]}
+    settings = {"section": "testing", "output_dir": out, "scores_dir": out, "roi_size": SETTINGS["roi_size"]}
     files = [f"{CONFIGS}/{name}.json" for name in ("inference", "evaluate", "demo")]
-    run_bundle("evaluate", files, {**places, **knobs, "decoder_channels": channels, "progress": False, "mlflow": False})
+    run_bundle(
+        "evaluate", files, {**places, **settings, "decoder_channels": channels, "progress": False, "mlflow": False}
+    )
     table = read_scores(out / "scores.csv")
     organs = [column for column in table if column.endswith("_dsc") and table[column].notna().any()]
     history = pd.read_csv(folder / name / "history.csv")

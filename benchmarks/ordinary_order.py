@@ -1,6 +1,6 @@
 """A case in the order that MONAI's model zoo has it: class probabilities back on the scan's grid, then their argmax.
 
-    .venv/bin/python benchmarks/ordinary_order.py SCAN OUT --checkpoint FILE [--knobs '{"embed_dim": 16}']
+    .venv/bin/python benchmarks/ordinary_order.py SCAN OUT --checkpoint FILE [--settings '{"embed_dim": 16}']
 
 The peer of ``benchmarks/pipeline.py``. Preprocessing is the bundle's, so that both see the same volume; windows,
 inversion and saving are MONAI's own. Prints seconds by stage and the peak of memory as one line of JSON.
@@ -32,11 +32,11 @@ def main() -> None:
     options.add_argument("scan", type=Path)
     options.add_argument("out", type=Path)
     options.add_argument("--checkpoint", type=Path, required=True)
-    options.add_argument("--knobs", type=json.loads, default={})
+    options.add_argument("--settings", type=json.loads, default={})
     given = options.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     parser = ConfigParser(json.loads(CONFIG.read_text(encoding="utf-8")))
-    for name, value in {"bundle_root": str(CONFIG.parents[1]), **given.knobs}.items():
+    for name, value in {"bundle_root": str(CONFIG.parents[1]), **given.settings}.items():
         parser[name] = value
     network = parser.get_parsed_content("network_def")
     load_weights(network, given.checkpoint)

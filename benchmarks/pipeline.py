@@ -4,7 +4,7 @@
 
 segments the real CT of the demo with the full-size network: by ``benchmarks/ordinary_order.py``, and by the bundle's
 own command with each overlay. Seconds by stage, peaks of memory, ratios and how far the labels agree go into
-``benchmarks/results/pipeline_<machine>.json``. ``--checkpoint`` takes trained weights, with the ``--knobs`` they
+``benchmarks/results/pipeline_<machine>.json``. ``--checkpoint`` takes trained weights, with the ``--settings`` they
 need; without, they are as before training: time and memory do not depend on them, agreement does. ``--slices 55 100
 150 215 334 448 499 554`` takes phantoms of the paper's sizes in place of the CT.
 """
@@ -46,7 +46,7 @@ def main() -> None:
     options.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     options.add_argument("--slices", type=int, nargs="+", default=[], help="phantoms of 512 x 512 x these")
     options.add_argument("--checkpoint", type=lambda word: Path(word).absolute())
-    options.add_argument("--knobs", type=json.loads, default={}, help="JSON, such as those beside the weights")
+    options.add_argument("--settings", type=json.loads, default={}, help="JSON, such as those beside the weights")
     options.add_argument("--pixdim", type=float, default=1.0, help="mm, along all axes")
     options.add_argument("--repeats", type=int, default=1)
     options.add_argument("--seed", type=int, default=0)
@@ -54,16 +54,16 @@ def main() -> None:
     options.add_argument("--name", default="pipeline")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = options.parse_args()
-    knobs = given.knobs | {"pixdim": [given.pixdim] * 3}
+    settings = given.settings | {"pixdim": [given.pixdim] * 3}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = given.checkpoint or untrained(Path(folder) / "model.pt", given.seed)
         scans = make_scans(Path(folder), given.slices, given.seed, given.cache)
-        settings = {"trained": given.checkpoint is not None, "knobs": knobs}
+        settings = {"trained": given.checkpoint is not None, "settings": settings}
         settings |= {"repeats": given.repeats, "seed": given.seed}
         cases: dict[str, Any] = {}
         for scan in scans:
             out = Path(folder) / f"out_{scan.name}"
-            cases[scan.name] = measure(scan, out, given.ways, checkpoint, knobs, given.repeats)
+            cases[scan.name] = measure(scan, out, given.ways, checkpoint, settings, given.repeats)
             write_record(given.out, given.name, {**settings, "cases": cases})
     print(json.dumps(cases, indent=1))
 
@@ -88,14 +88,14 @@ def make_scans(folder: Path, slices: list[int], seed: int, cache: Path) -> list[
 
 
 def measure(
-    scan: Path, out: Path, ways: list[str], checkpoint: Path, knobs: dict[str, Any], repeats: int
+    scan: Path, out: Path, ways: list[str], checkpoint: Path, settings: dict[str, Any], repeats: int
 ) -> dict[str, Any]:
     """Segment a scan by all ways in turns; return medians and agreement with the first of them."""
     taken: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for _ in range(repeats):
         for way in ways:
             run = run_ordinary if WAYS[way] is None else run_ours
-            taken[way].append(run(way, scan, out / way, checkpoint, knobs))
+            taken[way].append(run(way, scan, out / way, checkpoint, settings))
     first = labels_in(out / ways[0])
     found = {}
     for way, records in taken.items():
@@ -115,19 +115,19 @@ def measure(
     return found
 
 
-def run_ordinary(_: str, scan: Path, out: Path, checkpoint: Path, knobs: dict[str, Any]) -> dict[str, Any]:
+def run_ordinary(_: str, scan: Path, out: Path, checkpoint: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Segment in MONAI's ordinary order."""
     program = ROOT / "benchmarks" / "ordinary_order.py"
-    words = [str(scan), str(out), "--checkpoint", str(checkpoint), "--knobs", json.dumps(knobs)]
+    words = [str(scan), str(out), "--checkpoint", str(checkpoint), "--settings", json.dumps(settings)]
     done = subprocess.run([sys.executable, program, *words], stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-def run_ours(way: str, scan: Path, out: Path, checkpoint: Path, knobs: dict[str, Any]) -> dict[str, Any]:
+def run_ours(way: str, scan: Path, out: Path, checkpoint: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Segment by the bundle's command."""
     files = [f"{CONFIGS}/{name}.json" for name in ("inference", *(WAYS[way] or ()))]
     places = {"dataset_dir": scan, "output_dir": out, "checkpoint": checkpoint}
-    run_bundle("inference", files, places | knobs)
+    run_bundle("inference", files, places | settings)
     summary = json.loads((out / "cases.json").read_text(encoding="utf-8"))
     (record,) = summary["done"]
     record["seconds"]["prepare"] = summary["seconds_to_prepare"]  # compiling, once for all cases, counts for this one

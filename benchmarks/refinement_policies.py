@@ -92,8 +92,8 @@ def main() -> None:
     cohort = {**COHORT, "seed": given.seed}
     data_list = write_synthetic_cohort(given.work / f"cohort_{given.seed}", **cohort)
     work = given.work / name
-    knobs = {"dataset_dir": data_list.parent, "section": "validation", "output_dir": work, "folds": FOLDS}
-    run_bundle("training", ["bundles/pseudolabel/configs/train.json"], knobs | training | {"seed": given.seed})
+    settings = {"dataset_dir": data_list.parent, "section": "validation", "output_dir": work, "folds": FOLDS}
+    run_bundle("training", ["bundles/pseudolabel/configs/train.json"], settings | training | {"seed": given.seed})
     (model,) = (work / "results").glob("*/*")
     teachers = {per_fold: NnUNetTeacher(model, FOLDS, per_fold=per_fold) for per_fold in (False, True)}
     rows = []

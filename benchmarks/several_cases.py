@@ -47,11 +47,11 @@ def main() -> None:
             (scans / f"case{number}.nii.gz").symlink_to(image.resolve())
         torch.manual_seed(given.seed)
         save_weights(SwinXSeg(), Path(folder) / "model.pt")
-        knobs = {"checkpoint": Path(folder) / "model.pt", "pixdim": [given.pixdim] * 3, "progress": False}
+        settings = {"checkpoint": Path(folder) / "model.pt", "pixdim": [given.pixdim] * 3, "progress": False}
         for _ in range(given.repeats):
             for workers in given.workers:
                 out = Path(folder) / f"out{workers}"
-                taken[workers].append(run(scans, out, {**knobs, "num_workers": workers}))
+                taken[workers].append(run(scans, out, {**settings, "num_workers": workers}))
     found = {
         f"{workers} workers": {key: median(one[key] for one in records) for key in records[0]}
         for workers, records in taken.items()
@@ -61,14 +61,14 @@ def main() -> None:
     print(json.dumps(found, indent=1))
 
 
-def run(scans: Path, out: Path, knobs: dict[str, Any]) -> dict[str, float]:
+def run(scans: Path, out: Path, settings: dict[str, Any]) -> dict[str, float]:
     """Segment all scans; return seconds of the command and of what each case did, and the peak of memory in MiB."""
     done, peak = threading.Event(), [0.0]
     watch = threading.Thread(target=watch_children, args=(done, peak))
     watch.start()
     started = time.perf_counter()
     try:
-        run_bundle("inference", FILES, {"dataset_dir": scans, "output_dir": out, **knobs})
+        run_bundle("inference", FILES, {"dataset_dir": scans, "output_dir": out, **settings})
     finally:
         done.set()
         watch.join()

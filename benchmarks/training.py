@@ -5,7 +5,8 @@
 trains by the bundles' own configurations on copies of the real CT of the demo, each run in a process of its own, in
 turns, and stops after ``--steps`` steps: stage 3, stage 3 with MONAI's SwinUNETR of 48 features in place of its
 network, and stage 1. The first two steps are not counted. Writes ``benchmarks/results/training_<machine>.json``.
-``--knobs`` takes knobs for all runs as JSON, such as ``{"cache_rate": 1.0, "num_workers": 8}``; ``--small`` the sizes
+``--settings`` takes settings for all runs as JSON,
+such as ``{"cache_rate": 1.0, "num_workers": 8}``; ``--small`` the sizes
 of the demo's network, at 4 mm.
 """
 
@@ -51,28 +52,28 @@ def main() -> None:
     options.add_argument("--runs", nargs="+", default=list(RUNS), choices=list(RUNS))
     options.add_argument("--steps", type=int, default=8, help="that are counted")
     options.add_argument("--repeats", type=int, default=2)
-    options.add_argument("--knobs", type=json.loads, default={})
+    options.add_argument("--settings", type=json.loads, default={})
     options.add_argument("--small", action="store_true")
     options.add_argument("--cache", type=Path, default=ROOT / "work" / "demo" / "cache")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     options.add_argument("--one", nargs=2, metavar=("RUN", "DATA"), help="measure this alone")
     given = options.parse_args()
-    knobs = (SMALL if given.small else {}) | given.knobs
+    settings = (SMALL if given.small else {}) | given.settings
     if given.one:
         name, data = given.one
-        print(json.dumps(measure(name, Path(data), given.steps, knobs)))
+        print(json.dumps(measure(name, Path(data), given.steps, settings)))
         return
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in given.runs}
     with tempfile.TemporaryDirectory() as folder:
         data = make_data(Path(folder), given.cache)
         for _ in range(given.repeats):
             for name in given.runs:
-                taken[name].append(in_a_process(name, data, given.steps, knobs))
+                taken[name].append(in_a_process(name, data, given.steps, settings))
     found = {
         name: {key: round(median(record[key] for record in records), 3) for key in records[0]}
         for name, records in taken.items()
     }
-    write_record(given.out, "training_small" if given.small else "training", {"knobs": knobs, "runs": found})
+    write_record(given.out, "training_small" if given.small else "training", {"settings": settings, "runs": found})
     print(json.dumps(found, indent=1))
 
 
@@ -91,16 +92,16 @@ def make_data(folder: Path, cache: Path, cases: int = 60) -> Path:
     return folder
 
 
-def in_a_process(name: str, data: Path, steps: int, knobs: dict[str, Any]) -> dict[str, float]:
+def in_a_process(name: str, data: Path, steps: int, settings: dict[str, Any]) -> dict[str, float]:
     """Measure in a process of its own."""
-    words = ["--one", name, str(data), "--steps", str(steps), "--knobs", json.dumps(knobs)]
+    words = ["--one", name, str(data), "--steps", str(steps), "--settings", json.dumps(settings)]
     done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     print(name, found, flush=True)
     return found
 
 
-def measure(name: str, data: Path, steps: int, knobs: dict[str, Any]) -> dict[str, float]:
+def measure(name: str, data: Path, steps: int, settings: dict[str, Any]) -> dict[str, float]:
     """Train some steps; return medians of seconds, and what follows from them."""
     bundle, changes = RUNS[name]
     config = json.loads((ROOT / "bundles" / bundle / "configs" / "train.json").read_text(encoding="utf-8"))
@@ -109,7 +110,7 @@ def measure(name: str, data: Path, steps: int, knobs: dict[str, Any]) -> dict[st
     places["checkpoint"] = str(data / "out" / "model.pt")
     settings = {"mlflow": False, "progress": False, "resume": False, "max_epochs": 100}
     parser = ConfigParser(config)
-    for key, value in (places | settings | changes | {k: v for k, v in knobs.items() if k in config}).items():
+    for key, value in (places | settings | changes | {k: v for k, v in settings.items() if k in config}).items():
         parser[key] = value
     trainer = parser.get_parsed_content("train#trainer")
     device = torch.device(parser.get_parsed_content("device"))

@@ -5,7 +5,7 @@
 segments the test cases with trained weights by every setting in turns and writes
 ``benchmarks/results/window_settings_<machine>.json`` and ``docs/images/window_settings.png``: windows, seconds of
 processor in the network, Dice against the reference labels, and the share of voxels that get the label of the ordinary
-setting. The knobs of the weights are read from the file beside them.
+setting. The settings of the weights are read from the file beside them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from swinx.files import check_setting_of
 from swinx.inference import SlidingWindowLabelInferer, WindowSettings, choose_backend
 from swinx.networks import load_weights
 from swinx.preprocessing import CTPreprocessingd
-from swinx.tracking import read_record, recorded_knobs
+from swinx.tracking import read_record, recorded_settings
 
 CONFIG = ROOT / "bundles" / "swinx_seg" / "configs" / "inference.json"
 
@@ -59,9 +59,9 @@ def main() -> None:
     options.add_argument("--picture", type=Path, help="by default in docs/images, or beside a record that --out moves")
     given = options.parse_args()
     configuration = json.loads(CONFIG.read_text(encoding="utf-8"))
-    knobs = recorded_knobs(read_record(given.checkpoint), configuration)
-    check_setting_of(configuration, knobs, str(given.checkpoint))
-    parser = ConfigParser(configuration | {"bundle_root": str(CONFIG.parents[1])} | knobs)
+    settings = recorded_settings(read_record(given.checkpoint), configuration)
+    check_setting_of(configuration, settings, str(given.checkpoint))
+    parser = ConfigParser(configuration | {"bundle_root": str(CONFIG.parents[1])} | settings)
     network = parser.get_parsed_content("network_def").eval()
     load_weights(network, given.checkpoint)
     keys = ("image", "label")
@@ -97,7 +97,9 @@ def main() -> None:
             print(item["case"], *setting, round(seconds, 1), measured[setting][-1]["same_labels"])
     rows = [summary(setting, records, measured[SETTINGS[0]]) for setting, records in measured.items()]
     write_record(
-        given.out, "window_settings", {"backend": given.backend, "knobs": knobs, "cases": len(items), "settings": rows}
+        given.out,
+        "window_settings",
+        {"backend": given.backend, "trained_with": settings, "cases": len(items), "settings": rows},
     )
     draw(rows, given.picture or picture_path(given.out, "window_settings"))
 

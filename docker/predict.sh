@@ -1,7 +1,7 @@
 #!/bin/sh
 # Segments what lies in ./inputs into ./outputs, as the FLARE challenges call it: sh predict.sh
 #     inputs/<case>_0000.nii.gz  ->  outputs/<case>.nii.gz
-# Everything else that a run writes goes to ./logs. Arguments are knobs of the bundle's inference:
+# Everything else that a run writes goes to ./logs. Arguments are settings of the bundle's inference:
 #     sh docker/predict.sh --overlap 0 --device cpu
 # Other folders, bundles and weights are named by the variables below. The exit code is 0 if every case was segmented.
 set -eu

@@ -166,7 +166,16 @@ def is_known(error: BaseException) -> bool:
     return any(isinstance(current, _FOR_USERS) for current in chain) or own or find_case_error(error) is not None
 
 
-_FOR_USERS = (BundleError, CaseError, DataListError, ExportError, LabelSetError, TeacherError, TrainingError, WeightsError)
+_FOR_USERS = (
+    BundleError,
+    CaseError,
+    DataListError,
+    ExportError,
+    LabelSetError,
+    TeacherError,
+    TrainingError,
+    WeightsError,
+)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

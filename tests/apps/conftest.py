@@ -17,7 +17,7 @@ from swinx.nifti import write_nifti
 from swinx.packaging import pack_bundle
 
 NETWORK = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 4, "drop_path_rate": 0.0}
-KNOBS = NETWORK | {"roi_size": [32, 32, 32], "pixdim": [6.0, 6.0, 6.0], "antialias": True, "learning_rate": 0.01}
+SETTINGS = NETWORK | {"roi_size": [32, 32, 32], "pixdim": [6.0, 6.0, 6.0], "antialias": True, "learning_rate": 0.01}
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packed")
     torch.manual_seed(0)
     save_weights(SwinXSeg(**NETWORK), folder / "model.pt")
-    return pack_bundle(ROOT / "bundles" / "swinx_seg", folder, weights=folder / "model.pt", knobs=KNOBS)
+    return pack_bundle(ROOT / "bundles" / "swinx_seg", folder, weights=folder / "model.pt", settings=SETTINGS)
 
 
 @pytest.fixture(scope="session")

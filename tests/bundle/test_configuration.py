@@ -1,10 +1,10 @@
-"""The configuration at work: found from within a component, with overrides, and its knobs."""
+"""The configuration at work: found from within a component, with overrides, and its settings."""
 
 from __future__ import annotations
 
 from monai.bundle import ConfigParser
 
-from swinx.bundle import configuration_at_work, configuration_hash, flat_knobs
+from swinx.bundle import configuration_at_work, configuration_hash, flat_settings
 
 
 def test_a_component_finds_the_configuration_that_builds_it_with_its_overrides():
@@ -25,7 +25,7 @@ def test_outside_a_bundle_there_is_none():
     assert configuration_at_work() == {}
 
 
-def test_knobs_are_plain_values_at_the_top():
+def test_settings_are_plain_values_at_the_top():
     config = {
         "lr": 0.1,
         "none": None,
@@ -36,7 +36,7 @@ def test_knobs_are_plain_values_at_the_top():
         "net": {"_target_": "x"},
         "nothing": {},
     }
-    assert flat_knobs(config) == {"lr": 0.1, "none": None, "roi": [96, 96, 96], "ranges": {"3": [0, 1]}}
+    assert flat_settings(config) == {"lr": 0.1, "none": None, "roi": [96, 96, 96], "ranges": {"3": [0, 1]}}
 
 
 def test_the_hash_tells_configurations_apart():

@@ -55,9 +55,9 @@ def last_word(finished) -> str:
 
 
 def test_checkpoint_of_another_network_is_refused(cohort, trained, tmp_path):
-    knobs = SMALL | {"decoder_channels": 16}
+    settings = SMALL | {"decoder_channels": 16}
     finished = run_bundle(
-        "inference", "inference", dataset_dir=cohort / "images", output_dir=tmp_path, checkpoint=trained, **knobs
+        "inference", "inference", dataset_dir=cohort / "images", output_dir=tmp_path, checkpoint=trained, **settings
     )
     assert finished.returncode != 0
     assert str(trained) in last_word(finished)

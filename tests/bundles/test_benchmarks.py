@@ -38,9 +38,11 @@ def test_a_way_that_is_none_is_refused(tmp_path):
 
 
 def test_a_phantom_by_two_profiles(tmp_path):
-    knobs = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 16, "roi_size": [32, 32, 32]}
+    settings = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 16, "roi_size": [32, 32, 32]}
     words = ["--slices", 8, "--pixdim", 12, "--ways", "standard", "lowmem", "--out", tmp_path, "--cache", tmp_path]
-    done = run("pipeline.py", *words, "--knobs", json.dumps(knobs), "--checkpoint", small_weights(tmp_path, knobs))
+    done = run(
+        "pipeline.py", *words, "--settings", json.dumps(settings), "--checkpoint", small_weights(tmp_path, settings)
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     (path,) = tmp_path.glob("pipeline_*.json")
     (case,) = json.loads(path.read_text())["cases"].values()
@@ -52,12 +54,12 @@ def test_a_phantom_by_two_profiles(tmp_path):
     assert 0 <= case["lowmem"]["same_labels"] <= 1
 
 
-def small_weights(folder, knobs):
+def small_weights(folder, settings):
     """Write weights of a small network as they are before training."""
     from swinx.networks import SwinXSeg, save_weights
 
     path = folder / "model.pt"
-    save_weights(SwinXSeg(**{name: value for name, value in knobs.items() if name != "roi_size"}), path)
+    save_weights(SwinXSeg(**{name: value for name, value in settings.items() if name != "roi_size"}), path)
     return path
 
 

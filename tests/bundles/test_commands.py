@@ -91,8 +91,8 @@ def test_formats_mix_in_one_run_and_keep_their_grids(trained, tmp_path):
 def test_inference_on_one_file_from_inside_the_bundle(trained, cohort, tmp_path):
     image = next((cohort / "images").glob("testing*"))
     command = [sys.executable, "-m", "monai.bundle", "run", "inference", "--config_file", "configs/inference.json"]
-    knobs = arguments(dataset_dir=image, output_dir=tmp_path, checkpoint=trained, **SMALL)
-    finished = run([*command, *knobs], cwd=ROOT / "bundles" / "swinx_seg")
+    settings = arguments(dataset_dir=image, output_dir=tmp_path, checkpoint=trained, **SMALL)
+    finished = run([*command, *settings], cwd=ROOT / "bundles" / "swinx_seg")
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert (tmp_path / f"{image.name.removesuffix('_0000.nii.gz')}.nii.gz").is_file()
 
@@ -140,14 +140,14 @@ def test_scans_with_different_annotations_share_a_batch(cohort, tmp_path):
 
 def test_the_full_size_network_takes_a_training_step(cohort, tmp_path):
     """The paper's network and defaults; only the patch and the spacing are small."""
-    knobs = {"roi_size": [32, 32, 32], "pixdim": [4.0, 4.0, 4.0], "max_epochs": 1, "progress": False}
+    settings = {"roi_size": [32, 32, 32], "pixdim": [4.0, 4.0, 4.0], "max_epochs": 1, "progress": False}
     finished = run_bundle(
         "training",
         "train",
         dataset_dir=cohort,
         output_dir=tmp_path / "out",
         checkpoint=tmp_path / "model.pt",
-        **knobs,
+        **settings,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]
     tensors = torch.load(tmp_path / "model.pt", weights_only=True)

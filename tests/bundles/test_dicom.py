@@ -34,14 +34,14 @@ def checkpoint(tmp_path):
     return tmp_path / "model.pt"
 
 
-def segment(checkpoint, places, out, **knobs):
+def segment(checkpoint, places, out, **settings):
     return run_bundle(
         "inference",
         ["inference", "inference_dicom"],
         dataset_dir=[str(place) for place in places],
         output_dir=out,
         checkpoint=checkpoint,
-        **(SMALL | knobs),
+        **(SMALL | settings),
     )
 
 

@@ -44,24 +44,24 @@ def exported(checkpoint):
     return out
 
 
-def configured(*configs: str, **knobs: object) -> ConfigParser:
-    """The configurations, merged as MONAI merges them, with knobs."""
+def configured(*configs: str, **settings: object) -> ConfigParser:
+    """The configurations, merged as MONAI merges them, with settings."""
     parser = ConfigParser()
     parser.read_config([str(ROOT / CONFIGS / f"{name}.json") for name in configs])
-    for name, value in {"bundle_root": str(ROOT / "bundles" / "swinx_seg"), **knobs}.items():
+    for name, value in {"bundle_root": str(ROOT / "bundles" / "swinx_seg"), **settings}.items():
         parser[name] = value
     return parser
 
 
 def test_openvino_labels_as_pytorch_does_in_the_same_workflow(checkpoint, exported, tmp_path):
     write_case(tmp_path / "in", "anna", 0, oblique_affine("LAI", spacing_mm=(4.0, 4.0, 5.0)))
-    knobs = SMALL | {"dataset_dir": str(tmp_path / "in" / "images"), "sw_batch_size": 3}
-    eager = configured("inference", output_dir=str(tmp_path / "eager"), **knobs)
+    settings = SMALL | {"dataset_dir": str(tmp_path / "in" / "images"), "sw_batch_size": 3}
+    eager = configured("inference", output_dir=str(tmp_path / "eager"), **settings)
     load_weights(eager.get_parsed_content("network_def"), checkpoint)
     eager.get_parsed_content("evaluator").run()
     config = ["inference", "inference_openvino"]
     finished = run_bundle(
-        "inference", config, output_dir=tmp_path / "openvino", exported=exported, checkpoint="nowhere.pt", **knobs
+        "inference", config, output_dir=tmp_path / "openvino", exported=exported, checkpoint="nowhere.pt", **settings
     )
     assert finished.returncode == 0, finished.stderr[-3000:]
     wanted, found = (np.asarray(nib.load(tmp_path / name / "anna.nii.gz").dataobj) for name in ("eager", "openvino"))

@@ -40,17 +40,17 @@ def workspace(folder: Path, affine: np.ndarray, cases: tuple[str, ...] = ("FLARE
     return folder
 
 
-def command(*knobs: str) -> list[str]:
-    return ["sh", str(SCRIPT), *arguments(**SMALL), "--device", "cpu", *knobs]
+def command(*settings: str) -> list[str]:
+    return ["sh", str(SCRIPT), *arguments(**SMALL), "--device", "cpu", *settings]
 
 
 def environment(weights: Path) -> dict[str, str]:
     return os.environ | {"SWINX_PYTHON": sys.executable, "SWINX_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1"}
 
 
-def predict(folder: Path, weights: Path, *knobs: str) -> subprocess.CompletedProcess[str]:
+def predict(folder: Path, weights: Path, *settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*knobs),
+        command(*settings),
         cwd=folder,
         env=environment(weights),
         capture_output=True,

@@ -18,7 +18,7 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 def test_two_processes_train_one_model(cohort, tmp_path):
     files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
-    knobs = SMALL | {
+    settings = SMALL | {
         "max_epochs": 2,
         "time_limit_minutes": 30,
         "dataset_dir": cohort,
@@ -26,7 +26,8 @@ def test_two_processes_train_one_model(cohort, tmp_path):
         "checkpoint": tmp_path / "m.pt",
     }
     finished = run(
-        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**knobs)], timeout=400
+        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**settings)],
+        timeout=400,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]
     history = pd.read_csv(tmp_path / "history.csv")
@@ -43,10 +44,11 @@ def test_more_processes_than_validation_cases_do_not_wait_for_each_other(cohort,
     lists["validation"] = lists["validation"][:1]
     (cohort / "one_validation_case.json").write_text(json.dumps(lists))
     files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
-    knobs = SMALL | {"max_epochs": 1, "dataset_dir": cohort, "output_dir": tmp_path, "checkpoint": tmp_path / "m.pt"}
-    knobs |= {"datalist": cohort / "one_validation_case.json"}
+    settings = SMALL | {"max_epochs": 1, "dataset_dir": cohort, "output_dir": tmp_path, "checkpoint": tmp_path / "m.pt"}
+    settings |= {"datalist": cohort / "one_validation_case.json"}
     finished = run(
-        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**knobs)], timeout=200
+        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**settings)],
+        timeout=200,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert (tmp_path / "m.pt").is_file()

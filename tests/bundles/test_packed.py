@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def packed(trained, tmp_path_factory) -> Path:
-    """The zip of the trained network; its knobs come from the sidecar."""
+    """The zip of the trained network; its settings come from the sidecar."""
     return pack_bundle(ROOT / "bundles" / "swinx_seg", tmp_path_factory.mktemp("dist"), weights=trained)
 
 
@@ -47,9 +47,9 @@ def downloaded(packed, bare, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(trained, cohort, tmp_path_factory):
-    """Labels of the same scan by the bundle in the repository, with the knobs of the training."""
+    """Labels of the same scan by the bundle in the repository, with the settings of the training."""
     out = tmp_path_factory.mktemp("expected")
-    knobs = json.loads((trained.with_suffix(".json")).read_text())["knobs"]
+    settings = json.loads((trained.with_suffix(".json")).read_text())["settings"]
     told = json.loads((ROOT / "bundles/swinx_seg/configs/inference.json").read_text())
     done = run_bundle(
         "inference",
@@ -57,7 +57,7 @@ def expected(trained, cohort, tmp_path_factory):
         dataset_dir=a_scan(cohort),
         output_dir=out,
         checkpoint=trained,
-        **{knob: value for knob, value in knobs.items() if knob in told},
+        **{setting: value for setting, value in settings.items() if setting in told},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return labels_in(out)
@@ -172,9 +172,9 @@ def test_the_packed_pretraining_bundle_reconstructs_as_the_one_in_the_repository
     encoder = SwinEncoder(embed_dim=12, num_heads=(1, 2, 4, 8))
     save_weights(SmitNetwork(encoder, out_dim=64, hidden_dim=32, bottleneck_dim=16), tmp_path / "model.pt")
     told = json.loads((ROOT / PRETRAINING / "inference.json").read_text())
-    knobs = {name: value for name, value in SMALL_PRETRAINING.items() if name in told and name not in PLACES}
+    settings = {name: value for name, value in SMALL_PRETRAINING.items() if name in told and name not in PLACES}
     bundle = ROOT / "bundles" / "ssl_smit"
-    archive = pack_bundle(bundle, tmp_path, weights=tmp_path / "model.pt", knobs=knobs)
+    archive = pack_bundle(bundle, tmp_path, weights=tmp_path / "model.pt", settings=settings)
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path)
     places = {"dataset_dir": a_scan(cohort), "output_dir": tmp_path / "out"}

@@ -42,11 +42,11 @@ def write_list(folder, name, **lists):
     return folder / f"{name}.json"
 
 
-def losses_of(folder, tmp_path_factory, name, knobs, lists):
+def losses_of(folder, tmp_path_factory, name, settings, lists):
     out = tmp_path_factory.mktemp(name)
     options = {"dataset_dir": folder, "datalist": write_list(folder, name, **lists), "output_dir": out}
     options |= {"checkpoint": out / "model.pt", "max_epochs": 1, "learning_rate": 0.002, "scans_per_batch": 2}
-    finished = run_bundle("training", "train", **options, **SMALL, **knobs)
+    finished = run_bundle("training", "train", **options, **SMALL, **settings)
     assert finished.returncode == 0, finished.stderr[-3000:]
     return float(pd.read_csv(out / "history.csv")["train_loss"].iloc[0])
 
@@ -81,12 +81,17 @@ def test_pseudo_labels_without_weight_train_as_unannotated_ones(losses):
 
 
 def configured(monkeypatch, folder, out, **overrides):
-    """The training's configuration with small knobs and other items, as MONAI Label overrides it."""
+    """The training's configuration with small settings and other items, as MONAI Label overrides it."""
     monkeypatch.chdir(ROOT)
     parser = ConfigParser()
     parser.read_config(f"{CONFIGS}/train.json")
-    knobs = {"dataset_dir": str(folder), "output_dir": str(out), "checkpoint": str(out / "model.pt"), "max_epochs": 1}
-    for name, value in (SMALL | knobs | overrides).items():
+    settings = {
+        "dataset_dir": str(folder),
+        "output_dir": str(out),
+        "checkpoint": str(out / "model.pt"),
+        "max_epochs": 1,
+    }
+    for name, value in (SMALL | settings | overrides).items():
         parser[name] = value
     return parser
 

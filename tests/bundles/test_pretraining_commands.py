@@ -30,7 +30,7 @@ from support.ct_series import write_ct_series
 
 pytestmark = pytest.mark.slow
 
-KNOBS = SMALL_PRETRAINING | {
+SETTINGS = SMALL_PRETRAINING | {
     "region_size": [36, 36, 36],
     "scans_per_batch": 2,
     "learning_rate": 2e-4,
@@ -43,15 +43,15 @@ KNOBS = SMALL_PRETRAINING | {
 }
 
 
-def knobs(folder, cohort):
-    return KNOBS | {"dataset_dir": cohort / "images", "output_dir": folder / "out", "checkpoint": folder / "ssl.pt"}
+def settings(folder, cohort):
+    return SETTINGS | {"dataset_dir": cohort / "images", "output_dir": folder / "out", "checkpoint": folder / "ssl.pt"}
 
 
 @pytest.fixture(scope="module")
 def pretrained(cohort, tmp_path_factory):
     """A folder of eight scans, three epochs of four steps."""
     folder = tmp_path_factory.mktemp("pretrained")
-    finished = run_bundle("training", "train", configs=PRETRAINING, **knobs(folder, cohort))
+    finished = run_bundle("training", "train", configs=PRETRAINING, **settings(folder, cohort))
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert "padded" in finished.stderr + finished.stdout  # these scans are smaller than a view
     return folder
@@ -84,7 +84,7 @@ def test_a_folder_gives_its_nifti_files_its_series_and_no_output_of_its_own(coho
     (scans / "out" / "old.nii.gz").symlink_to(image)
     more = {"max_epochs": 1, "picture_interval": 0, "patch_temperature_delay_epochs": 0, "temperature_ramp_epochs": 1}
     where = {"dataset_dir": scans, "output_dir": scans / "out"}
-    finished = run_bundle("training", "train", configs=PRETRAINING, **(knobs(tmp_path, cohort) | more | where))
+    finished = run_bundle("training", "train", configs=PRETRAINING, **(settings(tmp_path, cohort) | more | where))
     assert finished.returncode == 0, finished.stderr[-3000:]
     log = (scans / "out" / "training.log").read_text()
     assert ": 3 (2 NIfTI, 1 DICOM series); skipped 1: out (the output folder)" in log
@@ -92,7 +92,7 @@ def test_a_folder_gives_its_nifti_files_its_series_and_no_output_of_its_own(coho
 
 def test_the_tracker_has_the_health_of_every_epoch_and_the_loss_of_every_step(cohort, tmp_path):
     more = {"tracking": "mlflow", "max_epochs": 2, "picture_interval": 0}
-    finished = run_bundle("training", "train", configs=PRETRAINING, **(knobs(tmp_path, cohort) | more))
+    finished = run_bundle("training", "train", configs=PRETRAINING, **(settings(tmp_path, cohort) | more))
     assert finished.returncode == 0, finished.stderr[-3000:]
     (database,) = tmp_path.rglob("*.db")
     client = MlflowClient(tracking_uri=f"sqlite:///{database}")
@@ -147,7 +147,7 @@ def test_the_state_of_the_pretraining_serves_as_well(pretrained, cohort, tmp_pat
 
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(pretrained, cohort, tmp_path):
     """Kill -9 as soon as the first epoch is on record, then run the same command again."""
-    command = bundle_command("training", "train", PRETRAINING, **knobs(tmp_path, cohort))
+    command = bundle_command("training", "train", PRETRAINING, **settings(tmp_path, cohort))
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state, deadline = tmp_path / "out" / "training_state.pt", time.monotonic() + 300
@@ -183,7 +183,7 @@ def test_two_processes_train_one_student(cohort, tmp_path):
     files = str([f"{PRETRAINING}/train.json", f"{PRETRAINING}/multi_gpu_train.json"])
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     command = [*torchrun, "-m", "monai.bundle", "run", "training", "--config_file", files]
-    finished = run([*command, *arguments(**knobs(tmp_path, cohort))], timeout=600)
+    finished = run([*command, *arguments(**settings(tmp_path, cohort))], timeout=600)
     assert finished.returncode == 0, finished.stderr[-3000:]
     steps = pd.read_csv(tmp_path / "out" / "steps.csv")
     # Eight scans on two processes, two scans a step: two steps an epoch, where one process takes four.
@@ -197,7 +197,7 @@ def test_two_processes_train_one_student(cohort, tmp_path):
 def test_a_data_list_and_another_start_from_inside_the_bundle(pretrained, cohort, tmp_path):
     command = [sys.executable, "-m", "monai.bundle", "run", "training", "--config_file", "configs/train.json"]
     more = {"dataset_dir": cohort, "section": "training", "max_epochs": 1, "pretrained": pretrained / "ssl.pt"}
-    finished = run([*command, *arguments(**(knobs(tmp_path, cohort) | more))], cwd=ROOT / "bundles" / "ssl_smit")
+    finished = run([*command, *arguments(**(settings(tmp_path, cohort) | more))], cwd=ROOT / "bundles" / "ssl_smit")
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert "100.0% of the encoder" in finished.stdout + finished.stderr
     assert pd.read_csv(tmp_path / "out" / "steps.csv")["iteration"].tolist() == [1, 2]
@@ -225,7 +225,7 @@ def test_bad_input_is_refused_in_a_sentence(cohort, tmp_path, changes, message):
     (tmp_path / "empty").mkdir()
     if changes.get("dataset_dir") == "EMPTY":
         changes = {"dataset_dir": tmp_path / "empty"}
-    finished = run_bundle("training", "train", configs=PRETRAINING, **(knobs(tmp_path, cohort) | changes))
+    finished = run_bundle("training", "train", configs=PRETRAINING, **(settings(tmp_path, cohort) | changes))
     assert finished.returncode != 0
     assert message in finished.stderr.rpartition("stopped: ")[2], finished.stderr[-2000:]
     assert not (tmp_path / "ssl.pt").exists()
@@ -233,7 +233,7 @@ def test_bad_input_is_refused_in_a_sentence(cohort, tmp_path, changes, message):
 
 def test_the_state_of_other_scans_or_masks_is_refused(pretrained, cohort):
     for changes in ({"mask_ratio": 0.5}, {"dataset_dir": cohort, "section": "training"}):
-        finished = run_bundle("training", "train", configs=PRETRAINING, **(knobs(pretrained, cohort) | changes))
+        finished = run_bundle("training", "train", configs=PRETRAINING, **(settings(pretrained, cohort) | changes))
         assert finished.returncode != 0
         last = finished.stderr.rpartition("stopped: ")[2]
         assert "state of another training" in last
@@ -242,7 +242,7 @@ def test_the_state_of_other_scans_or_masks_is_refused(pretrained, cohort):
 
 def test_the_full_size_network_takes_a_step(cohort, tmp_path):
     """The paper's network, heads and defaults; only view, spacing and batch are small."""
-    small = {name: KNOBS[name] for name in ("roi_size", "region_size", "pixdim", "progress", "num_workers")}
+    small = {name: SETTINGS[name] for name in ("roi_size", "region_size", "pixdim", "progress", "num_workers")}
     small |= {"max_epochs": 1, "scans_per_batch": 1, "section": "validation", "picture_interval": 0}
     small |= {"dataset_dir": cohort, "output_dir": tmp_path / "out", "checkpoint": tmp_path / "ssl.pt"}
     finished = run_bundle("training", "train", configs=PRETRAINING, **small)

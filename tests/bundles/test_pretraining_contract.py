@@ -32,7 +32,7 @@ def test_the_papers_protocol_is_the_default():
     assert (train["max_epochs"], train["warmup_epochs"]) == (500, 20)
     assert train["learning_rate"] / train["scans_per_batch"] == pytest.approx(1e-4)
     assert [train[f"{term}_weight"] for term in ("masked_prediction", "patch", "image")] == [1.0, 0.1, 0.1]
-    assert [train[knob] for knob in HEADS] == [8192, 2048, 256, False]
+    assert [train[setting] for setting in HEADS] == [8192, 2048, 256, False]
     assert (train["teacher_momentum"], train["max_gradient_norm"]) == (0.996, 3.0)
     assert train["student_temperature"] == 0.1
     assert (train["teacher_temperature"], train["final_teacher_temperature"]) == (0.04, 0.07)
@@ -43,8 +43,17 @@ def test_the_papers_protocol_is_the_default():
 @pytest.mark.parametrize("config", ["inference"])
 def test_what_the_configurations_repeat_agrees(config):
     train, other = content("train"), content(config)
-    for knob in [*PREPROCESSING, *ENCODER, *HEADS, "drop_path_rate", "roi_size", "bundle_root", "device", "checkpoint"]:
-        assert train[knob] == other[knob], knob
+    for setting in [
+        *PREPROCESSING,
+        *ENCODER,
+        *HEADS,
+        "drop_path_rate",
+        "roi_size",
+        "bundle_root",
+        "device",
+        "checkpoint",
+    ]:
+        assert train[setting] == other[setting], setting
     assert train["network_def"]["student"] == other["network_def"]
     prepare = preprocessing_of(other["preprocessing"])
     train_prepare = preprocessing_of(train["train"]["preprocessing"])
@@ -53,8 +62,8 @@ def test_what_the_configurations_repeat_agrees(config):
 
 def test_the_encoder_and_its_input_are_those_of_the_segmentation():
     train, segmentation = content("train"), content("train", ROOT / CONFIGS)
-    for knob in [*PREPROCESSING, *ENCODER, "roi_size"]:
-        assert train[knob] == segmentation[knob], knob
+    for setting in [*PREPROCESSING, *ENCODER, "roi_size"]:
+        assert train[setting] == segmentation[setting], setting
     encoder, network = train["network_def"]["student"]["encoder"], segmentation["network_def"]
     for name in encoder.keys() & network.keys() - {"_target_"}:
         assert encoder[name] == network[name], name
@@ -62,8 +71,8 @@ def test_the_encoder_and_its_input_are_those_of_the_segmentation():
 
 def test_the_demo_s_encoder_is_that_of_the_segmentation_s_demo():
     mine, other = content("demo"), content("demo", ROOT / CONFIGS)
-    for knob in ("embed_dim", "num_heads", "pixdim", "antialias", "roi_size"):
-        assert mine[knob] == other[knob], knob
+    for setting in ("embed_dim", "num_heads", "pixdim", "antialias", "roi_size"):
+        assert mine[setting] == other[setting], setting
 
 
 def test_health_is_measured_before_it_is_judged_and_judged_before_anything_is_saved():

@@ -21,8 +21,8 @@ from swinx.tracking import sqlite_uri
 pytestmark = pytest.mark.slow
 
 FILES = ["evaluate.log", "probe.csv", "probe.json", "probe.md", "probe.png"]
-KNOBS = SMALL_PRETRAINING | {"voxels_per_class": 20, "random_seeds": 2}
-KNOBS.pop("block_size")
+SETTINGS = SMALL_PRETRAINING | {"voxels_per_class": 20, "random_seeds": 2}
+SETTINGS.pop("block_size")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def evaluate(cohort: Path, out: Path, checkpoint: object, **knobs: object):
+def evaluate(cohort: Path, out: Path, checkpoint: object, **settings: object):
     return run_bundle(
         "evaluate",
         ["inference", "evaluate"],
@@ -43,7 +43,7 @@ def evaluate(cohort: Path, out: Path, checkpoint: object, **knobs: object):
         dataset_dir=cohort,
         output_dir=out,
         checkpoint=checkpoint,
-        **(KNOBS | knobs),
+        **(SETTINGS | settings),
     )
 
 
@@ -116,7 +116,7 @@ def test_it_runs_from_within_the_bundle(cohort, tmp_path):
     network = SmitNetwork(SwinEncoder(embed_dim=12, num_heads=(1, 2, 4, 8)), 64, 32, 16)
     save_weights(network, bundle / "models" / "model.pt")
     files = ["inference", "evaluate"]
-    finished = run_bundle("evaluate", files, cwd=bundle, configs="configs", dataset_dir=cohort, **KNOBS)
+    finished = run_bundle("evaluate", files, cwd=bundle, configs="configs", dataset_dir=cohort, **SETTINGS)
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert sorted(path.name for path in (bundle / "eval").iterdir()) == FILES
 
@@ -149,7 +149,7 @@ def _other_grid(folder: Path, label: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "reason"),
+    ("settings", "reason"),
     [
         pytest.param({"checkpoint": ""}, "checkpoint is ''; give a path", id="no-checkpoint"),
         pytest.param({"checkpoint": "no.pt"}, "no.pt: no such file", id="missing-checkpoint"),
@@ -160,8 +160,8 @@ def _other_grid(folder: Path, label: Path) -> Path:
         pytest.param({"roi_size": [40, 40, 40]}, "multiples of 32", id="window-that-does-not-fit"),
     ],
 )
-def test_a_mistake_is_named_last(cohort, untrained, tmp_path, knobs, reason):
-    finished = evaluate(cohort, tmp_path, **({"checkpoint": untrained} | knobs))
+def test_a_mistake_is_named_last(cohort, untrained, tmp_path, settings, reason):
+    finished = evaluate(cohort, tmp_path, **({"checkpoint": untrained} | settings))
     assert finished.returncode != 0
     assert reason in last_word(finished)
     assert not (tmp_path / "probe.json").exists()
@@ -182,7 +182,7 @@ def test_monai_misses_no_property_and_nothing_of_the_reconstruction_is_left(coho
         workflow_type="evaluation",
         dataset_dir=str(cohort),
         output_dir=str(tmp_path),
-        **KNOBS,
+        **SETTINGS,
     )
     workflow.initialize()
     assert workflow.check_properties() == []

@@ -47,7 +47,7 @@ def scans(tmp_path_factory):
     return folder / "images"
 
 
-def reconstruct(source, checkpoint, out, **knobs):
+def reconstruct(source, checkpoint, out, **settings):
     return run_bundle(
         "inference",
         "inference",
@@ -55,7 +55,7 @@ def reconstruct(source, checkpoint, out, **knobs):
         dataset_dir=source,
         checkpoint=checkpoint,
         output_dir=out,
-        **(SMALL_PRETRAINING | knobs),
+        **(SMALL_PRETRAINING | settings),
     )
 
 
@@ -87,11 +87,20 @@ def test_monai_misses_no_property(scans, tmp_path, monkeypatch):
 def test_the_student_is_the_one_that_was_trained_and_sees_the_same_kind_of_scan():
     train, inference = content("train"), content("inference")
     assert inference["network_def"] == train["network_def"]["student"]
-    knobs = ["embed_dim", "depths", "num_heads", "qkv_bias", "drop_path_rate", "published_window_order"]
-    knobs += ["out_dim", "hidden_dim", "bottleneck_dim", "shared_head", "channels_last", "use_checkpoint"]
-    knobs += ["roi_size", "block_size", "mask_ratio", "pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias"]
-    for knob in [*knobs, "bundle_root", "dataset_dir", "checkpoint", "device", "memory_format", "network", "amp"]:
-        assert inference[knob] == train[knob], knob
+    settings = ["embed_dim", "depths", "num_heads", "qkv_bias", "drop_path_rate", "published_window_order"]
+    settings += ["out_dim", "hidden_dim", "bottleneck_dim", "shared_head", "channels_last", "use_checkpoint"]
+    settings += [
+        "roi_size",
+        "block_size",
+        "mask_ratio",
+        "pixdim",
+        "window_hu",
+        "body_crop",
+        "body_margin_mm",
+        "antialias",
+    ]
+    for setting in [*settings, "bundle_root", "dataset_dir", "checkpoint", "device", "memory_format", "network", "amp"]:
+        assert inference[setting] == train[setting], setting
     assert inference["preprocessing"]["transforms"] == train["train"]["preprocessing"]["transforms"][:2]
 
 
@@ -192,8 +201,8 @@ def test_bad_cases_are_named_and_leave_nothing_and_the_others_are_reconstructed(
 def test_one_file_from_inside_the_bundle_and_again_gives_the_same_bytes(scans, untrained, tmp_path):
     command = [sys.executable, "-m", "monai.bundle", "run", "inference", "--config_file", "configs/inference.json"]
     for folder in ("one", "two"):
-        knobs = {"dataset_dir": scans / "b_0000.nii.gz", "output_dir": tmp_path / folder, "checkpoint": untrained}
-        finished = run([*command, *arguments(**knobs, **SMALL_PRETRAINING)], cwd=FOLDER.parent)
+        settings = {"dataset_dir": scans / "b_0000.nii.gz", "output_dir": tmp_path / folder, "checkpoint": untrained}
+        finished = run([*command, *arguments(**settings, **SMALL_PRETRAINING)], cwd=FOLDER.parent)
         assert finished.returncode == 0, finished.stderr[-3000:]
     for kind in KINDS:
         assert (tmp_path / "one" / f"b_{kind}").read_bytes() == (tmp_path / "two" / f"b_{kind}").read_bytes(), kind
@@ -212,7 +221,7 @@ def test_of_a_data_list_the_unlabelled_scans_are_taken(scans, untrained, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("settings", "message"),
     [
         ({"checkpoint": "no.pt"}, "no.pt"),
         ({"embed_dim": 24}, "model.pt"),
@@ -220,12 +229,12 @@ def test_of_a_data_list_the_unlabelled_scans_are_taken(scans, untrained, tmp_pat
         ({"section": "nowhere", "dataset_dir": "datalist.json"}, "no section 'nowhere'"),
     ],
 )
-def test_the_last_line_names_what_is_wrong(scans, untrained, tmp_path, knobs, message):
-    if "dataset_dir" in knobs:
+def test_the_last_line_names_what_is_wrong(scans, untrained, tmp_path, settings, message):
+    if "dataset_dir" in settings:
         (tmp_path / "datalist.json").write_text(json.dumps({"name": "none", "labels": {}, "testing": []}))
-        knobs = knobs | {"dataset_dir": tmp_path / "datalist.json"}
+        settings = settings | {"dataset_dir": tmp_path / "datalist.json"}
     given = {"dataset_dir": scans, "checkpoint": untrained, "output_dir": tmp_path / "out"}
-    finished = run_bundle("inference", "inference", configs=PRETRAINING, **(given | SMALL_PRETRAINING | knobs))
+    finished = run_bundle("inference", "inference", configs=PRETRAINING, **(given | SMALL_PRETRAINING | settings))
     assert finished.returncode != 0
     assert message in last_word(finished), finished.stderr[-2000:]
     assert not list((tmp_path / "out").glob("*.nii.gz"))

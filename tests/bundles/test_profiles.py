@@ -27,10 +27,10 @@ def scan(tmp_path_factory):
     return image
 
 
-def segment(trained, scan, out, *overlays: str, **knobs):
+def segment(trained, scan, out, *overlays: str, **settings):
     sizes = {name: value for name, value in SMALL.items() if name in inference()}
     places = {"dataset_dir": scan, "output_dir": out, "checkpoint": trained}
-    return run_bundle("inference", ["inference", *overlays], **(sizes | places | knobs))
+    return run_bundle("inference", ["inference", *overlays], **(sizes | places | settings))
 
 
 def inference() -> dict:
@@ -71,7 +71,7 @@ def test_labels_are_those_of_monais_reference_pipeline(undecided, scan, tmp_path
     """
     grid = {"pixdim": [3.7, 3.8, 4.1], "body_crop": False}
     sizes = {name: value for name, value in SMALL.items() if name in inference()} | grid
-    words = [str(scan), str(tmp_path / "peer"), "--checkpoint", str(undecided), "--knobs", json.dumps(sizes)]
+    words = [str(scan), str(tmp_path / "peer"), "--checkpoint", str(undecided), "--settings", json.dumps(sizes)]
     program = ROOT / "benchmarks" / "ordinary_order.py"
     reference = run([sys.executable, str(program), *words])
     assert reference.returncode == 0, reference.stderr[-3000:]
@@ -116,7 +116,7 @@ def test_a_budget_that_cannot_be_kept_is_refused_and_the_case_named(trained, sca
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("settings", "message"),
     [
         ({"backend": "warp"}, "backend 'warp' is none of plain, torch, openvino, auto"),
         ({"max_seconds": 0}, "max_seconds must be a number above 0, or null for no limit, not 0"),
@@ -132,9 +132,9 @@ def test_a_budget_that_cannot_be_kept_is_refused_and_the_case_named(trained, sca
         ({"roi_size": [96, 0, 96]}, "roi_size must be whole numbers above 0, one for each axis, not [96, 0, 96]"),
     ],
 )
-def test_wrong_settings_are_told_by_name(knobs, message):
+def test_wrong_settings_are_told_by_name(settings, message):
     parser = ConfigParser(inference())
-    for name, value in {"bundle_root": str(ROOT / CONFIGS), **knobs}.items():
+    for name, value in {"bundle_root": str(ROOT / CONFIGS), **settings}.items():
         parser[name] = value
     with pytest.raises(RuntimeError, match="Failed to") as caught:
         parser.get_parsed_content("inferer")

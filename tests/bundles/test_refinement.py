@@ -195,9 +195,9 @@ def test_bad_cases_are_named_and_the_others_go_on(partial, teacher, tmp_path):
 )
 def test_what_stops_the_whole_run_is_said_in_a_sentence(partial, teacher, tmp_path, change, message):
     change = {key: tmp_path / "nowhere" if value == "NOWHERE" else value for key, value in change.items()}
-    knobs = {"output_dir": tmp_path / "out"} | change
-    folder = knobs.pop("teacher_dir", teacher)
-    finished = run(refine_command(partial, folder, **knobs))
+    settings = {"output_dir": tmp_path / "out"} | change
+    folder = settings.pop("teacher_dir", teacher)
+    finished = run(refine_command(partial, folder, **settings))
     assert finished.returncode != 0
     assert message in finished.stderr.rpartition("stopped: ")[2], finished.stderr[-2000:]
 
@@ -243,7 +243,7 @@ def test_one_case_by_inference_is_that_case_of_the_whole(partial, teacher, refin
         assert (tmp_path / name).read_bytes() == (refined / name).read_bytes()
 
 
-def one_case(partial, teacher, out, image=None, label=None, **knobs):
+def one_case(partial, teacher, out, image=None, label=None, **settings):
     return run_bundle(
         "inference",
         ["inference", "teacher_folder"],
@@ -252,7 +252,7 @@ def one_case(partial, teacher, out, image=None, label=None, **knobs):
         label=label or partial / "labelsTr2200" / "FLARE23_0001.nii.gz",
         teacher_dir=teacher,
         output_dir=out,
-        **knobs,
+        **settings,
     )
 
 

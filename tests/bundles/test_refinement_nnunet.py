@@ -85,8 +85,8 @@ def _check_packed(model, scan, folder):
     words = arguments(config_file=config, dataset_dir=scan, output_dir=folder / "elsewhere")
     done = execute(python, "-m", "monai.bundle", "run", "inference", *words, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
-    knobs = {"dataset_dir": scan, "output_dir": folder / "here", "teacher_dir": model, "folds": ["all"]}
-    here = run_bundle("inference", "inference", configs=REFINEMENT, **knobs)
+    settings = {"dataset_dir": scan, "output_dir": folder / "here", "teacher_dir": model, "folds": ["all"]}
+    here = run_bundle("inference", "inference", configs=REFINEMENT, **settings)
     assert here.returncode == 0, here.stderr[-3000:]
     written = sorted(path.name for path in (folder / "here").glob("*.nii.gz"))
     assert written == sorted(path.name for path in (folder / "elsewhere").glob("*.nii.gz"))

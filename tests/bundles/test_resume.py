@@ -16,17 +16,17 @@ from support.bundles import ROOT, SMALL, bundle_command, run_bundle
 
 pytestmark = pytest.mark.slow
 
-KNOBS = SMALL | {"max_epochs": 4, "warmup_epochs": 1, "learning_rate": 0.002}
+SETTINGS = SMALL | {"max_epochs": 4, "warmup_epochs": 1, "learning_rate": 0.002}
 
 
-def knobs(folder, cohort):
-    return KNOBS | {"dataset_dir": cohort, "output_dir": folder / "out", "checkpoint": folder / "model.pt"}
+def settings(folder, cohort):
+    return SETTINGS | {"dataset_dir": cohort, "output_dir": folder / "out", "checkpoint": folder / "model.pt"}
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
-    finished = run_bundle("training", "train", **knobs(folder, cohort))
+    finished = run_bundle("training", "train", **settings(folder, cohort))
     assert finished.returncode == 0, finished.stderr[-3000:]
     return folder
 
@@ -35,7 +35,7 @@ def uninterrupted(cohort, tmp_path_factory):
 def killed(cohort, tmp_path_factory):
     """Kill -9 as soon as the second epoch is on record, then run the same command again."""
     folder = tmp_path_factory.mktemp("killed")
-    command = bundle_command("training", "train", **knobs(folder, cohort))
+    command = bundle_command("training", "train", **settings(folder, cohort))
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state, deadline = folder / "out" / "training_state.pt", time.monotonic() + 200
@@ -46,7 +46,7 @@ def killed(cohort, tmp_path_factory):
     assert process.poll() is None, "the training ended before it could be killed"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    finished = run_bundle("training", "train", **knobs(folder, cohort))
+    finished = run_bundle("training", "train", **settings(folder, cohort))
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert "resumed from" in finished.stderr + finished.stdout
     return folder
@@ -72,12 +72,12 @@ def test_final_state_is_the_same(uninterrupted, killed):
 
 def test_a_finished_training_is_not_repeated(uninterrupted, cohort):
     before = (uninterrupted / "out" / "history.csv").read_text()
-    finished = run_bundle("training", "train", **knobs(uninterrupted, cohort))
+    finished = run_bundle("training", "train", **settings(uninterrupted, cohort))
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert (uninterrupted / "out" / "history.csv").read_text() == before
 
 
 def test_state_of_another_network_is_refused(uninterrupted, cohort):
-    finished = run_bundle("training", "train", **knobs(uninterrupted, cohort) | {"decoder_channels": 16})
+    finished = run_bundle("training", "train", **settings(uninterrupted, cohort) | {"decoder_channels": 16})
     assert finished.returncode != 0
     assert "cannot resume from" in finished.stderr.rpartition("stopped: ")[2]

@@ -136,7 +136,7 @@ def test_three_stages_are_one_history(history):
         assert {"swinx.bundle_version", "swinx.version", "swinx.host", "swinx.device"} <= set(found.data.tags)
 
 
-def test_knobs_are_parameters_with_what_the_user_gave(history):
+def test_settings_are_parameters_with_what_the_user_gave(history):
     assert history["training"].data.params["embed_dim"] == "12"
     assert history["training"].data.params["max_epochs"] == "2"
     assert history["training"].data.params["learning_rate"] == "0.0002"

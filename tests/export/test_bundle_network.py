@@ -15,7 +15,7 @@ from swinx.networks import save_weights
 from swinx.tracking import write_sidecar
 
 BUNDLE = ROOT / "bundles" / "swinx_seg"
-KNOBS = {"embed_dim": 12, "depths": [2], "num_heads": [1], "decoder_channels": 4, "roi_size": [32, 32, 32]}
+SETTINGS = {"embed_dim": 12, "depths": [2], "num_heads": [1], "decoder_channels": 4, "roi_size": [32, 32, 32]}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def checkpoint(tmp_path):
 def test_the_network_has_the_weights_and_the_windows_of_the_inference(checkpoint, tmp_path):
     (tmp_path / "overlay.json").write_text('{"network_def::use_checkpoint": true}')
     files = [str(ROOT / CONFIGS / "inference.json"), str(tmp_path / "overlay.json")]
-    found = read_bundle_network(BUNDLE, checkpoint, files, overrides=KNOBS)
+    found = read_bundle_network(BUNDLE, checkpoint, files, overrides=SETTINGS)
     assert (found.window, found.checkpoint) == (WINDOW, checkpoint)
     assert not found.network.training
     image = torch.rand(1, *WINDOW)
@@ -38,14 +38,14 @@ def test_the_network_has_the_weights_and_the_windows_of_the_inference(checkpoint
 def test_overlays_change_the_configuration(checkpoint, tmp_path):
     (tmp_path / "overlay.json").write_text('{"roi_size": [64, 32, 32]}')
     files = [str(ROOT / CONFIGS / "inference.json"), str(tmp_path / "overlay.json")]
-    found = read_bundle_network(BUNDLE, checkpoint, files, {k: v for k, v in KNOBS.items() if k != "roi_size"})
+    found = read_bundle_network(BUNDLE, checkpoint, files, {k: v for k, v in SETTINGS.items() if k != "roi_size"})
     assert found.window == (1, 64, 32, 32)
 
 
-def test_knobs_come_from_the_sidecar_of_the_weights_after_what_is_given(checkpoint, tmp_path):
-    write_sidecar(checkpoint, {"knobs": KNOBS | {"pixdim": [4.0, 4.0, 4.0], "device": "cuda", "of_old": 1}})
+def test_settings_come_from_the_sidecar_of_the_weights_after_what_is_given(checkpoint, tmp_path):
+    write_sidecar(checkpoint, {"settings": SETTINGS | {"pixdim": [4.0, 4.0, 4.0], "device": "cuda", "of_old": 1}})
     found = read_bundle_network(BUNDLE, checkpoint)
-    assert (found.window, found.knobs) == (WINDOW, KNOBS | {"pixdim": [4.0, 4.0, 4.0]})
+    assert (found.window, found.settings) == (WINDOW, SETTINGS | {"pixdim": [4.0, 4.0, 4.0]})
     image = torch.rand(1, *WINDOW)
     assert torch.equal(found.network(image), small_network()(image))
     assert read_bundle_network(BUNDLE, checkpoint, overrides={"roi_size": [64, 32, 32]}).window == (1, 64, 32, 32)
@@ -57,20 +57,20 @@ def test_knobs_come_from_the_sidecar_of_the_weights_after_what_is_given(checkpoi
         read_bundle_network(BUNDLE, checkpoint)
 
 
-def test_knobs_that_cannot_be_and_weights_that_do_not_fit_are_refused_in_one_line_with_what_to_give(checkpoint):
-    for knobs, reason in (
-        (KNOBS | {"roi_size": 40}, r"roi_size is 40, where \[96, 96, 96\] stands: give a list"),
-        (KNOBS | {"roi_size": [40, 40]}, r"roi_size is \[40, 40\]; give a list of 3, each a whole number"),
-        (KNOBS | {"embed_dim": "many"}, r"embed_dim is 'many', where 48 stands: give a number"),
-        ({}, r"another network: give the knobs of their training \(--embed_dim, --depths, --num_heads, "),
+def test_settings_that_cannot_be_and_weights_that_do_not_fit_are_refused_in_one_line_with_what_to_give(checkpoint):
+    for settings, reason in (
+        (SETTINGS | {"roi_size": 40}, r"roi_size is 40, where \[96, 96, 96\] stands: give a list"),
+        (SETTINGS | {"roi_size": [40, 40]}, r"roi_size is \[40, 40\]; give a list of 3, each a whole number"),
+        (SETTINGS | {"embed_dim": "many"}, r"embed_dim is 'many', where 48 stands: give a number"),
+        ({}, r"another network: give the settings of their training \(--embed_dim, --depths, --num_heads, "),
     ):
         with pytest.raises(ValueError, match=reason) as refused:
-            read_bundle_network(BUNDLE, checkpoint, overrides=knobs)
+            read_bundle_network(BUNDLE, checkpoint, overrides=settings)
         assert len(str(refused.value).splitlines()) == 1
 
 
 def test_a_window_that_the_network_does_not_take_is_told_in_plain_numbers(checkpoint, tmp_path):
-    found = read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"roi_size": [40, 42, 32]})
+    found = read_bundle_network(BUNDLE, checkpoint, overrides=SETTINGS | {"roi_size": [40, 42, 32]})
     with pytest.raises(ExportError, match=r"image \(1, 1, 40, 42, 32\) must be .*multiples of 4"):
         export_network(found.network, found.window, "torchscript", tmp_path / "model.ts")
 
@@ -88,16 +88,16 @@ def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):
     with pytest.raises(ExportError, match=r"inference.json: has no embed_dims to override"):
         read_bundle_network(BUNDLE, checkpoint, overrides={"embed_dims": 12})
     with pytest.raises(ExportError, match=r"inference.json: cannot be built: .*num_heads"):
-        read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"num_heads": [5]})
+        read_bundle_network(BUNDLE, checkpoint, overrides=SETTINGS | {"num_heads": [5]})
     with pytest.raises(WeightsError, match=r"no-model.pt: no such file"):
-        read_bundle_network(BUNDLE, tmp_path / "no-model.pt", overrides=KNOBS)
+        read_bundle_network(BUNDLE, tmp_path / "no-model.pt", overrides=SETTINGS)
     with pytest.raises(WeightsError, match="these are weights of another network"):
-        read_bundle_network(BUNDLE, checkpoint, overrides=KNOBS | {"embed_dim": 24})
+        read_bundle_network(BUNDLE, checkpoint, overrides=SETTINGS | {"embed_dim": 24})
 
 
 @pytest.mark.parametrize("by", ["sidecar", "user"])
 @pytest.mark.parametrize(
-    ("knobs", "reason"),
+    ("settings", "reason"),
     [
         ({"overlap": "$CANARY"}, "overlap is .*, and \\$, @ and % make a program"),
         ({"overlap": "@network_def"}, "make a program"),
@@ -109,13 +109,13 @@ def test_what_is_missing_or_does_not_fit_is_named(checkpoint, tmp_path):
         ({"network_def::_target_": "os.getcwd"}, "is no name of a setting"),
     ],
 )
-def test_what_is_beside_weights_or_given_with_them_never_becomes_code(knobs, reason, by, checkpoint, tmp_path):
+def test_what_is_beside_weights_or_given_with_them_never_becomes_code(settings, reason, by, checkpoint, tmp_path):
     canary = tmp_path / "canary"
     expression = f"$__import__('pathlib').Path('{canary}').touch()"
-    knobs = json.loads(json.dumps(knobs).replace("$CANARY", expression))
-    write_sidecar(checkpoint, {"knobs": KNOBS | (knobs if by == "sidecar" else {})})
+    settings = json.loads(json.dumps(settings).replace("$CANARY", expression))
+    write_sidecar(checkpoint, {"settings": SETTINGS | (settings if by == "sidecar" else {})})
     source = r"model\.json" if by == "sidecar" else "swinx export"
     with pytest.raises(RecordError, match=f"{source}: .*{reason}") as refused:
-        read_bundle_network(BUNDLE, checkpoint, overrides=knobs if by == "user" else None)
+        read_bundle_network(BUNDLE, checkpoint, overrides=settings if by == "user" else None)
     assert len(str(refused.value).splitlines()) == 1
     assert not canary.exists()

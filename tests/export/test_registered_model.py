@@ -18,7 +18,7 @@ from swinx.export import RegisteredModel
 from swinx.networks import SwinXSeg, save_weights
 from swinx.tracking import save_mlflow_model
 
-KNOBS = SMALL | {"max_epochs": 3, "output_dir": "of the training", "depths": [2, 2, 2, 2], "window_hu": [-100, 200]}
+SETTINGS = SMALL | {"max_epochs": 3, "output_dir": "of the training", "depths": [2, 2, 2, 2], "window_hu": [-100, 200]}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=8, drop_path_rate=0.0)
     save_weights(network, folder / "weights.pt")
-    return save_mlflow_model(folder / "packed", ROOT / "bundles" / "swinx_seg", folder / "weights.pt", KNOBS)
+    return save_mlflow_model(folder / "packed", ROOT / "bundles" / "swinx_seg", folder / "weights.pt", SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def model(packed: Path) -> RegisteredModel:
     return RegisteredModel(packed / "data" / "bundle")
 
 
-def test_knobs_of_the_training_hold_and_its_places_do_not(packed):
+def test_settings_of_the_training_hold_and_its_places_do_not(packed):
     overrides = json.loads((packed / "data" / "bundle" / "overrides.json").read_text())
     assert overrides["window_hu"] == [-100, 200]
     assert not {"output_dir", "max_epochs", "progress"} & overrides.keys()
@@ -99,4 +99,4 @@ def test_overrides_of_a_model_never_become_code(packed, tmp_path, overrides, rea
 
 def test_a_model_gets_no_settings_that_could_not_be_read_back(tmp_path):
     with pytest.raises(RecordError, match=r"overlap is .*make a program"):
-        save_mlflow_model(tmp_path / "m", ROOT / "bundles" / "swinx_seg", __file__, KNOBS | {"overlap": "$1"})
+        save_mlflow_model(tmp_path / "m", ROOT / "bundles" / "swinx_seg", __file__, SETTINGS | {"overlap": "$1"})

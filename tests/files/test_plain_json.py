@@ -34,12 +34,12 @@ def test_plain_values_are_settings(value):
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (CANARY, r"record: knob is .\$__import__.*, and \$, @ and % make a program"),
+        (CANARY, r"record: setting is .\$__import__.*, and \$, @ and % make a program"),
         ("@network_def", "make a program"),
         ("%run", "make a program"),
         ("50 %", "make a program"),
-        (["a", ["b", CANARY]], r"record: knob\[1\]\[1\] is "),
-        ({"deep": {"er": CANARY}}, r"record: knob\.deep\.er is "),
+        (["a", ["b", CANARY]], r"record: setting\[1\]\[1\] is "),
+        ({"deep": {"er": CANARY}}, r"record: setting\.deep\.er is "),
         ({"_target_": "os.system"}, "'_target_', by which a configuration builds components"),
         ({"$x": 1}, "make a program"),
         ({"a::b": 1}, "builds components"),
@@ -47,16 +47,16 @@ def test_plain_values_are_settings(value):
         ("a\x1b[2J", "holds control characters"),
         ("a\u202eb", "holds control characters"),
         ("x" * 1025, "a text of 1025 characters, and at most 1024"),
-        (float("inf"), "knob is inf, which JSON does not know"),
-        (object(), "knob is <object .*give a number"),
+        (float("inf"), "setting is inf, which JSON does not know"),
+        (object(), "setting is <object .*give a number"),
         ([[[[[[[1]]]]]]], "nested deeper than 6 levels"),
     ],
 )
 def test_what_is_more_than_a_plain_value_is_refused_in_one_line_with_its_place(value, reason):
     with pytest.raises(RecordError, match=reason) as refused:
-        check_settings({"knob": value}, "record")
+        check_settings({"setting": value}, "record")
     assert len(str(refused.value).splitlines()) == 1
-    assert not is_setting("knob", value)
+    assert not is_setting("setting", value)
 
 
 @pytest.mark.parametrize("name", ["run", "imports", "initialize", "finalize", "inference", "network_def", "_target_"])

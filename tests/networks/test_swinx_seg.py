@@ -1,4 +1,4 @@
-"""SwinXSeg: size, shapes, knobs, and exports that equal the network."""
+"""SwinXSeg: size, shapes, settings, and exports that equal the network."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ from swinx.errors import BundleError, WeightsError
 from swinx.files import check_settings
 from swinx.networks import SwinXSeg, save_weights
 from swinx.packaging import pack_bundle, versions, write_zip
-from swinx.packaging.configurations import set_knobs
+from swinx.packaging.configurations import set_settings
 from swinx.packaging.versions import check_versions
 from swinx.tracking import sidecar_path
 
-KNOBS = {key: value for key, value in SMALL.items() if key not in ("num_workers", "progress")}
+SETTINGS = {key: value for key, value in SMALL.items() if key not in ("num_workers", "progress")}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def bundle(tmp_path) -> Path:
 
 @pytest.fixture(scope="module")
 def packed(weights, tmp_path_factory) -> Path:
-    return pack_bundle(ROOT / "bundles/swinx_seg", tmp_path_factory.mktemp("dist"), weights=weights, knobs=KNOBS)
+    return pack_bundle(ROOT / "bundles/swinx_seg", tmp_path_factory.mktemp("dist"), weights=weights, settings=SETTINGS)
 
 
 def member(archive: Path, name: str) -> bytes:
@@ -55,7 +55,7 @@ def rewrite(path: Path, **changes: object) -> None:
 
 
 def test_packing_twice_gives_the_same_bytes(packed, weights, tmp_path):
-    again = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS)
+    again = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, settings=SETTINGS)
     assert again.read_bytes() == packed.read_bytes()
     assert again.name == packed.name == "swinx_seg_v0.1.0.zip"
 
@@ -71,13 +71,13 @@ def test_the_zip_has_one_folder_with_configurations_weights_documents_and_the_pa
     assert [name for name in names if name.endswith(".pt")] == ["swinx_seg/models/model.pt"]
 
 
-def test_knobs_stand_in_every_configuration_that_has_them_and_in_the_metadata(packed):
+def test_settings_stand_in_every_configuration_that_has_them_and_in_the_metadata(packed):
     for name in ("train", "inference"):
         config = json.loads(member(packed, f"configs/{name}.json"))
-        assert {knob: config[knob] for knob in KNOBS} == KNOBS
+        assert {setting: config[setting] for setting in SETTINGS} == SETTINGS
     formats = json.loads(member(packed, "configs/metadata.json"))["network_data_format"]
-    assert formats["inputs"]["image"]["spatial_shape"] == KNOBS["roi_size"]
-    assert formats["outputs"]["pred"]["spatial_shape"] == KNOBS["roi_size"]
+    assert formats["inputs"]["image"]["spatial_shape"] == SETTINGS["roi_size"]
+    assert formats["outputs"]["pred"]["spatial_shape"] == SETTINGS["roi_size"]
 
 
 def test_monai_s_own_export_of_a_packed_bundle_takes_its_windows_and_refuses_others(packed, tmp_path, monkeypatch):
@@ -86,7 +86,7 @@ def test_monai_s_own_export_of_a_packed_bundle_takes_its_windows_and_refuses_oth
     monkeypatch.chdir(tmp_path / "swinx_seg")
     out = tmp_path / "model.ts"
     ckpt_export(net_id="network_def", filepath=str(out), config_file="configs/inference.json")
-    image = torch.rand(1, 1, *KNOBS["roi_size"])
+    image = torch.rand(1, 1, *SETTINGS["roi_size"])
     network = SwinXSeg(1, 15, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8).eval()
     network.load_state_dict(torch.load("models/model.pt", weights_only=True))
     with torch.no_grad():
@@ -95,7 +95,7 @@ def test_monai_s_own_export_of_a_packed_bundle_takes_its_windows_and_refuses_oth
             torch.jit.load(out)(torch.rand(1, 1, 64, 64, 64))
 
 
-def test_knobs_come_from_the_sidecar_and_nothing_of_the_machine_does(weights, tmp_path):
+def test_settings_come_from_the_sidecar_and_nothing_of_the_machine_does(weights, tmp_path):
     mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
     digest = hashlib.sha256(mine.read_bytes()).hexdigest()
     source = {
@@ -110,7 +110,7 @@ def test_knobs_come_from_the_sidecar_and_nothing_of_the_machine_does(weights, tm
         "upstream": [source],
         "run_id": "1",
     }
-    sidecar_path(mine).write_text(json.dumps(record | {"knobs": {**KNOBS, "learning_rate": 0.5, "of_old": 1}}))
+    sidecar_path(mine).write_text(json.dumps(record | {"settings": {**SETTINGS, "learning_rate": 0.5, "of_old": 1}}))
     archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine)
     assert json.loads(member(archive, "configs/train.json"))["learning_rate"] == 0.5
     told = json.loads(member(archive, "models/model.json"))
@@ -126,7 +126,7 @@ def evil(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "reason"),
+    ("settings", "reason"),
     [
         ({"overlap": "$CANARY"}, r"model\.json: overlap is .*, and \$, @ and % make a program"),
         ({"of_old": "$CANARY"}, r"model\.json: of_old is "),
@@ -146,18 +146,20 @@ def evil(path: Path) -> str:
     ],
 )
 @pytest.mark.parametrize("by", ["sidecar", "user"])
-def test_what_is_beside_weights_or_given_with_them_never_becomes_code(knobs, reason, by, weights, tmp_path):
+def test_what_is_beside_weights_or_given_with_them_never_becomes_code(settings, reason, by, weights, tmp_path):
     canary = tmp_path / "canary"
-    knobs = json.loads(json.dumps(knobs).replace("$CANARY", evil(canary)))
+    settings = json.loads(json.dumps(settings).replace("$CANARY", evil(canary)))
     mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
-    recorded = KNOBS | (knobs if by == "sidecar" else {})
+    recorded = SETTINGS | (settings if by == "sidecar" else {})
     sidecar_path(mine).write_text(
-        json.dumps({"sha256": hashlib.sha256(mine.read_bytes()).hexdigest(), "knobs": recorded})
+        json.dumps({"sha256": hashlib.sha256(mine.read_bytes()).hexdigest(), "settings": recorded})
     )
     if by == "user":
         reason = reason.replace(r"model\.json", "swinx pack")
     with pytest.raises(BundleError, match=reason) as refused:
-        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine, knobs=knobs if by == "user" else None)
+        pack_bundle(
+            ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine, settings=settings if by == "user" else None
+        )
     assert len(str(refused.value).splitlines()) == 1
     assert not canary.exists()
     assert not (tmp_path / "dist").exists()
@@ -168,14 +170,18 @@ def test_a_packed_configuration_differs_from_that_of_the_bundle_in_plain_values_
         before = json.loads((ROOT / f"bundles/swinx_seg/configs/{name}.json").read_text())
         after = json.loads(member(packed, f"configs/{name}.json"))
         changed = {key for key in after if after[key] != before[key]}
-        assert changed <= set(KNOBS) | {"network_def"}
+        assert changed <= set(SETTINGS) | {"network_def"}
         check_settings({key: after[key] for key in changed - {"network_def"}}, name)
         assert after["network_def"] == before["network_def"] | {"script_window": "@roi_size"}
 
 
 def test_what_a_sidecar_says_besides_what_is_known_is_not_packed(weights, tmp_path):
     mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
-    record = {"knobs": KNOBS, "note": evil(tmp_path / "canary"), "upstream": [{"name": "a", "path": "b", "more": 1}]}
+    record = {
+        "settings": SETTINGS,
+        "note": evil(tmp_path / "canary"),
+        "upstream": [{"name": "a", "path": "b", "more": 1}],
+    }
     sidecar_path(mine).write_text(json.dumps(record))
     archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine)
     told = json.loads(member(archive, "models/model.json"))
@@ -191,28 +197,28 @@ def test_a_link_out_of_the_bundle_is_not_packed(name, bundle, weights, tmp_path)
     (bundle / name).unlink(missing_ok=True)
     (bundle / name).symlink_to(tmp_path / "secret")
     with pytest.raises(BundleError, match=f"{name}: leads out of .*swinx_seg by a link, and is not packed"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
     assert not (tmp_path / "dist").exists()
 
 
 def test_a_link_within_the_bundle_is_packed_as_what_it_leads_to(bundle, weights, tmp_path):
     (bundle / "docs/more.md").symlink_to(bundle / "docs/README.md")
-    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
     assert member(archive, "docs/more.md") == member(archive, "docs/README.md")
 
 
 def test_a_pipe_among_the_documents_or_in_the_place_of_the_weights_does_not_stop_packing(bundle, weights, tmp_path):
     os.mkfifo(bundle / "docs/pipe")
     with pytest.raises(BundleError, match=r"docs/pipe: is a named pipe, not a regular file"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
     os.mkfifo(tmp_path / "model.pt")
     with pytest.raises(OSError, match=r"model\.pt: is a named pipe, not a regular file"):
-        pack_bundle(bundle, tmp_path / "dist", weights=tmp_path / "model.pt", knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=tmp_path / "model.pt", settings=SETTINGS)
 
 
 def test_weights_changed_after_the_training_are_refused(weights, tmp_path):
     mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
-    sidecar_path(mine).write_text(json.dumps({"sha256": "f" * 64, "knobs": KNOBS}))
+    sidecar_path(mine).write_text(json.dumps({"sha256": "f" * 64, "settings": SETTINGS}))
     with pytest.raises(BundleError, match=r"model\.pt: its hash is .*ffffffffffff.*changed after the training"):
         pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine)
     assert not (tmp_path / "dist").exists()
@@ -226,20 +232,20 @@ def test_a_bundle_without_weights_is_refused(bundle, tmp_path):
 
 def test_weights_of_another_network_are_refused(weights, tmp_path):
     with pytest.raises(
-        WeightsError, match=r"another network: give the knobs of their training \(--embed_dim, "
+        WeightsError, match=r"another network: give the settings of their training \(--embed_dim, "
     ) as refused:
         pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights)
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_knobs_are_recorded_beside_the_weights_whoever_gave_them(packed, weights, tmp_path):
-    assert json.loads(member(packed, "models/model.json"))["knobs"] == KNOBS
+def test_settings_are_recorded_beside_the_weights_whoever_gave_them(packed, weights, tmp_path):
+    assert json.loads(member(packed, "models/model.json"))["settings"] == SETTINGS
     mine = Path(shutil.copy(weights, tmp_path / "model.pt"))
     digest = hashlib.sha256(mine.read_bytes()).hexdigest()
-    trained = {**KNOBS, "overlap": 0.25, "warmup_of_old": 3}
-    sidecar_path(mine).write_text(json.dumps({"sha256": digest, "knobs": trained}))
-    archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine, knobs={"overlap": 0.75})
-    assert json.loads(member(archive, "models/model.json"))["knobs"] == trained | {"overlap": 0.75}
+    trained = {**SETTINGS, "overlap": 0.25, "warmup_of_old": 3}
+    sidecar_path(mine).write_text(json.dumps({"sha256": digest, "settings": trained}))
+    archive = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path / "dist", weights=mine, settings={"overlap": 0.75})
+    assert json.loads(member(archive, "models/model.json"))["settings"] == trained | {"overlap": 0.75}
 
 
 @pytest.mark.parametrize(
@@ -260,12 +266,12 @@ def test_knobs_are_recorded_beside_the_weights_whoever_gave_them(packed, weights
 def test_metadata_that_break_a_rule_are_refused(change, reason, bundle, weights, tmp_path):
     rewrite(bundle / "configs/metadata.json", **change)
     with pytest.raises(BundleError, match=rf"metadata\.json: .*{reason}"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
 
 
 def test_versions_that_swinx_allows_and_that_are_not_here_are_packed_with_a_warning(bundle, weights, tmp_path, caplog):
     rewrite(bundle / "configs/metadata.json", required_packages_version={"nibabel": "5.2.0", "of-mine": "7.0"})
-    pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+    pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
     assert re.search(r"metadata\.json states .*: nibabel 5\.2\.0 \(.* is installed\), of-mine 7\.0 \(none", caplog.text)
 
 
@@ -283,7 +289,7 @@ def test_metadata_that_disagree_with_the_network_are_refused(bundle, weights, tm
     formats["outputs"]["pred"] |= {"num_channels": 14, "channel_def": names}
     rewrite(path, network_data_format=formats)
     with pytest.raises(BundleError, match=r"pred is told to be \(14, 32, 32, 32\), and the network gives \(15, 32"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
 
 
 def test_classes_that_have_each_other_s_names_are_refused(bundle, weights, tmp_path):
@@ -293,7 +299,7 @@ def test_classes_that_have_each_other_s_names_are_refused(bundle, weights, tmp_p
     names["1"], names["3"] = names["3"], names["1"]
     rewrite(path, network_data_format=formats)
     with pytest.raises(BundleError, match=r"metadata\.json: .*1 is 'spleen', not 'liver'; 3 is 'liver', not 'spleen'"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
 
 
 @pytest.mark.parametrize("told", [[96, 96, 96], ["*", "*", "*"], ["32*n", "32*n", "32*n"]])
@@ -304,8 +310,8 @@ def test_the_metadata_get_the_window_of_the_configuration_whoever_set_it(told, b
         tensor["spatial_shape"] = told
     rewrite(path, network_data_format=formats)
     rewrite(bundle / "configs/inference.json", roi_size=[32, 64, 32])
-    knobs = {name: value for name, value in KNOBS.items() if name != "roi_size"}
-    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=knobs)
+    settings = {name: value for name, value in SETTINGS.items() if name != "roi_size"}
+    archive = pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=settings)
     packed = json.loads(member(archive, "configs/metadata.json"))["network_data_format"]
     assert packed["inputs"]["image"]["spatial_shape"] == packed["outputs"]["pred"]["spatial_shape"] == [32, 64, 32]
 
@@ -318,13 +324,13 @@ def test_a_bundle_without_any_size_of_a_window_is_refused(bundle, weights, tmp_p
     for config in ("inference", "train"):
         file = bundle / f"configs/{config}.json"
         file.write_text(file.read_text().replace('"roi_size"', '"patch_size"').replace("@roi_size", "@patch_size"))
-    knobs = {name: value for name, value in KNOBS.items() if name != "roi_size"}
+    settings = {name: value for name, value in SETTINGS.items() if name != "roi_size"}
     with pytest.raises(BundleError, match=r"metadata\.json: image has .*\['\*', .* give numbers in one of them"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=knobs)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=settings)
 
 
 @pytest.mark.parametrize(
-    ("knobs", "reason"),
+    ("settings", "reason"),
     [
         ({"roi_size": 40}, r"swinx_seg/configs/\w+\.json: roi_size is 40, where \[96, 96, 96\] stands: give a list"),
         ({"roi_size": [96, 96]}, r"configs/\w+\.json: roi_size is \[96, 96\]; give a list of 3, each a whole number"),
@@ -337,9 +343,9 @@ def test_a_bundle_without_any_size_of_a_window_is_refused(bundle, weights, tmp_p
         ({"qkv_bias": 1}, "qkv_bias is 1, where True stands: give true or false"),
     ],
 )
-def test_a_knob_of_another_kind_is_refused_in_one_line(knobs, reason, weights, tmp_path):
+def test_a_setting_of_another_kind_is_refused_in_one_line(settings, reason, weights, tmp_path):
     with pytest.raises(BundleError, match=reason) as refused:
-        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS | knobs)
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, settings=SETTINGS | settings)
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -349,16 +355,16 @@ def test_an_input_that_the_network_does_not_take_is_refused(bundle, weights, tmp
     formats["inputs"]["image"] |= {"num_channels": 2, "channel_def": {"0": "CT", "1": "PET"}}
     rewrite(path, network_data_format=formats)
     with pytest.raises(BundleError, match=r"does not take an image of the shape \(2, 32, 32, 32\)"):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
 
 
 @pytest.mark.parametrize(
-    ("knobs", "reason"),
+    ("settings", "reason"),
     [({"embed_dims": 12}, "no configuration has embed_dims"), ({"dataset_dir": "/data"}, "dataset_dir: belongs to")],
 )
-def test_a_knob_that_nothing_has_or_that_is_of_the_machine_is_refused(knobs, reason, weights, tmp_path):
+def test_a_setting_that_nothing_has_or_that_is_of_the_machine_is_refused(settings, reason, weights, tmp_path):
     with pytest.raises(BundleError, match=reason):
-        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, knobs=KNOBS | knobs)
+        pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, settings=SETTINGS | settings)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +378,7 @@ def test_a_knob_that_nothing_has_or_that_is_of_the_machine_is_refused(knobs, rea
 def test_a_folder_that_is_no_whole_bundle_is_refused(spoil, reason, bundle, weights, tmp_path):
     spoil(bundle)
     with pytest.raises(BundleError, match=reason):
-        pack_bundle(bundle, tmp_path / "dist", weights=weights, knobs=KNOBS)
+        pack_bundle(bundle, tmp_path / "dist", weights=weights, settings=SETTINGS)
 
 
 def test_weights_of_the_wrong_kind_are_refused(weights, tmp_path):
@@ -382,10 +388,10 @@ def test_weights_of_the_wrong_kind_are_refused(weights, tmp_path):
         pack_bundle(ROOT / "bundles/pseudolabel", tmp_path, weights=weights)
 
 
-def test_a_teacher_of_the_fold_of_all_cases_has_its_knob(tmp_path):
+def test_a_teacher_of_the_fold_of_all_cases_has_its_setting(tmp_path):
     """nnU-Net numbers folds, but for the one of all cases."""
-    knobs = {"inference.json": {"bundle_root": "x", "folds": [0]}}
-    assert set_knobs(knobs, {"folds": ["all"]}, tmp_path)["inference.json"]["folds"] == ["all"]
+    settings = {"inference.json": {"bundle_root": "x", "folds": [0]}}
+    assert set_settings(settings, {"folds": ["all"]}, tmp_path)["inference.json"]["folds"] == ["all"]
 
 
 def test_names_are_sorted_and_times_are_not_told(tmp_path):

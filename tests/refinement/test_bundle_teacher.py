@@ -177,16 +177,16 @@ def test_our_own_bundle_says_what_its_documented_command_writes(load_scan, tmp_p
     for axcodes in ("PSR", "LAI"):
         write_scan(tmp_path / "scans" / f"{axcodes}_0000.nii.gz", oblique_affine(axcodes))
     torch.manual_seed(0)
-    knobs = SMALL | {"pixdim": [1.0, 1.0, 1.0]}
-    network = SwinXSeg(1, 15, **{key: knobs[key] for key in ("embed_dim", "num_heads", "decoder_channels")})
+    settings = SMALL | {"pixdim": [1.0, 1.0, 1.0]}
+    network = SwinXSeg(1, 15, **{key: settings[key] for key in ("embed_dim", "num_heads", "decoder_channels")})
     with torch.no_grad():
         list(network.parameters())[-1].zero_()  # the bias of the last layer, so that no class wins everywhere
     save_weights(network, tmp_path / "model.pt")
     command = {"dataset_dir": tmp_path / "scans", "output_dir": tmp_path / "out", "checkpoint": tmp_path / "model.pt"}
-    finished = run_bundle("inference", "inference", device="cpu", **command, **knobs)
+    finished = run_bundle("inference", "inference", device="cpu", **command, **settings)
     assert finished.returncode == 0, finished.stderr[-3000:]
     folder = ROOT / "bundles" / "swinx_seg"
-    teacher = BundleTeacher(folder, overrides=knobs, checkpoint=tmp_path / "model.pt", device="cpu")
+    teacher = BundleTeacher(folder, overrides=settings, checkpoint=tmp_path / "model.pt", device="cpu")
     for axcodes in ("PSR", "LAI"):
         theirs = np.asarray(nib.load(tmp_path / "out" / f"{axcodes}.nii.gz").dataobj)
         assert len(np.unique(theirs)) > 1

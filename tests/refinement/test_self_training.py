@@ -208,7 +208,7 @@ def test_folders_whose_names_hold_marks_are_handed_on(stage):
     play(stage, refine_overrides={"dataset_dir": "/data/a@b/50%/$c"})
 
 
-def test_knobs_of_a_student_leave_out_paths_expressions_and_components(stage):
+def test_settings_of_a_student_leave_out_paths_expressions_and_components(stage):
     configs = stage / "student" / "configs"
     (configs / "inference.json").write_text(
         json.dumps({"embed_dim": 48, "overlap": 0.5, "device": "$d", "output_dir": "o", "network": {}, "pixdim": [1]})

@@ -100,7 +100,7 @@ def _object(_: Path) -> str:
 
 @example(PlainDataRules.COMPONENT)
 def _component(folder: Path) -> str:
-    return of_file(folder, '{"knobs": {"loss": {"_target_": "os.system"}}}')
+    return of_file(folder, '{"settings": {"loss": {"_target_": "os.system"}}}')
 
 
 @example(PlainDataRules.OTHER_KIND)

@@ -66,17 +66,17 @@ def write_case(folder: Path, case: str, seed: int, affine: np.ndarray) -> tuple[
     return image_path, label_path
 
 
-def arguments(**knobs: object) -> list[str]:
-    """Knobs as a user types them."""
-    return [word for name, value in knobs.items() for word in (f"--{name}", str(value))]
+def arguments(**settings: object) -> list[str]:
+    """Settings as a user types them."""
+    return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
 
 
-def bundle_command(run_id: str, config: str | list[str], configs: str = CONFIGS, **knobs: object) -> list[str]:
+def bundle_command(run_id: str, config: str | list[str], configs: str = CONFIGS, **settings: object) -> list[str]:
     """The documented command line."""
     files = (
         str([f"{configs}/{name}.json" for name in config]) if isinstance(config, list) else f"{configs}/{config}.json"
     )
-    return [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *arguments(**knobs)]
+    return [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", files, *arguments(**settings)]
 
 
 def run(command: list[str], cwd: Path = ROOT, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -93,6 +93,6 @@ def run(command: list[str], cwd: Path = ROOT, timeout: float = 300) -> subproces
     )
 
 
-def run_bundle(run_id: str, config: str | list[str], cwd: Path = ROOT, configs: str = CONFIGS, **knobs: object):
+def run_bundle(run_id: str, config: str | list[str], cwd: Path = ROOT, configs: str = CONFIGS, **settings: object):
     """Run a bundle and return the finished process."""
-    return run(bundle_command(run_id, config, configs, **knobs), cwd)
+    return run(bundle_command(run_id, config, configs, **settings), cwd)

@@ -35,14 +35,14 @@ def flawed_teacher(cohort: Path, folder: Path) -> Path:
     return folder
 
 
-def refine_command(cohort: Path, teacher: Path, processes: int = 1, **knobs: object) -> list[str]:
+def refine_command(cohort: Path, teacher: Path, processes: int = 1, **settings: object) -> list[str]:
     """The documented command line, with a folder of predictions as teacher."""
     names = ["inference", "refine", "teacher_folder", *(["multi_gpu_refine"] if processes > 1 else [])]
     start = [sys.executable]
     if processes > 1:
         start += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     files = str([f"{REFINEMENT}/{name}.json" for name in names])
-    words = arguments(dataset_dir=cohort, teacher_dir=teacher, progress=False, **knobs)
+    words = arguments(dataset_dir=cohort, teacher_dir=teacher, progress=False, **settings)
     return [*start, "-m", "monai.bundle", "run", "refine", "--config_file", files, *words]
 
 

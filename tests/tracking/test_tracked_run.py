@@ -23,7 +23,7 @@ def impatient(monkeypatch):
 def fill(run: TrackedRun) -> str | None:
     run_id = run.start()
     run.tags({"stage": "training", "number": 3})
-    run.parameters({f"knob_{number}": number for number in range(130)} | {"long": "x" * 9000})
+    run.parameters({f"setting_{number}": number for number in range(130)} | {"long": "x" * 9000})
     run.metrics({"loss": 0.5, "dice": 0.25}, step=7)
     run.text("a: 1", "config.json")
     run.end()
@@ -127,27 +127,27 @@ def test_a_run_goes_on_by_its_id_and_one_that_is_gone_is_made_anew(tmp_path):
     first = fill(TrackedRun(uri, tmp_path / "local.db", "swinx", "first"))
     again = TrackedRun(uri, tmp_path / "local.db", "swinx", "first", run_id=first)
     assert again.start() == first
-    again.parameters({"knob_1": "changed", "new": 1})
+    again.parameters({"setting_1": "changed", "new": 1})
     again.metrics({"loss": 0.25}, step=8)
     again.end()
     client = MlflowClient(tracking_uri=uri)
-    assert client.get_run(first).data.params["knob_1"] == "1", "MLflow keeps the first value"
+    assert client.get_run(first).data.params["setting_1"] == "1", "MLflow keeps the first value"
     assert client.get_run(first).data.params["new"] == "1"
-    assert client.get_run(first).data.tags["resumed.knob_1"] == "changed"
+    assert client.get_run(first).data.tags["resumed.setting_1"] == "changed"
     assert [metric.step for metric in client.get_metric_history(first, "loss")] == [7, 8]
     other = TrackedRun(uri, tmp_path / "local.db", "swinx", "second", run_id="0" * 32)
     assert other.start() not in (first, "0" * 32)
 
 
-def test_knobs_that_a_resumed_run_was_given_anew_are_told(tmp_path, caplog):
+def test_settings_that_a_resumed_run_was_given_anew_are_told(tmp_path, caplog):
     uri = sqlite_uri(tmp_path / "mlflow.db")
     first = fill(TrackedRun(uri, tmp_path / "local.db", "swinx", "first"))
     again = TrackedRun(uri, tmp_path / "local.db", "swinx", "first", run_id=first)
     again.start()
-    again.parameters({"knob_1": 1, "knob_2": 50})
+    again.parameters({"setting_1": 1, "setting_2": 50})
     assert "goes on with other settings" in caplog.text
-    assert "knob_2 2 -> 50" in caplog.text
-    assert "knob_1" not in caplog.text
+    assert "setting_2 2 -> 50" in caplog.text
+    assert "setting_1" not in caplog.text
 
 
 def test_a_deleted_experiment_and_a_store_that_does_not_exist_lead_to_the_local_file(tmp_path, caplog):

@@ -38,7 +38,7 @@ def test_an_item_is_not_changed_but_for_the_weights():
     assert "class_weights" not in start
 
 
-def test_pseudo_labels_count_as_much_as_the_knob_says():
+def test_pseudo_labels_count_as_much_as_the_setting_says():
     assert weights_of(annotated=[1], pseudo=[14], pseudo_weight=0.3)[14] == pytest.approx(0.3)
 
 

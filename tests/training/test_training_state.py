@@ -37,9 +37,9 @@ def schedule(max_epochs: int, learning_rate: float = 0.02, steps_per_epoch: int 
     return rows
 
 
-def interrupted(folder, epoch: int = 3, **knobs) -> Training:
+def interrupted(folder, epoch: int = 3, **settings) -> Training:
     """Train until the middle of ``epoch``."""
-    training = start_training(folder, **knobs).fail_at(epoch)
+    training = start_training(folder, **settings).fail_at(epoch)
     with pytest.raises(KeyboardInterrupt):
         training.run()
     return training

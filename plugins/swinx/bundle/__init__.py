@@ -8,9 +8,9 @@ from swinx.bundle.configuration import (
     PLACES,
     configuration_at_work,
     configuration_hash,
-    flat_knobs,
-    knobs_at_work,
-    knobs_of_network,
+    flat_settings,
+    settings_at_work,
+    settings_of_network,
 )
 from swinx.bundle.settings.setting import Setting
 from swinx.bundle.settings.setting_fault import setting_fault
@@ -25,12 +25,12 @@ __all__ = [
     "configuration_at_work",
     "configuration_hash",
     "find_bundle_root",
-    "flat_knobs",
-    "knobs_at_work",
-    "knobs_of_network",
+    "flat_settings",
     "nearest",
     "read_setting",
     "read_settings",
     "require_plugin",
     "setting_fault",
+    "settings_at_work",
+    "settings_of_network",
 ]

@@ -15,7 +15,14 @@ from swinx.files import is_setting
 from swinx.visible_text import visible
 from swinx.workarounds import running_bundle
 
-__all__ = ["PLACES", "configuration_at_work", "configuration_hash", "flat_knobs", "knobs_at_work", "knobs_of_network"]
+__all__ = [
+    "PLACES",
+    "configuration_at_work",
+    "configuration_hash",
+    "flat_settings",
+    "settings_at_work",
+    "settings_of_network",
+]
 
 _logger = logging.getLogger(__name__)
 _REFERENCE = re.compile(r"@(\w+)")
@@ -71,33 +78,33 @@ def configuration_hash(configuration: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(configuration, sort_keys=True, default=repr).encode()).hexdigest()
 
 
-def flat_knobs(configuration: Mapping[str, Any]) -> dict[str, Any]:
+def flat_settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plain settings: values at the top of a configuration that are neither components nor expressions.
 
     Examples:
-        >>> flat_knobs({"lr": 0.1, "roi": [96, 96], "net": {"_target_": "x"}, "device": "$torch", "imports": ["$x"]})
+        >>> flat_settings({"lr": 0.1, "roi": [96, 96], "net": {"_target_": "x"}, "device": "$torch", "imports": ["$x"]})
         {'lr': 0.1, 'roi': [96, 96]}
     """
     return {name: value for name, value in configuration.items() if _is_plain(value)}
 
 
-def knobs_at_work() -> dict[str, Any]:
+def settings_at_work() -> dict[str, Any]:
     """Return the settings of the bundle that is building the caller, without :data:`PLACES`; empty if none is building.
 
     They are written beside weights, so that only what may be read from there again is among them.
     """
-    knobs = {name: value for name, value in flat_knobs(configuration_at_work()).items() if name not in PLACES}
-    for name in [name for name, value in knobs.items() if not is_setting(name, value)]:
+    settings = {name: value for name, value in flat_settings(configuration_at_work()).items() if name not in PLACES}
+    for name in [name for name, value in settings.items() if not is_setting(name, value)]:
         _logger.warning("%s is not recorded with the weights: it is no plain value", visible(name))
-        del knobs[name]
-    return knobs
+        del settings[name]
+    return settings
 
 
-def knobs_of_network(configuration: Mapping[str, Any], id_: str = "network_def") -> list[str]:
+def settings_of_network(configuration: Mapping[str, Any], id_: str = "network_def") -> list[str]:
     """Return the settings that a component of a configuration refers to, in the order in which they stand there.
 
     Examples:
-        >>> knobs_of_network({"dim": 48, "lr": 1, "network_def": {"_target_": "Net", "dim": "@dim"}})
+        >>> settings_of_network({"dim": 48, "lr": 1, "network_def": {"_target_": "Net", "dim": "@dim"}})
         ['dim']
     """
     found = _REFERENCE.findall(repr(configuration.get(id_)))

@@ -29,7 +29,7 @@ def export(
         out: The file; by default models/model with the format's ending.
         tolerance: Largest difference of a class score that is let pass; 0.001 by default.
         config_file: Configuration files; by default configs/inference.json of the bundle.
-        **overrides: Knobs of the configuration, such as --roi_size "[64,64,64]" or --embed_dim 12; those of the
+        **overrides: Settings of the configuration, such as --roi_size "[64,64,64]" or --embed_dim 12; those of the
             training that made the weights come from the file beside them, where there is one.
     """
     check_paths(bundle, to, checkpoint, out)
@@ -47,7 +47,7 @@ def export(
     found = read_bundle_network(bundle, checkpoint, config_file, overrides)
     facts = {
         "bundle": Path(bundle).absolute().name,
-        "knobs": {name: repr(value) for name, value in found.knobs.items()},
+        "settings": {name: repr(value) for name, value in found.settings.items()},
         "upstream": [upstream_of("weights", found.checkpoint)],
     }
     agreement = export_network(found.network, found.window, to, target, float(limit), facts)

@@ -9,7 +9,7 @@ from swinx.cli.terminal import check_paths, say
 __all__ = ["pack"]
 
 
-def pack(bundle: str, out: str = "dist", weights: str | None = None, **knobs: Any) -> None:
+def pack(bundle: str, out: str = "dist", weights: str | None = None, **settings: Any) -> None:
     """Pack a bundle with its weights and this package into one zip that needs MONAI alone.
 
     Args:
@@ -17,11 +17,11 @@ def pack(bundle: str, out: str = "dist", weights: str | None = None, **knobs: An
         out: Folder for the zip.
         weights: The checkpoint; by default models/model.pt in the bundle. For pseudolabel: the folder of the nnU-Net
             model; by default models/teacher in the bundle.
-        knobs: Settings of the training, such as --embed_dim 24, where the sidecar of the weights lacks them.
+        settings: Settings of the training, such as --embed_dim 24, where the sidecar of the weights lacks them.
     """
     check_paths(bundle, out, weights)
     from swinx.packaging import pack_bundle
     from swinx.tracking import artefact_hash
 
-    archive = pack_bundle(bundle, out, weights=weights, knobs=knobs)
+    archive = pack_bundle(bundle, out, weights=weights, settings=settings)
     say(f"{artefact_hash(archive)}  {archive}")

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from monai.bundle import ConfigParser
 from torch import nn
 
-from swinx.bundle import knobs_of_network, nearest, setting_fault
+from swinx.bundle import nearest, setting_fault, settings_of_network
 from swinx.errors import BundleError, ExportError, reason_of
 from swinx.files import check_setting_of
 from swinx.networks import SwinEncoder, load_weights, window_sides
-from swinx.tracking import read_record, recorded_knobs, sidecar_path
+from swinx.tracking import read_record, recorded_settings, sidecar_path
 
 __all__ = ["BundleNetwork", "read_bundle_network"]
 
@@ -26,13 +26,13 @@ class BundleNetwork(NamedTuple):
         network: In evaluation mode, on the CPU, with weights.
         window: Channels and sides ``(C, X, Y, Z)`` of the windows that its inference cuts.
         checkpoint: The file of the weights.
-        knobs: What was set in the configuration: knobs that the weights' sidecar records, and overrides.
+        settings: What was set in the configuration: settings that the weights' sidecar records, and overrides.
     """
 
     network: nn.Module
     window: tuple[int, ...]
     checkpoint: Path
-    knobs: dict[str, Any]
+    settings: dict[str, Any]
 
 
 def read_bundle_network(
@@ -43,7 +43,7 @@ def read_bundle_network(
 ) -> BundleNetwork:
     """Build ``network_def`` of a bundle's inference and load weights into it.
 
-    Knobs that the sidecar of the weights records take the place of those in the first file; what further files and
+    Settings that the sidecar of the weights records take the place of those in the first file; what further files and
     ``overrides`` say goes before them. A configuration is a program: it imports and calls what it names. Use bundles
     that you trust.
 
@@ -76,8 +76,8 @@ def read_bundle_network(
         weights = Path(checkpoint or parser.get_parsed_content("checkpoint"))
         recorded = _recorded(parser, files[1:], weights)
         check_setting_of(parser.get(), recorded, str(sidecar_path(weights)))
-        knobs = recorded | given
-        _set_values(parser, knobs, name)
+        settings = recorded | given
+        _set_values(parser, settings, name)
         network, roi_size = (parser.get_parsed_content(part) for part in ("network_def", "roi_size"))
         window = window_sides(roi_size)
     except (BundleError, ExportError):
@@ -87,20 +87,20 @@ def read_bundle_network(
     encoders = [part for part in network.modules() if isinstance(part, SwinEncoder)]
     if len(encoders) != 1:
         raise ExportError(f"{name}: network_def is a {type(network).__name__}, not a network with one SwinEncoder")
-    options = ", ".join(f"--{knob}" for knob in knobs_of_network(parser.get()))
-    load_weights(network, weights, advice=f"give the knobs of their training ({options})")
+    options = ", ".join(f"--{setting}" for setting in settings_of_network(parser.get()))
+    load_weights(network, weights, advice=f"give the settings of their training ({options})")
     for part in network.modules():
         if hasattr(part, "use_checkpoint"):
             part.use_checkpoint = False  # saves memory in trainings alone, and cannot be exported
-    return BundleNetwork(network.eval().requires_grad_(False), (encoders[0].in_channels, *window), weights, knobs)
+    return BundleNetwork(network.eval().requires_grad_(False), (encoders[0].in_channels, *window), weights, settings)
 
 
 def _recorded(parser: ConfigParser, overlays: Sequence[str], weights: Path) -> dict[str, Any]:
-    """Return the knobs that weights were trained with, but for those that overlays set."""
+    """Return the settings that weights were trained with, but for those that overlays set."""
     if not weights.is_file():
         return {}  # what loads them says so
     chosen = {str(name) for file in overlays for name in ConfigParser.load_config_file(file)}
-    return recorded_knobs(read_record(weights), {str(name) for name in parser.get()} - chosen)
+    return recorded_settings(read_record(weights), {str(name) for name in parser.get()} - chosen)
 
 
 def _read_configs(files: Sequence[str]) -> ConfigParser:

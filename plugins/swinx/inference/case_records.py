@@ -15,7 +15,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import IterationEvents, Workflow
 
-from swinx.bundle import knobs_at_work
+from swinx.bundle import settings_at_work
 from swinx.data import record_path
 from swinx.errors import DataListError
 from swinx.files import EarlierFiles, file_sha256, real_path, write_json
@@ -66,7 +66,7 @@ class CaseRecords:
         self.verb = verb
         self.checkpoint = checkpoint
         self.results: dict[str, Any] = {}
-        self._settings = knobs_at_work()
+        self._settings = settings_at_work()
         self.monitor = ResourceMonitor(device)
         self.logger = logging.getLogger(__name__)
         self.done: list[dict[str, Any]] = []

@@ -57,7 +57,9 @@ class ClassNumbers:
         return found
 
 
-def class_numbers(label_set: LabelSet, label_map: LabelMapping | None = None, source: str = "label_map") -> ClassNumbers:
+def class_numbers(
+    label_set: LabelSet, label_map: LabelMapping | None = None, source: str = "label_map"
+) -> ClassNumbers:
     """Return the meaning of the numbers in label files.
 
     Args:

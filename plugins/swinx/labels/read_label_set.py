@@ -87,14 +87,15 @@ def _known(name: str) -> LabelSet:
 
 
 def _parsed(content: Mapping[str, Any], source: str, name: str, quiet: bool = False) -> LabelSet:
-    labels, facts = content, {}
+    labels: Mapping[str, Any] = content
+    facts: Mapping[str, Any] = {}
     if isinstance(content.get("labels"), Mapping):
-        if strange := [key for key in content if key not in ("name", "description", "labels", "classes")]:
-            raise LabelSetError(Rule.KEY.says(source=source, key=shown(strange[0])))
-        labels, facts, name = content["labels"], content.get("classes") or {}, str(content.get("name") or name)
+        if other := [key for key in content if key not in ("name", "description", "labels", "classes")]:
+            raise LabelSetError(Rule.KEY.says(source=source, key=shown(other[0])))
+        labels, name = content["labels"], str(content.get("name") or name)
+        facts = _facts(content.get("classes"), source)
     numbers = _numbers(labels, source)
-    if not isinstance(facts, Mapping) or any(key not in numbers for key in facts):
-        strange = [key for key in facts if key not in numbers] if isinstance(facts, Mapping) else [facts]
+    if strange := [key for key in facts if key not in numbers]:
         raise LabelSetError(Rule.FACTS_OF.says(source=source, name=shown(strange[0])))
     mirrors = _mirrors(numbers, facts, source, quiet)
     ordered = sorted((value, each) for each, value in numbers.items())
@@ -110,36 +111,52 @@ def _parsed(content: Mapping[str, Any], source: str, name: str, quiet: bool = Fa
 def _numbers(labels: Mapping[str, Any], source: str) -> dict[str, int]:
     """Return the number of each class without the background, checked."""
     if labels and all(str(key).isdecimal() and isinstance(value, str) for key, value in labels.items()):
-        turned: dict[str, Any] = {}
-        for key, value in labels.items():
-            if value in turned:
-                raise LabelSetError(Rule.TWICE.says(source=source, name=shown(value), first=turned[value], second=key))
-            turned[value] = int(key)
-        labels = turned
+        labels = _turned(labels, source)
     found: dict[str, int] = {}
     words: dict[frozenset[str], str] = {}
+    by_number: dict[int, str] = {}
     for name, value in labels.items():
-        if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or not is_listed({name: 0}):
-            raise LabelSetError(Rule.NAME.says(source=source, name=shown(name), longest=_LONGEST_NAME))
-        if type(value) is not int or value < 0:
-            raise LabelSetError(Rule.NUMBER.says(source=source, name=shown(name), value=shown(value)))
+        _check_class(name, value, source)
         if name == _IGNORE:  # nnU-Net's class of voxels without annotation
             continue
         if (first := words.setdefault(name_words(name), name)) != name:
             raise LabelSetError(Rule.ALIKE.says(source=source, first=shown(first), second=shown(name)))
-        if value in found.values():
-            first = next(known for known, number in found.items() if number == value)
+        if (first := by_number.setdefault(value, name)) != name:
             raise LabelSetError(Rule.SAME_NUMBER.says(source=source, first=first, second=shown(name), value=value))
         found[name] = value
     if found.pop(BACKGROUND, 0) != 0 or 0 in found.values():
         raise LabelSetError(Rule.NO_BACKGROUND.says(source=source))
     if not found:
         raise LabelSetError(Rule.NO_CLASSES.says(source=source))
-    if len(found) >= UNKNOWN or max(found.values()) >= UNKNOWN:
+    if max(found.values()) >= UNKNOWN:
         raise LabelSetError(
             Rule.TOO_MANY.says(source=source, count=len(found), largest=max(found.values()), most=UNKNOWN - 1)
         )
     return found
+
+
+def _facts(given: Any, source: str) -> Mapping[str, Any]:
+    """Return what is told of classes by name."""
+    if given is not None and not isinstance(given, Mapping):
+        raise LabelSetError(Rule.FACTS_OF.says(source=source, name=shown(given)))
+    return given or {}
+
+
+def _turned(labels: Mapping[str, str], source: str) -> dict[str, int]:
+    """Return names to numbers for numbers to names."""
+    turned: dict[str, int] = {}
+    for key, name in labels.items():
+        if name in turned:
+            raise LabelSetError(Rule.TWICE.says(source=source, name=shown(name), first=turned[name], second=key))
+        turned[name] = int(key)
+    return turned
+
+
+def _check_class(name: Any, value: Any, source: str) -> None:
+    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or not is_listed({name: 0}):
+        raise LabelSetError(Rule.NAME.says(source=source, name=shown(name), longest=_LONGEST_NAME))
+    if type(value) is not int or value < 0:
+        raise LabelSetError(Rule.NUMBER.says(source=source, name=shown(name), value=shown(value)))
 
 
 def _mirrors(numbers: Mapping[str, int], facts: Mapping[str, Any], source: str, quiet: bool) -> dict[str, str]:
@@ -163,7 +180,9 @@ def _class(name: str, value: int, label: int, given: Any, mirror: str | None, so
     if given is not None:
         if not isinstance(given, Mapping) or any(key not in _FACTS for key in given):
             strange = [key for key in given if key not in _FACTS] if isinstance(given, Mapping) else [given]
-            raise LabelSetError(Rule.FACT.says(source=source, name=name, key=shown(strange[0]), known=", ".join(_FACTS)))
+            raise LabelSetError(
+                Rule.FACT.says(source=source, name=name, key=shown(strange[0]), known=", ".join(_FACTS))
+            )
         facts |= {key: given[key] for key in _FACTS if key in given}
     for key, (wanted, fits) in _KINDS.items():
         if facts.get(key) is not None and not fits(facts[key]):

@@ -13,7 +13,7 @@ from typing import Any
 
 from swinx.errors import DataListError, RecordError
 from swinx.files import read_object
-from swinx.labels.flare23 import CLASS_NAMES, FLARE23
+from swinx.labels.flare23 import CLASS_NAMES
 from swinx.rules import TeacherRules
 
 __all__ = ["PlausibleVolumes", "plausible_ml", "plausible_volumes"]

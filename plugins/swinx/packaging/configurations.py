@@ -1,4 +1,4 @@
-"""The configurations of a bundle as they are packed: with the knobs that its weights were trained with."""
+"""The configurations of a bundle as they are packed: with the settings that its weights were trained with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from swinx.bundle import nearest, setting_fault
 from swinx.errors import BundleError, reason_of
 from swinx.networks import window_sides
 
-__all__ = ["is_whole", "read_configs", "read_json", "set_knobs", "window_of", "with_script_window", "with_window"]
+__all__ = ["is_whole", "read_configs", "read_json", "set_settings", "window_of", "with_script_window", "with_window"]
 
 _LEFT_OUT = ("demo.json", "metadata.json")
 _SCRIPTABLE = "swinx.networks.SwinXSeg"
@@ -48,27 +48,30 @@ def is_whole(config: Mapping[str, Any]) -> bool:
     return "bundle_root" in config
 
 
-def set_knobs(configs: Mapping[str, Any], knobs: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return configurations in which each knob is set wherever one that is complete alone has it at its top.
+def set_settings(configs: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return configurations in which each setting is set wherever one that is complete alone has it at its top.
 
     Args:
         configs: Contents by file name.
-        knobs: Values by name.
+        settings: Values by name.
         folder: Where the configurations lie, for the messages.
 
     Raises:
-        BundleError: If no configuration has a knob of this name, or a value is of another kind than the one before.
+        BundleError: If no configuration has a setting of this name, or a value is of another kind than the one before.
     """
     whole = {name: config for name, config in configs.items() if is_whole(config)}
-    if unknown := sorted(set(knobs) - {knob for config in whole.values() for knob in config}):
+    if unknown := sorted(set(settings) - {setting for config in whole.values() for setting in config}):
         near = nearest(unknown[0], {name for config in whole.values() for name in config})
         raise BundleError(
             f"{folder}: no configuration has {', '.join(unknown)}{near}; settings stand at the top of the files"
         )
-    changed = {name: {knob: value for knob, value in knobs.items() if knob in config} for name, config in whole.items()}
+    changed = {
+        name: {setting: value for setting, value in settings.items() if setting in config}
+        for name, config in whole.items()
+    }
     for name, values in changed.items():
-        for knob, value in values.items():
-            if fault := setting_fault(knob, value, whole[name][knob]):
+        for setting, value in values.items():
+            if fault := setting_fault(setting, value, whole[name][setting]):
                 raise BundleError(f"{folder / name}: {fault}")
     return {name: {**config, **changed[name]} if name in changed else config for name, config in configs.items()}
 

@@ -11,7 +11,7 @@ from monai.bundle import ConfigParser
 from monai.networks.utils import eval_mode
 from torch import nn
 
-from swinx.bundle import knobs_of_network
+from swinx.bundle import settings_of_network
 from swinx.errors import BundleError, reason_of
 from swinx.labels import CLASS_NAMES
 from swinx.networks import load_weights
@@ -68,9 +68,9 @@ def check_fit(configuration: Mapping[str, Any], metadata: Mapping[str, Any], wei
         raise BundleError(f"{folder / 'inference.json'}: network_def cannot be built: {reason_of(error)}") from error
     if weights.is_dir():
         return
-    knobs = [name for name in knobs_of_network(configuration) if name != "roi_size"]  # no weights depend on it
-    options = ", ".join(f"--{name}" for name in knobs)
-    load_weights(network, weights, advice=f"give the knobs of their training ({options})")
+    settings = [name for name in settings_of_network(configuration) if name != "roi_size"]  # no weights depend on it
+    options = ", ".join(f"--{name}" for name in settings)
+    load_weights(network, weights, advice=f"give the settings of their training ({options})")
     _try_window(network, metadata["network_data_format"], folder / "metadata.json")
 
 

@@ -17,7 +17,7 @@ from swinx.packaging.configurations import (
     is_whole,
     read_configs,
     read_json,
-    set_knobs,
+    set_settings,
     window_of,
     with_script_window,
     with_window,
@@ -26,7 +26,7 @@ from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
 from swinx.packaging.versions import check_versions
 from swinx.rules import FileRules
-from swinx.tracking import read_record, recorded_knobs, sidecar_path
+from swinx.tracking import read_record, recorded_settings, sidecar_path
 
 __all__ = ["pack_bundle"]
 
@@ -39,11 +39,11 @@ def pack_bundle(
     out_dir: str | os.PathLike[str],
     *,
     weights: str | os.PathLike[str] | None = None,
-    knobs: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write ``<name>_v<version>.zip``: configurations, weights, their sidecar, documents and this package.
 
-    Knobs that the weights were trained with are written into the configurations, so that inference, evaluation and
+    Settings that the weights were trained with are written into the configurations, so that inference, evaluation and
     further training need none on the command line. Before anything is written, the network is built from the packed
     configuration, the weights are loaded into it, and one window goes through it.
 
@@ -52,15 +52,15 @@ def pack_bundle(
         out_dir: Folder for the zip, made if need be.
         weights: The checkpoint; by default ``models/model.pt`` in the bundle. For a bundle whose network is an
             nnU-Net: the folder of its model; by default ``models/teacher``.
-        knobs: Values by name, which go before those of the weights' sidecar.
+        settings: Values by name, which go before those of the weights' sidecar.
 
     Returns:
-        The zip. The same bundle, weights and knobs give the same bytes.
+        The zip. The same bundle, weights and settings give the same bytes.
 
     Raises:
         BundleError: If the bundle lacks files or weights, breaks a rule of the Model Zoo, or its metadata do not agree
             with the network; a file leads out of the bundle by a link.
-        RecordError: If a knob is more than a plain value, or the name of a part of a configuration's program.
+        RecordError: If a setting is more than a plain value, or the name of a part of a configuration's program.
         WeightsError: If the weights do not fit the network.
         OSError: If a file cannot be read or written.
     """
@@ -72,7 +72,10 @@ def pack_bundle(
     source = _find_weights(root, weights, teacher)
     record = read_record(source)
     whole = [config for config in configs.values() if is_whole(config)]
-    recorded, given = recorded_knobs(record, {knob for config in whole for knob in config}), dict(knobs or {})
+    recorded, given = (
+        recorded_settings(record, {setting for config in whole for setting in config}),
+        dict(settings or {}),
+    )
     for config in whole:  # what is recorded, or given, is written into programs
         check_setting_of(config, recorded, str(sidecar_path(source)))
         check_setting_of(config, given, "swinx pack")
@@ -82,9 +85,9 @@ def pack_bundle(
     if teacher:
         settled.setdefault("folds", _folds(source))
     if settled:
-        record["knobs"] = {**(record.get("knobs") or {}), **settled}
+        record["settings"] = {**(record.get("settings") or {}), **settled}
     configs = {
-        name: with_script_window(config) for name, config in set_knobs(configs, settled, root / "configs").items()
+        name: with_script_window(config) for name, config in set_settings(configs, settled, root / "configs").items()
     }
     metadata = with_window(metadata, window_of(configs["inference.json"], root / "configs" / "inference.json"))
     check_fit(configs["inference.json"], metadata, source, root / "configs")

@@ -31,7 +31,7 @@ class LabelSetRules(Rules):
     TOO_MANY = Rule(
         "refused",
         _SET,
-        "{source}: {count} classes up to number {largest}; at most {most} can be told in a label map, and 255 is unknown",
+        "{source}: {count} classes up to number {largest}; label maps tell numbers up to {most}, and 255 is unknown",
     )
     FACTS_OF = Rule("refused", _SET, "{source}: classes has {name}, which labels does not name")
     FACT = Rule("refused", _SET, "{source}: class {name} has the unknown entry {key}; known are {known}")

@@ -9,7 +9,7 @@ from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.sqlite_file import sqlite_uri
 from swinx.tracking.tracked_run import TrackedRun
 from swinx.tracking.tree import lineage_tree
-from swinx.tracking.weights_record import read_record, recorded_knobs
+from swinx.tracking.weights_record import read_record, recorded_settings
 
 __all__ = [
     "TrackedRun",
@@ -19,7 +19,7 @@ __all__ = [
     "provenance",
     "read_record",
     "read_sidecar",
-    "recorded_knobs",
+    "recorded_settings",
     "save_mlflow_model",
     "sidecar_path",
     "sqlite_uri",

@@ -23,7 +23,7 @@ def save_mlflow_model(
     folder: str | os.PathLike[str],
     bundle_root: str | os.PathLike[str],
     checkpoint: str | os.PathLike[str],
-    knobs: Mapping[str, Any],
+    settings: Mapping[str, Any],
 ) -> Path:
     """Write a model for ``mlflow.pyfunc.load_model``: a bundle's inference with weights.
 
@@ -34,13 +34,13 @@ def save_mlflow_model(
         folder: Folder to make the model in; it must be empty or missing.
         bundle_root: The bundle, whose ``configs/inference.json`` segments.
         checkpoint: The weights.
-        knobs: Knobs of the training; those that the inference has as well hold there, but for places.
+        settings: Settings of the training; those that the inference has as well hold there, but for places.
 
     Returns:
         The folder of the model.
 
     Raises:
-        RecordError: If a knob is more than a plain value.
+        RecordError: If a setting is more than a plain value.
         OSError: If a file is missing or cannot be written.
     """
     import mlflow.pyfunc
@@ -56,8 +56,8 @@ def save_mlflow_model(
         shutil.copyfile(configs / name, bundle / "configs" / name)
     shutil.copyfile(checkpoint, bundle / "models" / "model.pt")
     known = json.loads((configs / "inference.json").read_text(encoding="utf-8"))
-    kept = {k: v for k, v in knobs.items() if k in known and k not in PLACES and not is_program(known[k])}
-    check_settings(kept, f"knobs of {checkpoint}")  # of the model that is loaded elsewhere
+    kept = {k: v for k, v in settings.items() if k in known and k not in PLACES and not is_program(known[k])}
+    check_settings(kept, f"settings of {checkpoint}")  # of the model that is loaded elsewhere
     write_json(bundle / "overrides.json", kept)
     text = DataType.string
     signature = ModelSignature(

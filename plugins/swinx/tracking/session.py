@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from swinx.bundle import configuration_at_work, configuration_hash, flat_knobs
+from swinx.bundle import configuration_at_work, configuration_hash, flat_settings
 from swinx.errors import DataListError, RecordError
 from swinx.files import read_object, write_json
 from swinx.rules import TrackingRules
@@ -123,7 +123,7 @@ class TrackingSession:
         sources = [upstream_of(key, place) for key, place in self.upstream.items()]
         self.run.start()
         self.run.tags(for_upload(run_tags(self.stage, self.bundle_root) | _upstream_tags(sources), roots))
-        self.run.parameters(for_upload(flat_knobs(self.configuration), roots))
+        self.run.parameters(for_upload(flat_settings(self.configuration), roots))
         self.run.text(json.dumps(for_upload(self.configuration, roots), indent=2), "config.json")
         self.run.text(json.dumps(for_upload(environment(), roots), indent=2), "environment.json")
         data_hash = self._data_hash(sources)
@@ -181,7 +181,7 @@ class TrackingSession:
     def _register(self, name: str, checkpoint: str | os.PathLike[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                model = save_mlflow_model(folder, self.bundle_root, checkpoint, flat_knobs(self.configuration))
+                model = save_mlflow_model(folder, self.bundle_root, checkpoint, flat_settings(self.configuration))
             except Exception as error:  # nothing about tracking ends a run
                 _logger.warning("%s is not registered as %s: %s", checkpoint, name, without_credentials(error))
                 return

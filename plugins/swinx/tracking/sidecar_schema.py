@@ -76,7 +76,7 @@ _SIDECAR: Mapping[str, _Kind] = {
     "window": ("a list of numbers", _is_list_of_numbers),
     "versions": ("an object of texts", _is_lines_by_name),
     "metrics": ("an object of numbers", _is_numbers_by_name),
-    "knobs": ("an object of settings", lambda value: isinstance(value, dict)),
+    "settings": ("an object of settings", lambda value: isinstance(value, dict)),
     "upstream": ("a list of objects", lambda value: isinstance(value, list)),
 }
 
@@ -94,7 +94,7 @@ def check_sidecar(content: Mapping[str, Any], source: str) -> dict[str, Any]:
         RecordError: If an entry is of another kind than its name says, or a setting is more than a plain value.
     """
     known = _checked(content, _SIDECAR, source)
-    check_settings(known.get("knobs") or {}, source)
+    check_settings(known.get("settings") or {}, source)
     if "upstream" in known:
         sources = known["upstream"] or []
         if not all(isinstance(item, dict) and item.get("name") and item.get("path") for item in sources):

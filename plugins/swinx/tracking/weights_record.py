@@ -12,7 +12,7 @@ from swinx.bundle import PLACES
 from swinx.errors import BundleError
 from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path
 
-__all__ = ["read_record", "recorded_knobs"]
+__all__ = ["read_record", "recorded_settings"]
 
 _logger = logging.getLogger(__name__)
 
@@ -32,7 +32,9 @@ def read_record(weights: Path) -> dict[str, Any]:
     """
     found, record = artefact_hash(weights), read_sidecar(weights)
     if not record:
-        _logger.warning("%s has no sidecar: its origin is unknown, and knobs are those of the configurations", weights)
+        _logger.warning(
+            "%s has no sidecar: its origin is unknown, and settings are those of the configurations", weights
+        )
     recorded = record.get("sha256") or found
     if recorded != found:
         raise BundleError(
@@ -42,19 +44,19 @@ def read_record(weights: Path) -> dict[str, Any]:
     told = {key: value for key, value in record.items() if key != "tracking_uri"}
     if told.get("upstream"):
         told["upstream"] = [_without_folders(source) for source in told["upstream"]]
-    if told.get("knobs"):
-        told["knobs"] = {name: value for name, value in told["knobs"].items() if name not in PLACES}
+    if told.get("settings"):
+        told["settings"] = {name: value for name, value in told["settings"].items() if name not in PLACES}
     return {"swinx": __version__, **told, "sha256": found}
 
 
-def recorded_knobs(record: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
-    """Return the knobs of a record that a configuration has as well.
+def recorded_settings(record: Mapping[str, Any], known: Container[str]) -> dict[str, Any]:
+    """Return the settings of a record that a configuration has as well.
 
     Args:
         record: As :func:`read_record` returns it.
-        known: Names of the knobs of the configuration.
+        known: Names of the settings of the configuration.
     """
-    return {name: value for name, value in (record.get("knobs") or {}).items() if name in known}
+    return {name: value for name, value in (record.get("settings") or {}).items() if name in known}
 
 
 def _without_folders(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx.bundle import knobs_at_work
+from swinx.bundle import settings_at_work
 from swinx.networks import save_weights
 from swinx.training.model_record import write_model_record
 
@@ -31,7 +31,7 @@ class BestModel:
     def __init__(self, network: torch.nn.Module, path: str) -> None:
         self.network = network
         self.path = Path(path)
-        self.knobs = knobs_at_work()
+        self.settings = settings_at_work()
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -48,7 +48,7 @@ class BestModel:
             epoch=engine.state.epoch,
             metric=engine.state.key_metric_name,
             value=float(engine.state.best_metric),
-            knobs=self.knobs,
+            settings=self.settings,
         )
         self.logger.info(
             "epoch %d is the best so far: %s %.4f, saved to %s",

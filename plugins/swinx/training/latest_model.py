@@ -10,7 +10,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx.bundle import knobs_at_work
+from swinx.bundle import settings_at_work
 from swinx.networks import save_weights
 from swinx.training.model_record import write_model_record
 from swinx.training.save_interval import check_interval, is_to_save
@@ -37,7 +37,7 @@ class LatestModel:
     def __init__(self, network: torch.nn.Module, path: str, interval: int = 1) -> None:
         self.network = network
         self.path = Path(path)
-        self.knobs = knobs_at_work()
+        self.settings = settings_at_work()
         self.interval = check_interval(interval)
         self.logger = logging.getLogger(__name__)
 
@@ -57,6 +57,6 @@ class LatestModel:
         save_weights(self.network, self.path)
         metrics = {name: value for name, value in engine.state.metrics.items() if isinstance(value, int | float)}
         write_model_record(
-            self.path, epoch=epoch, max_epochs=engine.state.max_epochs, metrics=metrics, knobs=self.knobs
+            self.path, epoch=epoch, max_epochs=engine.state.max_epochs, metrics=metrics, settings=self.settings
         )
         self.logger.info("weights of epoch %d saved to %s", epoch, self.path)

@@ -22,6 +22,8 @@ __all__ = ["ClassNumbers", "LabelMapping", "class_numbers", "file_numbers"]
 LabelMapping = Mapping[Any, Any] | str
 """Numbers in files to class names or numbers of a label set; or the name of the label set that the files follow."""
 
+_OTHER_NAMES = {"flare": "flare23"}
+
 
 @dataclass(frozen=True)
 class ClassNumbers:
@@ -58,7 +60,10 @@ class ClassNumbers:
 
 
 def class_numbers(
-    label_set: LabelSet, label_map: LabelMapping | None = None, source: str = "label_map"
+    label_set: LabelSet,
+    label_map: LabelMapping | None = None,
+    source: str = "label_map",
+    several: bool = False,
 ) -> ClassNumbers:
     """Return the meaning of the numbers in label files.
 
@@ -69,52 +74,58 @@ def class_numbers(
             follow: its classes are matched by name, and those that ``label_set`` does not have are background. By
             default the files hold the numbers of the label set.
         source: Where the map stands, for messages.
+        several: Let several numbers mean one class, such as the lobes of a lung; the way back is lost.
 
     Raises:
-        LabelSetError: If the map names a class that there is not, two numbers for one class, no class at all, or
-            something that is no number.
+        LabelSetError: If the map names a class that there is not, two numbers for one class without ``several``, no
+            class at all, or something that is no number.
     """
     if label_map is None:
         return ClassNumbers({value: label for label, value in enumerate(label_set.values)} | {UNKNOWN: UNKNOWN})
     if isinstance(label_map, Mapping):
-        return _from_mapping(label_set, tuple((str(key), value) for key, value in label_map.items()), source)
-    return _from_label_set(label_set, str(label_map), source)
+        pairs = tuple((str(key), value) for key, value in label_map.items())
+        return _from_mapping(label_set, pairs, source, several)
+    return _from_label_set(label_set, str(label_map), source, several)
 
 
-@lru_cache(maxsize=64)
-def _from_label_set(label_set: LabelSet, name: str, source: str) -> ClassNumbers:
+def _from_label_set(label_set: LabelSet, name: str, source: str, several: bool) -> ClassNumbers:
+    name = _OTHER_NAMES.get(name, name)
     if name not in known_label_sets() and not os.path.isfile(name):  # noqa: PTH113 - a text of any length
         raise LabelSetError(
             Rule.NO_MAP.says(source=source, given=visible(repr(name)), known=", ".join(known_label_sets()))
         )
-    other = read_label_set(name, source)
+    return _by_name(label_set, read_label_set(name, source), source, several)
+
+
+@lru_cache(maxsize=64)
+def _by_name(label_set: LabelSet, other: LabelSet, source: str, several: bool) -> ClassNumbers:
     ids = {0: 0, UNKNOWN: UNKNOWN}
     for each in other.classes:
         names = (each.name, *each.aliases)
         ids[each.value] = next((label for n in names if (label := label_set.find(n)) is not None), 0)
-    return _checked(ids, label_set, source)
+    return _checked(ids, label_set, source, several)
 
 
-def _from_mapping(label_set: LabelSet, pairs: tuple[tuple[str, Any], ...], source: str) -> ClassNumbers:
+def _from_mapping(label_set: LabelSet, pairs: tuple[tuple[str, Any], ...], source: str, several: bool) -> ClassNumbers:
     ids = {0: 0, UNKNOWN: UNKNOWN}
     for number, given in pairs:
         if not number.isdecimal() or int(number) > np.iinfo(np.uint16).max:
             raise LabelSetError(Rule.MAP_NUMBER.says(source=source, number=visible(repr(number))))
         ids[int(number)] = UNKNOWN if given in (UNKNOWN, "unknown") else label_set.id_of(given, source)
-    return _checked(ids, label_set, source)
+    return _checked(ids, label_set, source, several)
 
 
-def _checked(ids: dict[int, int], label_set: LabelSet, source: str) -> ClassNumbers:
+def _checked(ids: dict[int, int], label_set: LabelSet, source: str, several: bool) -> ClassNumbers:
     if ids[0] != 0:
         raise LabelSetError(Rule.MAP_BACKGROUND.says(source=source, name=label_set.names[ids[0]]))
     taken: dict[int, int] = {}
     for number, label in ids.items():
         if label in (0, UNKNOWN):
             continue
-        if label in taken:
+        if label in taken and not several:
             name = label_set.names[label]
             raise LabelSetError(Rule.MAP_TWICE.says(source=source, first=taken[label], second=number, name=name))
-        taken[label] = number
+        taken.setdefault(label, number)
     if not taken:
         raise LabelSetError(Rule.MAP_EMPTY.says(source=source, name=label_set.name or "the label set"))
     return ClassNumbers(ids)

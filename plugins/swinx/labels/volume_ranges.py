@@ -6,19 +6,16 @@ import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from swinx.errors import DataListError, RecordError
 from swinx.files import read_object
-from swinx.labels.flare23 import CLASS_NAMES
+from swinx.labels.flare23 import FLARE23
+from swinx.labels.label_set import LabelSet
 from swinx.rules import TeacherRules
 
 __all__ = ["PlausibleVolumes", "plausible_ml", "plausible_volumes"]
-
-_FILE = Path(__file__).parent / "plausible_volumes.json"
 
 
 @dataclass(frozen=True)
@@ -57,39 +54,43 @@ class PlausibleVolumes:
         return bad
 
 
-def plausible_volumes(path: str | os.PathLike[str] | None = None) -> PlausibleVolumes:
-    """Read ranges of plausible volumes.
+def plausible_volumes(path: str | os.PathLike[str] | None = None, label_set: LabelSet = FLARE23) -> PlausibleVolumes:
+    """Return the ranges of plausible volumes.
 
     Args:
-        path: JSON object of class names, each with ``[least, largest]`` in ml; by default the one of the package, with
-            wide ranges for adults.
+        path: JSON object of class names, each with ``[least, largest]`` in ml; by default those of the label set, with
+            wide ranges for adults where the structure is known.
+        label_set: The classes.
 
     Raises:
-        DataListError: If the file cannot be read or holds anything else.
+        DataListError: If the file cannot be read, or names what is no class of the set, or holds anything else.
     """
-    return PlausibleVolumes(plausible_ml() if path is None else _read(Path(path)))
+    return PlausibleVolumes(plausible_ml(label_set) if path is None else _read(Path(path), label_set))
 
 
-@cache
-def plausible_ml() -> Mapping[int, tuple[float, float]]:
-    """Return the ranges of the package: class id to smallest and largest volume in ml."""
-    return MappingProxyType(_read(_FILE))
+def plausible_ml(label_set: LabelSet = FLARE23) -> Mapping[int, tuple[float, float]]:
+    """Return the ranges of a label set: class id to smallest and largest volume in ml, where these are known."""
+    return label_set.volumes_ml
 
 
-def _read(path: Path) -> dict[int, tuple[float, float]]:
+def _read(path: Path, label_set: LabelSet) -> dict[int, tuple[float, float]]:
     try:
         content = read_object(path)
     except OSError as error:
         raise DataListError(TeacherRules.RANGES.says(path=path, detail=error.strerror or error)) from error
     except RecordError as error:
         raise DataListError(TeacherRules.RANGES.says(path=path, detail=str(error).removeprefix(f"{path}: "))) from error
-    ranges = {}
+    ranges: dict[int, tuple[float, float]] = {}
     for name, value in content.items():
-        if name not in CLASS_NAMES[1:]:
-            raise DataListError(TeacherRules.RANGES.says(path=path, detail=f"{name!r} is no class"))
+        label = label_set.find(name)
+        if not label:
+            raise DataListError(TeacherRules.RANGES.says(path=path, detail=f"{name!r} is no class of the label set"))
+        if label in ranges:
+            detail = f"{label_set.names[label]} has two ranges"
+            raise DataListError(TeacherRules.RANGES.says(path=path, detail=detail))
         if not _is_range(value):
             raise DataListError(TeacherRules.RANGES.says(path=path, detail=f"{name} has {value!r}"))
-        ranges[CLASS_NAMES.index(name)] = (float(value[0]), float(value[1]))
+        ranges[label] = (float(value[0]), float(value[1]))
     return dict(sorted(ranges.items()))
 
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from swinx.errors import CaseError
 from swinx.geometry import compare_grids, reader_notes
-from swinx.labels import NUM_CLASSES, UNKNOWN, FlareLabel, PlausibleVolumes, class_name
+from swinx.labels import FLARE23, UNKNOWN, LabelSet, PlausibleVolumes
 from swinx.refinement.policies.fusion import Fusion, check_fusion, drop_classes
 from swinx.refinement.policies.fusion_policies import FillUnannotated, FusionPolicy
+from swinx.refinement.policies.label_set_of_parts import check_label_sets
 from swinx.refinement.policies.label_volumes import (
     classes_at_border,
     conflicts_ml,
@@ -29,8 +30,6 @@ from swinx.rules import TeacherRules, TruthRules
 
 __all__ = ["RefineLabelsd"]
 
-_ALL = tuple(range(1, NUM_CLASSES))
-
 
 class RefineLabelsd(MapTransform):
     """Merge a partial truth with the pseudo labels of one or several teachers.
@@ -42,9 +41,9 @@ class RefineLabelsd(MapTransform):
         keys: The truth, ``(1, X, Y, Z)``, class ids and 255; absent for a case without a label.
         pseudo_key: Pseudo labels, ``MetaTensor`` ``(N, X, Y, Z)``, class ids, on the grid of the scan.
         annotated_key: Item that holds the class ids annotated in the case; absent for a case without a label.
-        policy: Fusion policy; by default :class:`swinx.refinement.FillUnannotated`.
+        policy: Fusion policy, of the same label set; by default :class:`swinx.refinement.FillUnannotated`.
         filters: Filters of the pseudo labels, applied before the merge.
-        pseudo_classes: Class ids that the teachers can predict.
+        pseudo_classes: Class ids that the teachers can predict; by default all.
         source_key: Where the provenance map goes, ``(1, X, Y, Z)`` uint8, see :class:`swinx.refinement.Source`.
         report_key: Where the report goes, a dictionary that JSON can express: ``annotated``, ``pseudo``, ``known``
             (class ids), ``before_ml``, ``after_ml`` and ``implausible`` (class -> ml), ``at_border`` (class ids),
@@ -55,9 +54,10 @@ class RefineLabelsd(MapTransform):
         plausible: Ranges of volume. A filtered organ of the teacher outside its range is rejected: its pseudo voxels
             become 255, its class is not known in the case, and the report has it under ``implausible`` (class -> ml).
             None accepts every volume.
+        label_set: The classes.
 
     Raises:
-        ValueError: If there is more than one key.
+        ValueError: If there is more than one key, or policy or a filter is of another label set.
     """
 
     def __init__(
@@ -67,24 +67,28 @@ class RefineLabelsd(MapTransform):
         annotated_key: str = "annotated",
         policy: FusionPolicy | None = None,
         filters: Sequence[PseudoFilter] = (),
-        pseudo_classes: Collection[int] = _ALL,
+        pseudo_classes: Collection[int] | None = None,
         source_key: str = "source",
         report_key: str = "refinement",
         case_key: str = "case",
         plausible: PlausibleVolumes | None = None,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
             raise ValueError(f"one truth makes one refined label; got the keys {self.keys}")
         self.pseudo_key = pseudo_key
         self.annotated_key = annotated_key
-        self.policy: FusionPolicy = FillUnannotated() if policy is None else policy
+        self.policy: FusionPolicy = FillUnannotated(label_set=label_set) if policy is None else policy
         self.filters = tuple(filters)
-        self.pseudo_classes = tuple(sorted(map(int, pseudo_classes)))
+        check_label_sets([self.policy, *self.filters], label_set)
+        asked = label_set.foreground if pseudo_classes is None else pseudo_classes
+        self.pseudo_classes = tuple(sorted(map(int, asked)))
         self.source_key = source_key
         self.report_key = report_key
         self.case_key = case_key
         self.plausible = plausible
+        self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data`` with refined label, provenance map, report and ``notes``.
@@ -98,12 +102,12 @@ class RefineLabelsd(MapTransform):
         key, case = self.keys[0], str(out.get(self.case_key, "?"))
         pseudo = out[self.pseudo_key]
         affine = pseudo.affine.cpu().numpy().astype(np.float64)
-        raw = [_as_labels(case, "the pseudo label", volume) for volume in torch.as_tensor(pseudo).cpu().numpy()]
+        raw = [self._as_labels(case, "the pseudo label", each) for each in torch.as_tensor(pseudo).cpu().numpy()]
         annotated = sorted({int(value) for value in out.get(self.annotated_key, ())})
         truth = self._truth(case, out.get(key), pseudo, annotated)
         filtered, changes = self._filter(raw, affine)
         fusion = self.policy(truth, filtered, annotated, affine, self.pseudo_classes)
-        check_fusion(fusion, truth, annotated, self.policy.protected)
+        check_fusion(fusion, truth, annotated, self.policy.protected, self.label_set)
         self._check_idempotence(case, fusion, filtered, annotated, affine)
         bad = self._implausible(filtered, annotated, affine)
         fusion = drop_classes(fusion, bad) if bad else fusion
@@ -142,7 +146,7 @@ class RefineLabelsd(MapTransform):
         ranges = self.plausible.ranges_ml if self.plausible is not None else {}
         return [
             TeacherRules.IMPLAUSIBLE.says(
-                organ=class_name(value), found=f"{ml:.1f}", low=ranges[value][0], high=ranges[value][1]
+                organ=self.label_set.names[value], found=f"{ml:.1f}", low=ranges[value][0], high=ranges[value][1]
             )
             for value, ml in bad.items()
         ]
@@ -155,7 +159,7 @@ class RefineLabelsd(MapTransform):
     def _truth(self, case: str, truth: Any, pseudo: MetaTensor, annotated: Sequence[int]) -> NDArray[np.uint8]:
         if truth is None:
             return np.zeros(pseudo.shape[1:], dtype=np.uint8)
-        labels = _as_labels(case, "the label", torch.as_tensor(truth).cpu().numpy()[0])
+        labels = self._as_labels(case, "the label", torch.as_tensor(truth).cpu().numpy()[0])
         affine = truth.affine if isinstance(truth, MetaTensor) else pseudo.affine
         faults, _ = compare_grids(pseudo.affine.cpu().numpy(), pseudo.shape[1:], affine.cpu().numpy(), labels.shape)
         if faults:
@@ -163,8 +167,23 @@ class RefineLabelsd(MapTransform):
         found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
         extra = [int(value) for value in found if value not in (0, UNKNOWN) and value not in annotated]
         if extra:
-            raise CaseError(case, TruthRules.NOT_ANNOTATED.says(ids=extra, annotated=annotated))
+            ids, listed = (self._in_files(values) for values in (extra, annotated))
+            raise CaseError(case, TruthRules.NOT_ANNOTATED.says(ids=ids, annotated=listed))
         return labels
+
+    def _as_labels(self, case: str, what: str, volume: NDArray[Any]) -> NDArray[np.uint8]:
+        labels: NDArray[np.uint8] = np.ascontiguousarray(volume).astype(np.uint8)
+        if not np.array_equal(labels, volume):
+            raise CaseError(case, TruthRules.NOT_WHOLE.says(what=what, low=volume.min(), high=volume.max()))
+        found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+        if strange := [int(value) for value in found if value >= self.label_set.num_classes and value != UNKNOWN]:
+            last = self.label_set.num_classes - 1
+            raise CaseError(case, TruthRules.OUTSIDE.says(what=what, ids=strange, last=last, unknown=UNKNOWN))
+        return labels
+
+    def _in_files(self, labels: Sequence[int]) -> list[int]:
+        """Return the numbers of class ids in label files, for messages."""
+        return [self.label_set.values[label] for label in labels]
 
     def _filter(
         self, raw: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64]
@@ -190,16 +209,6 @@ class RefineLabelsd(MapTransform):
         if not np.array_equal(again.label, fusion.label):
             changed = int(np.count_nonzero(again.label != fusion.label))
             raise ValueError(f"{case}: merging a second time changed {changed} voxels; {self.policy} is at fault")
-
-
-def _as_labels(case: str, what: str, volume: NDArray[Any]) -> NDArray[np.uint8]:
-    labels: NDArray[np.uint8] = np.ascontiguousarray(volume).astype(np.uint8)
-    if not np.array_equal(labels, volume):
-        raise CaseError(case, TruthRules.NOT_WHOLE.says(what=what, low=volume.min(), high=volume.max()))
-    found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-    if strange := [int(value) for value in found if value > FlareLabel.TUMOR and value != UNKNOWN]:
-        raise CaseError(case, TruthRules.OUTSIDE.says(what=what, ids=strange, last=NUM_CLASSES - 1, unknown=UNKNOWN))
-    return labels
 
 
 def _mean(values: Any) -> float | None:

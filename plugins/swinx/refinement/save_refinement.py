@@ -14,6 +14,7 @@ from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
 from swinx.errors import CaseError
+from swinx.labels import FLARE23, LabelSet, file_numbers
 from swinx.nifti import write_nifti
 
 __all__ = ["SaveRefinementd"]
@@ -22,15 +23,16 @@ __all__ = ["SaveRefinementd"]
 class SaveRefinementd(MapTransform):
     """Write ``<case>.nii.gz`` and ``<case>_source.nii.gz``: uint8, on the grid of the scan.
 
-    Each is written atomically.
+    Each is written atomically. The refined label has the numbers of the label set in its file, and 255.
 
     Args:
-        keys: The refined label, ``(1, X, Y, Z)``, whole values 0..255.
+        keys: The refined label, ``(1, X, Y, Z)``, class ids and 255.
         output_dir: Folder of the files; made when the first one is written.
         source_key: The provenance map, same shape.
         ref_key: The scan, a ``MetaTensor`` ``(1, X, Y, Z)`` whose affine the files get.
         case_key: Item that holds the case name.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+        label_set: The classes.
 
     Raises:
         ValueError: If there is more than one key, since each would replace the files of the one before.
@@ -44,6 +46,7 @@ class SaveRefinementd(MapTransform):
         ref_key: str = "image",
         case_key: str = "case",
         allow_missing_keys: bool = False,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if len(self.keys) != 1:
@@ -52,6 +55,7 @@ class SaveRefinementd(MapTransform):
         self.source_key = source_key
         self.ref_key = ref_key
         self.case_key = case_key
+        self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Write the files and return a shallow copy of ``data`` with their names as ``saved``.
@@ -65,8 +69,10 @@ class SaveRefinementd(MapTransform):
         affine = scan.affine.cpu().numpy().astype(np.float64)
         for key in self.key_iterator(out):
             out["saved"] = [f"{case}.nii.gz", f"{case}_source.nii.gz"]
-            for name, value in zip(out["saved"], (out[key], out[self.source_key]), strict=True):
-                volume = _as_uint8(value, tuple(scan.shape), name)
+            shape = tuple(scan.shape)
+            label = file_numbers(self.label_set, _as_uint8(out[key], shape, out["saved"][0]))
+            source = _as_uint8(out[self.source_key], shape, out["saved"][1])
+            for name, volume in zip(out["saved"], (label, source), strict=True):
                 try:
                     write_nifti(self.output_dir / name, volume, affine)
                 except OSError as error:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from swinx.labels import NUM_CLASSES, UNKNOWN, class_name
+from swinx.labels import FLARE23, UNKNOWN, LabelSet
 
 __all__ = ["Fusion", "Source", "check_fusion", "drop_classes", "fill_background", "provenance", "restrict_classes"]
 
@@ -29,7 +29,7 @@ class Fusion(NamedTuple):
     """A refined label.
 
     Attributes:
-        label: Class ids 0..14, 255 where unknown; uint8 ``(X, Y, Z)``.
+        label: Class ids, 255 where unknown; uint8 ``(X, Y, Z)``.
         source: :class:`Source` of each voxel; same shape.
         known: Class ids, ascending, whose voxels are complete in ``label``, by annotators or teachers.
     """
@@ -106,7 +106,13 @@ def drop_classes(fusion: Fusion, classes: Collection[int]) -> Fusion:
     return Fusion(label, source, tuple(value for value in fusion.known if value not in set(classes)))
 
 
-def check_fusion(fusion: Fusion, truth: LabelMap, annotated: Collection[int], protected: Collection[int]) -> None:
+def check_fusion(
+    fusion: Fusion,
+    truth: LabelMap,
+    annotated: Collection[int],
+    protected: Collection[int],
+    label_set: LabelSet = FLARE23,
+) -> None:
     """Check the invariants of a refinement.
 
     No annotated voxel of a protected class changes; no protected class that was annotated gains a voxel; label and
@@ -117,6 +123,7 @@ def check_fusion(fusion: Fusion, truth: LabelMap, annotated: Collection[int], pr
         truth: The partial truth.
         annotated: Class ids annotated in the case.
         protected: Class ids that the policy leaves to the annotators.
+        label_set: The classes.
 
     Raises:
         ValueError: If one is broken, by a fault of the policy; the message names class and number of voxels.
@@ -125,15 +132,15 @@ def check_fusion(fusion: Fusion, truth: LabelMap, annotated: Collection[int], pr
     for name, volume in (("label", label), ("provenance", source)):
         if volume.shape != truth.shape or volume.dtype != np.uint8:
             raise ValueError(f"refined {name} {volume.dtype} {volume.shape} for a truth uint8 {truth.shape}")
-    counts = np.zeros((NUM_CLASSES + 1, NUM_CLASSES + 1), dtype=np.int64)
-    rows, columns = (np.minimum(volume, NUM_CLASSES).ravel().astype(np.int64) for volume in (truth, label))
-    counts += np.bincount(rows * (NUM_CLASSES + 1) + columns, minlength=counts.size).reshape(counts.shape)
+    size = label_set.num_classes + 1  # the last row and column are of unknown voxels
+    rows, columns = (np.minimum(volume, size - 1).ravel().astype(np.int64) for volume in (truth, label))
+    counts = np.bincount(rows * size + columns, minlength=size * size).reshape(size, size)
     for value in sorted(set(protected)):
         lost = int(counts[value].sum() - counts[value, value])
         gained = int(counts[:, value].sum() - counts[value, value])
         if lost:
-            raise ValueError(f"the policy changed {lost} annotated voxels of {class_name(value)}")
+            raise ValueError(f"the policy changed {lost} annotated voxels of {label_set.names[value]}")
         if gained and value in set(annotated):
-            raise ValueError(f"the policy added {gained} voxels to {class_name(value)}, which was annotated")
+            raise ValueError(f"the policy added {gained} voxels to {label_set.names[value]}, which was annotated")
     if not np.array_equal(source == Source.UNKNOWN, label == UNKNOWN) or not np.array_equal(source == 0, label == 0):
         raise ValueError("provenance and label differ in their unknown or background voxels")

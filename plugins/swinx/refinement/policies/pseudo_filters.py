@@ -12,7 +12,7 @@ slower, since it labels whole volumes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from swinx.geometry import Component, class_boxes, components_of, voxel_volume_mm3
-from swinx.labels import LEFT_RIGHT_PAIRS, ORGANS, FlareLabel
+from swinx.labels import FLARE23, LabelSet
+from swinx.refinement.policies.middle_plane import middle_x_mm, x_of_mm
+from swinx.refinement.policies.organ_pieces import in_one_piece
 
 __all__ = ["FillHoles", "LargestComponent", "Laterality", "MinimumComponent", "PseudoFilter", "filter_changes"]
 
 LabelMap = NDArray[np.uint8]
 Affine = NDArray[np.float64]
 
-_ORGAN_IDS = tuple(int(organ) for organ in ORGANS)
+_Names = Collection[int | str]
 
 
 class PseudoFilter(Protocol):
@@ -41,26 +43,37 @@ class MinimumComponent:
     """Remove connected components below a volume.
 
     Args:
-        volume_mm3: Least volume, for all classes or by class id (a number, or its text, as in JSON).
+        volume_mm3: Least volume, for all classes, or for single ones by name or by number in label files.
+        label_set: The classes.
+
+    Raises:
+        LabelSetError: If the set has no such class.
     """
 
     volume_mm3: float | Mapping[int | str, float] = 50.0
+    label_set: LabelSet = field(default=FLARE23, repr=False)
+
+    def __post_init__(self) -> None:
+        self._least_mm3()
 
     def __call__(self, pseudo: LabelMap, affine: Affine) -> LabelMap:
         """Return the label map without small components."""
         kept = pseudo.copy()
+        volumes_mm3 = self._least_mm3()
         for value, box in class_boxes(pseudo).items():
-            if (least := self._least(value)) <= 0:
+            if (least := volumes_mm3.get(value, 0.0)) <= 0:
                 continue
             for component in components_of(pseudo, value, affine, box):
                 if component.volume_mm3 < least:
                     kept[component.box][component.inside] = 0
         return kept
 
-    def _least(self, value: int) -> float:
+    def _least_mm3(self) -> dict[int, float]:
+        """Return the least volume by class id."""
         if isinstance(self.volume_mm3, Mapping):
-            return float({int(key): size for key, size in self.volume_mm3.items()}.get(value, 0.0))
-        return float(self.volume_mm3)
+            source = "volume_mm3 of MinimumComponent"
+            return {self.label_set.id_of(key, source): float(size) for key, size in self.volume_mm3.items()}
+        return dict.fromkeys(self.label_set.foreground, float(self.volume_mm3))
 
 
 @dataclass(frozen=True)
@@ -68,16 +81,25 @@ class LargestComponent:
     """Keep the largest connected component of organs that are one piece; of two as large, the first in memory.
 
     Args:
-        classes: Class ids; by default the 13 organs. Tumours may be many.
+        classes: Names, or numbers in label files; by default all organs but those that come in several pieces, such as
+            both kidneys as one class. Tumours may be many.
+        label_set: The classes.
+
+    Raises:
+        LabelSetError: If the set has no such class.
     """
 
-    classes: Collection[int] = _ORGAN_IDS
+    classes: _Names | None = None
+    label_set: LabelSet = field(default=FLARE23, repr=False)
+
+    def __post_init__(self) -> None:
+        self._ids()
 
     def __call__(self, pseudo: LabelMap, affine: Affine) -> LabelMap:
         """Return the label map with one component of each of these classes."""
-        kept = pseudo.copy()
+        kept, classes = pseudo.copy(), self._ids()
         for value, box in class_boxes(pseudo).items():
-            if value not in self.classes:
+            if value not in classes:
                 continue
             components = list(components_of(pseudo, value, affine, box))
             largest = max(components, key=lambda component: component.volume_mm3)
@@ -86,51 +108,64 @@ class LargestComponent:
                     kept[component.box][component.inside] = 0
         return kept
 
+    def _ids(self) -> Collection[int]:
+        if self.classes is None:
+            return in_one_piece(self.label_set)
+        return self.label_set.ids_of(self.classes, "classes of LargestComponent")
+
 
 @dataclass(frozen=True)
 class Laterality:
     """Swap or reject components of paired organs that lie on the wrong side of the body.
 
-    The mid-line is the plane across the left-right axis through the great vessels: halfway between the centres of
-    aorta and inferior vena cava, which lie beside each other in front of the spine, or the centre of the one that is
-    there. A scan without either is left as it is, and so is a component whose centre is within ``margin_mm`` of the
-    plane. Two components on one side, such as a transplanted or ectopic kidney, are judged each by itself.
+    :func:`swinx.refinement.policies.middle_plane.middle_x_mm` finds the mid-line. A scan without one is left as it is,
+    and so is a component whose centre is within ``margin_mm`` of the plane. Two components on one side, such as a
+    transplanted or ectopic kidney, are judged each by itself.
 
     Args:
         action: ``"swap"`` for the other class of the pair, ``"reject"`` for background.
         margin_mm: Uncertainty of the mid-line.
-        pairs: Right and left class ids.
+        pairs: Right and left classes, by name or by number in label files; by default those of the label set.
+        label_set: The classes.
 
     Raises:
-        ValueError: If ``action`` is another word.
+        ValueError: If ``action`` is another word, or a pair is none.
+        LabelSetError: If the set has no such class.
     """
 
     action: Literal["swap", "reject"] = "swap"
     margin_mm: float = 10.0
-    pairs: Sequence[Sequence[int]] = LEFT_RIGHT_PAIRS
+    pairs: Sequence[Sequence[int | str]] | None = None
+    label_set: LabelSet = field(default=FLARE23, repr=False)
 
     def __post_init__(self) -> None:
         if self.action not in ("swap", "reject"):
             raise ValueError(f"action must be 'swap' or 'reject', not {self.action!r}")
+        self._pairs()
 
     def __call__(self, pseudo: LabelMap, affine: Affine) -> LabelMap:
         """Return the label map with paired organs on their sides."""
-        boxes = class_boxes(pseudo)
-        centres = [
-            _centre_x_mm(pseudo[boxes[value]] == value, boxes[value], affine)
-            for value in (FlareLabel.AORTA, FlareLabel.INFERIOR_VENA_CAVA)
-            if value in boxes
-        ]
+        boxes, pairs = class_boxes(pseudo), self._pairs()
         kept = pseudo.copy()
-        if not centres:
+        middle = middle_x_mm(pseudo, boxes, affine, self.label_set, pairs)
+        if middle is None:
             return kept
-        middle = float(np.mean(centres))
-        for right, left in self.pairs:
-            for value, partner, side in ((int(right), int(left), 1.0), (int(left), int(right), -1.0)):
+        for right, left in pairs:
+            for value, partner, side in ((right, left, 1.0), (left, right, -1.0)):
                 for component in components_of(pseudo, value, affine, boxes.get(value)) if value in boxes else ():
                     if side * (_x_of(component, affine) - middle) < -self.margin_mm:
                         kept[component.box][component.inside] = partner if self.action == "swap" else 0
         return kept
+
+    def _pairs(self) -> Sequence[tuple[int, int]]:
+        if self.pairs is None:
+            return self.label_set.pairs
+        source, found = "pairs of Laterality", []
+        for pair in self.pairs:
+            if isinstance(pair, str) or len(pair) != 2:
+                raise ValueError(f"pairs has {pair!r}; give the right and the left class")
+            found.append((self.label_set.id_of(pair[0], source), self.label_set.id_of(pair[1], source)))
+        return found
 
 
 @dataclass(frozen=True)
@@ -141,18 +176,26 @@ class FillHoles:
 
     Args:
         volume_mm3: Largest hole to fill.
-        classes: Class ids; by default the 13 organs.
+        classes: Names, or numbers in label files; by default all organs.
+        label_set: The classes.
+
+    Raises:
+        LabelSetError: If the set has no such class.
     """
 
     volume_mm3: float = 1000.0
-    classes: Collection[int] = _ORGAN_IDS
+    classes: _Names | None = None
+    label_set: LabelSet = field(default=FLARE23, repr=False)
+
+    def __post_init__(self) -> None:
+        self._ids()
 
     def __call__(self, pseudo: LabelMap, affine: Affine) -> LabelMap:
         """Return the label map with small holes filled."""
-        filled = pseudo.copy()
+        filled, classes = pseudo.copy(), self._ids()
         unit = voxel_volume_mm3(affine)
         for value, box in class_boxes(pseudo).items():
-            if value not in self.classes:
+            if value not in classes:
                 continue
             inside = pseudo[box] == value
             holes, _ = ndimage.label(ndimage.binary_fill_holes(inside) & ~inside)
@@ -160,6 +203,11 @@ class FillHoles:
             small = np.flatnonzero((sizes <= self.volume_mm3) & (np.arange(sizes.size) > 0))
             filled[box][np.isin(holes, small) & (pseudo[box] == 0)] = value
         return filled
+
+    def _ids(self) -> Collection[int]:
+        if self.classes is None:
+            return self.label_set.organs
+        return self.label_set.ids_of(self.classes, "classes of FillHoles")
 
 
 def filter_changes(before: LabelMap, after: LabelMap, affine: Affine) -> dict[int, dict[str, float]]:
@@ -178,10 +226,5 @@ def filter_changes(before: LabelMap, after: LabelMap, affine: Affine) -> dict[in
     }
 
 
-def _centre_x_mm(inside: NDArray[np.bool_], box: tuple[slice, ...], affine: Affine) -> float:
-    centre = np.array(ndimage.center_of_mass(inside)) + [side.start for side in box]
-    return float(affine[0, :3] @ centre + affine[0, 3])
-
-
 def _x_of(component: Component, affine: Affine) -> float:
-    return _centre_x_mm(component.inside, component.box, affine)
+    return x_of_mm(component.inside, component.box, affine)

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from swinx.labels import NUM_CLASSES, FlareLabel, PlausibleVolumes, class_name, plausible_ml
+from swinx.labels import FLARE23, UNKNOWN, LabelSet, PlausibleVolumes
 
 __all__ = [
     "HasAnnotatedTumor",
@@ -53,15 +53,29 @@ class SelectionRule(Protocol):
 
 @dataclass(frozen=True)
 class HasAnnotatedTumor:
-    """Rule that keeps cases with an annotated tumour: the 735 that the paper fine-tunes on."""
+    """Rule that keeps cases with an annotated tumour: the 735 that the paper fine-tunes on.
+
+    Args:
+        label_set: The classes; tumours are its lesions.
+
+    Raises:
+        ValueError: If it has none.
+    """
+
+    label_set: LabelSet = field(default=FLARE23, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.label_set.lesions:
+            name = self.label_set.name or "the label set"
+            raise ValueError(f"{name} has no class inside others, so that no case has a tumour; leave this rule out")
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
         """Object to cases without one."""
-        key = str(int(FlareLabel.TUMOR))
+        keys = [str(lesion) for lesion in self.label_set.lesions]
         return {
             case: Verdict(True, (), "no tumour is annotated")
             for case, r in reports.items()
-            if not r["before_ml"].get(key)
+            if not any(r["before_ml"].get(key) for key in keys)
         }
 
 
@@ -72,6 +86,7 @@ class LowDisagreement:
     Args:
         quantile: Share of the cases to keep; the winner of FLARE-22 kept 1,924 of 2,000.
         by: ``"case"``; or ``"class"``, to judge each class among the cases that have it, and to drop it alone.
+        label_set: The classes.
 
     Raises:
         ValueError: If the share is not above 0 and at most 1, or ``by`` is another word.
@@ -79,6 +94,7 @@ class LowDisagreement:
 
     quantile: float = 0.962
     by: Literal["case", "class"] = "case"
+    label_set: LabelSet = field(default=FLARE23, repr=False)
 
     def __post_init__(self) -> None:
         if self.by not in ("class", "case"):
@@ -125,7 +141,7 @@ class LowDisagreement:
             limit = float(np.quantile(list(found.values()), self.quantile))
             for case, score in found.items():
                 if score > limit:
-                    text = f"disagreement on {class_name(value)} {score:.4g} is above {limit:.4g}"
+                    text = f"disagreement on {self.label_set.names[value]} {score:.4g} is above {limit:.4g}"
                     bad.setdefault(case, []).append((value, text))
         return {
             case: Verdict(False, tuple(value for value, _ in faults), "; ".join(text for _, text in faults))
@@ -174,36 +190,46 @@ class PlausibleVolume:
 
     Args:
         by: ``"class"`` to drop the class, ``"case"`` to drop the case.
-        ranges_ml: Least and largest volume by class id (a number, or its text, as in JSON); by default those of
-            :func:`swinx.labels.plausible_ml`.
+        ranges_ml: Least and largest volume by name or by number in label files; by default those of the label set.
+        label_set: The classes.
 
     Raises:
         ValueError: If ``by`` is another word, or a range is not valid.
     """
 
     by: Literal["class", "case"] = "class"
-    ranges_ml: Mapping[Any, Sequence[float]] = field(default_factory=plausible_ml)
+    ranges_ml: Mapping[Any, Sequence[float]] | None = None
+    label_set: LabelSet = field(default=FLARE23, repr=False)
 
     def __post_init__(self) -> None:
         if self.by not in ("class", "case"):
             raise ValueError(f"by must be 'class' or 'case', not {self.by!r}")
-        for key, (low, high) in self.ranges_ml.items():
-            if not 1 <= int(key) < NUM_CLASSES or not 0 <= low <= high:
-                raise ValueError(f"ranges_ml has {key}: [{low}, {high}]; give class ids, with least and largest volume")
+        for key, (low, high) in (self.ranges_ml or {}).items():
+            if not 0 <= low <= high:
+                raise ValueError(f"ranges_ml has {key}: [{low}, {high}]; give classes, with least and largest volume")
+        self._ranges()
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
         """Object to classes, or cases, outside the ranges."""
-        ranges = {int(key): (float(low), float(high)) for key, (low, high) in self.ranges_ml.items()}
+        ranges = self._ranges()
         verdicts = {}
         for case, report in reports.items():
             volumes = {value: report["after_ml"].get(str(value), 0.0) for value in report["pseudo"]}
             bad = PlausibleVolumes(ranges).outside(volumes, report.get("at_border", ()), volumes)
             if bad:
                 words = [
-                    f"{class_name(v)} {ml:.1f} ml, not {ranges[v][0]:g}..{ranges[v][1]:g}" for v, ml in bad.items()
+                    f"{self.label_set.names[v]} {ml:.1f} ml, not {ranges[v][0]:g}..{ranges[v][1]:g}"
+                    for v, ml in bad.items()
                 ]
                 verdicts[case] = Verdict(self.by == "case", tuple(sorted(bad)), "; ".join(words))
         return verdicts
+
+    def _ranges(self) -> Mapping[int, tuple[float, float]]:
+        """Return least and largest volume by class id."""
+        if self.ranges_ml is None:
+            return self.label_set.volumes_ml
+        given = self.ranges_ml.items()
+        return {self.label_set.id_of(key, "ranges_ml"): (float(low), float(high)) for key, (low, high) in given}
 
 
 @dataclass(frozen=True)
@@ -212,7 +238,12 @@ class PredictedSomewhere:
 
     A teacher that has not learned a class predicts it nowhere. Without this rule the student would learn that the
     class does not exist.
+
+    Args:
+        label_set: The classes.
     """
+
+    label_set: LabelSet = field(default=FLARE23, repr=False)
 
     def __call__(self, reports: Reports) -> dict[str, Verdict]:
         """Object to the classes that are left to the teacher and that no pseudo label has in any case."""
@@ -224,8 +255,8 @@ class PredictedSomewhere:
         verdicts = {}
         for case, report in reports.items():
             if dropped := tuple(sorted(never & set(report["pseudo"]))):
-                names = ", ".join(map(class_name, dropped))
-                verdicts[case] = Verdict(False, dropped, f"the teacher predicts no {names} in any case")
+                text = f"the teacher predicts no {self.label_set.listed(dropped)} in any case"
+                verdicts[case] = Verdict(False, dropped, text)
         return verdicts
 
 
@@ -250,7 +281,7 @@ def select_cases(reports: Reports, rules: Sequence[SelectionRule]) -> dict[str, 
 
 def require_something_known(verdict: Verdict, report: Mapping[str, Any]) -> Verdict:
     """Return the verdict on a case, dropped if its refined label is empty or no class is known in it."""
-    if not any(int(value) < NUM_CLASSES for value in report["after_ml"]):
+    if not any(int(value) != UNKNOWN for value in report["after_ml"]):
         missing = "its refined label is empty"
     elif not set(report["known"]) - set(verdict.drop_classes):
         missing = "no class is known in it"

@@ -36,7 +36,7 @@ def test_rows_and_patterns_match_a_name_of_other_composition(tmp_path, row):
         ("m.json", json.dumps({NFC: [1], NFD: [2]}), "has two rows"),
         ("m.csv", "case,annotated\na,1\na,2\n", "case a has two rows"),
         ("m.csv", "case;annotated\na;1\n", "columns .* instead of case, annotated"),
-        ("m.csv", "case,annotated\na,liver\n", "'liver' is no class id"),
+        ("m.csv", "case,annotated\na,livver\n", "'livver' is no class id"),
         ("m.csv", f"case,annotated\na,{'9' * 5000}\n", "is no class id"),
         ("m.csv", "", "it is empty"),
         ("m.json", '{"a": [99]}', "not a list of class ids"),

@@ -11,6 +11,7 @@ import pytest
 
 from swinx.data import load_cases, load_data_list, name_fault, write_data_list
 from swinx.errors import DataListError
+from swinx.labels import FLARE23
 
 
 @pytest.fixture
@@ -69,7 +70,8 @@ def test_a_relative_list_path_gives_absolute_image_paths(root, monkeypatch):
         pytest.param({**GOOD, "label": "/etc/hostname"}, "outside the data directory", id="absolute"),
         pytest.param({**GOOD, "annotated": [0]}, r"annotated is \[0\]", id="background-annotated"),
         pytest.param({**GOOD, "annotated": [1, 15]}, "class ids in 1..14", id="unknown-class"),
-        pytest.param({**GOOD, "annotated": ["liver"]}, "class ids in 1..14", id="class-name"),
+        pytest.param({**GOOD, "annotated": ["livr"]}, "did you mean liver", id="class-name"),
+        pytest.param({**GOOD, "annotated": [1.0]}, "class ids in 1..14", id="fraction"),
         pytest.param({**GOOD, "annotated": True}, "class ids in 1..14", id="no-list"),
         pytest.param({**GOOD, "pseudo": [255]}, r"pseudo is \[255\]", id="unknown-pseudo"),
         pytest.param({**GOOD, "case": "../a"}, "cannot name an output file", id="case-with-folder"),
@@ -293,9 +295,16 @@ def test_the_head_of_a_list_is_of_plain_values_and_narrow_roots(root, head, faul
         load_data_list(write(root, {**head, "training": [GOOD]}), "training")
 
 
-@pytest.mark.parametrize("labels", [{"0": "background"}, {"background": 0, "organs": [1, 2]}])
-def test_the_labels_of_other_tools_are_accepted(root, labels):
+@pytest.mark.parametrize("labels", [{"0": "background"}, {}, {"background": 0}])
+def test_labels_that_name_no_class_say_nothing(root, labels):
     assert load_data_list(write(root, {"labels": labels, "training": [GOOD]}), "training")
+
+
+def test_regions_of_another_tool_are_no_label_set_and_give_way_to_one(root):
+    path = write(root, {"labels": {"background": 0, "organs": [1, 2]}, "training": [GOOD]})
+    with pytest.raises(DataListError, match=r"list\.json: labels: class 'organs' has the number \[1, 2\]; give one"):
+        load_data_list(path, "training")
+    assert load_data_list(path, "training", label_set=FLARE23)[0]["annotated"] == [1, 14]
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_one_case_in_two_files_is_refused(download):
     ("name", "content", "fault"),
     [
         ("m.csv", "case,classes\nA,1\n", "instead of case, annotated"),
-        ("m.csv", "case,annotated\nA,liver\n", "not a manifest"),
+        ("m.csv", "case,annotated\nA,livver\n", "not a manifest"),
         ("m.csv", "case,annotated\nA,15\n", "class ids in 1..14"),
         ("m.json", "[1]", "not a list"),
         ("m.json", '{"A": 1}', "A: 1 is not a list"),

@@ -118,5 +118,5 @@ def a_manifest_with_a_class_that_does_not_exist(folder: Path) -> str:
 
 
 @example(ManifestRules.NO_ID)
-def a_manifest_with_commas_between_ids(folder: Path) -> str:
-    return of_manifest(folder, "annotated.csv", 'case,annotated\na,"1,2"\n')
+def a_manifest_with_a_name_of_no_class(folder: Path) -> str:
+    return of_manifest(folder, "annotated.csv", "case,annotated\na,1 and 2\n")

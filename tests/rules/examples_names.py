@@ -182,3 +182,15 @@ def a_table_with_a_short_row(folder: Path) -> str:
     except DataListError as error:
         return str(error)
     return ""
+
+
+@example(EntryRules.LABEL_MAP)
+def a_label_map_that_is_a_list(folder: Path) -> str:
+    entry = {"image": "a.nii.gz", "label": "a.nii.gz", "label_map": [1, 2]}
+    return _refusal(folder, {"training": [entry]}, must_exist=False)
+
+
+@example(EntryRules.NO_SOURCE)
+def a_source_without_a_label_map(folder: Path) -> str:
+    entry = {"image": "a.nii.gz", "label": "a.nii.gz", "source": "site C"}
+    return _refusal(folder, {"label_maps": {"site A": "btcv"}, "training": [entry]}, must_exist=False)

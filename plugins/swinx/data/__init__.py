@@ -7,7 +7,7 @@ from swinx.data.case_names import name_fault, record_path
 from swinx.data.check_report import CheckReport, Finding, format_report, probe_folder
 from swinx.data.ct_reader import CTReader
 from swinx.data.dicom.dicom_choice import pick_series
-from swinx.data.dicom_seg.dicom_codes import SEGMENT_CODES, SegmentCode
+from swinx.data.dicom_seg.dicom_codes import SegmentCode, segment_codes
 from swinx.data.dicom_seg.dicom_seg_check import DicomSegCheck
 from swinx.data.dicom_seg.save_dicom_seg import SaveDicomSegd
 from swinx.data.dicom_seg.segmentation_file import SegAlgorithm, SegFile, make_dicom_seg, write_dicom_seg
@@ -16,6 +16,8 @@ from swinx.data.folders.case_files import find_cases
 from swinx.data.folders.label_folders import find_label_maps, label_case_name, label_maps_in
 from swinx.data.formats.itk_geometry import sitk
 from swinx.data.integrity import check_data
+from swinx.data.label_files import label_path, masks_found, read_label
+from swinx.data.label_masks import merge_masks
 from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated
 from swinx.data.lists.annotated_table import annotated_table
 from swinx.data.lists.case_facts import annotated_by_people, patient_of
@@ -25,22 +27,28 @@ from swinx.data.lists.data_list import (
     data_list_sections,
     load_cases,
     load_data_list,
-    write_data_list,
 )
 from swinx.data.lists.flare_layout import flare_data_list
 from swinx.data.lists.held_out import load_labelled, write_split_list
 from swinx.data.lists.list_file import read_list
+from swinx.data.lists.list_labels import list_label_set
+from swinx.data.lists.run_label_set import choose_label_set
+from swinx.data.lists.written_list import write_data_list
+from swinx.data.load_labels import LoadLabeld
+from swinx.data.mask_files import LabelPlace
 from swinx.data.read_content import content_of, files_read, has_content, recorded_content, stamp_of
-from swinx.data.volume_files import Volume, read_volume
+from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 
 __all__ = [
+    "ANY_NUMBERS",
     "SECTIONS",
-    "SEGMENT_CODES",
     "VOLUME_SUFFIXES",
     "CTReader",
     "CheckReport",
     "DicomSegCheck",
     "Finding",
+    "LabelPlace",
+    "LoadLabeld",
     "SaveDicomSegd",
     "SegAlgorithm",
     "SegFile",
@@ -52,6 +60,7 @@ __all__ = [
     "case_marks",
     "case_name",
     "check_data",
+    "choose_label_set",
     "content_of",
     "data_list_roots",
     "data_list_sections",
@@ -63,20 +72,26 @@ __all__ = [
     "has_content",
     "label_case_name",
     "label_maps_in",
+    "label_path",
+    "list_label_set",
     "load_annotated_manifest",
     "load_cases",
     "load_data_list",
     "load_labelled",
     "look_up_annotated",
     "make_dicom_seg",
+    "masks_found",
+    "merge_masks",
     "name_fault",
     "patient_of",
     "pick_series",
     "probe_folder",
+    "read_label",
     "read_list",
     "read_volume",
     "record_path",
     "recorded_content",
+    "segment_codes",
     "sitk",
     "stamp_of",
     "volume_suffix",

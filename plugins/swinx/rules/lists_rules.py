@@ -45,10 +45,12 @@ class ManifestRules(Rules):
         "{path}: not a manifest of annotated classes: columns {columns} instead of case, annotated",
     )
     TWICE = Rule("refused", _MANIFESTS, "{path}: case {case} has two rows")
-    CLASS_IDS = Rule("refused", _MANIFESTS, "{path}: {case}: {value} is not a list of class ids in 1..{last}")
+    CLASS_IDS = Rule(
+        "refused", _MANIFESTS, "{source}: {value} is not a list of class ids in {ids}, or of names of classes"
+    )
     NO_ID = Rule(
         "refused",
         _MANIFESTS,
-        "{path}: not a manifest of annotated classes: {case}: {word!r} is no class id; write ids with blanks between, "
-        "as in 1 2 13",
+        "{path}: not a manifest of annotated classes: {case}: {word} is no class id; write ids with blanks between, "
+        "as in 1 2 13, or names with ; between",
     )

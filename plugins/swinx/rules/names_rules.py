@@ -56,7 +56,13 @@ class EntryRules(Rules):
         "data lists in refinement",
         "{path}: {place}: cases {first!r} and {other!r} would share a file; rename one",
     )
-    CLASS_IDS = Rule("refused", _ENTRIES, "{key} is {value}; give a list of class ids in 1..{last}")
+    CLASS_IDS = Rule("refused", _ENTRIES, "{key} is {value}; give a list of class ids in {ids}, or of names of classes")
+    LABEL_MAP = Rule(
+        "refused",
+        _ENTRIES,
+        "{key} is {value}; give an object of numbers and names of classes, or the name or file of a label set",
+    )
+    NO_SOURCE = Rule("refused", _ENTRIES, "label_maps has no map for source {source}; it has {known}")
     NOT_PLAIN = Rule(
         "refused",
         _ENTRIES,

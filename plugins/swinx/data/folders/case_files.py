@@ -19,6 +19,7 @@ from swinx.data.folders.scan_names import Scan, name_by_place
 from swinx.data.lists.data_list import data_list_sections, load_cases, load_data_list
 from swinx.errors import DataListError
 from swinx.files import absolute_path
+from swinx.labels import LabelSet
 from swinx.rules import ScanFolderRules
 from swinx.visible_text import visible
 
@@ -36,6 +37,7 @@ def find_cases(
     section: str | Sequence[str] = "testing",
     must_exist: bool = False,
     output_dir: str | os.PathLike[str] | None = None,
+    label_set: LabelSet | None = None,
 ) -> list[dict[str, Any]]:
     """Return the cases of an input; one line of the log says what was found and skipped.
 
@@ -48,6 +50,7 @@ def find_cases(
         must_exist: Refuse files that do not exist, and unusable entries of a list; by default they are cases, too,
             which fail with their reason.
         output_dir: Folder for the results of the run, which is not searched.
+        label_set: Classes to use for the entries of a data list; by default the list's own.
 
     Returns:
         Items ``{"image": path, "case": name}`` in name order, DICOM series that were found in a folder with their UID
@@ -59,12 +62,12 @@ def find_cases(
     if data_list is not None:
         if not isinstance(source, str | os.PathLike):
             raise DataListError(f"with a data list, give the one folder it refers to, not {len(source)} paths")
-        return _listed(data_list, section, must_exist, source)
+        return _listed(data_list, section, must_exist, source, label_set)
     named = named_paths(source)
     if len(named) == 1 and named[0].suffix.lower() == ".json":
-        return _listed(named[0], section, must_exist)
+        return _listed(named[0], section, must_exist, None, label_set)
     if len(named) == 1 and (named[0] / _LIST_NAME).is_file() and not _has_scans(named[0]):
-        return _listed(named[0] / _LIST_NAME, section, must_exist)
+        return _listed(named[0] / _LIST_NAME, section, must_exist, None, label_set)
     items = name_scans(source, output_dir)
     missing = [item["image"] for item in items if not Path(item["image"]).exists()]
     if must_exist and missing:
@@ -123,17 +126,18 @@ def _listed(
     path: str | os.PathLike[str],
     section: str | Sequence[str],
     must_exist: bool,
-    base_dir: str | os.PathLike[str] | None = None,
+    base_dir: str | os.PathLike[str] | None,
+    label_set: LabelSet | None,
 ) -> list[dict[str, Any]]:
     load = load_data_list if must_exist else load_cases
     if isinstance(section, str):
-        return load(path, section, base_dir=base_dir)
+        return load(path, section, base_dir=base_dir, label_set=label_set)
     present = [name for name in section if name in data_list_sections(path)]
     if not present:
         raise DataListError(f"{path}: has none of the sections {', '.join(section)}")
     items: dict[str, dict[str, Any]] = {}
     for name in present:
-        for item in load(path, name, base_dir=base_dir):
+        for item in load(path, name, base_dir=base_dir, label_set=label_set):
             items.setdefault(item["case"], item)
     return list(items.values())
 

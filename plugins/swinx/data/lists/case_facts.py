@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from swinx.labels import NUM_CLASSES
+from swinx.labels import FLARE23, LabelSet
 
 __all__ = ["PATIENT_KEYS", "annotated_by_people", "is_patient", "patient_of"]
 
@@ -13,11 +13,11 @@ PATIENT_KEYS = ("patient", "group")
 """Keys of an entry that name the patient; the first one counts."""
 
 
-def annotated_by_people(item: Mapping[str, Any]) -> tuple[int, ...] | None:
+def annotated_by_people(item: Mapping[str, Any], label_set: LabelSet = FLARE23) -> tuple[int, ...] | None:
     """Return the classes that people annotated completely in a case; None if nothing is recorded.
 
     Classes that a network labelled (``pseudo``) are not among them: a score against these tells how alike two networks
-    are.
+    are. ``label_set`` has the classes of an entry that records none.
 
     Examples:
         >>> annotated_by_people({"annotated": [1, 2, 3], "pseudo": [3]})
@@ -26,7 +26,7 @@ def annotated_by_people(item: Mapping[str, Any]) -> tuple[int, ...] | None:
     listed, pseudo = item.get("annotated"), item.get("pseudo") or ()
     if listed is None and not pseudo:
         return None
-    classes = range(1, NUM_CLASSES) if listed is None else listed
+    classes = label_set.foreground if listed is None else listed
     return tuple(sorted({int(value) for value in classes} - {int(value) for value in pseudo}))
 
 

@@ -1,32 +1,36 @@
 """Data lists in the style of the Medical Segmentation Decathlon, with the annotated classes of each case.
 
 ```json
-{"name": "FLARE23", "labels": {"0": "background", "1": "liver"},
+{"name": "FLARE23", "labels": {"0": "background", "1": "liver", "2": "right kidney"},
  "training": [{"case": "FLARE23_0001", "image": "imagesTr2200/FLARE23_0001_0000.nii.gz",
                "label": "labelsTr2200/FLARE23_0001.nii.gz", "annotated": [1, 2]}],
  "validation": [], "unlabeled": [], "testing": []}
 ```
 
 Paths are relative to the folder of the list, and lie in it or in one of the folders under ``roots`` (relative to the
-data directory, too), such as that of the scans where the list stands with refined labels. ``annotated`` are the class
-ids whose annotation is complete in the case; without it they are not recorded. ``pseudo``, if there is one, are the
-class ids whose labels a network made. ``patient`` (or ``group``) is a name or a number that cases of one patient share;
-without it every case counts as a patient of its own.
+data directory, too), such as that of the scans where the list stands with refined labels. ``annotated`` are the classes
+whose annotation is complete in the case, as numbers in label files or names; without it they are not recorded.
+``pseudo``, if there is one, are the classes whose labels a network made. ``patient`` (or ``group``) is a name or a
+number that cases of one patient share; without it every case counts as a patient of its own.
+
+``labels`` says which classes there are, see :func:`swinx.data.list_label_set`. Where label files have other numbers,
+``label_map`` gives their meaning: an object of numbers and class names, or the name or file of a label set that the
+files follow. It stands at the top of the list, under ``label_maps`` by the ``source`` of entries, or in an entry, and
+what is more specific counts. A ``label`` may be an object of class names and mask files, or a folder of masks.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinx.data.lists.list_entries import FILE_KEYS
 from swinx.data.lists.list_file import SECTIONS, list_roots, read_list
-from swinx.data.lists.list_sections import EntryFault, data_directory, scan_section, sections_of
+from swinx.data.lists.list_labels import data_directory
+from swinx.data.lists.list_sections import EntryFault, scan_section, sections_of
 from swinx.errors import DataListError
-from swinx.files import absolute_path, is_whole_disk, write_json
-from swinx.labels import CLASS_NAMES
+from swinx.labels import LabelSet
 from swinx.rules import ListRules
 from swinx.visible_text import visible
 
@@ -39,7 +43,6 @@ __all__ = [
     "load_cases",
     "load_data_list",
     "scan_data_list",
-    "write_data_list",
 ]
 
 _SHOWN = 10
@@ -51,6 +54,7 @@ def load_data_list(
     base_dir: str | os.PathLike[str] | None = None,
     need_label: bool = False,
     must_exist: bool = True,
+    label_set: LabelSet | None = None,
 ) -> list[dict[str, Any]]:
     """Read one section of a data list.
 
@@ -60,15 +64,20 @@ def load_data_list(
         base_dir: Data directory that paths are relative to; by default the folder of the list.
         need_label: Refuse entries without a label.
         must_exist: Refuse entries whose files do not exist.
+        label_set: Classes to use; by default the list's own. Classes of the list are matched by name, and those that
+            this set lacks are left out.
 
     Returns:
-        The entries with absolute paths and a ``"case"`` each; other keys are kept as they are.
+        The entries with absolute paths and a ``"case"`` each; ``"annotated"`` and ``"pseudo"`` are sorted class ids of
+        the label set in use. Where numbers in a label file are not those of this set, ``"label_map"`` has their class
+        ids, ``{"5": 1}``, 0 for background and 255 for unknown; and where they cannot tell all of its classes,
+        ``"annotated"`` names those that they can. Other keys are kept as they are.
 
     Raises:
         DataListError: If the list cannot be read, lacks the section, or any of its entries is unusable.
             The message names the file, the section, and number and fault of the first ten bad entries.
     """
-    items, faults = scan_data_list(path, section, base_dir, need_label, must_exist)
+    items, faults = scan_data_list(path, section, base_dir, need_label, must_exist, label_set)
     if faults:
         shown = "".join(f"\n  {section}[{fault.number}]: {fault.reason}" for fault in faults[:_SHOWN])
         rest = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
@@ -86,13 +95,14 @@ def scan_data_list(
     base_dir: str | os.PathLike[str] | None = None,
     need_label: bool = False,
     must_exist: bool = True,
+    label_set: LabelSet | None = None,
 ) -> tuple[list[dict[str, Any]], list[EntryFault]]:
     """Read one section as :func:`load_data_list` does, but return all faults beside the good entries.
 
     Raises:
         DataListError: If the list as a whole cannot be read or lacks the section.
     """
-    entries = scan_section(path, section, base_dir, need_label, must_exist)
+    entries = scan_section(path, section, base_dir, need_label, must_exist, label_set)
     good = [entry.item for entry in entries if not entry.faults]
     return good, [fault for entry in entries for fault in entry.faults]
 
@@ -102,6 +112,7 @@ def load_cases(
     section: str,
     base_dir: str | os.PathLike[str] | None = None,
     need_label: bool = False,
+    label_set: LabelSet | None = None,
 ) -> list[dict[str, Any]]:
     """Read one section for a batch; an unusable entry fails its own case only.
 
@@ -110,6 +121,7 @@ def load_cases(
         section: Section of the list.
         base_dir: Data directory that paths are relative to; by default the folder of the list.
         need_label: Count an entry without a label as unusable.
+        label_set: Classes to use, as for :func:`load_data_list`.
 
     Returns:
         All entries, as :func:`load_data_list` has them. An unusable one has ``fault``, the reason, and of ``image`` and
@@ -119,7 +131,7 @@ def load_cases(
     Raises:
         DataListError: If the list as a whole cannot be read, lacks the section, or the section is empty.
     """
-    entries = scan_section(path, section, base_dir, need_label, must_exist=False)
+    entries = scan_section(path, section, base_dir, need_label, must_exist=False, label_set=label_set)
     if not entries:
         raise DataListError(ListRules.EMPTY_SECTION.says(path=path, section=section))
     taken = {entry.item["case"] for entry in entries if not entry.faults}
@@ -164,69 +176,3 @@ def data_list_roots(path: str | os.PathLike[str], base_dir: str | os.PathLike[st
         DataListError: If the list cannot be read.
     """
     return list_roots(read_list(path), data_directory(path, base_dir), path)
-
-
-def write_data_list(
-    path: str | os.PathLike[str],
-    sections: Mapping[str, Iterable[Mapping[str, Any]]],
-    base_dir: str | os.PathLike[str] | None = None,
-    *,
-    name: str = "",
-    description: str = "",
-    extra: Mapping[str, Any] | None = None,
-    roots: Sequence[str | os.PathLike[str]] = (),
-) -> None:
-    """Write a data list atomically.
-
-    Args:
-        path: The JSON file to appear.
-        sections: Entries of each section, as :func:`load_data_list` returns them.
-        base_dir: Data directory; by default the folder of ``path``. Paths are written relative to it.
-        name: Name of the data set.
-        description: One sentence on its origin.
-        extra: Further keys of the list, such as how it was made.
-        roots: Further folders in which files may lie, such as that of the scans.
-
-    Raises:
-        DataListError: If a section has another name than those in :data:`SECTIONS`, or a file lies outside
-            ``base_dir`` and ``roots``.
-    """
-    if unknown := [section for section in sections if section not in SECTIONS]:
-        raise DataListError(ListRules.UNKNOWN_SECTIONS.says(path=path, sections=unknown, known=", ".join(SECTIONS)))
-    base = data_directory(path, base_dir)
-    content: dict[str, Any] = {"name": name, "description": description}
-    content["labels"] = {str(index): class_name for index, class_name in enumerate(CLASS_NAMES)}
-    content.update(extra or {})
-    listed = {section: list(entries) for section, entries in sections.items()}
-    files = [
-        absolute_path(base / entry[key])
-        for found in listed.values()
-        for entry in found
-        for key in FILE_KEYS
-        if key in entry
-    ]
-    places = [base, *(place for root in roots for place in _narrow(absolute_path(root), files))]
-    if roots:
-        content["roots"] = [Path(os.path.relpath(place, base)).as_posix() for place in places[1:]]
-    for section, entries in listed.items():
-        content[section] = [_relative(entry, places, path) for entry in entries]
-    write_json(path, content)
-
-
-def _narrow(root: Path, files: Sequence[Path]) -> list[Path]:
-    """Return the folders of a list's files, instead of a root that is too wide to allow."""
-    if not is_whole_disk(root):
-        return [root]
-    inside = sorted({root / file.relative_to(root).parts[0] for file in files if file.is_relative_to(root)})
-    return [place for folder in inside for place in _narrow(folder, files)]
-
-
-def _relative(entry: Mapping[str, Any], places: Sequence[Path], path: str | os.PathLike[str]) -> dict[str, Any]:
-    written = dict(entry)
-    for key in FILE_KEYS:
-        if key in written:
-            file = absolute_path(places[0] / written[key])
-            if not any(file.is_relative_to(place) for place in places):
-                raise DataListError(ListRules.OUTSIDE.says(path=path, key=key, file=file, folder=places[0]))
-            written[key] = Path(os.path.relpath(file, places[0])).as_posix()
-    return written

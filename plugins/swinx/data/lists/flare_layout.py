@@ -23,7 +23,7 @@ from tqdm.contrib.concurrent import thread_map
 from swinx.data.case_names import name_fault
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
 from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated
-from swinx.data.lists.data_list import write_data_list
+from swinx.data.lists.written_list import write_data_list
 from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.files import expanded

@@ -18,9 +18,11 @@ from swinx.data.lists.data_list import (
     has_cases,
     load_cases,
     load_data_list,
-    write_data_list,
 )
+from swinx.data.lists.list_labels import list_label_set
+from swinx.data.lists.written_list import write_data_list
 from swinx.errors import DataListError
+from swinx.labels import LabelSet
 
 __all__ = ["hold_out", "load_labelled", "write_split_list"]
 
@@ -34,6 +36,7 @@ def load_labelled(
     written_to: str | os.PathLike[str],
     fraction: float = 0.2,
     seed: int = 0,
+    label_set: LabelSet | None = None,
 ) -> list[dict[str, Any]]:
     """Read the cases to train on, or those to validate with.
 
@@ -47,6 +50,7 @@ def load_labelled(
         written_to: The data list to write, where one is needed.
         fraction: Part of the patients to hold out: at least one, and at most 50; none if there is only one.
         seed: Of the choice.
+        label_set: Classes to use; by default the list's own.
 
     Returns:
         Entries as :func:`swinx.data.load_data_list` returns them.
@@ -56,15 +60,19 @@ def load_labelled(
         OSError: If ``written_to`` cannot be written.
     """
     if has_cases(path, "validation"):
-        return load_data_list(path, section, need_label=True)
-    parts = _split(path, Path(written_to), fraction, seed)
+        return load_data_list(path, section, need_label=True, label_set=label_set)
+    parts = _split(path, Path(written_to), fraction, seed, label_set)
     if idist.get_rank() == 0 and section == "validation":
-        _write(path, written_to, parts, seed)
+        _write(path, written_to, parts, seed, label_set)
     return parts[section]
 
 
 def write_split_list(
-    path: str | os.PathLike[str], out: str | os.PathLike[str], fraction: float = 0.2, seed: int = 0
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    fraction: float = 0.2,
+    seed: int = 0,
+    label_set: LabelSet | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Write a data list with all sections of another, and with validation cases.
 
@@ -73,6 +81,7 @@ def write_split_list(
         out: The list to write; an earlier one at this place keeps its choice.
         fraction: As for :func:`load_labelled`, where the list has no section ``validation``.
         seed: Of the choice.
+        label_set: Classes to use; by default the list's own.
 
     Returns:
         The entries of each section.
@@ -82,17 +91,21 @@ def write_split_list(
         OSError: If ``out`` cannot be written.
     """
     present = data_list_sections(path)
-    sections = {name: load_cases(path, name) for name in present if name != "training" and has_cases(path, name)}
+    others = [name for name in present if name != "training" and has_cases(path, name)]
+    sections = {name: load_cases(path, name, label_set=label_set) for name in others}
     if has_cases(path, "validation"):
-        sections["training"] = load_cases(path, "training") if "training" in present else []
+        sections["training"] = load_cases(path, "training", label_set=label_set) if "training" in present else []
     else:
-        sections |= _split(path, Path(out), fraction, seed)
-    _write(path, out, {name: [item for item in items if "fault" not in item] for name, items in sections.items()}, seed)
+        sections |= _split(path, Path(out), fraction, seed, label_set)
+    usable = {name: [item for item in items if "fault" not in item] for name, items in sections.items()}
+    _write(path, out, usable, seed, label_set)
     return sections
 
 
-def _split(path: str | os.PathLike[str], out: Path, fraction: float, seed: int) -> dict[str, list[dict[str, Any]]]:
-    items = load_data_list(path, "training", need_label=True)
+def _split(
+    path: str | os.PathLike[str], out: Path, fraction: float, seed: int, label_set: LabelSet | None
+) -> dict[str, list[dict[str, Any]]]:
+    items = load_data_list(path, "training", need_label=True, label_set=label_set)
     chosen = _written(out, {item["case"] for item in items}) or hold_out(items, fraction, seed)
     _logger.info(
         "%s has no cases in 'validation': %d of its %d cases are held out; %s names them",
@@ -105,9 +118,14 @@ def _split(path: str | os.PathLike[str], out: Path, fraction: float, seed: int) 
 
 
 def _write(
-    path: str | os.PathLike[str], out: str | os.PathLike[str], sections: dict[str, list[dict[str, Any]]], seed: int
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    sections: dict[str, list[dict[str, Any]]],
+    seed: int,
+    label_set: LabelSet | None,
 ) -> None:
-    write_data_list(out, sections, roots=data_list_roots(path), extra={"split": {"seed": seed}})
+    label_set = label_set or list_label_set(path)
+    write_data_list(out, sections, roots=data_list_roots(path), extra={"split": {"seed": seed}}, label_set=label_set)
 
 
 def hold_out(items: Sequence[dict[str, Any]], fraction: float = 0.2, seed: int = 0) -> set[str]:

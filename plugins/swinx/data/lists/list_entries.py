@@ -5,34 +5,39 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinx.data.case_names import composed, name_fault
-from swinx.data.file_kinds import case_name
+from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
 from swinx.data.lists.case_facts import PATIENT_KEYS, is_patient
+from swinx.data.lists.list_file import is_label_map
+from swinx.data.lists.list_labels import ListLabels
+from swinx.errors import LabelSetError
 from swinx.files import absolute_path, existing_form, expanded, is_listed, shown
-from swinx.labels import NUM_CLASSES
+from swinx.labels import UNKNOWN, LabelSet, class_numbers
 from swinx.rules import EntryRules, ScoreRules
 from swinx.visible_text import visible
 
-__all__ = ["ENTRY_KEYS", "FILE_KEYS", "check_entry"]
+__all__ = ["ENTRY_KEYS", "FILE_KEYS", "check_entry", "numbers_text"]
 
 FILE_KEYS = ("image", "label")
 """Keys of an entry that hold paths."""
 
 _CLASS_KEYS = ("annotated", "pseudo")
-ENTRY_KEYS = (*FILE_KEYS, *_CLASS_KEYS, *PATIENT_KEYS, "case")
+_LABEL_MAP = "label_map"
+ENTRY_KEYS = (*FILE_KEYS, *_CLASS_KEYS, *PATIENT_KEYS, "case", _LABEL_MAP)
 """Keys of an entry that mean something here."""
 
 _SHOWN = 120
+_MANY = 20
 
 _logger = logging.getLogger(__name__)
 
 
 def check_entry(
-    entry: Any, roots: Sequence[Path], need_label: bool, must_exist: bool
+    entry: Any, roots: Sequence[Path], need_label: bool, must_exist: bool, labels: ListLabels
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return the item of an entry, and its faults.
 
@@ -41,10 +46,12 @@ def check_entry(
         roots: Folders in which files may lie; paths are relative to the first.
         need_label: Refuse an entry without a label.
         must_exist: Refuse an entry whose files do not exist.
+        labels: Classes of the list, and those of the item.
 
     Returns:
-        The item with absolute paths and its case name in composed form, without the paths that are at fault; and the
-        faults as pairs of the file at fault (empty if it is the list) and reason.
+        The item with absolute paths, its case name in composed form and its classes as ids, without the paths that are
+        at fault, and with a ``label_map`` if the numbers in its label file are not those of the label set in use; and
+        the faults as pairs of the file at fault (empty if it is the list) and reason.
     """
     if not isinstance(entry, dict):
         return {}, [("", EntryRules.NO_OBJECT.says(entry=shown(entry)))]
@@ -52,9 +59,9 @@ def check_entry(
     reasons: list[tuple[str, str]] = []
     for key in FILE_KEYS:
         if key in entry:
-            place, found = _check_path(key, entry[key], roots, must_exist)
+            places, found = _check_files(key, entry[key], roots, must_exist)
             reasons += found
-            item = {**item, key: str(place)} if not found else {k: v for k, v in item.items() if k != key}
+            item = {**item, key: places} if not found else {k: v for k, v in item.items() if k != key}
         elif key == "image" or need_label:
             keys = visible(", ".join(map(repr, entry)) or "none")[:_SHOWN]
             reasons.append(("", EntryRules.NO_KEY.says(key=key, keys=keys)))
@@ -66,7 +73,62 @@ def check_entry(
         if (fault := name_fault(item["case"])) is not None:
             reasons.append(("", fault))
     reasons += [("", reason) for key, value in entry.items() if (reason := _value_fault(key, value)) is not None]
-    return item, reasons
+    classes, told = _classes(item, labels)
+    item.pop(_LABEL_MAP, None)
+    return item | classes, [*reasons, *(("", reason) for reason in told)]
+
+
+def _classes(item: Mapping[str, Any], labels: ListLabels) -> tuple[dict[str, Any], list[str]]:
+    """Return what an item says of its classes and its label file, in ids of the label set in use, and its faults."""
+    found: dict[str, Any] = {}
+    faults = []
+    for key in _CLASS_KEYS:
+        if key in item and (fault := _class_fault(key, item[key], labels.own)) is not None:
+            faults.append(fault)
+        elif key in item:
+            try:
+                found[key] = labels.ids_of(item[key], key)
+            except LabelSetError as error:
+                faults.append(str(error))
+    if not is_label_map(item.get(_LABEL_MAP)):
+        return found, [*faults, EntryRules.LABEL_MAP.says(key=_LABEL_MAP, value=shown(item[_LABEL_MAP]))]
+    try:
+        found |= _label_file(item, labels) if "label" in item else {}
+    except LabelSetError as error:
+        faults.append(str(error))
+    return found, faults
+
+
+def _label_file(item: Mapping[str, Any], labels: ListLabels) -> dict[str, Any]:
+    """Return the label of an item, the meaning of its numbers, and the classes that it can tell if it is not all."""
+    found: dict[str, Any] = {}
+    covered = labels.covered
+    if isinstance(item["label"], dict):
+        found["label"] = labels.named_masks(item["label"], "label")
+        covered = frozenset(labels.used.ids_of(found["label"], "label"))
+    elif volume_suffix(item["label"]) in VOLUME_SUFFIXES:  # others have classes by name
+        numbers = labels.numbers(item, _LABEL_MAP)
+        covered = frozenset(numbers.ids.values()) - {0, UNKNOWN}
+        if numbers.ids != class_numbers(labels.used).ids:
+            found[_LABEL_MAP] = {
+                str(number): label for number, label in sorted(numbers.ids.items()) if number not in (0, UNKNOWN)
+            }
+    if "annotated" not in item and len(covered) < len(labels.used):
+        found["annotated"] = sorted(covered)
+    return found
+
+
+def _check_files(
+    key: str, value: Any, roots: Sequence[Path], must_exist: bool
+) -> tuple[str | dict[str, str], list[tuple[str, str]]]:
+    """Return the absolute path of a file, or those of masks by class name, and their faults."""
+    if key != "label" or not isinstance(value, dict):
+        place, faults = _check_path(key, value, roots, must_exist)
+        return str(place), faults
+    if not value or not is_listed(dict.fromkeys(value)):
+        return {}, [("", EntryRules.NO_PATH.says(key=key, value=shown(value)))]
+    found = {name: _check_path(f"{key} of {name}", path, roots, must_exist) for name, path in value.items()}
+    return {name: str(place) for name, (place, _) in found.items()}, [one for _, some in found.values() for one in some]
 
 
 def _check_path(key: str, value: Any, roots: Sequence[Path], must_exist: bool) -> tuple[Path, list[tuple[str, str]]]:
@@ -102,11 +164,26 @@ def _fits(place: Path) -> bool:
     return True
 
 
+def _class_fault(key: str, value: Any, label_set: LabelSet) -> str | None:
+    if isinstance(value, list) and all(_names_class(one, label_set) for one in value):
+        return None
+    return EntryRules.CLASS_IDS.says(key=key, value=shown(value), ids=numbers_text(label_set))
+
+
+def _names_class(value: Any, label_set: LabelSet) -> bool:
+    """Return whether a value is a number of a class, or a text, whose meaning is looked up."""
+    return (isinstance(value, str) and is_listed(value)) or (type(value) is int and value in label_set.values[1:])
+
+
+def numbers_text(label_set: LabelSet) -> str:
+    """Return the numbers that files have for the classes of a label set, as text."""
+    if not label_set.has_gaps:
+        return f"1..{len(label_set)}"
+    numbers = label_set.values[1:]
+    return ", ".join(map(str, numbers[:_MANY])) + (" ..." if len(numbers) > _MANY else "")
+
+
 def _value_fault(key: str, value: Any) -> str | None:
-    if key in _CLASS_KEYS:
-        ids = value if isinstance(value, list) else [value]
-        good = isinstance(value, list) and all(type(number) is int and 1 <= number < NUM_CLASSES for number in ids)
-        return None if good else EntryRules.CLASS_IDS.says(key=key, value=shown(value), last=NUM_CLASSES - 1)
     if key in PATIENT_KEYS and not is_patient(value):
         return ScoreRules.PATIENT.says(key=key, value=shown(value))
     if key in ENTRY_KEYS or is_listed({key: value}):

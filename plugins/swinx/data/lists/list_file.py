@@ -14,7 +14,7 @@ from swinx.files import absolute_path, expanded, is_listed, is_whole_disk, read_
 from swinx.rules import EntryRules, ListRules
 from swinx.visible_text import visible
 
-__all__ = ["SECTIONS", "list_roots", "read_list", "warn_of_near_sections"]
+__all__ = ["SECTIONS", "is_label_map", "list_roots", "read_list", "warn_of_near_sections"]
 
 SECTIONS = ("training", "validation", "unlabeled", "testing")
 """Sections of a data list: for training, for selecting the model, without labels, for testing."""
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 def read_list(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a data list as an object, and check its head: name, description, labels and roots.
+    """Read a data list as an object, and check its head: name, description, labels, label maps and roots.
 
     Raises:
         DataListError: If the file cannot be read or is no data list.
@@ -83,10 +83,22 @@ def _are_folders(value: Any) -> bool:
 
 
 def _are_labels(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        is_listed(name) and all(isinstance(part, str | int) and is_listed(part) for part in _listed(meant))
-        for name, meant in value.items()
-    )
+    if isinstance(value, dict) and isinstance(value.get("labels"), dict):  # the long form
+        return is_listed(value)
+    return _is_name(value) or (isinstance(value, dict) and is_listed(value) and _flat(value))
+
+
+def is_label_map(value: Any) -> bool:
+    """Return whether a value can be a label map: numbers and classes, the name of a label set or its file, or null."""
+    return value is None or _is_name(value) or (isinstance(value, dict) and is_listed(value) and _flat(value))
+
+
+def _are_label_maps(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_name(key) and is_label_map(item) for key, item in value.items())
+
+
+def _flat(value: dict[Any, Any]) -> bool:
+    return all(isinstance(part, str | int) for item in value.values() for part in _listed(item))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -96,6 +108,8 @@ def _listed(value: Any) -> list[Any]:
 _HEAD: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_name, "a text"),
     "description": (_is_text, "a text"),
-    "labels": (_are_labels, "an object of class ids and names"),
+    "labels": (_are_labels, "an object of classes and numbers, or the name or file of a label set"),
+    "label_map": (is_label_map, "an object of numbers and classes, or the name or file of a label set"),
+    "label_maps": (_are_label_maps, "an object of sources and their label maps"),
     "roots": (_are_folders, "a list of folders"),
 }

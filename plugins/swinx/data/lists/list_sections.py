@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from swinx.data.case_names import name_fault
 from swinx.data.lists.list_entries import ENTRY_KEYS, check_entry
 from swinx.data.lists.list_file import SECTIONS, list_roots, read_list, warn_of_near_sections
+from swinx.data.lists.list_labels import data_directory, labels_of
 from swinx.errors import DataListError
-from swinx.files import absolute_path
+from swinx.labels import LabelSet
 from swinx.rules import EntryRules, ListRules
 from swinx.visible_text import visible
 
-__all__ = ["EntryFault", "ListedEntry", "data_directory", "scan_section", "sections_of"]
+__all__ = ["EntryFault", "ListedEntry", "scan_section", "sections_of"]
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ def scan_section(
     base_dir: str | os.PathLike[str] | None,
     need_label: bool,
     must_exist: bool,
+    label_set: LabelSet | None = None,
 ) -> list[ListedEntry]:
     """Return all entries of a section with their faults; the arguments are those of :func:`swinx.data.load_data_list`.
 
@@ -79,10 +80,11 @@ def scan_section(
         raise DataListError(ListRules.SECTION_KIND.says(path=path, section=section, kind=kind))
     _warn_of_near_keys(entries, path, section)
     roots = list_roots(content, data_directory(path, base_dir), path)
+    labels = labels_of(content, roots, path, label_set)
     found: list[ListedEntry] = []
     first_with: dict[str, int] = {}
     for number, entry in enumerate(entries):
-        item, reasons = check_entry(entry, roots, need_label, must_exist)
+        item, reasons = check_entry(entry, roots, need_label, must_exist, labels)
         name = item["case"] if name_fault(item.get("case")) is None else f"{section}[{number}]"
         if "case" in item and first_with.setdefault(name, number) != number:
             reasons.append(("", EntryRules.TWICE.says(case=name, first=first_with[name])))
@@ -99,11 +101,6 @@ def _warn_of_near_keys(entries: Sequence[Any], path: str | os.PathLike[str], sec
             _logger.warning(
                 EntryRules.MISSPELT.says(path=visible(path), key=key, count=count, section=section, nearest=near[0])
             )
-
-
-def data_directory(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None) -> Path:
-    """Return the folder that paths of a list are relative to: ``base_dir``, or the folder of the list."""
-    return absolute_path(Path(path).parent if base_dir is None else base_dir)
 
 
 def sections_of(content: Mapping[str, Any]) -> list[str]:

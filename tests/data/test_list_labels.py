@@ -1,0 +1,312 @@
+"""Label sets and label maps of data lists: what names and numbers of an entry mean, for whom they are read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from swinx.data import (
+    annotated_by_people,
+    annotated_table,
+    find_cases,
+    list_label_set,
+    load_annotated_manifest,
+    load_cases,
+    load_data_list,
+    load_labelled,
+    write_data_list,
+)
+from swinx.errors import DataListError
+from swinx.labels import FLARE23, class_numbers, known_label_sets, read_label_set
+
+CHEST = {
+    "labels": {"background": 0, "left lung lobe": 1, "right lung lobe": 2, "nodule": 3},
+    "classes": {"nodule": {"inside": ["left lung lobe", "right lung lobe"]}},
+}
+SPARSE = {"background": 0, "liver": 3, "spleen": 7, "tumor": 40}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.nii.gz", "a_label.nii.gz", "b.nii.gz", "masks/liver.nii.gz", "masks/spleen.nii.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+ENTRY = {"case": "a", "image": "a.nii.gz", "label": "a_label.nii.gz"}
+
+
+def a_list(folder, *entries, **head):
+    path = folder / "list.json"
+    path.write_text(json.dumps({**head, "training": list(entries) or [ENTRY]}))
+    return path
+
+
+def one(path, **options):
+    (item,) = load_data_list(path, "training", **options)
+    return item
+
+
+@pytest.mark.parametrize("name", known_label_sets())
+def test_names_and_numbers_of_a_known_set_bring_all_that_is_known_of_it(folder, name):
+    known = read_label_set(name)
+    numbers = dict(zip(known.names, known.values, strict=True))
+    for labels in (name, numbers, {str(value): each for each, value in numbers.items()}):
+        assert list_label_set(a_list(folder, labels=labels)) == known
+
+
+def test_a_list_without_labels_is_of_flare23(folder):
+    assert list_label_set(a_list(folder)) is FLARE23
+
+
+def test_labels_may_be_a_file_in_the_folders_of_the_list(folder, tmp_path_factory):
+    (folder / "sets").mkdir()
+    (folder / "sets" / "chest.json").write_text(json.dumps(CHEST))
+    found = list_label_set(a_list(folder, labels="sets/chest.json"))
+    assert found == read_label_set(CHEST)
+    assert found.hosts(3) == (1, 2)
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "chest.json"
+    elsewhere.write_text(json.dumps(CHEST))
+    with pytest.raises(DataListError, match=r"list\.json: labels .* is outside the data directory"):
+        list_label_set(a_list(folder, labels=str(elsewhere)))
+    with pytest.raises(DataListError, match=r"list\.json: labels: no label set '.*lungs'; give one of amos"):
+        list_label_set(a_list(folder, labels="lungs"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [
+        ({"1": "liver", "2": "liver"}, "classes 1 and 2 are both called 'liver'"),
+        ({"background": 0, "liver": "one"}, "class 'liver' has the number 'one'"),
+        ({"background": 0, "liver": 300}, "1 classes up to number 300; label maps tell"),
+        ({"background": 1, "liver": 2}, "number 0 must be the class background"),
+        ({**CHEST, "colour": 1}, "unknown entry 'colour'"),
+    ],
+)
+def test_labels_that_are_no_label_set_are_named_with_the_list(folder, labels, fault):
+    with pytest.raises(DataListError, match=rf"^.*list\.json: labels: {fault}[^\n]*$"):
+        load_data_list(a_list(folder, labels=labels), "training")
+
+
+@pytest.mark.parametrize("given", [[40, 3], ["tumor", "liver"], ["Liver", 40], ["3", "tumor"]])
+def test_names_and_numbers_of_an_entry_become_sorted_class_ids(folder, given):
+    path = a_list(folder, {**ENTRY, "annotated": given, "pseudo": ["spleen"]}, labels=SPARSE)
+    item = one(path)
+    assert (item["annotated"], item["pseudo"]) == ([1, 3], [2])
+    assert "label_map" not in item
+
+
+def test_a_number_of_no_class_is_a_fault_that_names_the_numbers(folder):
+    path = a_list(folder, {**ENTRY, "annotated": [1]}, labels=SPARSE)
+    with pytest.raises(DataListError, match=r"training\[0\]: annotated is \[1\]; give a list of class ids in 3, 7, 40"):
+        one(path)
+
+
+def test_classes_are_matched_by_name_for_another_label_set_and_its_files_are_mapped(folder):
+    mine = read_label_set({"background": 0, "spleen": 1, "lung": 2, "liver": 3})
+    path = a_list(folder, {**ENTRY, "annotated": ["liver", "tumor"]}, {**ENTRY, "case": "b"}, labels=SPARSE)
+    first, second = load_data_list(path, "training", label_set=mine)
+    assert first["annotated"] == [3]
+    assert first["label_map"] == second["label_map"] == {"3": 3, "7": 1, "40": 0}
+    assert second["annotated"] == [1, 3]  # nobody looked for lungs
+
+
+def test_a_site_without_a_class_that_is_asked_for_costs_its_own_cases(folder):
+    mine = read_label_set({"background": 0, "spleen": 1})
+    entries = {**ENTRY, "source": "A"}, {**ENTRY, "case": "b", "source": "B"}
+    path = a_list(folder, *entries, label_maps={"A": {"1": "liver"}, "B": {"1": "spleen"}})
+    bad, good = load_cases(path, "training", label_set=mine)
+    assert "label_maps 'A': no number is mapped" in bad["fault"]
+    assert good["label_map"] == {"1": 1}
+
+
+def test_facts_of_classes_make_no_other_numbers(folder):
+    mine = read_label_set({"labels": SPARSE, "classes": {"liver": {"tolerance_mm": 9.0}}})
+    assert "label_map" not in one(a_list(folder, labels=SPARSE), label_set=mine)
+
+
+def test_a_list_without_labels_is_of_the_classes_of_its_reader(folder):
+    item = one(a_list(folder, {**ENTRY, "annotated": [7]}), label_set=read_label_set(SPARSE))
+    assert item["annotated"] == [2]
+    assert "label_map" not in item
+
+
+def test_a_label_set_without_a_class_of_the_list_is_a_fault_of_labelled_entries_only(folder):
+    chest = read_label_set(CHEST)
+    path = a_list(folder, {"image": "b.nii.gz"}, labels=SPARSE)
+    assert one(path, label_set=chest)["case"] == "b"
+    (case,) = load_cases(a_list(folder, labels=SPARSE), "training", label_set=chest)
+    assert "nothing would be left" in case["fault"]
+
+
+MAPS = {"5": "liver", "6": "background", "9": "unknown", "2": 7}
+
+
+def test_the_most_specific_map_counts_and_comes_as_class_ids(folder):
+    entries = [
+        {**ENTRY, "case": "whole"},
+        {**ENTRY, "case": "source", "source": "A"},
+        {**ENTRY, "case": "none", "source": "B"},
+        {**ENTRY, "case": "own", "source": "A", "label_map": {"1": "tumor"}},
+        {**ENTRY, "case": "none of its own", "source": "A", "label_map": None},
+    ]
+    head = {"label_map": MAPS, "label_maps": {"A": "btcv", "B": None}, "labels": SPARSE}
+    items = {item["case"]: item for item in load_data_list(a_list(folder, *entries, **head), "training")}
+    assert items["whole"]["label_map"] == {"2": 2, "5": 1, "6": 0, "9": 255}
+    assert {k: v for k, v in items["source"]["label_map"].items() if v} == {"1": 2, "6": 1}
+    assert items["own"]["label_map"] == {"1": 3}
+    assert "label_map" not in items["none"]
+    assert "label_map" not in items["none of its own"]
+    assert json.loads(json.dumps(items)) == items
+
+
+def test_classes_that_a_map_cannot_tell_are_not_annotated(folder):
+    entries = {**ENTRY, "label_map": {"1": "liver"}}, {**ENTRY, "case": "b", "annotated": [2], "label_map": {"2": 2}}
+    first, second = load_data_list(a_list(folder, *entries), "training")
+    assert (first["annotated"], second["annotated"]) == ([1], [2])
+    assert "annotated" not in one(a_list(folder))
+
+
+@pytest.mark.parametrize(
+    ("head", "fault"),
+    [
+        ({"label_map": {"1": "liver", "2": "liver"}}, "label_map: numbers 1 and 2 are both mapped to liver"),
+        ({"label_map": {"1": "livr"}}, "label_map: 'livr' is no class of the label set; did you mean liver"),
+        ({"label_map": {"one": "liver"}}, "label_map: 'one' stands where a number"),
+        ({"label_map": {"0": "liver"}}, "label_map: number 0 is mapped to liver"),
+        ({"label_map": {"1": 0}}, "label_map: no number is mapped"),
+        ({"label_map": "nowhere"}, "label_map: no label map"),
+        ({"label_map": "../nowhere.json"}, r"label_map '\.\./nowhere\.json' is outside the data directory"),
+        ({"label_map": [1]}, r"label_map is \[1\]; give an object"),
+        ({"label_maps": {"A": {"1": "x"}, "B": {"1": 1}}}, "label_maps 'A': 'x' is no class"),
+        ({"label_maps": [1]}, r"label_maps is \[1\]; give an object of sources"),
+    ],
+)
+def test_a_map_that_breaks_a_rule_is_named_with_the_list_before_any_entry(folder, head, fault):
+    with pytest.raises(DataListError, match=rf"^.*list\.json: {fault}[^\n]*$"):
+        load_data_list(a_list(folder, {"image": "b.nii.gz"}, **head), "training")
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ({"label_map": {"1": "x"}}, "label_map: 'x' is no class"),
+        ({"label_map": 7}, "label_map is 7; give an object"),
+        ({"source": "C"}, "label_maps has no map for source 'C'; it has A"),
+    ],
+)
+def test_a_map_of_an_entry_costs_its_own_case(folder, entry, fault):
+    path = a_list(folder, ENTRY, {**ENTRY, "case": "b", **entry}, label_maps={"A": "btcv"})
+    good, bad = load_cases(path, "training")
+    assert "fault" not in good
+    assert f"list.json: training[1]: {fault}" in bad["fault"]
+
+
+def test_a_file_of_a_label_set_can_be_the_map(folder):
+    (folder / "sparse.json").write_text(json.dumps(SPARSE))
+    item = one(a_list(folder, label_map="sparse.json"))
+    assert item["label_map"] == {"3": 1, "7": 3, "40": 14}
+    assert item["annotated"] == [1, 3, 14]
+
+
+def test_masks_by_class_name_come_with_absolute_paths(folder):
+    masks = {"liver": "masks/liver.nii.gz", "spleen": "masks/spleen.nii.gz"}
+    path = a_list(folder, {**ENTRY, "label": masks}, labels=SPARSE, label_map={"1": 3})
+    item = one(path)
+    assert item["label"] == {name: str(folder / file) for name, file in masks.items()}
+    assert item["annotated"] == [1, 2]
+    assert "label_map" not in item
+    mine = read_label_set({"background": 0, "Spleen": 1, "lung": 2})
+    assert one(path, label_set=mine)["label"] == {"Spleen": str(folder / masks["spleen"])}
+    assert one(a_list(folder, {**ENTRY, "label": "masks"}))["label"] == str(folder / "masks")
+
+
+@pytest.mark.parametrize(
+    ("label", "fault"),
+    [
+        ({"liver": "gone.nii.gz"}, r"label of liver .*gone\.nii\.gz does not exist"),
+        ({"liver": "../x.nii.gz"}, r"label of liver '\.\./x\.nii\.gz' is outside"),
+        ({"liver": 7}, "label of liver is 7, not a path"),
+        ({"livr": "b.nii.gz"}, "label: 'livr' is no class of the label set"),
+        ({}, r"label is \{\}, not a path"),
+    ],
+)
+def test_masks_are_checked_as_other_files_are(folder, label, fault):
+    with pytest.raises(DataListError, match=rf"training\[0\]: {fault}"):
+        one(a_list(folder, {**ENTRY, "label": label}))
+
+
+@pytest.mark.parametrize("labels", [SPARSE, CHEST, "totalsegmentator", "flare22"])
+def test_a_written_list_has_the_same_items_and_label_set(folder, labels):
+    label_set = read_label_set(labels)
+    masks = {label_set.names[1]: str(folder / "a_label.nii.gz")}
+    items = [
+        {"case": "a", "image": str(folder / "a.nii.gz"), "label": str(folder / "a_label.nii.gz"), "annotated": [2, 3]},
+        {"case": "b", "image": str(folder / "b.nii.gz"), "label": masks, "annotated": [1], "pseudo": [1]},
+    ]
+    items[0]["label_map"] = {"9": 2, "11": 3, "30": 0}
+    write_data_list(folder / "new.json", {"training": items}, label_set=label_set)
+    assert list_label_set(folder / "new.json") == label_set
+    assert load_data_list(folder / "new.json", "training") == items
+
+
+def test_a_known_set_is_written_as_it_always_was(folder):
+    write_data_list(folder / "new.json", {"training": []})
+    written = json.loads((folder / "new.json").read_text())["labels"]
+    assert written == {str(index): name for index, name in enumerate(FLARE23.names)}
+
+
+def test_a_split_list_keeps_label_set_and_maps(folder):
+    entries = [{**ENTRY, "case": case, "annotated": ["liver"], "label_map": {"1": "liver"}} for case in "abcdef"]
+    path, out = a_list(folder, *entries, labels=SPARSE), folder / "out" / "split.json"
+    held_out = load_labelled(path, "validation", out)
+    assert load_data_list(out, "validation") == held_out
+    assert list_label_set(out) == read_label_set(SPARSE)
+    mine = read_label_set({"background": 0, "lung": 1, "liver": 2})
+    mapped = load_labelled(path, "validation", folder / "mine.json", label_set=mine)
+    assert {json.dumps(item["label_map"]) for item in mapped} == {'{"1": 2}'}
+    assert load_data_list(folder / "mine.json", "validation") == mapped
+
+
+def test_cases_of_a_folder_with_a_list_are_for_the_label_set_asked_for(folder):
+    path = a_list(folder, {**ENTRY, "annotated": ["spleen"]}, labels=SPARSE)
+    (item,) = find_cases(path, section="training", label_set=FLARE23)
+    assert item["annotated"] == [3]
+    (item,) = find_cases(folder, path, section="training")
+    assert item["annotated"] == [2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.csv", "case,annotated\na,3 40\n"),
+        ("m.csv", "case,annotated\na,liver; tumor\n"),
+        ("m.csv", 'case,annotated\na,"40,liver"\n'),
+        ("m.json", '{"a": [40, "liver"]}'),
+    ],
+)
+def test_a_manifest_has_names_or_numbers_of_a_label_set(folder, name, content):
+    (folder / name).write_text(content)
+    assert load_annotated_manifest(folder / name, read_label_set(SPARSE)) == {"a": [1, 3]}
+
+
+def test_a_cell_of_blanks_in_a_name_is_one_class(folder):
+    (folder / "m.csv").write_text("case,annotated\na,right kidney\nb,\n")
+    assert load_annotated_manifest(folder / "m.csv") == {"a": [2], "b": []}
+
+
+def test_tables_and_facts_have_the_classes_of_the_label_set():
+    chest = read_label_set(CHEST)
+    head, row, _, names = annotated_table([{"case": "a", "annotated": [1, 3], "pseudo": [3]}], chest).splitlines()
+    assert head.split()[1:4] == ["1", "2", "3"]
+    assert row.split()[1:4] == ["x", ".", "p"]
+    assert names == "1 left lung lobe; 2 right lung lobe; 3 nodule"
+    assert annotated_by_people({"pseudo": [3]}, chest) == (1, 2)
+
+
+def test_numbers_of_an_item_are_what_its_map_says(folder):
+    numbers = class_numbers(FLARE23, "amos").ids
+    item = one(a_list(folder, label_map="amos"))
+    assert {int(number): label for number, label in item["label_map"].items()} | {0: 0, 255: 255} == numbers

@@ -85,6 +85,11 @@ def default_warm_up_longer_than_the_run(_: Path) -> str:
     return told({"max_epochs": 2}, warmup_epochs=5, max_epochs=100)
 
 
+@example(RelationRules.NO_AIR)
+def windows_of_air_without_hu(_: Path) -> str:
+    return told({"skip_air": True, "intensity": "zscore"}, skip_air=False, intensity="hu_window")
+
+
 @example(RelationRules.DIVISIBLE)
 def window_that_does_not_fit(_: Path) -> str:
     return told({"roi_size": [100, 96, 96]}, roi_size=[96] * 3, embed_dim=48, depths=[2] * 4)

@@ -12,6 +12,7 @@ from swinx.bundle.configuration import (
     settings_at_work,
     settings_of_network,
 )
+from swinx.bundle.settings.relations import broken_relation
 from swinx.bundle.settings.setting import Setting
 from swinx.bundle.settings.setting_fault import setting_fault
 from swinx.bundle.settings.settings_table import SECTIONS, SETTINGS, nearest
@@ -21,6 +22,7 @@ __all__ = [
     "SECTIONS",
     "SETTINGS",
     "Setting",
+    "broken_relation",
     "check_run_settings",
     "configuration_at_work",
     "configuration_hash",

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from monai.bundle import ConfigParser
+
 from swinx.bundle.overlays import overlay_fault
 from swinx.bundle.references import is_plain, names_in_use, tracking_names
 from swinx.bundle.settings.kinds import Either, Kind, Many, MisfitError, PathName, is_expression, is_list, takes_text
@@ -21,6 +23,7 @@ from swinx.workarounds import end_with_reason, raw_text, replace_setting, runnin
 __all__ = ["check_run_settings", "read_setting", "read_settings"]
 
 _logger = logging.getLogger(__name__)
+_OF_WEIGHTS = "$@trained.get("
 _PROGRAM = frozenset({"imports", "initialize", "run", "finalize", "training", "inference", "evaluate", "refine"})
 
 
@@ -49,6 +52,17 @@ def check_run_settings() -> None:
         replace_setting(parser, name, value)
     for warning in warnings:
         _logger.warning("%s", warning)
+    if fault := broken_relation(_values_at_work(parser, configuration | found), running.given):
+        raise BundleError(fault)
+
+
+def _values_at_work(parser: ConfigParser, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run by name, where those that follow its weights are the weights' own."""
+    values = {name: value for name, value in configuration.items() if name in SETTINGS and is_plain(value)}
+    followed = [
+        name for name, value in configuration.items() if str(value).startswith(_OF_WEIGHTS) and name in SETTINGS
+    ]
+    return values | {name: parser.ref_resolver.get_resolved_content(id=name) for name in followed}
 
 
 def read_settings(

@@ -29,7 +29,8 @@ _REFERENCE = re.compile(r"@(\w+)")
 
 PLACES = frozenset(
     {
-        *("bundle_root", "dataset_dir", "datalist", "section", "output_dir", "scores_dir", "checkpoint", "pretrained"),
+        *("bundle_root", "dataset_dir", "datalist", "labels", "section", "output_dir", "scores_dir"),
+        *("checkpoint", "pretrained"),
         *("teacher_dir", "device", "num_workers", "num_processes", "cache_rate", "amp", "progress", "is_rank_zero"),
         *("resume", "mlflow", "registered_model", "time_limit_minutes", "picture_interval"),
         *("configs_dir", "refine_configs", "student_bundle", "student_configs", "last_round", "launcher"),
@@ -65,6 +66,8 @@ def _plain(value: Any) -> Any:
     """Return a value that JSON can tell, a device by its name; None for objects."""
     if isinstance(value, torch.device):
         return str(value)
+    if isinstance(value, list | tuple) and all(isinstance(item, str | int | float | bool) for item in value):
+        return list(value)
     return value if isinstance(value, str | int | float | bool) else None
 
 

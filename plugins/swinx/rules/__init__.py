@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from swinx.rules.dicom_rules import HeaderRules, RescaleRules, SeriesChoiceRules, SliceRules
+from swinx.rules.dicom_rules import HeaderRules, RescaleRules, SeriesChoiceRules, SliceRules, StructureSetRules
 from swinx.rules.figures_rules import ScoreRules, TeacherRules
 from swinx.rules.folders_rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
-from swinx.rules.label_maps_rules import LabelRules, PredictionRules, TruthRules
+from swinx.rules.label_maps_rules import LabelMaskRules, LabelRules, PredictionRules, TruthRules
 from swinx.rules.label_sets_rules import LabelSetRules
 from swinx.rules.lists_rules import ListRules, ManifestRules
 from swinx.rules.names_rules import EntryRules, NameRules, TextRules
+from swinx.rules.planning_rules import PlanningRules
 from swinx.rules.rule import Action, Rule, Rules
 from swinx.rules.runs_rules import LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.rules.scans_rules import ByteRules, GeometryRules, ValueRules
 from swinx.rules.settings_rules import RelationRules, SettingRules
 from swinx.rules.trust_rules import FileRules, NnUNetRules, PlainDataRules, TrackingRules
 from swinx.rules.volumes_rules import GridRules, VolumeFileRules, VoxelRules
+from swinx.rules.weights_rules import WeightsRules
 
 __all__ = [
     "ALL_RULES",
@@ -26,6 +28,7 @@ __all__ = [
     "GridRules",
     "HeaderRules",
     "LabelFolderRules",
+    "LabelMaskRules",
     "LabelRules",
     "LabelSetRules",
     "ListRules",
@@ -34,6 +37,7 @@ __all__ = [
     "NameRules",
     "NnUNetRules",
     "PlainDataRules",
+    "PlanningRules",
     "PredictionRules",
     "ReadingRules",
     "RelationRules",
@@ -49,6 +53,7 @@ __all__ = [
     "SeriesRules",
     "SettingRules",
     "SliceRules",
+    "StructureSetRules",
     "TeacherRules",
     "TextRules",
     "TrackingRules",
@@ -56,17 +61,24 @@ __all__ = [
     "ValueRules",
     "VolumeFileRules",
     "VoxelRules",
+    "WeightsRules",
 ]
 
 ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     "Files of scans and label maps": (VolumeFileRules, ByteRules, VoxelRules, ValueRules),
     "Geometry": (GridRules, GeometryRules),
-    "DICOM series": (HeaderRules, SeriesChoiceRules, SliceRules, RescaleRules),
-    "Label maps, refinement, predictions of others": (LabelSetRules, LabelRules, TruthRules, PredictionRules),
+    "DICOM series": (HeaderRules, SeriesChoiceRules, SliceRules, RescaleRules, StructureSetRules),
+    "Label maps, refinement, predictions of others": (
+        LabelSetRules,
+        LabelRules,
+        LabelMaskRules,
+        TruthRules,
+        PredictionRules,
+    ),
     "Folders": (LabelFolderRules, ScanFolderRules, SegRules, SeriesRules),
     "Names, data lists and tables": (NameRules, ListRules, EntryRules, ManifestRules, TextRules),
     "Runs and their results": (LockRules, ReadingRules, ResumeRules, ResultRules),
-    "Settings": (SettingRules, RelationRules),
+    "Settings and weights": (SettingRules, RelationRules, PlanningRules, WeightsRules),
     "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),
     "Figures": (ScoreRules, TeacherRules),
 }

@@ -51,6 +51,7 @@ class RelationRules(Rules):
         "the warm-up of {warmup} epochs is longer than the run of {epochs}: the learning rate stays below its setting; "
         "give --warmup_epochs {epochs} or less",
     )
+    NO_AIR = Rule("refused", _RUNS, "skip_air is about air in HU, and intensity is {intensity}; give --skip_air False")
     DIVISIBLE = Rule("refused", _RUNS, "roi_size is {value}, whose sides are no multiples of {divisor}; give {example}")
     REGION = Rule("refused", _RUNS, "region_size is {region}, smaller than roi_size {roi}; give at least {roi}")
     BLOCKS = Rule(

@@ -77,6 +77,7 @@ _SIDECAR: Mapping[str, _Kind] = {
     "versions": ("an object of texts", _is_lines_by_name),
     "metrics": ("an object of numbers", _is_numbers_by_name),
     "settings": ("an object of settings", lambda value: isinstance(value, dict)),
+    "labels": ("a label set", lambda value: isinstance(value, dict)),
     "upstream": ("a list of objects", lambda value: isinstance(value, list)),
 }
 

@@ -11,6 +11,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from swinx.bundle import settings_at_work
+from swinx.labels import LabelSet
 from swinx.networks import save_weights
 from swinx.training.model_record import write_model_record
 
@@ -26,12 +27,14 @@ class BestModel:
     Args:
         network: The network itself, not its DDP wrapper.
         path: Where the weights go, e.g. ``models/model.pt``.
+        label_set: Classes of the output, for the sidecar; None for a network without classes.
     """
 
-    def __init__(self, network: torch.nn.Module, path: str) -> None:
+    def __init__(self, network: torch.nn.Module, path: str, label_set: LabelSet | None = None) -> None:
         self.network = network
         self.path = Path(path)
         self.settings = settings_at_work()
+        self.labels = None if label_set is None else label_set.as_json()
         self.logger = logging.getLogger(__name__)
 
     def attach(self, engine: Workflow) -> None:
@@ -49,6 +52,7 @@ class BestModel:
             metric=engine.state.key_metric_name,
             value=float(engine.state.best_metric),
             settings=self.settings,
+            labels=self.labels,
         )
         self.logger.info(
             "epoch %d is the best so far: %s %.4f, saved to %s",

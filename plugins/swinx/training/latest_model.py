@@ -11,6 +11,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from swinx.bundle import settings_at_work
+from swinx.labels import LabelSet
 from swinx.networks import save_weights
 from swinx.training.model_record import write_model_record
 from swinx.training.save_interval import check_interval, is_to_save
@@ -29,15 +30,17 @@ class LatestModel:
         path: Where the weights go, e.g. ``models/model.pt``.
         interval: Save every so many epochs; the last one is always saved, and the one at which the training is
             stopped in time.
+        label_set: Classes of the output, for the sidecar; None for a network without classes.
 
     Raises:
         ValueError: If the interval is below 1.
     """
 
-    def __init__(self, network: torch.nn.Module, path: str, interval: int = 1) -> None:
+    def __init__(self, network: torch.nn.Module, path: str, interval: int = 1, label_set: LabelSet | None = None) -> None:
         self.network = network
         self.path = Path(path)
         self.settings = settings_at_work()
+        self.labels = None if label_set is None else label_set.as_json()
         self.interval = check_interval(interval)
         self.logger = logging.getLogger(__name__)
 
@@ -57,6 +60,11 @@ class LatestModel:
         save_weights(self.network, self.path)
         metrics = {name: value for name, value in engine.state.metrics.items() if isinstance(value, int | float)}
         write_model_record(
-            self.path, epoch=epoch, max_epochs=engine.state.max_epochs, metrics=metrics, settings=self.settings
+            self.path,
+            epoch=epoch,
+            max_epochs=engine.state.max_epochs,
+            metrics=metrics,
+            settings=self.settings,
+            labels=self.labels,
         )
         self.logger.info("weights of epoch %d saved to %s", epoch, self.path)

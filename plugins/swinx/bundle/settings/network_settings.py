@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.bundle.settings.kinds import Either, Flag, Many, Number, Whole
+from swinx.bundle.settings.kinds import Choice, Either, Flag, Many, Number, Whole
 from swinx.bundle.settings.setting import Setting
 
 __all__ = ["NETWORK_SETTINGS"]
@@ -24,6 +24,12 @@ NETWORK_SETTINGS = (
         "pixdim",
         Many(Number(0.1, 20, unit="mm"), "[1.0,1.0,1.0]", 3),
         "voxel size in mm that scans are resampled to",
+        ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
+    ),
+    Setting(
+        "intensity",
+        Choice(("hu_window", "percentiles", "zscore")),
+        "scaling of intensities: the window in HU, or percentiles or mean and deviation of the body (MR)",
         ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
     ),
     Setting(

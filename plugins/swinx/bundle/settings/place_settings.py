@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.bundle.settings.kinds import Device, Either, Flag, Many, Number, PathName, Text, Whole
+from swinx.bundle.settings.kinds import Device, Either, Flag, Many, Number, Object, PathName, Text, Whole
 from swinx.bundle.settings.setting import RUNS, Setting
 
 __all__ = ["PLACE_SETTINGS"]
@@ -20,6 +20,15 @@ PLACE_SETTINGS = (
         PathName(),
         "JSON data list; scans of the folder without one",
         ("pretraining", "reconstruction", "probes", "teacher", "refinement", "training", "inference", "evaluation"),
+        optional=True,
+    ),
+    Setting(
+        "labels",
+        Either(
+            (Object("names and numbers, such as \"{'background': 0, 'liver': 1}\""), PathName("a name or a JSON file"))
+        ),
+        "label set; null for that of the weights, of the data list, or FLARE-23",
+        ("probes", "teacher", "refinement", "one case", "training", "inference", "evaluation"),
         optional=True,
     ),
     Setting("output_dir", PathName(), "folder for results, log and state", RUNS),

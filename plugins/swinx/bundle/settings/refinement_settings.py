@@ -25,10 +25,8 @@ REFINEMENT_SETTINGS = (
     ),
     Setting(
         "label_map",
-        Either(
-            (Object("classes by name, such as \"{'liver': 1}\""), Choice(("flare", "totalsegmentator")), PathName())
-        ),
-        "FLARE class of each class of the teacher",
+        Either((Object("classes by name, such as \"{'liver': 1}\""), PathName("the name of a label set"))),
+        "class of each class of the teacher",
         ("refinement", "one case"),
         optional=True,
     ),
@@ -45,7 +43,7 @@ REFINEMENT_SETTINGS = (
     ),
     Setting(
         "annotated",
-        Either((Many(Either((Whole(0, 14), Text())), "[1,2,3]"), PathName())),
+        Either((Many(Either((Whole(0, 254), Text())), "[1,2,3]"), PathName())),
         "annotated classes, a manifest of them, or `inferred`",
         ("refinement", "one case"),
         optional=True,

@@ -34,6 +34,8 @@ def broken_relation(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         (("window_hu",), _window),
         (("positive_patches", "negative_patches"), _patches),
     )
+    if values.get("skip_air") is True and values.get("intensity", "hu_window") != "hu_window":
+        return Rule.NO_AIR.says(intensity=values["intensity"])
     if "warmup_epochs" in given and _is_long(values):
         return Rule.WARMUP.says(warmup=values["warmup_epochs"], epochs=values["max_epochs"])
     faults = (check(values) for names, check in checks if all(_is_plain(values.get(name)) for name in names))

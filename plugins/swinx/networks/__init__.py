@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.networks.checkpoint import damaged_entry, read_checkpoint, save_weights
 from swinx.networks.convert import convert_reference_weights
+from swinx.networks.pretrained_weights import load_pretrained, match_output_rows
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import ReductionBlock, SwinXSeg
 from swinx.networks.tracing import Traced, window_sides
@@ -19,7 +20,9 @@ __all__ = [
     "Traced",
     "convert_reference_weights",
     "damaged_entry",
+    "load_pretrained",
     "load_weights",
+    "match_output_rows",
     "read_checkpoint",
     "save_weights",
     "window_sides",

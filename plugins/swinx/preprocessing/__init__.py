@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from swinx.preprocessing.body import body_box_mm
 from swinx.preprocessing.ct_preprocessing import CTPreprocessingd
+from swinx.preprocessing.intensity import INTENSITIES, body_threshold
 
 __all__ = [
+    "INTENSITIES",
     "CTPreprocessingd",
+    "body_box_mm",
+    "body_threshold",
 ]

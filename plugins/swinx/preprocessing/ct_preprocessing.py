@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from swinx.errors import CaseError
 from swinx.geometry import compare_grids, resample_linear, resample_nearest
-from swinx.preprocessing.body import BODY_THRESHOLD_HU, body_box_mm
+from swinx.preprocessing.body import body_box_mm
+from swinx.preprocessing.intensity import INTENSITIES, Intensity, body_threshold, scale_intensities
 from swinx.preprocessing.model_grid import canonical_grid, crop_to_box
 
 __all__ = ["CTPreprocessingd"]
@@ -42,8 +43,11 @@ class CTPreprocessingd(MapTransform):
         keys: The image, then any label maps; each a ``MetaTensor`` ``(1, X, Y, Z)`` with an affine.
         pixdim: Voxel size in mm along right, anterior, superior.
         window_hu: HU mapped to 0 and to 1; values outside are clipped.
+        intensity: ``"hu_window"`` for CT in HU; ``"percentiles"`` or ``"zscore"`` of the body for scans whose values
+            have no fixed meaning, such as MR; see :func:`swinx.preprocessing.intensity.scale_intensities`.
         body_crop: Crop to the patient, without table and air.
-        body_threshold_hu: HU above which a voxel may be body.
+        body_threshold_hu: Value above which a voxel may be body; by default see
+            :func:`swinx.preprocessing.intensity.body_threshold`.
         body_margin_mm: Kept around the body on every side.
         antialias: Where ``pixdim`` is coarser than the scan, average instead of picking; for
             spacings of several mm. Off for the paper's protocol.
@@ -59,16 +63,20 @@ class CTPreprocessingd(MapTransform):
         pixdim: Sequence[float] = (1.0, 1.0, 1.0),
         window_hu: Sequence[float] = (-250.0, 250.0),
         body_crop: bool = True,
-        body_threshold_hu: float = BODY_THRESHOLD_HU,
+        body_threshold_hu: float | None = None,
         body_margin_mm: float = 10.0,
         antialias: bool = False,
         allow_missing_keys: bool = False,
+        intensity: Intensity = "hu_window",
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if len(pixdim) != 3 or min(pixdim) <= 0:
             raise ValueError(f"pixdim must be three positive numbers in mm, not {pixdim}")
         if len(window_hu) != 2 or window_hu[0] >= window_hu[1]:
             raise ValueError(f"window_hu must be two rising numbers in HU, not {window_hu}")
+        if intensity not in INTENSITIES:
+            raise ValueError(f"intensity must be one of {', '.join(INTENSITIES)}, not {intensity!r}")
+        self.intensity: Intensity = intensity
         self.pixdim = tuple(float(p) for p in pixdim)
         self.window_hu = (float(window_hu[0]), float(window_hu[1]))
         self.body_crop = body_crop
@@ -88,10 +96,9 @@ class CTPreprocessingd(MapTransform):
         image = _as_volume(out[image_key])
         source_affine = image.affine.cpu().numpy().astype(np.float64)
         source_shape = tuple(image.shape[1:])
-        affine, shape = self._grid(image)
+        affine, shape, threshold = self._grid(image)
         resampled = resample_linear(image.as_tensor()[0], source_affine, affine, shape, self.antialias)
-        low, high = self.window_hu
-        resampled.sub_(low).div_(high - low).clamp_(0, 1)
+        scale_intensities(resampled, self.intensity, self.window_hu, threshold)
         out[image_key] = _with_grid(resampled, image, affine, source_affine, source_shape)
         for key in label_keys:
             label = _as_volume(out[key])
@@ -100,17 +107,20 @@ class CTPreprocessingd(MapTransform):
             out[key] = _with_grid(moved, label, affine, source_affine, source_shape)
         return out
 
-    def _grid(self, image: MetaTensor) -> tuple[NDArray[np.float64], tuple[int, int, int]]:
+    def _grid(self, image: MetaTensor) -> tuple[NDArray[np.float64], tuple[int, int, int], float]:
+        """Return affine and shape of the network's grid, and the value above which a voxel may be body."""
         source_affine = image.affine.cpu().numpy()
         source_shape = tuple(image.shape[1:])
         affine, shape = canonical_grid(source_affine, source_shape, self.pixdim)
-        if not self.body_crop:
-            return affine, shape
+        if not self.body_crop and self.intensity == "hu_window":
+            return affine, shape, 0.0
         coarse_mm = np.full(3, _BODY_SEARCH_MM)
         coarse_affine, coarse_shape = canonical_grid(source_affine, source_shape, coarse_mm.tolist())
-        coarse = resample_linear(image.as_tensor()[0], source_affine, coarse_affine, coarse_shape)
-        box = body_box_mm(coarse.cpu().numpy(), coarse_mm.tolist(), self.body_threshold_hu, self.body_margin_mm)
-        return (affine, shape) if box is None else crop_to_box(affine, box, shape)
+        coarse = resample_linear(image.as_tensor()[0], source_affine, coarse_affine, coarse_shape).cpu().numpy()
+        given = self.body_threshold_hu
+        threshold = body_threshold(coarse, self.intensity) if given is None else given
+        box = body_box_mm(coarse, coarse_mm.tolist(), threshold, self.body_margin_mm) if self.body_crop else None
+        return (affine, shape, threshold) if box is None else (*crop_to_box(affine, box, shape), threshold)
 
 
 def _name(volume: MetaTensor) -> str:

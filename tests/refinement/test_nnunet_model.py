@@ -245,9 +245,11 @@ def test_folds_of_two_trainings_are_not_averaged(folder):
         read_nnunet_model(folder, (0, 1))
 
 
-def test_a_class_that_flare_does_not_have_needs_a_label_map(folder):
+def test_a_class_that_the_label_set_does_not_have_needs_a_label_map(folder):
     change(folder, "dataset.json", labels={"background": 0, "colon": 1})
-    with pytest.raises(TeacherError, match=r"dataset\.json: class 1 is called 'colon', which is no FLARE class"):
+    with pytest.raises(
+        TeacherError, match=r"dataset\.json: class 1 is called 'colon', which is no class of the label set"
+    ):
         NnUNetTeacher(folder)
 
 

@@ -110,7 +110,7 @@ def test_a_case_without_a_prediction_is_named(scan, folder):
 
 def test_ids_that_the_map_does_not_know_are_named(scan, folder):
     write(folder / "anna.nii.gz", draw(scan, (0, 15, 118)), scan.affine.numpy())
-    with pytest.raises(CaseError, match=r"label ids \[15, 118\] are not in the label map 'flare'"):
+    with pytest.raises(CaseError, match=r"label ids \[15, 118\] are not in the label map 'flare23'"):
         PredictionFolderTeacher(folder).predict("anna", scan)
     with pytest.raises(CaseError, match=r"label ids \[118\] are not in the label map 'totalsegmentator'"):
         PredictionFolderTeacher(folder, "totalsegmentator").predict("anna", scan)

@@ -107,7 +107,7 @@ class RefineLabelsd(MapTransform):
         truth = self._truth(case, out.get(key), pseudo, annotated)
         filtered, changes = self._filter(raw, affine)
         fusion = self.policy(truth, filtered, annotated, affine, self.pseudo_classes)
-        check_fusion(fusion, truth, annotated, self.policy.protected, self.label_set)
+        check_fusion(fusion, truth, annotated, self.policy.protected, label_set=self.label_set)
         self._check_idempotence(case, fusion, filtered, annotated, affine)
         bad = self._implausible(filtered, annotated, affine)
         fusion = drop_classes(fusion, bad) if bad else fusion

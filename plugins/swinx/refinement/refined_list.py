@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from swinx import __version__
-from swinx.data import data_list_roots, data_list_sections, load_cases, read_volume, write_data_list
+from swinx.data import ANY_NUMBERS, data_list_roots, data_list_sections, load_cases, read_volume, write_data_list
 from swinx.errors import DataListError
 from swinx.files import write_json
+from swinx.labels import FLARE23, LabelSet, class_numbers, file_numbers
 from swinx.nifti import write_nifti
 from swinx.refinement.policies.fusion import Fusion, drop_classes
 from swinx.refinement.policies.selection import Verdict
@@ -34,6 +35,7 @@ def write_refined_list(
     verdicts: Mapping[str, Verdict],
     source_list: str | os.PathLike[str],
     base_dir: str | os.PathLike[str] | None = None,
+    label_set: LabelSet = FLARE23,
 ) -> list[dict[str, Any]]:
     """Write ``datalist.json``; return the entries of its section ``training``, the selected cases.
 
@@ -47,17 +49,21 @@ def write_refined_list(
         verdicts: Verdict on each refined case.
         source_list: The data list that the cases came from; its other sections are taken over.
         base_dir: Data directory of ``source_list``; by default its folder.
+        label_set: The classes; the list and its label files have its numbers.
     """
-    labels = {case: _selected_label(folder, case, verdict, records[case]) for case, verdict in verdicts.items()}
+    labels = {
+        case: _selected_label(folder, case, verdict, records[case], label_set) for case, verdict in verdicts.items()
+    }
     training = [
         _entry(item, folder, labels[item["case"]], records[item["case"]], verdicts[item["case"]].drop_classes)
         for item in items
         if item["case"] in records and not verdicts[item["case"]].drop_case
     ]
-    sections = {"training": training, **_taken_over(items, source_list, base_dir)}
+    sections = {"training": training, **_taken_over(items, source_list, base_dir, label_set)}
     roots = data_list_roots(source_list, base_dir)
     description = "Partial truth and pseudo labels"
-    write_data_list(folder / "datalist.json", sections, name="refined", description=description, roots=roots)
+    path = folder / "datalist.json"
+    write_data_list(path, sections, name="refined", description=description, roots=roots, label_set=label_set)
     return training
 
 
@@ -102,7 +108,7 @@ def _without_stamp(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if content is None else {key: value for key, value in content.items() if key != "stamp"}
 
 
-def _selected_label(folder: Path, case: str, verdict: Verdict, record: Mapping[str, Any]) -> str:
+def _selected_label(folder: Path, case: str, verdict: Verdict, record: Mapping[str, Any], label_set: LabelSet) -> str:
     """Return the file to train on; write or remove the case's ``_selected`` label as needed."""
     name = f"{case}_selected.nii.gz"
     there = {value for value in verdict.drop_classes if record["refinement"]["after_ml"].get(str(value))}
@@ -110,13 +116,13 @@ def _selected_label(folder: Path, case: str, verdict: Verdict, record: Mapping[s
         (folder / name).unlink(missing_ok=True)
         return f"{case}.nii.gz"
     label, source = (
-        read_volume(folder / file, "label", allow_empty=True, allow_unknown=True)
-        for file in (f"{case}.nii.gz", f"{case}_source.nii.gz")
+        read_volume(folder / file, "label", allow_empty=True, allow_unknown=True, numbers=numbers)
+        for file, numbers in ((f"{case}.nii.gz", class_numbers(label_set)), (f"{case}_source.nii.gz", ANY_NUMBERS))
     )
     known = tuple(record["refinement"]["known"])
     fusion = Fusion(label.array.astype(np.uint8), source.array.astype(np.uint8), known)
     fusion = drop_classes(fusion, verdict.drop_classes)
-    write_nifti(folder / name, fusion.label, label.affine)
+    write_nifti(folder / name, file_numbers(label_set, fusion.label), label.affine)
     return name
 
 
@@ -137,7 +143,10 @@ def _entry(
 
 
 def _taken_over(
-    items: Sequence[Mapping[str, Any]], source_list: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None
+    items: Sequence[Mapping[str, Any]],
+    source_list: str | os.PathLike[str],
+    base_dir: str | os.PathLike[str] | None,
+    label_set: LabelSet,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the usable entries of the sections that were not refined."""
     refined = {item["section"] for item in items} | {"training"}
@@ -146,7 +155,7 @@ def _taken_over(
         if section in refined:
             continue
         try:
-            listed = load_cases(source_list, section, base_dir)
+            listed = load_cases(source_list, section, base_dir, label_set=label_set)
         except DataListError as error:
             _logger.warning("section %s is not taken over: %s", section, error)
             continue

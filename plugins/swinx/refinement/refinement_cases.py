@@ -14,16 +14,16 @@ from swinx.data import (
     absolute_path,
     case_name,
     data_list_sections,
-    has_content,
     load_annotated_manifest,
     load_cases,
     look_up_annotated,
-    read_volume,
+    masks_found,
 )
-from swinx.errors import CaseError, DataListError
+from swinx.errors import CaseError, DataListError, LabelSetError
 from swinx.files import file_sha256, read_object, real_path
 from swinx.geometry import label_values
-from swinx.labels import NUM_CLASSES, UNKNOWN
+from swinx.labels import FLARE23, UNKNOWN, LabelSet
+from swinx.refinement.label_of_case import has_recorded_content, places_of, read_case_label
 from swinx.rules import EntryRules
 from swinx.visible_text import visible
 
@@ -50,6 +50,7 @@ def load_refinement_cases(
     base_dir: str | os.PathLike[str] | None = None,
     annotated: str | os.PathLike[str] | None = None,
     workers: int = 2,
+    label_set: LabelSet = FLARE23,
 ) -> list[dict[str, Any]]:
     """List the cases of a data list with what is annotated in each, and how that is known.
 
@@ -60,9 +61,11 @@ def load_refinement_cases(
         annotated: A manifest (CSV or JSON, see :mod:`swinx.data.lists.annotated_manifest`) that outranks the list; or
             ``"inferred"``, to take the classes that occur in each label instead of those in the list.
         workers: Labels read at a time, where classes are inferred.
+        label_set: The classes.
 
     Returns:
-        Items ``{"case", "section", "image", "annotated", "annotated_source"}``, with ``"label"`` where there is one.
+        Items ``{"case", "section", "image", "annotated", "annotated_source"}``, with ``"label"`` where there is one,
+        and ``"label_map"`` (number in the file to class id) where the label has other numbers than the label set.
         The source is ``"manifest"``, ``"data list"``, ``"inferred"``, ``"no label"``, or ``"unusable"`` for an entry
         that cannot be used, which has a ``"fault"``. A label that cannot be read leaves ``annotated`` empty: the reader
         of the case will report it.
@@ -73,12 +76,12 @@ def load_refinement_cases(
     """
     sections = [sections] if isinstance(sections, str) else list(sections)
     infer = annotated is not None and os.fspath(annotated) == "inferred"
-    manifest = load_annotated_manifest(annotated) if annotated is not None and not infer else {}
+    manifest = load_annotated_manifest(annotated, label_set=label_set) if annotated is not None and not infer else {}
     present = data_list_sections(data_list)
     items: list[dict[str, Any]] = []
     for section in sections:
         if section in present:
-            found = _entries(data_list, section, base_dir)
+            found = _entries(data_list, section, base_dir, label_set)
             items += [{**item, "section": section, "number": number} for number, item in enumerate(found)]
     if done := [item["case"] for item in items if item.get("pseudo")]:
         raise DataListError(
@@ -91,36 +94,40 @@ def load_refinement_cases(
     if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
         raise DataListError(f"{data_list}: case {twice[0]!r} is in two of the sections {', '.join(sections)}")
     items = _with_names_apart(items, data_list)
-    look = partial(_with_annotated, manifest=manifest, infer=infer)
+    look = partial(_with_annotated, manifest=manifest, infer=infer, label_set=label_set)
     return list(thread_map(look, items, max_workers=workers, desc="annotated classes", unit="case", leave=False))
 
 
 def refinement_case(
     image: str | os.PathLike[str],
     label: str | os.PathLike[str] | None = None,
-    annotated: Sequence[int] | None = None,
+    annotated: Sequence[int | str] | None = None,
+    label_set: LabelSet = FLARE23,
 ) -> dict[str, Any]:
     """Return one case as :func:`load_refinement_cases` lists it.
 
     Args:
         image: The scan.
         label: Its partial truth, if there is one.
-        annotated: Class ids annotated in it; by default those that occur in the label.
+        annotated: Classes annotated in it, by name or by number in label files; by default those that occur in the
+            label.
+        label_set: The classes.
 
     Raises:
-        DataListError: If a file is missing, or an id is no class.
+        DataListError: If a file is missing, or an annotated class is none.
     """
     for place in (image, *([label] if label is not None else ())):
         if not os.path.exists(absolute_path(place)):  # noqa: PTH110 - pathlib raises for names that are too long
             raise DataListError(f"{place}: no such file")
-    ids = None if annotated is None else [int(value) for value in annotated]
-    if ids is not None and not all(1 <= value < NUM_CLASSES for value in ids):
-        raise DataListError(f"annotated is {annotated!r}; give a list of class ids in 1..{NUM_CLASSES - 1}")
+    try:
+        ids = None if annotated is None else label_set.ids_of([_plain(value) for value in annotated], "annotated")
+    except LabelSetError as error:
+        raise DataListError(str(error)) from error
     item: dict[str, Any] = {"case": case_name(image), "section": "given", "image": str(absolute_path(image))}
     if label is not None:
         item["label"] = str(absolute_path(label))
-    manifest = {} if ids is None else {item["case"]: sorted(set(ids))}
-    return _with_annotated(item, manifest, infer=ids is None)
+    manifest = {} if ids is None else {item["case"]: ids}
+    return _with_annotated(item, manifest, infer=ids is None, label_set=label_set)
 
 
 def pending_cases(
@@ -159,9 +166,9 @@ def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.Pat
     """
     written = {real_path(Path(output_dir) / f"{item['case']}{end}") for item in items for end in CASE_FILE_ENDS}
     for item in items:
-        for key in ("image", "label"):
-            if key in item and real_path(item[key]) in written:
-                raise DataListError(f"{item[key]} would be overwritten by a refined label; choose another output_dir")
+        for place in [item[key] for key in ("image",) if key in item] + places_of(item.get("label")):
+            if real_path(place) in written:
+                raise DataListError(f"{place} would be overwritten by a refined label; choose another output_dir")
     return items
 
 
@@ -176,12 +183,12 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
         record = read_object(record_file, finite=False)
         if record["settings"] != settings or record["annotated"] != list(item["annotated"]):
             return False
-        if record["annotated_source"] != item["annotated_source"]:
+        if record["annotated_source"] != item["annotated_source"] or record.get("label_map") != item.get("label_map"):
             return False
         for key in ("image", "label"):
             if (record[key] is None) != (item.get(key) is None):
                 return False
-            if record[key] is not None and not has_content(item[key], record[key]):
+            if record[key] is not None and not has_recorded_content(item[key], record[key]):
                 return False
         if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in CASE_FILE_ENDS}:
             return False  # a record may come from others, and no other files are read
@@ -241,18 +248,21 @@ def _free(name: str, taken: Container[str]) -> str:
 
 
 def _entries(
-    data_list: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None
+    data_list: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None, label_set: LabelSet
 ) -> list[dict[str, Any]]:
     try:
-        return load_cases(data_list, section, base_dir)
+        return load_cases(data_list, section, base_dir, label_set=label_set)
     except DataListError as error:
         if str(error).endswith("is empty"):
             return []
         raise
 
 
-def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]], infer: bool) -> dict[str, Any]:
-    known = {key: item[key] for key in ("case", "section", "image", "label", "fault") if key in item}
+def _with_annotated(
+    item: Mapping[str, Any], manifest: Mapping[str, list[int]], infer: bool, label_set: LabelSet
+) -> dict[str, Any]:
+    kept = ("case", "section", "image", "label", "label_map", "fault")
+    known = {key: item[key] for key in kept if key in item}
     if "fault" in item:
         return {**known, "annotated": [], "annotated_source": "unusable"}
     if "label" not in item:
@@ -262,8 +272,14 @@ def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]], 
     if "annotated" in item and not infer:
         return {**known, "annotated": sorted(set(item["annotated"])), "annotated_source": "data list"}
     try:
-        volume = read_volume(item["label"], kind="label", allow_empty=True, allow_unknown=True)
+        if (found := masks_found(item["label"], label_set=label_set)) is None:
+            labels = read_case_label(item, label_set).array
+            found = [int(value) for value in label_values(labels) if value not in (0, UNKNOWN)]
     except CaseError:
-        return {**known, "annotated": [], "annotated_source": "inferred"}
-    found = [int(value) for value in label_values(volume.array) if value not in (0, UNKNOWN)]
+        found = []
     return {**known, "annotated": found, "annotated_source": "inferred"}
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of a tensor or an array as a plain one."""
+    return value if isinstance(value, str) else int(value)

@@ -13,12 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from swinx.data import find_label_maps, load_data_list, read_volume
+from swinx.data import find_label_maps, label_path, list_label_set, load_data_list
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_table
 from swinx.geometry import compare_grids
-from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
+from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.metrics import dice_per_class
+from swinx.refinement.label_of_case import read_case_label
 
 __all__ = ["RefinementGain", "gain_table", "refinement_gain"]
 
@@ -45,6 +46,7 @@ def refinement_gain(
     out: str | os.PathLike[str] | None = None,
     *,
     progress: bool = True,
+    label_set: LabelSet | None = None,
 ) -> RefinementGain:
     """Compare partial and refined labels with the complete truth, case by case and class by class.
 
@@ -57,38 +59,41 @@ def refinement_gain(
         after: Data list that the refinement left.
         out: A CSV file to write, one row per case and class.
         progress: Show a progress bar.
+        label_set: The classes; by default those of ``after``. The complete labels have its numbers.
 
     Raises:
         DataListError: If a list cannot be used, or has no case of the truth.
         CaseError: If a label cannot be read, or two of one case lie on different grids.
     """
-    partial = {item["case"]: item for item in _items(before)}
-    refined = load_data_list(after, "training", need_label=True)
+    classes = label_set or list_label_set(after)
+    partial = {item["case"]: item for item in load_data_list(before, "training", label_set=classes)}
+    refined = load_data_list(after, "training", need_label=True, label_set=classes)
     truths = find_label_maps(truth)
     shared = [item for item in refined if item["case"] in truths]
     if not shared:
         raise DataListError(f"{truth}: has the complete label of none of the {len(refined)} cases in {after}")
     rows: list[dict[str, Any]] = []
     for item in tqdm(shared, desc="refined labels", unit="case", disable=not progress, leave=False):
-        rows += _score(truths[item["case"]], partial.get(item["case"], {}), item)
+        rows += _score(truths[item["case"]], partial.get(item["case"], {}), item, classes)
     table = pd.DataFrame(rows)
     if out is not None:
         write_table(out, table)
-    text = gain_table(table)
+    text = gain_table(table, label_set=classes)
     if missing := len(truths) - len(shared):
         text += f"\n{missing} of the {len(truths)} cases of the truth are not in {after}, and not in these means"
     return RefinementGain(table, text)
 
 
-def gain_table(rows: pd.DataFrame) -> str:
+def gain_table(rows: pd.DataFrame, label_set: LabelSet = FLARE23) -> str:
     """Return mean Dice in percent by class, and over the classes, as text.
 
     Args:
         rows: As :class:`RefinementGain` has them.
+        label_set: The classes.
     """
     lines = [f"{'Dice (%)':<20} {'before':>7} {'after':>7} {'after, unannotated':>18} {'cases':>6} {'unannotated':>12}"]
     means = []
-    for name in CLASS_NAMES[1:]:
+    for name in label_set.names[1:]:
         of_class = rows[rows["class"] == name]
         if of_class.empty:
             continue
@@ -105,17 +110,16 @@ def _percent(values: list[float]) -> str:
     return " ".join(f"{'-' if np.isnan(v) else f'{100 * v:.1f}':>{w}}" for v, w in zip(values, (7, 7, 18), strict=True))
 
 
-def _items(data_list: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = load_data_list(data_list, "training")
-    return items
-
-
-def _score(truth: Path, partial: Mapping[str, Any], refined: Mapping[str, Any]) -> list[dict[str, Any]]:
-    complete, affine = _read(truth)
-    before = _on_grid(partial["label"], complete, affine) if "label" in partial else np.zeros_like(complete)
-    after = _on_grid(refined["label"], complete, affine)
+def _score(
+    truth: Path, partial: Mapping[str, Any], refined: Mapping[str, Any], label_set: LabelSet
+) -> list[dict[str, Any]]:
+    complete, affine = _read({"label": truth}, label_set)
+    before = np.zeros_like(complete)
+    if "label" in partial:
+        before = _on_grid(partial, complete, affine, label_set)
+    after = _on_grid(refined, complete, affine, label_set)
     scores = {
-        name: dice_per_class(complete, np.where(labels == UNKNOWN, 0, labels).astype(np.uint8))
+        name: dice_per_class(complete, np.where(labels == UNKNOWN, 0, labels).astype(np.uint8), label_set=label_set)
         for name, labels in (("before", before), ("after", after))
     }
     sizes = np.bincount(complete.ravel(), minlength=256)
@@ -123,25 +127,27 @@ def _score(truth: Path, partial: Mapping[str, Any], refined: Mapping[str, Any]) 
     return [
         {
             "case": refined["case"],
-            "class": CLASS_NAMES[value],
+            "class": label_set.names[value],
             "annotated": value in partial.get("annotated", ()),
             "known": value in refined.get("annotated", ()),
-            **{name: round(by_class[CLASS_NAMES[value]], 6) for name, by_class in scores.items()},
+            **{name: round(by_class[label_set.names[value]], 6) for name, by_class in scores.items()},
             "unknown": round(float(unknown[value] / sizes[value]), 6),
         }
-        for value in range(1, NUM_CLASSES)
+        for value in label_set.foreground
         if sizes[value]
     ]
 
 
-def _read(path: str | Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    volume = read_volume(path, kind="label", allow_empty=True, allow_unknown=True)
+def _read(item: Mapping[str, Any], label_set: LabelSet) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    volume = read_case_label(item, label_set)
     return volume.array.astype(np.uint8), volume.affine
 
 
-def _on_grid(path: str | Path, complete: NDArray[np.uint8], affine: NDArray[np.float64]) -> NDArray[np.uint8]:
-    labels, own = _read(path)
+def _on_grid(
+    item: Mapping[str, Any], complete: NDArray[np.uint8], affine: NDArray[np.float64], label_set: LabelSet
+) -> NDArray[np.uint8]:
+    labels, own = _read(item, label_set)
     faults, _ = compare_grids(affine, complete.shape, own, labels.shape)
     if faults:
-        raise CaseError(path, f"not on the grid of the complete truth: {'; '.join(faults)}")
+        raise CaseError(label_path(item["label"]), f"not on the grid of the complete truth: {'; '.join(faults)}")
     return labels

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from swinx.errors import DataListError
 from swinx.files import read_object
+from swinx.labels import FLARE23, LabelSet
+from swinx.refinement.policies.label_set_of_parts import check_label_sets
 
 __all__ = ["RefinementSettings", "describe", "refinement_settings"]
 
@@ -28,7 +30,7 @@ class _Teacher(Protocol):
 
 @dataclass(frozen=True)
 class RefinementSettings:
-    """Teacher, policy and filters of a refinement.
+    """Teacher, policy, filters and label set of a refinement.
 
     Attributes:
         content: The same for JSON.
@@ -45,6 +47,7 @@ def refinement_settings(
     filters: Sequence[object] = (),
     previous: Sequence[str | os.PathLike[str]] = (),
     plausible: object | None = None,
+    label_set: LabelSet = FLARE23,
 ) -> RefinementSettings:
     """Return the settings of a refinement.
 
@@ -54,14 +57,18 @@ def refinement_settings(
         filters: Filters of :mod:`swinx.refinement.policies.pseudo_filters`, in their order.
         previous: Folders of finished refinements that this one is compared with.
         plausible: Ranges of volume outside which an organ of the teacher is rejected.
+        label_set: The classes.
 
     Raises:
-        DataListError: If one of them has no ``manifest.json``.
+        DataListError: If an earlier refinement has no ``manifest.json``.
+        ValueError: If teacher, policy or a filter is of another label set.
     """
+    check_label_sets([teacher, policy, *filters], label_set)
     deciding: dict[str, Any] = {
         "teacher": {"fingerprint": teacher.fingerprint, "classes": list(teacher.classes)},
         "policy": describe(policy),
         "filters": [describe(step) for step in filters],
+        "label_set": label_set.as_json(),
     }
     if plausible is not None:
         deciding["plausible"] = describe(plausible)
@@ -72,7 +79,7 @@ def refinement_settings(
 
 
 def describe(thing: object) -> dict[str, Any]:
-    """Return name and settings of a policy, filter or rule, in plain types.
+    """Return name and settings of a policy, filter or rule, in plain types and without its label set.
 
     Examples:
         >>> from swinx.refinement import MinimumComponent
@@ -81,7 +88,8 @@ def describe(thing: object) -> dict[str, Any]:
     """
     settings: dict[str, Any] = {"name": type(thing).__name__}
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        settings |= {field.name: _plain(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
+        names = [field.name for field in dataclasses.fields(thing) if field.name != "label_set"]
+        settings |= {name: _plain(getattr(thing, name)) for name in names}
     return settings
 
 
@@ -96,7 +104,7 @@ def _fingerprint(manifest: Path) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(int(key)): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, Collection) and not isinstance(value, str):
         return [_plain(item) for item in value]
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -12,9 +12,10 @@ import ignite.distributed as idist
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx.data import recorded_content
+from swinx.data import LabelPlace, label_path
 from swinx.errors import CaseError
 from swinx.files import EarlierFiles, file_sha256, write_json
+from swinx.refinement.label_of_case import content_to_record
 from swinx.refinement.refinement_cases import CASE_FILE_ENDS, record_path
 from swinx.rules import LockRules, ReadingRules
 
@@ -79,14 +80,15 @@ class RefinementRecords:
             self.logger.warning("%s: %s", case, note)
         self.logger.info("%s %s refined", number, case)
 
-    def _read_content(self, path: str, stamp: str | None) -> dict[str, Any]:
-        content = dict(recorded_content(path))
-        if stamp is not None and stamp != content["stamp"]:
-            raise CaseError(path, ReadingRules.CHANGED.says())
+    def _read_content(self, place: LabelPlace, stamp: str | None) -> dict[str, Any]:
+        content = content_to_record(place)
+        if stamp is not None and stamp != content.get("stamp"):
+            raise CaseError(label_path(place), ReadingRules.CHANGED.says())
         return content
 
     def _record(self, case: str, result: Mapping[str, Any], stamps: Mapping[str, str]) -> dict[str, Any]:
         item = self._items[case]
+        label_map = {"label_map": item["label_map"]} if "label_map" in item else {}
         return {
             "case": case,
             "settings": self.settings,
@@ -95,6 +97,7 @@ class RefinementRecords:
             "annotated_source": item["annotated_source"],
             "image": self._read_content(item["image"], stamps.get("image")),
             "label": self._read_content(item["label"], stamps.get("label")) if item.get("label") else None,
+            **label_map,
             "outputs": {name: file_sha256(self.output_dir / name) for name in result["saved"]},
             "notes": list(result["notes"]),
             "refinement": result[self.report_key],

@@ -12,7 +12,9 @@ from typing import Any, Protocol
 from monai.engines import Evaluator
 
 from swinx.data import absolute_path
+from swinx.labels import FLARE23, LabelSet
 from swinx.refinement.cases_table import implausible_in_all, write_cases_table
+from swinx.refinement.policies.label_set_of_parts import check_label_sets
 from swinx.refinement.policies.selection import (
     PredictedSomewhere,
     SelectionRule,
@@ -64,6 +66,10 @@ class RefinementRun:
         drop_unpredicted: Whether :class:`swinx.refinement.PredictedSomewhere` is one of the rules.
         rank: Number of this process; process 0 writes lists and tables.
         world_size: Number of processes, which share the cases.
+        label_set: The classes; rules and settings are of the same.
+
+    Raises:
+        ValueError: If a rule is of another label set.
     """
 
     data_list: str | os.PathLike[str]
@@ -81,6 +87,10 @@ class RefinementRun:
     drop_unpredicted: bool = True
     rank: int = 0
     world_size: int = 1
+    label_set: LabelSet = FLARE23
+
+    def __post_init__(self) -> None:
+        check_label_sets(self.rules, self.label_set)
 
     @property
     def folder(self) -> Path:
@@ -90,7 +100,7 @@ class RefinementRun:
     @property
     def rules(self) -> list[SelectionRule]:
         """All rules of the selection, in order."""
-        return [*([PredictedSomewhere()] if self.drop_unpredicted else []), *self.selection]
+        return [*([PredictedSomewhere(label_set=self.label_set)] if self.drop_unpredicted else []), *self.selection]
 
     def run(self) -> None:
         """Refine what is not refined yet, then select the cases to train on and list them.
@@ -116,7 +126,8 @@ class RefinementRun:
 
     def read_cases(self) -> list[dict[str, Any]]:
         """Return all cases of the list, with what is annotated in each."""
-        return load_refinement_cases(self.data_list, self.sections, self.base_dir, self.annotated)
+        places = (self.data_list, self.sections, self.base_dir)
+        return load_refinement_cases(*places, self.annotated, label_set=self.label_set)
 
     def choose_pending(self, cases: _Cases) -> _Cases:
         """Return this process's share of the cases without those that are refined already."""
@@ -142,8 +153,9 @@ class RefinementRun:
         self, cases: _Cases, refined: _Records, verdicts: _Verdicts, reasons: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         """Write ``cases.csv``, ``datalist.json`` and ``manifest.json``; return the entries to train on."""
-        write_cases_table(self.folder / "cases.csv", cases, refined, verdicts, reasons)
-        selected = write_refined_list(self.folder, cases, refined, verdicts, self.data_list, self.base_dir)
+        write_cases_table(self.folder / "cases.csv", cases, refined, verdicts, reasons, label_set=self.label_set)
+        places = (self.data_list, self.base_dir)
+        selected = write_refined_list(self.folder, cases, refined, verdicts, *places, label_set=self.label_set)
         names = [entry["case"] for entry in selected]
         write_manifest(self.folder / "manifest.json", self.settings, self.rules, names, refined, reasons)
         return selected
@@ -152,7 +164,9 @@ class RefinementRun:
         """Return the last lines of the run; organs of implausible volume are also logged."""
         counts = f"{len(refined)} of {len(cases)} cases refined, {len(selected)} selected for training"
         text = f"{counts}: {self.folder / 'datalist.json'}"
-        if implausible := implausible_in_all({case: record["refinement"] for case, record in refined.items()}):
+        if implausible := implausible_in_all(
+            {case: record["refinement"] for case, record in refined.items()}, label_set=self.label_set
+        ):
             _logger.warning(implausible)
             text += f"\n{implausible}"
         return text

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from swinx.errors import TeacherError, WeightsError, reason_of
 from swinx.files import check_overrides, read_json
+from swinx.labels import LabelSet
 from swinx.networks import SwinEncoder, load_weights, read_checkpoint
 
 __all__ = ["BundleParts", "build_parts", "load_bundle_weights", "read_channel_names"]
@@ -35,6 +36,7 @@ class BundleParts:
         inferer: Called as ``inferer(inputs, network)``.
         postprocessing: The bundle's transforms without its writing of files.
         amp: Whether the bundle's evaluator predicts in mixed precision.
+        label_set: Label set that the configuration builds; None if it builds none.
     """
 
     image_key: str
@@ -43,9 +45,12 @@ class BundleParts:
     inferer: Callable[[Tensor, nn.Module], Any]
     postprocessing: Compose
     amp: bool
+    label_set: LabelSet | None = None
 
 
-def build_parts(root: Path, config: Path, overrides: Mapping[str, Any], device: torch.device) -> BundleParts:
+def build_parts(
+    root: Path, config: Path, overrides: Mapping[str, Any], device: torch.device, checkpoint: Path | None = None
+) -> BundleParts:
     """Build the parts that ``config`` describes under MONAI's names.
 
     A configuration is a program: it imports and calls what it names. Use bundles that you trust.
@@ -55,6 +60,7 @@ def build_parts(root: Path, config: Path, overrides: Mapping[str, Any], device: 
         config: JSON or YAML file.
         overrides: Plain values by id (``"preprocessing::transforms::2::pixdim"``) that replace those of the file.
         device: Becomes ``device``, if the configuration has one.
+        checkpoint: Becomes ``checkpoint``, if the configuration has one: what it takes from beside the weights.
 
     Raises:
         RecordError: If an override is more than a plain value, or names a part of the configuration's program.
@@ -76,8 +82,9 @@ def build_parts(root: Path, config: Path, overrides: Mapping[str, Any], device: 
     metadata = root / "configs" / "metadata.json"
     if metadata.is_file():
         parser.read_meta(str(metadata))
-    for name, value in {"bundle_root": str(root), "device": device}.items():
-        if name in parser:
+    places = {"bundle_root": str(root), "device": device, "checkpoint": checkpoint and str(checkpoint)}
+    for name, value in places.items():
+        if name in parser and value is not None:
             parser[name] = value
     for name, value in overrides.items():
         parser[name] = value
@@ -85,9 +92,11 @@ def build_parts(root: Path, config: Path, overrides: Mapping[str, Any], device: 
         with _importable(root):
             built = {part: parser.get_parsed_content(part) for part in _NEEDED}
             amp = "evaluator::amp" in parser and bool(parser.get_parsed_content("evaluator::amp"))
+            label_set = parser.get_parsed_content("label_set") if "label_set" in parser else None
     except Exception as error:  # whatever the configuration calls may raise
         raise TeacherError(f"{config}: cannot be built: {reason_of(error)}") from error
-    return _check_parts(built, amp, config, device)
+    parts = _check_parts(built, amp, config, device)
+    return replace(parts, label_set=label_set) if isinstance(label_set, LabelSet) else parts
 
 
 def load_bundle_weights(network: nn.Module, checkpoint: Path) -> None:

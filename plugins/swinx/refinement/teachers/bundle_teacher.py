@@ -16,8 +16,9 @@ from torch import Tensor
 from swinx.errors import CaseError, TeacherError
 from swinx.files import expanded
 from swinx.geometry import compare_grids
+from swinx.labels import FLARE23, LabelMapping, LabelSet
 from swinx.refinement.teachers.bundle_parts import build_parts, load_bundle_weights, read_channel_names
-from swinx.refinement.teachers.class_maps import ClassMap, map_classes, read_class_map
+from swinx.refinement.teachers.class_maps import map_classes, predicted_classes, read_class_map
 from swinx.refinement.teachers.relabelling import relabel, unknown_ids
 from swinx.refinement.teachers.teacher import Prediction, check_scan, fingerprint_of
 
@@ -38,10 +39,13 @@ class BundleTeacher:
         config: Name of the configuration in ``configs``.
         overrides: Plain values by id that replace those of the configuration.
         checkpoint: Weights; by default ``models/model.pt``. Read with ``weights_only=True``.
-        label_map: From the bundle's ids or class names to FLARE ids or names; by default the names under
-            ``network_data_format`` / ``outputs`` / ``pred`` / ``channel_def`` in ``metadata.json`` decide.
+        label_map: From numbers or names of the bundle's classes to those of the label set, see
+            :func:`swinx.refinement.teachers.class_maps.map_classes`; by default the names decide. They are those of the
+            label set that a bundle of swinx builds as ``label_set``, from the record beside its weights, or else those
+            under ``network_data_format`` / ``outputs`` / ``pred`` / ``channel_def`` in ``metadata.json``.
         device: Where to predict; by default a GPU if there is one.
         name: What reports call it; by default the name of the folder.
+        label_set: The classes.
 
     Raises:
         RecordError: If an override is more than a plain value, or names a part of the configuration's program.
@@ -55,26 +59,30 @@ class BundleTeacher:
         config: str = "inference.json",
         overrides: Mapping[str, Any] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        label_map: ClassMap | str | None = None,
+        label_map: LabelMapping | None = None,
         device: str | torch.device | None = None,
         name: str | None = None,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         root = expanded(bundle_dir).absolute()
         if not root.is_dir():
             raise TeacherError(f"{root}: no such folder; give the folder of a MONAI Bundle")
         self.name = name or root.name
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.label_set = label_set
         names, source = read_channel_names(root), str(root / "configs" / "metadata.json")
+        file = root / "configs" / config
+        weights = expanded(checkpoint) if checkpoint else root / "models" / "model.pt"
+        self._parts = build_parts(root, file, overrides or {}, self._device, weights)
+        if self._parts.label_set is not None:
+            names, source = dict(enumerate(self._parts.label_set.names)), str(weights)
         if names:
-            self._ids = map_classes(names, label_map, source)
+            self._ids = map_classes(names, label_map, label_set, source)
         elif label_map is not None:
-            self._ids = read_class_map(label_map, source)
+            self._ids = read_class_map(label_map, label_set, source)
         else:
             raise TeacherError(f"{source}: names no classes under channel_def; give a label map")
-        self.classes = tuple(sorted(set(self._ids.values()) - {0}))
-        file = root / "configs" / config
-        self._parts = build_parts(root, file, overrides or {}, self._device)
-        weights = expanded(checkpoint) if checkpoint else root / "models" / "model.pt"
+        self.classes = predicted_classes(self._ids)
         load_bundle_weights(self._parts.network, weights)
         changes = {key: repr(value) for key, value in (overrides or {}).items()}
         settings = {"ids": sorted(self._ids.items()), "overrides": changes}

@@ -1,156 +1,111 @@
-"""Maps from the classes of another tool to those of FLARE, by name or by number."""
+"""Classes of a teacher as those of a label set, by name or by number."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from types import MappingProxyType
+from typing import Any
 
-from swinx.errors import TeacherError
-from swinx.labels import CLASS_NAMES, NUM_CLASSES, TOTALSEGMENTATOR_TO_FLARE
+from swinx.errors import LabelSetError, TeacherError
+from swinx.labels import UNKNOWN, LabelMapping, LabelSet, class_numbers, name_words
+from swinx.visible_text import visible
 
-__all__ = ["ClassMap", "flare_id", "known_class_map", "map_classes", "read_class_map"]
+__all__ = ["map_classes", "predicted_classes", "read_class_map"]
 
-ClassMap = Mapping[int | str, int | str]
-"""Foreign id or name to FLARE id or name; 0 or "background" for what FLARE does not have."""
-
-_TOTALSEGMENTATOR_CLASSES = 117
-
-_SYNONYMS: Mapping[str, str] = MappingProxyType(
-    {
-        "ivc": "inferior vena cava",
-        "postcava": "inferior vena cava",
-        "rag": "right adrenal gland",
-        "lag": "left adrenal gland",
-        "adrenal right": "right adrenal gland",
-        "adrenal left": "left adrenal gland",
-        "oesophagus": "esophagus",
-        "gall bladder": "gallbladder",
-        "tumour": "tumor",
-    }
-)
+_SHOWN = 20
 
 
-def flare_id(name: str) -> int | None:
-    """Return the FLARE id that a name means, or None.
-
-    Case, the order of words and what separates them do not matter.
-
-    Examples:
-        >>> flare_id("kidney_right"), flare_id("Inferior Vena Cava"), flare_id("colon")
-        (2, 6, None)
-    """
-    return _BY_WORDS.get(_words(name))
-
-
-def map_classes(names: Mapping[int, str], class_map: ClassMap | str | None, source: str) -> dict[int, int]:
-    """Return the FLARE id of each class of a model.
+def map_classes(
+    names: Mapping[int, str], label_map: LabelMapping | None, label_set: LabelSet, source: str
+) -> dict[int, int]:
+    """Return the class id of each class of a model.
 
     Args:
-        names: The model's classes by id, without or with background 0.
-        class_map: FLARE ids by id or name, given by the user, for all classes; or the name of a map, see
-            :func:`known_class_map`. By default the names decide; a class that is called by its number (``{3: "3"}``)
-            has FLARE's meaning of that number.
+        names: The model's classes by number, without or with background 0.
+        label_map: Numbers or names of the model's classes to names or numbers of the label set, given by the user, for
+            all classes; or the label set whose numbers the model has, see :func:`read_class_map`. By default the names
+            decide; a class that is called by its number (``{3: "3"}``) is the one of that number in label files.
+        label_set: The classes.
         source: File that states the names, for messages.
 
     Returns:
-        FLARE id 0..14 for each id, background included.
+        Class id for each number, background included.
 
     Raises:
-        TeacherError: If a class has no FLARE class, is mapped to something that is none, or nothing but background
-            is left.
+        TeacherError: If a class is none of the label set, is mapped to something that is none, or nothing but
+            background is left.
     """
-    if class_map is None:
-        ids = {old: _by_name(old, name, source) for old, name in names.items()}
+    if label_map is None:
+        ids: Mapping[Any, Any] = {old: _by_name(old, name, label_set, source) for old, name in names.items()}
+        return _numbers({old: label_set.values[new] for old, new in ids.items()}, label_set, source)
+    if isinstance(label_map, str):
+        ids = {old: new for old, new in read_class_map(label_map, label_set, source).items() if old in names}
     else:
-        if isinstance(class_map, str):
-            class_map = {old: new for old, new in known_class_map(class_map, source).items() if old in names}
-        by_id = _by_given_id(names, class_map, source)
-        ids = {old: _value(value, source) for old, value in by_id.items()}
-        if lost := {old: name for old, name in names.items() if old and old not in ids}:
-            raise TeacherError(f"{source}: the label map lacks {lost}; add them, with 0 for background")
-    return _complete(ids, source)
+        ids = _numbers(_by_number(names, label_map, source), label_set, source)
+    if lost := {old: name for old, name in names.items() if old and old not in ids}:
+        raise TeacherError(f"{source}: the label map lacks {_some(lost)}; add them, with 0 for background")
+    if not any(ids.values()):
+        raise TeacherError(f"{source}: the label map leaves no class but background; map one to a class")
+    return {0: 0} | dict(ids)
 
 
-def read_class_map(class_map: ClassMap | str, source: str) -> dict[int, int]:
-    """Return a user's map from foreign ids to FLARE ids with background added, or the map of that name.
+def read_class_map(label_map: LabelMapping | None, label_set: LabelSet, source: str) -> dict[int, int]:
+    """Return the class id of each number in a teacher's label maps, background included.
 
-    Raises:
-        TeacherError: If an id is not a whole number from 0 on, or a value is no FLARE class.
-    """
-    if isinstance(class_map, str):
-        return known_class_map(class_map, source)
-    ids = {}
-    for key, value in class_map.items():
-        if not str(key).isdecimal():
-            raise TeacherError(f"{source}: the label map has {key!r} where an id of the predictions is needed")
-        ids[int(key)] = _value(value, source)
-    return _complete(ids, source)
-
-
-def known_class_map(name: str, source: str) -> dict[int, int]:
-    """Return the map that is called ``"flare"`` or ``"totalsegmentator"`` (version 2, task total).
-
-    Other classes of TotalSegmentator are background; ids beyond its 117 are unknown.
+    Args:
+        label_map: Numbers to names or numbers of the label set, where several may mean one class and ``"unknown"`` is
+            allowed; or the label set that the numbers follow, by name (``"totalsegmentator"``) or file, whose other
+            classes are background. By default they are those of the label set.
+        label_set: The classes.
+        source: Where the map is used, for messages.
 
     Raises:
-        TeacherError: If there is no map of that name.
+        TeacherError: If a number is none, a value is no class, or nothing but background is left.
     """
-    if name == "flare":
-        return {index: index for index in range(NUM_CLASSES)}
-    if name == "totalsegmentator":
-        return {old: int(TOTALSEGMENTATOR_TO_FLARE.get(old, 0)) for old in range(_TOTALSEGMENTATOR_CLASSES + 1)}
-    raise TeacherError(f"{source}: no label map {name!r}; choose 'flare', 'totalsegmentator' or give a dictionary")
+    return _numbers(label_map, label_set, source)
 
 
-def _words(name: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z]+|\d+", name.lower()))
+def predicted_classes(ids: Mapping[int, int]) -> tuple[int, ...]:
+    """Return the class ids that a teacher can predict, in ascending order, of what its numbers mean."""
+    return tuple(sorted(set(ids.values()) - {0, UNKNOWN}))
 
 
-_BY_WORDS: Mapping[frozenset[str], int] = MappingProxyType(
-    {_words(name): index for index, name in enumerate(CLASS_NAMES)}
-    | {_words(other): CLASS_NAMES.index(name) for other, name in _SYNONYMS.items()}
-)
+def _numbers(label_map: LabelMapping | None, label_set: LabelSet, source: str) -> dict[int, int]:
+    try:
+        found = class_numbers(label_set, label_map, source, several=True).ids
+    except LabelSetError as error:
+        raise TeacherError(str(error)) from error
+    given = isinstance(label_map, Mapping) and any(str(key) == str(UNKNOWN) for key in label_map)
+    return {number: label for number, label in found.items() if number != UNKNOWN or given}
 
 
-def _by_name(old: int, name: str, source: str) -> int:
-    found = flare_id(name)
-    if found is None and name == str(old) and old < NUM_CLASSES:
-        found = old
+def _by_name(old: int, name: str, label_set: LabelSet, source: str) -> int:
+    found = label_set.find(name)
+    if found is None and name == str(old) and old in label_set.values:
+        found = label_set.values.index(old)
     if found is None:
         raise TeacherError(
-            f"{source}: class {old} is called {name!r}, which is no FLARE class; give a label map, for instance "
-            f"{{{old}: 'liver'}}, or {{{old}: 0}} for background"
+            f"{source}: class {old} is called {visible(repr(name))}, which is no class of the label set; give a label "
+            f"map, for instance {{{old}: {label_set.names[1]!r}}}, or {{{old}: 0}} for background, or the name of the "
+            "label set that the model follows"
         )
     return found
 
 
-def _by_given_id(names: Mapping[int, str], class_map: ClassMap, source: str) -> dict[int, int | str]:
-    ids_by_name = {name: old for old, name in names.items()}
-    by_id: dict[int, int | str] = {}
-    for key, value in class_map.items():
-        old = ids_by_name.get(key) if isinstance(key, str) else key
+def _by_number(names: Mapping[int, str], label_map: Mapping[Any, Any], source: str) -> dict[int, Any]:
+    by_words = {name_words(name): old for old, name in names.items()}
+    by_number: dict[int, Any] = {}
+    for key, value in label_map.items():
+        old = by_words.get(name_words(key)) if isinstance(key, str) else key
         if old is None and str(key).isdecimal():
             old = int(key)
         if old is None or (old and old not in names):
-            raise TeacherError(f"{source}: the label map names {key!r}, which the model does not have: {dict(names)}")
-        by_id[old] = value
-    return by_id
+            raise TeacherError(
+                f"{source}: the label map names {visible(repr(key))}, which the model does not have: {_some(names)}"
+            )
+        by_number[old] = value
+    return by_number
 
 
-def _value(value: int | str, source: str) -> int:
-    found = int(value) if str(value).isdecimal() else flare_id(str(value))
-    if found is None or isinstance(value, bool) or found >= NUM_CLASSES:
-        raise TeacherError(
-            f"{source}: the label map has {value!r} where a FLARE class is needed; give 0..{NUM_CLASSES - 1} or a "
-            f"name: {', '.join(CLASS_NAMES)}"
-        )
-    return found
-
-
-def _complete(ids: dict[int, int], source: str) -> dict[int, int]:
-    if ids.setdefault(0, 0) != 0:
-        raise TeacherError(f"{source}: the label map makes background class {ids[0]}; id 0 must stay background")
-    if not any(ids.values()):
-        raise TeacherError(f"{source}: the label map leaves no class but background")
-    return ids
+def _some(names: Mapping[int, str]) -> str:
+    shown = visible(str(dict(list(names.items())[:_SHOWN])))
+    return shown if len(names) <= _SHOWN else f"{shown[:-1]}, ...}}"

@@ -9,6 +9,8 @@ import torch
 from monai.data import MetaTensor
 
 from swinx.errors import TeacherError
+from swinx.labels import FLARE23, LabelSet
+from swinx.refinement.policies.label_set_of_parts import check_label_sets
 from swinx.refinement.teachers.teacher import Prediction, Teacher
 
 __all__ = ["TeacherEnsemble"]
@@ -22,14 +24,18 @@ class TeacherEnsemble:
     Args:
         teachers: Two or more.
         name: What reports call them; by default their names joined.
+        label_set: The classes.
 
     Raises:
         TeacherError: If there are fewer than two, or no class is known to all.
+        ValueError: If one is of another label set.
     """
 
-    def __init__(self, teachers: Sequence[Teacher], name: str | None = None) -> None:
+    def __init__(self, teachers: Sequence[Teacher], name: str | None = None, label_set: LabelSet = FLARE23) -> None:
         if len(teachers) < 2:
             raise TeacherError(f"{len(teachers)} teacher(s) are no ensemble; give two or more")
+        check_label_sets(teachers, label_set)
+        self.label_set = label_set
         self.teachers = tuple(teachers)
         self.name = name or " + ".join(teacher.name for teacher in teachers)
         self.classes = tuple(sorted(set.intersection(*(set(teacher.classes) for teacher in teachers))))

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-from swinx.data import VOLUME_SUFFIXES, files_read, label_maps_in, read_volume
+from swinx.data import ANY_NUMBERS, VOLUME_SUFFIXES, files_read, label_maps_in, read_volume
 from swinx.errors import CaseError, DataListError, TeacherError
 from swinx.files import expanded, real_path
 from swinx.geometry import compare_grids
-from swinx.refinement.teachers.class_maps import ClassMap, read_class_map
+from swinx.labels import FLARE23, LabelMapping, LabelSet
+from swinx.refinement.teachers.class_maps import predicted_classes, read_class_map
 from swinx.refinement.teachers.label_transfer import overhang_voxels, transfer_labels
 from swinx.refinement.teachers.relabelling import relabel, unknown_ids
 from swinx.refinement.teachers.teacher import Prediction, check_scan, fingerprint_of
@@ -24,8 +25,6 @@ __all__ = ["MAX_OVERHANG_VOXELS", "PredictionFolderTeacher"]
 
 MAX_OVERHANG_VOXELS = 1.0
 """Centres of a scan's voxels may lie this many voxels of the prediction outside it: what rounding of sizes causes."""
-
-_MAX_FOREIGN_ID = 65535
 
 
 class PredictionFolderTeacher:
@@ -39,24 +38,31 @@ class PredictionFolderTeacher:
 
     Args:
         folder: Folder of the files; subfolders are not searched.
-        label_map: ``"flare"``; ``"totalsegmentator"`` (version 2; its other classes are background); or a dictionary
-            from the ids in the files to FLARE ids or names, with 0 for background.
+        label_map: What the numbers in the files mean, see :func:`swinx.refinement.teachers.class_maps.read_class_map`:
+            a dictionary of numbers and classes, with 0 for background, or the name or file of a label set that the
+            files follow, such as ``"totalsegmentator"``. By default they hold the numbers of the label set.
         name: What reports call it; by default the name of the folder.
+        label_set: The classes.
 
     Raises:
         TeacherError: If the folder is missing, has no volumes or two for one case, or the label map is unusable.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], label_map: str | ClassMap = "flare", name: str | None = None
+        self,
+        folder: str | os.PathLike[str],
+        label_map: LabelMapping | None = None,
+        name: str | None = None,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         self.folder = expanded(folder)
         self._files = _find_predictions(self.folder)
         source = str(self.folder)
-        self._ids = read_class_map(label_map, source)
-        self._map_name = label_map if isinstance(label_map, str) else "given"
+        self.label_set = label_set
+        self._ids = read_class_map(label_map, label_set, source)
+        self._map_name = label_set.name if label_map is None else label_map if isinstance(label_map, str) else "given"
         self.name = name or real_path(self.folder).name
-        self.classes = tuple(sorted(set(self._ids.values()) - {0}))
+        self.classes = predicted_classes(self._ids)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -80,7 +86,7 @@ class PredictionFolderTeacher:
             suffixes = ", ".join(VOLUME_SUFFIXES[1:])
             raise CaseError(case, PredictionRules.NONE.says(case=case, suffixes=suffixes, folder=self.folder))
         path = self._files[case]
-        volume = read_volume(path, "label", allow_empty=True, num_classes=_MAX_FOREIGN_ID + 1)
+        volume = read_volume(path, "label", allow_empty=True, allow_unknown=True, numbers=ANY_NUMBERS)
         if strange := unknown_ids(volume.array, self._ids):
             raise CaseError(path, PredictionRules.NOT_IN_MAP.says(ids=strange, label_map=self._map_name))
         labels = torch.from_numpy(np.ascontiguousarray(relabel(volume.array, self._ids)))

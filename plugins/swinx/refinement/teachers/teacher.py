@@ -27,7 +27,7 @@ class Prediction:
     """Prediction of a teacher for one scan.
 
     Attributes:
-        labels: FLARE ids on the grid of the scan, uint8 ``(N, X, Y, Z)``, on the CPU: one map, or one per fold.
+        labels: Class ids on the grid of the scan, uint8 ``(N, X, Y, Z)``, on the CPU: one map, or one per fold.
         notes: Remarks for the user, one sentence each.
         confidence: For each map the mean probability, 0 to 1, of the class that won, over the foreground voxels;
             NaN where there is none. None if it was not asked for or the teacher has none.
@@ -48,7 +48,7 @@ class Teacher(Protocol):
 
     Attributes:
         name: What reports call it.
-        classes: FLARE ids in 1..14 that it can predict.
+        classes: Class ids, from 1 on, that it can predict.
         fingerprint: SHA-256, in hexadecimal, over what decides its output: weights, plans or configuration, label
             map. Two teachers with one fingerprint predict the same, on one machine with the same packages.
     """
@@ -98,7 +98,7 @@ class TeacherNetwork(nn.Module):
             case: Its name, in a list of one.
 
         Returns:
-            FLARE ids, uint8 ``(1, N, X, Y, Z)``, with the affine of the scan.
+            Class ids, uint8 ``(1, N, X, Y, Z)``, with the affine of the scan.
 
         Raises:
             CaseError: As the teacher does.

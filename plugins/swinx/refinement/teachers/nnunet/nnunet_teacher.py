@@ -14,7 +14,8 @@ from monai.data import MetaTensor
 from numpy.typing import NDArray
 
 from swinx.errors import TeacherError, WeightsError
-from swinx.refinement.teachers.class_maps import ClassMap, map_classes
+from swinx.labels import FLARE23, LabelMapping, LabelSet
+from swinx.refinement.teachers.class_maps import map_classes, predicted_classes
 from swinx.refinement.teachers.nnunet.nnunet_geometry import from_nnunet, spacing_of, to_nnunet
 from swinx.refinement.teachers.nnunet.nnunet_model import READERS, NnUNetModel, read_nnunet_model
 from swinx.refinement.teachers.nnunet.nnunet_names import check_network_classes
@@ -39,7 +40,8 @@ class NnUNetTeacher:
         folds: Fold or folds to use, numbers or ``"all"``; several are averaged, as nnU-Net does. None takes all that
             are trained.
         checkpoint_name: The same for every fold.
-        label_map: From the ids or names in ``dataset.json`` to FLARE ids or names; by default the names decide.
+        label_map: From the numbers or names in ``dataset.json`` to names or numbers of the label set, or the label set
+            that they follow, see :func:`swinx.refinement.teachers.class_maps.map_classes`; by default the names decide.
         device: Where to predict; by default a GPU if there is one.
         per_fold: Return one map for each fold instead of averaging.
         use_mirroring: nnU-Net's test-time augmentation, on by default there: slower by a factor of up to 8.
@@ -47,6 +49,7 @@ class NnUNetTeacher:
         confidence: Also return the mean probability over the foreground. Needs a float for each class and voxel of
             the scan in memory.
         name: What reports call it; by default the name of the data set it was trained on.
+        label_set: The classes.
 
     Raises:
         TeacherError: If nnU-Net is not installed, or the folder or label map is unusable.
@@ -58,21 +61,23 @@ class NnUNetTeacher:
         model_folder: str | os.PathLike[str],
         folds: int | str | Sequence[int | str] | None = (0,),
         checkpoint_name: str = "checkpoint_final.pth",
-        label_map: ClassMap | str | None = None,
+        label_map: LabelMapping | None = None,
         device: str | torch.device | None = None,
         per_fold: bool = False,
         use_mirroring: bool = False,
         tile_step_size: float = 0.5,
         confidence: bool = False,
         name: str | None = None,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         if not 0 < tile_step_size <= 1:
             raise ValueError(f"tile_step_size must be above 0 and at most 1, not {tile_step_size}")
         require_nnunet()
         chosen_folds = (folds,) if isinstance(folds, int | str) else folds
         model = read_nnunet_model(model_folder, chosen_folds, checkpoint_name)
-        self._ids = map_classes(model.labels, label_map, str(model.folder / "dataset.json"))
-        self.classes = tuple(sorted(set(self._ids.values()) - {0}))
+        self.label_set = label_set
+        self._ids = map_classes(model.labels, label_map, label_set, str(model.folder / "dataset.json"))
+        self.classes = predicted_classes(self._ids)
         self.name = name or str(model.plans.get("dataset_name", model.folder.name))
         self.per_fold = per_fold
         self.confidence = confidence

@@ -14,10 +14,11 @@ from typing import Any, Literal
 import torch
 
 import swinx
-from swinx.errors import DataListError, TrainingError
+from swinx.errors import DataListError, LabelSetError, TrainingError
 from swinx.files import expanded, hold, read_object, write_json
-from swinx.labels import CLASS_NAMES, NUM_CLASSES
+from swinx.labels import FLARE23, LabelSet
 from swinx.refinement.child_process import run_child
+from swinx.refinement.label_of_case import places_of
 from swinx.refinement.teachers.nnunet.nnunet_dataset import choose_classes, select_complete_cases, write_nnunet_dataset
 from swinx.refinement.teachers.nnunet.nnunet_package import require_nnunet
 
@@ -45,7 +46,7 @@ def train_nnunet(
     configuration: str = "3d_fullres",
     folds: int | str | Sequence[int | str] | None = (0,),
     *,
-    classes: Sequence[int] | Literal["auto"] | None = None,
+    classes: Sequence[int | str] | Literal["auto"] | None = None,
     epochs: int | None = None,
     iterations: int | None = None,
     trainer: str = "nnUNetTrainer",
@@ -60,6 +61,7 @@ def train_nnunet(
     num_processes: int = 1,
     validate: bool = False,
     seed: int = 0,
+    label_set: LabelSet = FLARE23,
 ) -> Path:
     """Plan, preprocess and train an nnU-Net on the completely annotated cases of a data list.
 
@@ -79,8 +81,8 @@ def train_nnunet(
         configuration: ``"2d"``, ``"3d_fullres"`` or ``"3d_lowres"``, as far as planned.
         folds: One or more of the numbers 0..4, or ``"all"`` to train on all cases; None for 0 where there are the five
             cases that nnU-Net's folds need, and else ``"all"``.
-        classes: FLARE ids to learn; by default all 14. Fewer classes leave more cases complete; ``"auto"`` lets
-            :func:`swinx.refinement.choose_classes` choose.
+        classes: Classes to learn, by name or by number in label files; by default all. Fewer leave more cases
+            complete; ``"auto"`` lets :func:`swinx.refinement.choose_classes` choose.
         epochs: nnU-Net's 1000 by default.
         iterations: Training steps per epoch; nnU-Net's 250 by default. Validation takes a fifth of it.
         trainer: nnU-Net's trainer class.
@@ -96,6 +98,7 @@ def train_nnunet(
         num_processes: Processes for preprocessing and, from 2 on, for augmentation.
         validate: Let nnU-Net segment the validation cases of each fold when it is trained.
         seed: Of the weights and, with one process, of the augmentation.
+        label_set: The classes; nnU-Net gets their names.
 
     Returns:
         The model folder that :class:`swinx.refinement.NnUNetTeacher` takes.
@@ -107,15 +110,15 @@ def train_nnunet(
         TrainingError: If ``work_dir`` holds another training, or a step fails; the message has the end of its log.
         ValueError: If a setting is out of range.
     """
-    wanted = _wanted(items, classes)
-    complete, left_out = select_complete_cases(items, wanted)
+    wanted = _wanted(items, classes, label_set)
+    complete, left_out = select_complete_cases(items, wanted, label_set=label_set)
     if folds is None:
         folds = 0 if len(complete) >= _MIN_CASES else "all"
     folds = (folds,) if isinstance(folds, int | str) else tuple(folds)
-    _check(wanted, dataset_id, folds, planner, optimizer, feature_divisor)
+    _check(dataset_id, folds, planner, optimizer, feature_divisor)
     require_nnunet()
     root = expanded(work_dir).absolute()
-    dataset = f"Dataset{dataset_id:03d}_{_NAME}"
+    dataset = f"Dataset{dataset_id:03d}_{_data_set_name(label_set)}"
     job = {
         "dataset_id": dataset_id,
         "configuration": configuration,
@@ -132,16 +135,18 @@ def train_nnunet(
         "seed": seed,
     }
     hold(root)
-    record = _Record(root, job | {"classes": wanted, "cases": [_plain(item) for item in complete]})
+    of_classes = {"classes": wanted} | ({} if label_set == FLARE23 else {"label_set": label_set.as_json()})
+    record = _Record(root, job | of_classes | {"cases": [_plain(item) for item in complete]})
     if "data" not in record.done:
-        left_out |= write_nnunet_dataset(root / "raw" / dataset, complete, wanted)
+        left_out |= write_nnunet_dataset(root / "raw" / dataset, complete, wanted, label_set=label_set)
         used = [item["case"] for item in complete if item["case"] not in left_out]
         for case, reason in left_out.items():
             _logger.warning("%s is left out of the teacher's training: %s", case, reason)
         if len(used) < _MIN_CASES and set(folds) != {"all"}:
+            first = next(iter(left_out.items()), None)
             raise DataListError(
-                f"{len(used)} cases are complete for classes {wanted}; nnU-Net's folds need {_MIN_CASES}. Give folds="
-                f"('all',), fewer classes, or more cases; the first left out: {next(iter(left_out.items()), None)}"
+                f"{len(used)} cases are complete for the {len(wanted)} classes; nnU-Net's folds need {_MIN_CASES}. "
+                f"Give folds=('all',), fewer classes, or more cases; the first left out: {first}"
             )
         record.finish("data", used=used, left_out=left_out)
     here = {
@@ -162,30 +167,43 @@ def train_nnunet(
     return root / "results" / dataset / f"{trainer}__{job['plans']}__{configuration}"
 
 
-def _wanted(items: Sequence[Mapping[str, Any]], classes: Sequence[int] | Literal["auto"] | None) -> list[int]:
+def _wanted(
+    items: Sequence[Mapping[str, Any]], classes: Sequence[int | str] | Literal["auto"] | None, label_set: LabelSet
+) -> list[int]:
+    """Return the class ids to learn."""
     if classes is None:
-        return list(range(1, NUM_CLASSES))
+        return list(label_set.foreground)
     if classes != "auto":
-        return sorted({int(index) for index in classes})
-    chosen = choose_classes(items, _MIN_CASES)
+        try:
+            given = label_set.ids_of(classes, "classes")
+        except LabelSetError as error:
+            raise ValueError(f"classes {classes} must be one or more classes of the label set; {error}") from error
+        if not given:
+            raise ValueError(f"classes {classes} must be one or more of {label_set.listed(label_set.foreground)}")
+        return given
+    chosen = choose_classes(items, _MIN_CASES, label_set=label_set)
     if not chosen:
         raise DataListError("no case has a record of its annotated classes; add them to train a teacher")
-    if len(chosen) < NUM_CLASSES - 1:
-        names = ", ".join(CLASS_NAMES[index] for index in chosen)
+    if len(chosen) < len(label_set):
+        names = label_set.listed(chosen)
         _logger.warning("too few cases have all classes annotated; the teacher learns %s (--classes chooses)", names)
     return chosen
 
 
+def _data_set_name(label_set: LabelSet) -> str:
+    """Return a name of letters and digits, as nnU-Net wants it."""
+    if label_set == FLARE23:
+        return _NAME
+    return "".join(letter for letter in label_set.name if letter.isascii() and letter.isalnum()) or "CT"
+
+
 def _check(
-    classes: Sequence[int],
     dataset_id: int,
     folds: Sequence[int | str],
     planner: str,
     optimizer: str,
     divisor: int,
 ) -> None:
-    if not classes or classes[0] < 1 or classes[-1] >= NUM_CLASSES:
-        raise ValueError(f"classes {classes} must be one or more FLARE ids in 1..{NUM_CLASSES - 1}")
     if not 1 <= dataset_id <= 999:
         raise ValueError(f"dataset_id must be in 1..999, not {dataset_id}")
     if not folds or any(fold != "all" and fold not in range(5) for fold in folds):
@@ -198,8 +216,12 @@ def _check(
         raise ValueError(f"feature_divisor must be 1 or more, not {divisor}")
 
 
-def _plain(item: Mapping[str, Any]) -> list[str]:
-    return [item["case"], os.fspath(item["image"]), os.fspath(item["label"])]
+def _plain(item: Mapping[str, Any]) -> list[Any]:
+    """Return what decides on the files of a case."""
+    files = [os.fspath(place) for place in (item["image"], *places_of(item["label"]))]
+    masks = list(item["label"]) if isinstance(item["label"], Mapping) else None
+    more = {"label_map": item.get("label_map"), "masks": masks}
+    return [item["case"], *files, *[{key: value} for key, value in more.items() if value is not None]]
 
 
 class _Record:

@@ -15,6 +15,7 @@ from support.geometry import oblique_affine
 from swinx.data import check_data, format_report
 from swinx.errors import DataListError
 from swinx.files import read_table
+from swinx.labels import read_label_set
 
 AFFINE = oblique_affine("LAS", (1.7, 1.8, 2.5))
 
@@ -223,3 +224,60 @@ def test_one_bad_name_link_or_path_of_a_list_is_a_finding(tmp_path):
     (tmp_path / "datalist.json").write_text(json.dumps({"testing": [{"image": image} for image in images]}))
     report = check_data(tmp_path / "datalist.json")
     assert report.num_cases == len({finding.case for finding in report.faults}) + 1 == len(images)
+
+
+LUNGS = {"background": 0, "left lung lobe": 2, "right lung lobe": 5, "nodule": 9}
+
+
+def a_collection(folder, files, entries, **head):
+    """Scans in one oblique grid with 6 x 7 x 8 voxels, and a list of their labels."""
+    for case, label in files.items():
+        save(folder / f"{case}_0000.nii.gz", scan())
+        save(folder / f"{case}.nii.gz", label)
+    listed = [
+        {"case": case, "image": f"{case}_0000.nii.gz", "label": f"{case}.nii.gz", **more} for case, more in entries
+    ]
+    (folder / "datalist.json").write_text(json.dumps({**head, "training": listed}))
+    return folder / "datalist.json"
+
+
+def halves(patient_right, patient_left):
+    label = np.zeros((6, 7, 8), np.uint8)
+    label[1:3, 2:5, 2:6] = patient_right  # the first axis runs to the patient's left
+    label[3:5, 2:5, 2:6] = patient_left
+    return label
+
+
+def test_labels_are_read_by_the_label_set_of_their_list(tmp_path):
+    labels = {"good": halves(5, 2), "odd": halves(2, 5), "outside": halves(1, 2)}
+    report = check_data(a_collection(tmp_path, labels, [(case, {}) for case in labels], labels=LUNGS))
+    assert [(finding.severity, finding.case) for finding in report.findings] == [("note", "odd"), ("fault", "outside")]
+    assert "right and left are exchanged" in report.notes[0].finding
+    assert report.collection == (
+        "3 labels without a record of annotated classes are taken as complete: a class that does not occur counts as "
+        "looked for and not found",
+        "numbers that are no class of the data list in 1 labels: outside; give a label_map for them",
+        "right and left exchanged in 1 of 2 labels: right lung lobe (1)",
+        "1 of 2 labels differ from the others in these ways, as if of another numbering: odd",
+    )
+    assert format_report(report).splitlines()[-5:-1] == list(report.collection)
+
+
+def test_maps_and_masks_are_read_as_the_list_says(tmp_path):
+    labels = {"mapped": halves(7, 8), "masks": halves(1, 1)}
+    for name, label in (("right lung lobe", halves(1, 0)), ("left lung lobe", halves(0, 1))):
+        save(tmp_path / "segmentations" / f"{name}.nii.gz", label)
+    label_map = {"7": "right lung lobe", "8": "left lung lobe"}
+    entries = [("mapped", {"label_map": label_map}), ("masks", {"label": "segmentations"})]
+    report = check_data(a_collection(tmp_path, labels, entries, labels=LUNGS), tmp_path / "out")
+    assert report.ok
+    assert report.collection == ()
+    assert json.loads((tmp_path / "out" / "check.json").read_text())["collection"] == []
+
+
+def test_the_label_set_asked_for_outranks_that_of_the_list(tmp_path):
+    path = a_collection(tmp_path, {"a": halves(5, 2)}, [("a", {"annotated": [5, 2]})], labels=LUNGS)
+    mirrored = read_label_set({"background": 0, "right lung lobe": 1, "left lung lobe": 2})
+    assert check_data(path, label_set=mirrored).findings == ()
+    kidneys = check_data(path, label_set=read_label_set("flare22"))
+    assert "nothing would be left" in kidneys.faults[0].finding

@@ -116,10 +116,10 @@ def test_classes_are_matched_by_name_for_another_label_set_and_its_files_are_map
 def test_a_site_without_a_class_that_is_asked_for_costs_its_own_cases(folder):
     mine = read_label_set({"background": 0, "spleen": 1})
     entries = {**ENTRY, "source": "A"}, {**ENTRY, "case": "b", "source": "B"}
-    path = a_list(folder, *entries, label_maps={"A": {"1": "liver"}, "B": {"1": "spleen"}})
+    path = a_list(folder, *entries, labels=SPARSE, label_maps={"A": {"1": "liver"}, "B": {"2": "spleen"}})
     bad, good = load_cases(path, "training", label_set=mine)
     assert "label_maps 'A': no number is mapped" in bad["fault"]
-    assert good["label_map"] == {"1": 1}
+    assert good["label_map"] == {"2": 1}
 
 
 def test_facts_of_classes_make_no_other_numbers(folder):
@@ -144,7 +144,7 @@ def test_a_label_set_without_a_class_of_the_list_is_a_fault_of_labelled_entries_
 MAPS = {"5": "liver", "6": "background", "9": "unknown", "2": 7}
 
 
-def test_the_most_specific_map_counts_and_comes_as_class_ids(folder):
+def test_the_most_specific_map_counts_and_comes_as_numbers_of_the_label_set(folder):
     entries = [
         {**ENTRY, "case": "whole"},
         {**ENTRY, "case": "source", "source": "A"},
@@ -154,9 +154,9 @@ def test_the_most_specific_map_counts_and_comes_as_class_ids(folder):
     ]
     head = {"label_map": MAPS, "label_maps": {"A": "btcv", "B": None}, "labels": SPARSE}
     items = {item["case"]: item for item in load_data_list(a_list(folder, *entries, **head), "training")}
-    assert items["whole"]["label_map"] == {"2": 2, "5": 1, "6": 0, "9": 255}
-    assert {k: v for k, v in items["source"]["label_map"].items() if v} == {"1": 2, "6": 1}
-    assert items["own"]["label_map"] == {"1": 3}
+    assert items["whole"]["label_map"] == {"2": 7, "5": 3, "6": 0, "9": 255}
+    assert {k: v for k, v in items["source"]["label_map"].items() if v} == {"1": 7, "6": 3}
+    assert items["own"]["label_map"] == {"1": 40}
     assert "label_map" not in items["none"]
     assert "label_map" not in items["none of its own"]
     assert json.loads(json.dumps(items)) == items
@@ -220,7 +220,14 @@ def test_masks_by_class_name_come_with_absolute_paths(folder):
     assert "label_map" not in item
     mine = read_label_set({"background": 0, "Spleen": 1, "lung": 2})
     assert one(path, label_set=mine)["label"] == {"Spleen": str(folder / masks["spleen"])}
-    assert one(a_list(folder, {**ENTRY, "label": "masks"}))["label"] == str(folder / "masks")
+
+
+def test_a_folder_of_masks_tells_the_classes_that_it_has_masks_of(folder):
+    item = one(a_list(folder, {**ENTRY, "label": "masks"}))
+    assert (item["label"], item["annotated"]) == (str(folder / "masks"), [1, 3])
+    assert one(a_list(folder, {**ENTRY, "label": "masks", "annotated": ["spleen"]}))["annotated"] == [3]
+    mine = read_label_set({"background": 0, "lung": 4, "spleen": 9})
+    assert one(a_list(folder, {**ENTRY, "label": "masks"}, labels=SPARSE), label_set=mine)["annotated"] == [2]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +253,7 @@ def test_a_written_list_has_the_same_items_and_label_set(folder, labels):
         {"case": "a", "image": str(folder / "a.nii.gz"), "label": str(folder / "a_label.nii.gz"), "annotated": [2, 3]},
         {"case": "b", "image": str(folder / "b.nii.gz"), "label": masks, "annotated": [1], "pseudo": [1]},
     ]
-    items[0]["label_map"] = {"9": 2, "11": 3, "30": 0}
+    items[0]["label_map"] = {"9": label_set.values[2], "11": label_set.values[3], "30": 0}
     write_data_list(folder / "new.json", {"training": items}, label_set=label_set)
     assert list_label_set(folder / "new.json") == label_set
     assert load_data_list(folder / "new.json", "training") == items
@@ -306,7 +313,9 @@ def test_tables_and_facts_have_the_classes_of_the_label_set():
     assert annotated_by_people({"pseudo": [3]}, chest) == (1, 2)
 
 
-def test_numbers_of_an_item_are_what_its_map_says(folder):
-    numbers = class_numbers(FLARE23, "amos").ids
-    item = one(a_list(folder, label_map="amos"))
-    assert {int(number): label for number, label in item["label_map"].items()} | {0: 0, 255: 255} == numbers
+@pytest.mark.parametrize("labels", [SPARSE, "totalsegmentator", "flare23"])
+@pytest.mark.parametrize("label_map", ["btcv", {"9": "liver", "4": "spleen", "6": "unknown", "3": 0}])
+def test_the_map_of_an_item_gives_its_reader_the_meaning_of_the_list(folder, labels, label_map):
+    label_set = read_label_set(labels)
+    item = one(a_list(folder, labels=labels, label_map=label_map))
+    assert class_numbers(label_set, item["label_map"]).ids == class_numbers(label_set, label_map).ids

@@ -21,9 +21,18 @@ from pydicom.uid import MediaStorageDirectoryStorage, RTStructureSetStorage
 from rules.examples import example
 from support.ct_series import ct_slice, some_hu, write_ct_series
 from support.slicer_seg import write_layers
-from swinx.data import DicomSegCheck, SaveDicomSegd, find_cases, pick_series, read_volume
+from swinx.data import (
+    DicomSegCheck,
+    SaveDicomSegd,
+    find_cases,
+    find_label_maps,
+    pick_series,
+    read_volume,
+    segment_codes,
+)
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json
+from swinx.labels import read_label_set
 from swinx.rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
 from swinx.scoring import score_folders
 
@@ -59,6 +68,24 @@ def _two_of_one_case(folder: Path) -> str:
     _save(folder / "prediction" / "a.nii.gz")
     _save(folder / "prediction" / "a.seg.nii")
     return _refusal(folder)
+
+
+def _listed(folder: Path, label: object, **more: object) -> str:
+    entry = {"image": "a.nii.gz", "label": label, **more}
+    write_json(folder / "list.json", {"testing": [entry]})
+    with pytest.raises(DataListError, match=r".") as caught:
+        find_label_maps(folder / "list.json")
+    return str(caught.value)
+
+
+@example(LabelFolderRules.NOT_ONE_FILE)
+def _masks_as_label_maps(folder: Path) -> str:
+    return _listed(folder, {"liver": "liver.nii.gz"})
+
+
+@example(LabelFolderRules.OTHER_NUMBERS)
+def _numbers_of_another_program(folder: Path) -> str:
+    return _listed(folder, "a.nii.gz", label_map="totalsegmentator")
 
 
 @example(LabelFolderRules.LAYERS)
@@ -274,6 +301,13 @@ def _segment(source: Path, out: Path, labels: np.ndarray | None = None) -> str:
         DicomSegCheck(out).check(SimpleNamespace(data_loader=SimpleNamespace(dataset=SimpleNamespace(data=items))))
         pred = MetaTensor(torch.as_tensor(array)[None], affine=torch.as_tensor(affine), meta=meta)
         SaveDicomSegd("pred", out)({"case": "anna", "pred": pred})
+    return "\n".join(lines)
+
+
+@example(SegRules.PRIVATE_CODES)
+def _class_without_a_code(folder: Path) -> str:
+    with _log() as lines:
+        segment_codes(read_label_set({"background": 0, "gizzard of this example": 1}))
     return "\n".join(lines)
 
 

@@ -41,10 +41,12 @@ class CheckReport:
     Attributes:
         num_cases: Cases looked at, unusable entries of a data list included.
         findings: Faults and notes in case order.
+        collection: Lines on the collection as a whole.
     """
 
     num_cases: int
     findings: tuple[Finding, ...]
+    collection: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -63,20 +65,21 @@ class CheckReport:
 
 
 def format_report(report: CheckReport) -> str:
-    """Return the findings as a table for a terminal, and a summary as its last line."""
+    """Return the findings as a table for a terminal, lines on the whole collection, and a summary as the last line."""
     rows = [_COLUMNS, *[tuple(map(visible, asdict(finding).values())) for finding in report.findings]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
     lines = ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]) for row in rows]
     bad = len({(finding.case, finding.file) for finding in report.faults})
     cases = len({finding.case for finding in report.faults})
     summary = f"{report.num_cases} cases: {cases} unusable ({bad} files at fault), {len(report.notes)} notes"
-    return "\n".join([*lines, summary] if report.findings else [summary])
+    return "\n".join([*(lines if report.findings else []), *report.collection, summary])
 
 
 def write_report(report: CheckReport, out_dir: str | os.PathLike[str]) -> None:
     """Write ``check.json`` and ``check.csv`` into ``out_dir``, each atomically."""
     rows = [asdict(finding) for finding in report.findings]
-    write_json(Path(out_dir) / "check.json", {"ok": report.ok, "num_cases": report.num_cases, "findings": rows})
+    content = {"ok": report.ok, "num_cases": report.num_cases, "findings": rows, "collection": list(report.collection)}
+    write_json(Path(out_dir) / "check.json", content)
     # as objects, since file names that are not UTF-8 are no strings to pandas
     write_table(Path(out_dir) / "check.csv", pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object))
 

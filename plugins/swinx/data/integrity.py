@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,26 @@ import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.check_report import CheckReport, Finding, probe_folder, write_report
-from swinx.data.file_kinds import absolute_path
+from swinx.data.collection_facts import CheckedLabel, collection_lines
+from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
 from swinx.data.folders.case_files import name_scans
+from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible, label_facts, sides_text, volumes_text
+from swinx.data.label_files import label_path, read_label
 from swinx.data.lists.data_list import data_list_sections, scan_data_list
 from swinx.data.lists.flare_layout import flare_sections, is_flare_layout
-from swinx.data.volume_files import Volume, VolumeKind, read_volume
+from swinx.data.lists.list_labels import list_label_set
+from swinx.data.volume_files import Volume, read_volume
 from swinx.errors import CaseError, DataListError
-from swinx.geometry import compare_grids, label_values
-from swinx.labels import UNKNOWN, may_be_empty
+from swinx.geometry import compare_grids
+from swinx.labels import FLARE23, UNKNOWN, LabelSet, may_be_empty
 from swinx.rules import LabelRules, ListRules
 from swinx.visible_text import visible
 
 __all__ = ["check_data"]
 
 _LABELLED_SECTIONS = ("training", "validation")
+_OUTSIDE = [rule.value.message.partition("{")[0] for rule in (LabelRules.OUTSIDE, LabelRules.OUTSIDE_SET)]
+"""Beginnings of the faults of labels with numbers that are no class."""
 
 
 def check_data(
@@ -32,6 +39,7 @@ def check_data(
     out_dir: str | os.PathLike[str] | None = None,
     workers: int = 2,
     base_dir: str | os.PathLike[str] | None = None,
+    label_set: LabelSet | None = None,
 ) -> CheckReport:
     """Read every image and label and report all faults; a bad case does not stop it.
 
@@ -41,6 +49,7 @@ def check_data(
         out_dir: Folder for ``check.json`` and ``check.csv``.
         workers: Cases read at a time; each holds one scan and its label in memory.
         base_dir: Data directory of the data list; by default the folder that the list is in.
+        label_set: Classes to check the labels for; by default those of the data list, and of FLARE-23 without one.
 
     Returns:
         The report; ``report.ok`` is true if every case can be used.
@@ -51,25 +60,46 @@ def check_data(
     """
     if out_dir is not None:
         probe_folder(out_dir)
-    items, findings = _collect(source, base_dir)
+    label_set = label_set or _listed_label_set(source, base_dir)
+    items, findings = _collect(source, base_dir, label_set)
     num_cases = len({item["case"] for item in items} | {finding.case for finding in findings})
-    for found in thread_map(_check_case, items, max_workers=workers, desc="checking", unit="case"):
+    labels: list[CheckedLabel] = []
+    check = partial(_check_case, label_set=label_set)
+    for found, label in thread_map(check, items, max_workers=workers, desc="checking", unit="case"):
         findings += found
-    report = CheckReport(num_cases, tuple(sorted(findings, key=lambda finding: (finding.case, finding.severity))))
+        labels += [] if label is None else [label]
+    complete = sum("section" in item and "label" in item and "annotated" not in item for item in items)
+    report = CheckReport(
+        num_cases,
+        tuple(sorted(findings, key=lambda finding: (finding.case, finding.severity))),
+        collection_lines(labels, label_set, complete),
+    )
     if out_dir is not None:
         write_report(report, out_dir)
     return report
 
 
-def _collect(
+def _listed_label_set(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], base_dir: str | os.PathLike[str] | None
+) -> LabelSet:
+    if isinstance(source, str | os.PathLike):
+        listed = Path(source) if Path(source).suffix.lower() == ".json" else Path(source) / "datalist.json"
+        if Path(source).suffix.lower() == ".json" or listed.is_file():
+            return list_label_set(listed, base_dir)
+    return FLARE23
+
+
+def _collect(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    base_dir: str | os.PathLike[str] | None,
+    label_set: LabelSet,
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
     """Return the cases to read, and the faults that are known before reading."""
     if isinstance(source, str | os.PathLike):
         if Path(source).suffix.lower() == ".json":
-            return _collect_listed(source, base_dir)
+            return _collect_listed(source, base_dir, label_set)
         listed = Path(source) / "datalist.json"
-        items, findings = _collect_listed(listed, base_dir) if listed.is_file() else ([], [])
+        items, findings = _collect_listed(listed, base_dir, label_set) if listed.is_file() else ([], [])
         if is_flare_layout(source):  # what lies there counts as well as what is listed
             known = {str(absolute_path(item["image"])) for item in items}
             there = [item for section in flare_sections(source).values() for item in section]
@@ -92,14 +122,14 @@ def _without_faults(
 
 
 def _collect_listed(
-    path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None
+    path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None, label_set: LabelSet
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
     sections = data_list_sections(path)
     items: dict[str, dict[str, Any]] = {}
     findings: list[Finding] = []
     for section in sections:
         labelled = section in _LABELLED_SECTIONS
-        good, faults = scan_data_list(path, section, base_dir, need_label=labelled, must_exist=False)
+        good, faults = scan_data_list(path, section, base_dir, labelled, must_exist=False, label_set=label_set)
         findings += [
             Finding("fault", fault.case, fault.file, f"{section}[{fault.number}]: {fault.reason}") for fault in faults
         ]
@@ -113,38 +143,65 @@ def _collect_listed(
     return list(items.values()), findings
 
 
-def _check_case(item: dict[str, Any]) -> list[Finding]:
+def _check_case(item: dict[str, Any], label_set: LabelSet) -> tuple[list[Finding], CheckedLabel | None]:
     findings: list[Finding] = []
-    image = _read(item, "image", findings)
-    label = _read(item, "label", findings) if "label" in item else None
-    if label is not None:
-        findings += _check_values(item, label)
-    if image is not None and label is not None:
-        faults, notes = compare_grids(image.affine, image.array.shape, label.affine, label.array.shape)
-        findings += [Finding("fault", item["case"], item["label"], text) for text in faults]
-        findings += [Finding("note", item["case"], item["label"], text) for text in notes]
-    return findings
-
-
-def _read(item: dict[str, Any], kind: VolumeKind, findings: list[Finding]) -> Volume | None:
+    image = _image(item, findings)
+    if "label" not in item:
+        return findings, None
+    file = label_path(item["label"])
     try:
-        volume = read_volume(item[kind], kind, allow_empty=may_be_empty(item.get("annotated")), allow_unknown=True)
+        label = _label(item, label_set)
+    except CaseError as error:
+        findings.append(Finding("fault", item["case"], error.path, error.reason))
+        return findings, CheckedLabel(item["case"], is_outside=any(part in error.reason for part in _OUTSIDE))
+    array = label.array.astype(np.uint8, copy=False)
+    facts = label_facts(array, label.affine)
+    unknown = 100 * np.count_nonzero(array == UNKNOWN) / array.size
+    unlisted = _unlisted(item, facts)
+    texts = [*label.notes, *_values_told(item, facts, unknown, unlisted, label_set)]
+    findings += [Finding("note", item["case"], file, text) for text in texts]
+    if image is not None:
+        faults, notes = compare_grids(image.affine, image.array.shape, label.affine, array.shape)
+        findings += [Finding("fault", item["case"], file, text) for text in faults]
+        findings += [Finding("note", item["case"], file, text) for text in notes]
+    plain = isinstance(item["label"], str) and "label_map" not in item and volume_suffix(file) in VOLUME_SUFFIXES
+    return findings, CheckedLabel(item["case"], facts, unknown, plain, unlisted=bool(unlisted))
+
+
+def _image(item: dict[str, Any], findings: list[Finding]) -> Volume | None:
+    try:
+        volume = read_volume(item["image"])
     except CaseError as error:
         findings.append(Finding("fault", item["case"], error.path, error.reason))
         return None
-    findings += [Finding("note", item["case"], item[kind], note) for note in volume.notes]
+    findings += [Finding("note", item["case"], item["image"], note) for note in volume.notes]
     return volume
 
 
-def _check_values(item: dict[str, Any], label: Volume) -> list[Finding]:
+def _label(item: dict[str, Any], label_set: LabelSet) -> Volume:
+    allow_empty = may_be_empty(item.get("annotated"), label_set.num_classes)
+    return read_label(item["label"], label_set, item.get("label_map"), allow_empty=allow_empty, image=item["image"])
+
+
+def _unlisted(item: dict[str, Any], facts: LabelFacts) -> list[int]:
+    """Return the classes that occur and are not listed as annotated, if any are listed."""
+    listed = {*item["annotated"], *item.get("pseudo", [])} if "annotated" in item else facts.volumes_ml.keys()
+    return sorted(facts.volumes_ml.keys() - listed)
+
+
+def _values_told(
+    item: dict[str, Any], facts: LabelFacts, unknown: float, unlisted: list[int], label_set: LabelSet
+) -> list[str]:
     texts = []
-    found = {int(value) for value in label_values(label.array)}
-    if UNKNOWN in found:
-        share = 100 * np.count_nonzero(label.array == UNKNOWN) / label.array.size
-        texts.append(LabelRules.UNKNOWN_SHARE.says(percent=share, unknown=UNKNOWN))
-    drawn = found - {0, UNKNOWN}
-    if not drawn:
-        texts.append(LabelRules.NONE_FOUND.says(annotated=sorted(item["annotated"])))
-    if "annotated" in item and (unlisted := sorted(drawn - {*item["annotated"], *item.get("pseudo", [])})):
-        texts.append(LabelRules.UNLISTED.says(ids=unlisted))
-    return [Finding("note", item["case"], item["label"], text) for text in texts]
+    if unknown:
+        texts.append(LabelRules.UNKNOWN_SHARE.says(percent=unknown, unknown=UNKNOWN))
+    if not facts.volumes_ml:
+        annotated = [label_set.values[label] for label in sorted(item["annotated"])]
+        texts.append(LabelRules.NONE_FOUND.says(annotated=annotated))
+    if unlisted:
+        texts.append(LabelRules.UNLISTED.says(ids=[label_set.values[label] for label in unlisted]))
+    if odd := implausible(facts, label_set):
+        texts.append(volumes_text(odd, label_set))
+    if pairs := exchanged_sides(facts, label_set):
+        texts.append(sides_text(pairs, label_set))
+    return texts

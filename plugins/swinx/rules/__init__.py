@@ -5,7 +5,7 @@ from __future__ import annotations
 from swinx.rules.dicom_rules import HeaderRules, RescaleRules, SeriesChoiceRules, SliceRules, StructureSetRules
 from swinx.rules.figures_rules import ScoreRules, TeacherRules
 from swinx.rules.folders_rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
-from swinx.rules.label_maps_rules import LabelMaskRules, LabelRules, PredictionRules, TruthRules
+from swinx.rules.label_maps_rules import CollectionRules, LabelMaskRules, LabelRules, PredictionRules, TruthRules
 from swinx.rules.label_sets_rules import LabelSetRules
 from swinx.rules.lists_rules import ListRules, ManifestRules
 from swinx.rules.names_rules import EntryRules, NameRules, TextRules
@@ -22,6 +22,7 @@ __all__ = [
     "ALL_RULES",
     "Action",
     "ByteRules",
+    "CollectionRules",
     "EntryRules",
     "FileRules",
     "GeometryRules",
@@ -72,6 +73,7 @@ ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
         LabelSetRules,
         LabelRules,
         LabelMaskRules,
+        CollectionRules,
         TruthRules,
         PredictionRules,
     ),

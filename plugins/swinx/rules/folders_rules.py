@@ -20,6 +20,17 @@ class LabelFolderRules(Rules):
         "folders of label maps",
         "{first} and {other} are both {kind} of case {case!r}; remove one",
     )
+    NOT_ONE_FILE = Rule(
+        "refused",
+        "data lists of label maps",
+        "{path}: the label of case {case!r} is a mask for each class; give {kind} with all classes in one file",
+    )
+    OTHER_NUMBERS = Rule(
+        "refused",
+        "data lists of label maps",
+        "{path}: the label of case {case!r} has other numbers than the label set (label_map); give {kind} with "
+        "its numbers",
+    )
     LAYERS = Rule(
         "refused",
         "NRRD of 3D Slicer",
@@ -130,6 +141,12 @@ class SegRules(Rules):
         "warned",
         "inference_dicom.json",
         "DICOM-SEG needs {packages}: pip install {install}",
+    )
+    PRIVATE_CODES = Rule(
+        "warned",
+        "DICOM Segmentations",
+        "classes without a SNOMED CT code, which have private ones of the scheme {scheme}: {names}; give codes in the "
+        "label set",
     )
     OCCUPIED = Rule(
         "refused",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["LabelRules", "PredictionRules", "TruthRules"]
+__all__ = ["CollectionRules", "LabelMaskRules", "LabelRules", "PredictionRules", "TruthRules"]
 
 _LABELS = "label maps"
+_MASKS = "one mask a class"
 _REFINEMENT = "refinement"
 
 
@@ -15,7 +16,8 @@ class LabelRules(Rules):
 
     NOT_FINITE = Rule("refused", _LABELS, "label with {count} NaN or infinite voxels")
     NOT_WHOLE = Rule("refused", _LABELS, "label values that are not integers: {values}")
-    OUTSIDE = Rule("refused", _LABELS, "label ids outside 0..{last}: {ids}")
+    OUTSIDE = Rule("refused", _LABELS, "label ids outside {allowed}: {ids}")
+    OUTSIDE_SET = Rule("refused", _LABELS, "label ids outside {allowed}: {ids} (label set {name})")
     EMPTY = Rule("refused", "label maps in which a class is expected", "empty label: every voxel is background")
     EMPTY_OR_UNKNOWN = Rule(
         "refused", "refined labels in which a class is expected", "empty label: every voxel is background or unknown"
@@ -33,6 +35,81 @@ class LabelRules(Rules):
     )
     NONE_FOUND = Rule("warned", "swinx data check", "none of the annotated classes {annotated} occurs in it")
     UNLISTED = Rule("warned", "swinx data check", "classes {ids} occur but are not listed as annotated")
+    VOLUME = Rule("warned", "swinx data check", "class {number} {name!r} has {volume}, {relation} than {limit}")
+    OTHER_NUMBERING = Rule("warned", "swinx data check", "{found}: is this another numbering?")
+    SIDES = Rule(
+        "warned",
+        "swinx data check",
+        "right and left are exchanged, in the label or in the orientation of the file: {pairs}",
+    )
+
+
+class CollectionRules(Rules):
+    """The labels of a collection as a whole."""
+
+    COMPLETE = Rule(
+        "warned",
+        "swinx data check",
+        "{count} labels without a record of annotated classes are taken as complete: a class that does not occur "
+        "counts as looked for and not found",
+    )
+    OUTSIDE = Rule(
+        "refused",
+        "swinx data check",
+        "numbers that are no class of {name} in {count} labels: {cases}; give a label_map for them",
+    )
+    UNKNOWN = Rule(
+        "warned", "swinx data check", "voxels of unknown class in {count} of {total} labels, up to {most:.3g} % of one"
+    )
+    UNLISTED = Rule("warned", "swinx data check", "classes that are not listed as annotated in {count} labels: {cases}")
+    VOLUMES = Rule("warned", "swinx data check", "implausible volumes in {count} of {total} labels: {classes}")
+    SIDES = Rule("warned", "swinx data check", "right and left exchanged in {count} of {total} labels: {classes}")
+    OTHER_SET = Rule(
+        "warned",
+        "swinx data check",
+        "{count} of {total} labels fit the numbers of the label set {fits} better than those of {name}; if they follow "
+        "it, say so by labels or label_map",
+    )
+    TWO = Rule(
+        "warned",
+        "swinx data check",
+        "{count} of {total} labels differ from the others in these ways, as if of another numbering: {cases}",
+    )
+    FITS = Rule(
+        "warned",
+        "swinx data check",
+        "{count} of these fit the numbers of the label set {fits} better; if they follow it, give them a label_map",
+    )
+
+
+class LabelMaskRules(Rules):
+    """Labels that are a mask for each class, and the regions of an RTSTRUCT, which become masks."""
+
+    NO_CLASS = Rule(
+        "refused",
+        _MASKS,
+        "none of {count} masks is named as a class of the label set {name}: {found}; rename them, or give aliases to "
+        "the classes",
+    )
+    TWO = Rule("refused", _MASKS, "{first} and {second} are both masks of {name}; keep one")
+    NOT_A_MASK = Rule("refused", _MASKS, "holds the numbers {values}; a mask has 0 and one other")
+    OTHER_GRID = Rule(
+        "refused",
+        _MASKS,
+        "shape {shape} and a grid {difference:.3g} mm from that of {first} (shape {other}); all masks of a case need "
+        "one grid",
+    )
+    OVERLAP = Rule(
+        "refused",
+        _MASKS,
+        "the masks of {first} and {second} share {count} voxels, {percent:.3g} % of the smaller one; correct them, or "
+        "say in the label set that one lies inside the other",
+    )
+    FEW_SHARED = Rule(
+        "warned", _MASKS, "the masks of {first} and {second} share {count} voxels, which count as {winner}"
+    )
+    ABSENT = Rule("warned", _MASKS, "no mask of {names}: not annotated here")
+    OTHER_CLASSES = Rule("skipped", _MASKS, "mask {mask} is of no class of the label set {name}")
 
 
 class TruthRules(Rules):

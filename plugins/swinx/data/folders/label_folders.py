@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name
 from swinx.data.folders.named_paths import PathOrPaths, named_paths, volumes_in
 from swinx.data.lists.data_list import load_data_list
 from swinx.errors import DataListError
+from swinx.labels import LabelSet
 from swinx.rules import LabelFolderRules
 
 __all__ = ["find_label_maps", "label_case_name", "label_maps_in"]
@@ -19,7 +21,9 @@ _SEGMENTATION_SUFFIX = ".seg"
 _CHANNEL_SUFFIX = "_0000"
 
 
-def find_label_maps(source: PathOrPaths, section: str = "testing", kind: str = "label maps") -> dict[str, Path]:
+def find_label_maps(
+    source: PathOrPaths, section: str = "testing", kind: str = "label maps", label_set: LabelSet | None = None
+) -> dict[str, Path]:
     """Return label maps by case name.
 
     In a folder, label maps are the NIfTI, NRRD and MetaImage files directly in it. DICOM files, records and hidden
@@ -30,17 +34,19 @@ def find_label_maps(source: PathOrPaths, section: str = "testing", kind: str = "
             with nothing but a ``datalist.json``: the labels of the list, its images where an entry has no label.
         section: Section of the data list.
         kind: Name of the files in messages.
+        label_set: Classes whose numbers the files of a data list must have; by default the list's own.
 
     Returns:
         Absolute paths in the order of the case names.
 
     Raises:
-        DataListError: If there are none, or two of them are of one case.
+        DataListError: If there are none, or two of them are of one case; or if a label of a list is several files, or
+            has other numbers.
     """
     paths = named_paths(source)
     if len(paths) == 1 and (listed := _data_list(paths[0])) is not None:
-        items = load_data_list(listed, section, must_exist=False)
-        return {item["case"]: Path(item.get("label", item["image"])) for item in items}
+        items = load_data_list(listed, section, must_exist=False, label_set=label_set)
+        return {item["case"]: _label_of(item, listed, kind) for item in items}
     files = [file for path in paths for file in (volumes_in(path) if path.is_dir() else [path])]
     if not any(file.exists() for file in files):
         named = [source] if isinstance(source, str | os.PathLike) else list(source)
@@ -79,6 +85,16 @@ def _data_list(path: Path) -> Path | None:
         return path
     inside = path / _LIST_NAME
     return inside if path.is_dir() and inside.is_file() and not volumes_in(path) else None
+
+
+def _label_of(item: Mapping[str, Any], path: Path, kind: str) -> Path:
+    told = {"path": path, "case": item["case"], "kind": kind}
+    if "label_map" in item:
+        raise DataListError(LabelFolderRules.OTHER_NUMBERS.says(**told))
+    label = item.get("label", item["image"])
+    if isinstance(label, Mapping):
+        raise DataListError(LabelFolderRules.NOT_ONE_FILE.says(**told))
+    return Path(label)
 
 
 def _by_case(files: Iterable[Path], kind: str) -> dict[str, Path]:

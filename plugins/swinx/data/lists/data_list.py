@@ -69,9 +69,9 @@ def load_data_list(
 
     Returns:
         The entries with absolute paths and a ``"case"`` each; ``"annotated"`` and ``"pseudo"`` are sorted class ids of
-        the label set in use. Where numbers in a label file are not those of this set, ``"label_map"`` has their class
-        ids, ``{"5": 1}``, 0 for background and 255 for unknown; and where they cannot tell all of its classes,
-        ``"annotated"`` names those that they can. Other keys are kept as they are.
+        the label set in use. Where numbers in a label file are not those of this set, ``"label_map"`` says which of its
+        numbers they mean, ``{"5": 1}``, 0 for background and 255 for unknown. Where a label cannot tell all of its
+        classes, ``"annotated"`` names those that it can. Other keys are kept as they are.
 
     Raises:
         DataListError: If the list cannot be read, lacks the section, or any of its entries is unusable.

@@ -11,10 +11,11 @@ from typing import Any
 
 from swinx.data.case_names import composed, name_fault
 from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
+from swinx.data.label_files import masks_found
 from swinx.data.lists.case_facts import PATIENT_KEYS, is_patient
 from swinx.data.lists.list_file import is_label_map
 from swinx.data.lists.list_labels import ListLabels
-from swinx.errors import LabelSetError
+from swinx.errors import CaseError, LabelSetError
 from swinx.files import absolute_path, existing_form, expanded, is_listed, shown
 from swinx.labels import UNKNOWN, LabelSet, class_numbers
 from swinx.rules import EntryRules, ScoreRules
@@ -50,7 +51,7 @@ def check_entry(
 
     Returns:
         The item with absolute paths, its case name in composed form and its classes as ids, without the paths that are
-        at fault, and with a ``label_map`` if the numbers in its label file are not those of the label set in use; and
+        at fault, and with a ``label_map`` to numbers of the label set in use if those in its label file are others; and
         the faults as pairs of the file at fault (empty if it is the list) and reason.
     """
     if not isinstance(entry, dict):
@@ -106,16 +107,29 @@ def _label_file(item: Mapping[str, Any], labels: ListLabels) -> dict[str, Any]:
     if isinstance(item["label"], dict):
         found["label"] = labels.named_masks(item["label"], "label")
         covered = frozenset(labels.used.ids_of(found["label"], "label"))
-    elif volume_suffix(item["label"]) in VOLUME_SUFFIXES:  # others have classes by name
+    elif volume_suffix(item["label"]) not in VOLUME_SUFFIXES:  # classes by name
+        covered = covered if "annotated" in item else covered & _masks_found(item["label"], labels.used)
+    else:
         numbers = labels.numbers(item, _LABEL_MAP)
         covered = frozenset(numbers.ids.values()) - {0, UNKNOWN}
         if numbers.ids != class_numbers(labels.used).ids:
             found[_LABEL_MAP] = {
-                str(number): label for number, label in sorted(numbers.ids.items()) if number not in (0, UNKNOWN)
+                str(number): UNKNOWN if label == UNKNOWN else labels.used.values[label]
+                for number, label in sorted(numbers.ids.items())
+                if number not in (0, UNKNOWN)
             }
     if "annotated" not in item and len(covered) < len(labels.used):
         found["annotated"] = sorted(covered)
     return found
+
+
+def _masks_found(label: str, label_set: LabelSet) -> frozenset[int]:
+    """Return the classes of a folder of masks or a structure set; all where only reading can tell what is wrong."""
+    try:
+        found = masks_found(label, label_set) if os.path.exists(label) else None  # noqa: PTH110
+    except (CaseError, OSError):
+        found = None
+    return frozenset(label_set.foreground if found is None else found)
 
 
 def _check_files(

@@ -12,7 +12,7 @@ from swinx.data.lists.list_file import SECTIONS
 from swinx.data.lists.list_labels import data_directory, listed_labels
 from swinx.errors import DataListError
 from swinx.files import absolute_path, is_whole_disk, write_json
-from swinx.labels import FLARE23, UNKNOWN, LabelSet
+from swinx.labels import FLARE23, LabelSet
 from swinx.rules import ListRules
 
 __all__ = ["write_data_list"]
@@ -103,10 +103,8 @@ def _in_numbers(entry: dict[str, Any], label_set: LabelSet) -> dict[str, Any]:
     """Return an entry with the numbers that the label set has in files, instead of class ids."""
     if not label_set.has_gaps:
         return entry
-    numbers = dict(enumerate(label_set.values)) | {UNKNOWN: UNKNOWN}
+    numbers = dict(enumerate(label_set.values))
     for key in _CLASS_KEYS:
         if entry.get(key) is not None:
             entry[key] = [numbers[label] for label in entry[key]]
-    if entry.get("label_map") is not None:
-        entry["label_map"] = {number: numbers[label] for number, label in entry["label_map"].items()}
     return entry

@@ -1,0 +1,105 @@
+"""Lines on a collection as a whole: what many of its labels have in common, and which of them differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible
+from swinx.labels import LabelSet, known_label_sets, read_label_set
+from swinx.rules import CollectionRules as Rule
+from swinx.visible_text import visible
+
+__all__ = ["CheckedLabel", "collection_lines"]
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class CheckedLabel:
+    """A label that was read.
+
+    Attributes:
+        case: Name of the case.
+        facts: Its classes; None if it could not be used.
+        unknown_percent: Share of voxels of unknown class.
+        plain: Whether its numbers in the file are those of the label set.
+        is_outside: Whether it has numbers that are no class.
+        unlisted: Whether classes occur that are not listed as annotated.
+    """
+
+    case: str
+    facts: LabelFacts | None = None
+    unknown_percent: float = 0.0
+    plain: bool = True
+    is_outside: bool = False
+    unlisted: bool = False
+
+
+def collection_lines(labels: Sequence[CheckedLabel], label_set: LabelSet, complete: int = 0) -> tuple[str, ...]:
+    """Return a line for each thing that is to be said of several labels at once.
+
+    Args:
+        labels: All labels that were read.
+        label_set: Their classes.
+        complete: Number of listed cases with a label that record no annotated classes.
+    """
+    lines = [Rule.COMPLETE.says(count=complete)] if complete else []
+    if outside := [label.case for label in labels if label.is_outside]:
+        lines.append(
+            Rule.OUTSIDE.says(count=len(outside), name=label_set.name or "the data list", cases=_some(outside))
+        )
+    if unknown := [label.unknown_percent for label in labels if label.unknown_percent]:
+        lines.append(Rule.UNKNOWN.says(count=len(unknown), total=len(labels), most=max(unknown)))
+    if unlisted := [label.case for label in labels if label.unlisted]:
+        lines.append(Rule.UNLISTED.says(count=len(unlisted), cases=_some(unlisted)))
+    judged = [(label, label.facts) for label in labels if label.facts is not None]
+    volumes = [(label.case, list(implausible(facts, label_set))) for label, facts in judged]
+    sides = [(label.case, [right for right, _ in exchanged_sides(facts, label_set)]) for label, facts in judged]
+    for rule, found in ((Rule.VOLUMES, volumes), (Rule.SIDES, sides)):
+        if odd := [(case, classes) for case, classes in found if classes]:
+            counts = Counter(one for _, classes in odd for one in classes)
+            names = _some([f"{label_set.names[one]} ({count})" for one, count in counts.most_common()])
+            lines.append(rule.says(count=len(odd), total=len(judged), classes=names))
+    return (*lines, *_numberings(judged, label_set))
+
+
+def _numberings(judged: Sequence[tuple[CheckedLabel, LabelFacts]], label_set: LabelSet) -> Iterable[str]:
+    """Yield lines on labels that seem to have another numbering than the label set's."""
+    oddities = {label.case: _oddity(facts, label_set) for label, facts in judged}
+    odd = [(label, facts) for label, facts in judged if oddities[label.case]]
+    better = _better_fits([(label, facts) for label, facts in odd if label.plain], label_set, oddities)
+    name, cases = max(better.items(), key=lambda item: len(item[1]), default=("", []))
+    if cases and 2 * len(cases) >= len(judged):
+        yield Rule.OTHER_SET.says(
+            count=len(cases), total=len(judged), fits=name, name=label_set.name or "the data list"
+        )
+    elif 0 < len(odd) < len(judged):
+        yield Rule.TWO.says(count=len(odd), total=len(judged), cases=_some([each.case for each, _ in odd]))
+        if cases:
+            yield Rule.FITS.says(count=len(cases), fits=name)
+
+
+def _better_fits(
+    odd: Sequence[tuple[CheckedLabel, LabelFacts]], label_set: LabelSet, oddities: dict[str, int]
+) -> dict[str, list[str]]:
+    """Return known label sets with other numbers, and the cases that each fits better."""
+    numbers = dict(enumerate(label_set.values))
+    found: dict[str, list[str]] = {}
+    for name in known_label_sets():
+        known = read_label_set(name)
+        ids = {label: known.values.index(number) for label, number in numbers.items() if number in known.values}
+        for label, facts in odd:
+            if facts.volumes_ml.keys() <= ids.keys() and _oddity(facts.renamed(ids), known) < oddities[label.case]:
+                found.setdefault(name, []).append(label.case)
+    return found
+
+
+def _oddity(facts: LabelFacts, label_set: LabelSet) -> int:
+    return len(implausible(facts, label_set)) + len(exchanged_sides(facts, label_set))
+
+
+def _some(names: Collection[str]) -> str:
+    shown = [visible(name) for name in list(names)[:_SHOWN]]
+    return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -14,6 +14,7 @@ from swinx.training.partial.absent_classes import take_as_absent
 from swinx.training.partial.annotated_classes import AnnotatedClassesd
 from swinx.training.partial.crop_known import RandCropByKnownLabeld
 from swinx.training.partial.mask_unannotated import MaskUnannotatedd
+from swinx.training.partial.organ_labels import organ_labels
 from swinx.training.partial.partial_batch import prepare_partial_batch
 from swinx.training.partial.partial_dice_ce import PartialDiceCELoss, PartialTarget
 from swinx.training.partial.refuse_empty import RefuseEmptyLabeld
@@ -39,6 +40,7 @@ __all__ = [
     "TimeLimit",
     "TrainingHistory",
     "TrainingState",
+    "organ_labels",
     "prepare_partial_batch",
     "take_as_absent",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from swinx.geometry import find_image_faults, find_image_notes, find_label_faults, label_values, looks_like_labels
+from swinx.labels import ClassNumbers
 
 
 def scan(dtype=np.float32):
@@ -119,6 +120,34 @@ def test_other_ids_are_refused_where_unknown_voxels_are_allowed():
     strange = label(np.int16)
     strange[0, 0, :3] = 254, 255, 256
     assert find_label_faults(strange, allow_unknown=True) == ["label ids outside 0..14: 254, 256"]
+
+
+def test_numbers_are_checked_against_those_that_mean_something():
+    numbers = ClassNumbers({0: 0, 3: 1, 7: 2, 8: 0, 9: 255, 255: 255})
+    given = np.zeros((4, 4, 4), np.uint8)
+    given[0, 0] = 3, 7, 8, 9
+    assert find_label_faults(given, numbers, allow_unknown=True) == []
+    assert find_label_faults(given, numbers) == ["label ids outside 0, 3, 7..8: 9"]
+    given[0, 0] = 1, 2, 3, 255
+    assert find_label_faults(given, numbers, set_name="birds") == [
+        "label ids outside 0, 3, 7..8: 1, 2, 255 (label set birds)"
+    ]
+
+
+@pytest.mark.parametrize("meaning", [0, 255])
+def test_a_label_of_numbers_that_mean_no_class_is_empty(meaning):
+    given = np.full((4, 4, 4), 8, np.uint8)
+    numbers = ClassNumbers({0: 0, 3: 1, 8: meaning})
+    assert "empty label" in find_label_faults(given, numbers, allow_unknown=True)[0]
+    assert find_label_faults(given, numbers, allow_empty=True, allow_unknown=True) == []
+
+
+def test_a_collection_of_ids_may_have_gaps_and_many_members():
+    given = np.arange(64).reshape(4, 4, 4)
+    assert find_label_faults(given, range(64)) == []
+    assert find_label_faults(given, {0, *range(2, 63)}) == ["label ids outside 0, 2..62: 1, 63"]
+    told = find_label_faults(given, range(0, 64, 2))[0]
+    assert told.startswith("label ids outside 0, 2, 4, 6, 8, 10, 12, 14, 16, 18 ...: 1,")
 
 
 def test_ten_of_many_ids_are_shown():

@@ -305,7 +305,7 @@ def _segment(source: Path, out: Path, labels: np.ndarray | None = None) -> str:
 
 
 @example(SegRules.PRIVATE_CODES)
-def _class_without_a_code(folder: Path) -> str:
+def _class_without_a_code(_: Path) -> str:
     with _log() as lines:
         segment_codes(read_label_set({"background": 0, "gizzard of this example": 1}))
     return "\n".join(lines)

@@ -11,9 +11,10 @@ from monai.data import MetaTensor
 
 from rules.examples import example
 from rules.examples_scans import AFFINE, HU, nifti, told
-from swinx.data import check_data, format_report
+from swinx.data import check_data, format_report, read_label
 from swinx.errors import CaseError, TeacherError
 from swinx.files import write_json
+from swinx.labels import read_label_set
 from swinx.refinement import PredictionFolderTeacher, RefineLabelsd
 from swinx.rules import LabelRules, PredictionRules, TruthRules
 from swinx.training import RefuseEmptyLabeld
@@ -38,6 +39,13 @@ def a_label_map_of_probabilities(folder: Path) -> str:
 @example(LabelRules.OUTSIDE)
 def a_label_map_of_other_classes(folder: Path) -> str:
     return label_told(folder, LABEL * 99)
+
+
+@example(LabelRules.OUTSIDE_SET)
+def a_label_map_of_another_label_set(folder: Path) -> str:
+    with pytest.raises(CaseError) as caught:
+        read_label(nifti(folder / "label.nii.gz", LABEL * 99), read_label_set("btcv"))
+    return str(caught.value)
 
 
 @example(LabelRules.EMPTY)

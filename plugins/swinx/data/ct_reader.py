@@ -17,12 +17,13 @@ from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from numpy.typing import NDArray
 
 from swinx.data.file_kinds import case_name, volume_suffix
-from swinx.data.volume_files import VolumeKind, read_volume
+from swinx.data.volume_files import Volume, VolumeKind, read_volume
 from swinx.errors import CaseError
 from swinx.geometry import READER_NOTES
+from swinx.labels import FLARE23, LabelMapping, LabelSet, class_numbers
 from swinx.rules import VolumeFileRules
 
-__all__ = ["CTReader"]
+__all__ = ["CTReader", "reader_meta", "warn_once"]
 
 _logger = logging.getLogger(__name__)
 
@@ -38,11 +39,17 @@ class CTReader(ImageReader):
         this one refuses. Files are therefore opened in :meth:`get_data`, whose exceptions reach the user.
 
     Args:
-        kind: ``"image"``, or ``"label"`` to have class ids checked too.
+        kind: ``"image"``, or ``"label"`` for label maps, whose numbers are checked and become class ids.
         allow_empty: Accept a label map without a voxel of any class.
         allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
         max_ram_mb: Refuse a volume that would take the resident memory of this process over so many MiB, before it is
             read; by default, one that the machine has no memory for.
+        label_set: The classes of label maps.
+        label_map: What the numbers in label maps mean, see :func:`swinx.labels.class_numbers`; by default those of the
+            label set.
+
+    Raises:
+        LabelSetError: If ``label_map`` does not fit ``label_set``.
     """
 
     def __init__(
@@ -51,6 +58,8 @@ class CTReader(ImageReader):
         allow_empty: bool = False,
         allow_unknown: bool = False,
         max_ram_mb: float | None = None,
+        label_set: LabelSet = FLARE23,
+        label_map: LabelMapping | None = None,
     ) -> None:
         super().__init__()
         if kind not in ("image", "label"):
@@ -59,6 +68,8 @@ class CTReader(ImageReader):
         self.allow_empty = allow_empty
         self.allow_unknown = allow_unknown
         self.max_ram_mb = max_ram_mb
+        self.label_set = label_set
+        self.numbers = class_numbers(label_set, label_map)
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Return True if every name has a known extension, or none, as DICOM folders have."""
@@ -72,10 +83,8 @@ class CTReader(ImageReader):
         """Read and check the volume at the one path in ``img``.
 
         Returns:
-            Voxels ``(X, Y, Z)``, float32 for an image and the stored dtype for a label; and MONAI's
-            metadata: ``affine`` and ``original_affine`` (RAS, mm), ``spatial_shape``, ``space`` and
-            ``original_channel_dim`` ("no channel"); and :data:`swinx.geometry.READER_NOTES`, a line for
-            each unusual property of the volume.
+            Voxels ``(X, Y, Z)``, float32 for an image and the stored dtype for a label; and its metadata, see
+            :func:`swinx.data.ct_reader.reader_meta`.
 
         Raises:
             CaseError: If the file is missing or unusable, with every fault found.
@@ -83,17 +92,13 @@ class CTReader(ImageReader):
         path, *others = img
         if others:
             raise CaseError(path, VolumeFileRules.SEVERAL.says(count=len(img)))
-        volume = read_volume(path, self.kind, self.allow_empty, self.allow_unknown, max_ram_mb=self.max_ram_mb)
+        limits = {"allow_empty": self.allow_empty, "allow_unknown": self.allow_unknown}
+        volume = read_volume(
+            path, self.kind, **limits, numbers=self.numbers, max_ram_mb=self.max_ram_mb, set_name=self.label_set.name
+        )
         for note in volume.notes:
-            _warn_once(case_name(path), path, note)
-        return self._lay_out(volume.array), {
-            MetaKeys.AFFINE.value: volume.affine.copy(),
-            MetaKeys.ORIGINAL_AFFINE.value: volume.affine.copy(),
-            MetaKeys.SPATIAL_SHAPE.value: np.asarray(volume.array.shape),
-            MetaKeys.ORIGINAL_CHANNEL_DIM.value: float("nan"),  # MONAI's sign for "the array has no channel axis"
-            MetaKeys.SPACE.value: SpaceKeys.RAS,
-            READER_NOTES: "\n".join(volume.notes),
-        }
+            warn_once(case_name(path), path, note)
+        return self._lay_out(volume.array), reader_meta(volume)
 
     def _lay_out(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the voxels in the dtype and memory order of tensors, by one copy; MONAI would make two."""
@@ -102,7 +107,24 @@ class CTReader(ImageReader):
         return np.asarray(target.copy_(stored))
 
 
+def reader_meta(volume: Volume) -> dict[str, Any]:
+    """Return a volume's metadata as MONAI's readers give them.
+
+    Returns:
+        ``affine`` and ``original_affine`` (RAS, mm), ``spatial_shape``, ``space`` and ``original_channel_dim`` ("no
+        channel"); and :data:`swinx.geometry.READER_NOTES`, a line for each unusual property of the volume.
+    """
+    return {
+        MetaKeys.AFFINE.value: volume.affine.copy(),
+        MetaKeys.ORIGINAL_AFFINE.value: volume.affine.copy(),
+        MetaKeys.SPATIAL_SHAPE.value: np.asarray(volume.array.shape),
+        MetaKeys.ORIGINAL_CHANNEL_DIM.value: float("nan"),  # MONAI's sign for "the array has no channel axis"
+        MetaKeys.SPACE.value: SpaceKeys.RAS,
+        READER_NOTES: "\n".join(volume.notes),
+    }
+
+
 @lru_cache(maxsize=4096)
-def _warn_once(case: str, path: str, note: str) -> None:
+def warn_once(case: str, path: str, note: str) -> None:
     """Log a warning in the first epoch only."""
     _logger.warning("%s: %s (%s)", case, note, path)

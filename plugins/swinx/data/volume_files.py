@@ -35,10 +35,13 @@ from swinx.geometry import (
     grid_difference_mm,
     voxel_sizes_mm,
 )
-from swinx.labels import NUM_CLASSES
+from swinx.labels import FLARE23, ClassNumbers, class_numbers
 from swinx.rules import ByteRules, GeometryRules, LabelFolderRules, VolumeFileRules
 
-__all__ = ["Volume", "VolumeKind", "read_volume"]
+__all__ = ["ANY_NUMBERS", "Volume", "VolumeKind", "read_volume"]
+
+ANY_NUMBERS = ClassNumbers({number: number for number in range(1 << 16)})
+"""Numbers of label maps of which nothing is known; with ``allow_unknown``, 255 may be among them."""
 
 VolumeKind = Literal["image", "label"]
 
@@ -60,7 +63,7 @@ class Volume:
 
     Attributes:
         array: Voxels in ``(x, y, z)`` index order, the order of ``affine``'s columns; the stored dtype
-            if that is an integer, else float32.
+            if that is an integer, else float32. Class ids that differ from the numbers in the file are uint8.
         affine: Voxel indices to RAS millimetres, ``(4, 4)`` float64.
         notes: What a user should know though the volume is usable.
     """
@@ -75,8 +78,9 @@ def read_volume(
     kind: VolumeKind = "image",
     allow_empty: bool = False,
     allow_unknown: bool = False,
-    num_classes: int = NUM_CLASSES,
+    numbers: ClassNumbers | None = None,
     max_ram_mb: float | None = None,
+    set_name: str = "",
 ) -> Volume:
     """Read and check one volume.
 
@@ -86,12 +90,14 @@ def read_volume(
     Args:
         path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha`` or ``.mhd`` file, a folder with one DICOM
             series, or one slice of a series. Of several series in a folder the longest is read.
-        kind: ``"label"`` also checks the class ids.
+        kind: ``"label"`` also checks the numbers of a label map, and makes them class ids.
         allow_empty: Accept a label map without a voxel of any class.
         allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
-        num_classes: A label map may hold the ids 0..``num_classes`` - 1; raise it for maps of other tools.
+        numbers: What the numbers of a label map mean, see :func:`swinx.labels.class_numbers`; by default those of
+            FLARE-23. :data:`ANY_NUMBERS` lets all numbers stay what they are.
         max_ram_mb: Refuse what would take the resident memory of this process over so many MiB; by default, what
             the machine has no memory for.
+        set_name: Name of the label set, for messages.
 
     Returns:
         A volume without faults; its ``notes`` name what is unusual about header, grid and values.
@@ -111,12 +117,13 @@ def read_volume(
         raise CaseError(path, told) from error
     faults = find_grid_faults(volume.affine, volume.array.shape, of_scan=kind == "image")
     if kind == "label":
-        faults += find_label_faults(volume.array, num_classes, allow_empty, allow_unknown)
+        numbers = numbers or class_numbers(FLARE23)
+        faults += find_label_faults(volume.array, numbers, allow_empty, allow_unknown, set_name)
     else:
         faults += find_image_faults(volume.array)
     _refuse(place, faults)
     if kind == "label":
-        return volume
+        return volume if numbers is None or numbers.is_identity else replace(volume, array=_ids(volume.array, numbers))
     notes = (*find_grid_notes(volume.affine, volume.array.shape), *find_image_notes(volume.array))
     return replace(volume, notes=(*volume.notes, *notes))
 
@@ -239,6 +246,14 @@ def _as_stored(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind == "f":
         return array.astype(np.float32, copy=False)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _ids(array: NDArray[Any], numbers: ClassNumbers) -> NDArray[np.uint8]:
+    """Return class ids slice by slice, since a table of a whole scan's voxels needs eight times its memory."""
+    ids = np.empty(array.shape, dtype=np.uint8, order="F")
+    for index in range(array.shape[-1]):
+        ids[..., index] = numbers.to_ids(array[..., index])
+    return ids
 
 
 def _refuse(place: Path, faults: Sequence[str]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swinx.geometry.grids import check_affine
-from swinx.labels import NUM_CLASSES, UNKNOWN
+from swinx.labels import FLARE23, UNKNOWN, ClassNumbers
 from swinx.rules import LabelRules, ValueRules, VoxelRules
 
 __all__ = [
@@ -161,19 +161,24 @@ def _sample(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def find_label_faults(
-    array: NDArray[Any], num_classes: int = NUM_CLASSES, allow_empty: bool = False, allow_unknown: bool = False
+    array: NDArray[Any],
+    numbers: ClassNumbers | Collection[int] = range(FLARE23.num_classes),
+    allow_empty: bool = False,
+    allow_unknown: bool = False,
+    set_name: str = "",
 ) -> list[str]:
     """Return the reasons why a label map cannot be used; an empty list if it can.
 
     Args:
-        array: Class ids, any shape and dtype.
-        num_classes: Ids 0..``num_classes`` - 1 are allowed.
+        array: Numbers of classes, any shape and dtype.
+        numbers: The numbers that may occur, with 0: class ids, or the numbers of a label file and what they mean.
         allow_empty: Accept a map without a voxel of any class.
-        allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN`; they are of no class.
+        allow_unknown: Accept voxels of unknown class: :data:`swinx.labels.UNKNOWN`, and numbers that mean it.
+        set_name: Name of the label set, for the message.
 
     Returns:
         One sentence per fault: not 3D, RGB or complex, no voxels, single slice, NaN or infinite,
-        values between integers, ids that are no class (named), nothing but background.
+        values between integers, numbers that are no class (named), nothing but background.
     """
     if faults := _find_storage_faults(array):
         return faults
@@ -184,11 +189,14 @@ def find_label_faults(
     whole = values == np.floor(values)
     if not whole.all():
         faults.append(LabelRules.NOT_WHOLE.says(values=_first(values[~whole])))
-    if allow_unknown:
-        whole, values = whole[values != UNKNOWN], values[values != UNKNOWN]
-    if (strange := values[whole & ((values < 0) | (values >= num_classes))]).size:
-        faults.append(LabelRules.OUTSIDE.says(last=num_classes - 1, ids=_first(strange)))
-    if not faults and not allow_empty and not values.any():
+    meaning = dict(numbers.ids) if isinstance(numbers, ClassNumbers) else {number: number for number in numbers}
+    meaning.setdefault(UNKNOWN, UNKNOWN)
+    allowed = {number for number, label in meaning.items() if allow_unknown or label != UNKNOWN}
+    if (strange := values[whole & ~np.isin(values, list(allowed))]).size:
+        told = {"allowed": _ranges(allowed - {UNKNOWN}), "ids": _first(strange)}
+        rule = LabelRules.OUTSIDE_SET if set_name else LabelRules.OUTSIDE
+        faults.append(rule.says(**told, name=set_name))
+    if not faults and not allow_empty and not any(meaning[int(value)] not in (0, UNKNOWN) for value in values):
         faults.append((LabelRules.EMPTY_OR_UNKNOWN if allow_unknown else LabelRules.EMPTY).says())
     return faults
 
@@ -222,3 +230,11 @@ def _find_storage_faults(array: NDArray[Any]) -> list[str]:
 def _first(values: NDArray[Any]) -> str:
     shown = ", ".join(f"{value:g}" if values.dtype.kind == "f" else str(value) for value in values[:_MANY].tolist())
     return shown if values.size <= _MANY else f"{shown} and {values.size - _MANY} more"
+
+
+def _ranges(numbers: Collection[int]) -> str:
+    """Return numbers as ranges, such as ``0..3, 7``."""
+    ordered = np.array(sorted(numbers))
+    runs = np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1)
+    shown = [f"{run[0]}..{run[-1]}" if run.size > 1 else str(run[0]) for run in runs[:_MANY]]
+    return ", ".join(shown) + (" ..." if len(runs) > _MANY else "")

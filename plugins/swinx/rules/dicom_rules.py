@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["HeaderRules", "RescaleRules", "SeriesChoiceRules", "SliceRules"]
+__all__ = ["HeaderRules", "RescaleRules", "SeriesChoiceRules", "SliceRules", "StructureSetRules"]
 
 _DICOM = "DICOM"
+_STRUCTURES = "DICOM RTSTRUCT"
 
 
 class HeaderRules(Rules):
@@ -98,3 +99,30 @@ class RescaleRules(Rules):
         "cannot be HU; write the two tags, or convert the series to HU",
     )
     TAKEN_AS_HU = Rule("warned", _DICOM, "the header states no rescale slope and intercept; the values are taken as HU")
+
+
+class StructureSetRules(Rules):
+    """Labels that are contours on the slices of a series."""
+
+    DAMAGED = Rule("refused", _STRUCTURES, "damaged, or no structure set: {detail}")
+    SEVERAL = Rule("refused", _STRUCTURES, "holds {count} structure sets ({names}); give the file of one")
+    NO_SERIES = Rule(
+        "refused",
+        _STRUCTURES,
+        "its DICOM series {series} is neither beside it nor the scan of the case; put the slices into its folder",
+    )
+    OTHER_FRAME = Rule(
+        "refused",
+        _STRUCTURES,
+        "its frame of reference {own} is not that of the series, {other}; register the two, or give its own series",
+    )
+    TILTED = Rule("refused", _STRUCTURES, "a contour of {name} lies across {slices:.2g} slices; contours lie in slices")
+    BETWEEN = Rule(
+        "refused",
+        _STRUCTURES,
+        "a contour of {name} lies at slice {place:.4g} of {count} from 0; contours lie in slices of their series",
+    )
+    NO_AREA = Rule(
+        "warned", _STRUCTURES, "left out {count} contours of {name} that enclose no area (open, or single points)"
+    )
+    GAPS = Rule("warned", _STRUCTURES, "{name} has no contour in {count} slices between its first and its last")

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from swinx.data.file_kinds import NIFTI_SUFFIXES, volume_suffix
 from swinx.data.formats.itk_headers import StoredVolume, read_itk_header
-from swinx.data.volume_files import read_volume
+from swinx.data.volume_files import ANY_NUMBERS, read_volume
 from swinx.files import check_regular, open_regular
 from swinx.geometry import looks_like_labels
 
 __all__ = ["holds_labels"]
 
-_ANY_LABEL = 1 << 16
 _SMALL = 0.05
 """Largest size of a compressed label map as a share of its voxels: those of CT have noise."""
 
@@ -57,7 +56,7 @@ def holds_labels(path: Path) -> bool:
         sign = _sign_of_nifti(path) if volume_suffix(path) in NIFTI_SUFFIXES else _sign_of_itk(path)
         if not sign.speaks or sign.size > _LARGEST:
             return False
-        array = read_volume(path, "label", allow_empty=True, allow_unknown=True, num_classes=_ANY_LABEL).array
+        array = read_volume(path, "label", allow_empty=True, allow_unknown=True, numbers=ANY_NUMBERS).array
     except Exception:  # decoders raise whatever the bytes lead them into
         return False
     return looks_like_labels(array) or (sign.is_byte and not array.any())

@@ -1,0 +1,89 @@
+"""Labels of cases as tensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import EnsureChannelFirst, MapTransform
+from monai.utils import ImageMetaKey
+
+from swinx.data.ct_reader import reader_meta, warn_once
+from swinx.data.file_kinds import case_name
+from swinx.data.label_files import label_path, read_label
+from swinx.data.mask_files import is_absence
+from swinx.labels import FLARE23, LabelSet
+
+__all__ = ["LoadLabeld"]
+
+
+class LoadLabeld(MapTransform):
+    """Transform that reads labels in any form that :func:`swinx.data.read_label` takes.
+
+    A label becomes what ``LoadImaged(reader=CTReader(kind="label"), ensure_channel_first=True, image_only=True)`` makes
+    of a label map: a float32 ``MetaTensor`` ``(1, X, Y, Z)`` of class ids with the same metadata. An item may say in
+    ``"label_map"`` what the numbers of its label map mean. Notes of a label are logged once, but for
+    classes without a mask: ``swinx data check`` names them.
+
+    Args:
+        keys: Labels: paths, or class names with the path of a mask each.
+        label_set: The classes.
+        allow_empty: Accept a label without a voxel of any class.
+        allow_unknown: Accept voxels of unknown class, 255.
+        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+        image_key: Item that holds the scan, its path or as loaded; an RTSTRUCT may lie elsewhere than its series.
+        map_key: Item that holds the meaning of numbers, see :func:`swinx.labels.class_numbers`.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        label_set: LabelSet = FLARE23,
+        allow_empty: bool = False,
+        allow_unknown: bool = False,
+        allow_missing_keys: bool = False,
+        image_key: str = "image",
+        map_key: str = "label_map",
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.label_set = label_set
+        self.allow_empty = allow_empty
+        self.allow_unknown = allow_unknown
+        self.image_key = image_key
+        self.map_key = map_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return a shallow copy of ``data`` with the labels read.
+
+        Raises:
+            CaseError: If a label cannot be used.
+        """
+        out = dict(data)
+        for key in self.key_iterator(out):
+            out[key] = self._load(out[key], out)
+        return out
+
+    def _load(self, label: Any, item: Mapping[Hashable, Any]) -> MetaTensor:
+        limits = {"allow_empty": self.allow_empty, "allow_unknown": self.allow_unknown}
+        image = _scan_path(item.get(self.image_key))
+        volume = read_label(label, self.label_set, item.get(self.map_key), **limits, image=image)
+        path = label_path(label)
+        for note in volume.notes:
+            if not is_absence(note):
+                warn_once(case_name(path), path, note)
+        array = torch.from_numpy(volume.array).to(torch.float32, memory_format=torch.contiguous_format)
+        meta = reader_meta(volume) | {ImageMetaKey.FILENAME_OR_OBJ: path}
+        loaded = MetaTensor.ensure_torch_and_prune_meta(array, meta)
+        channels_first: MetaTensor = EnsureChannelFirst()(loaded)
+        return channels_first
+
+
+def _scan_path(image: Any) -> str | None:
+    """Return the path of a scan, loaded or not; None if it is not known."""
+    if isinstance(image, MetaTensor):
+        image = image.meta.get(ImageMetaKey.FILENAME_OR_OBJ)
+    return os.fspath(image) if isinstance(image, str | os.PathLike) else None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from swinx.data.dicom_seg.dicom_seg_check import remove_earlier_seg
 from swinx.data.dicom_seg.segmentation_file import SegAlgorithm, SegType, write_dicom_seg
 from swinx.errors import find_case_error, reason_of
+from swinx.labels import FLARE23, LabelSet
 from swinx.rules import SegRules
 
 __all__ = ["SaveDicomSegd"]
@@ -38,6 +39,7 @@ class SaveDicomSegd(MapTransform):
         algorithm: Name of the model, as it stands in each segment.
         version: Its version; by default that of the package.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+        label_set: The classes.
 
     Raises:
         ValueError: If ``seg_type`` is neither, or there is more than one key, since each would replace the file of
@@ -53,6 +55,7 @@ class SaveDicomSegd(MapTransform):
         algorithm: str = "swinx",
         version: str | None = None,
         allow_missing_keys: bool = False,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if len(self.keys) != 1:
@@ -61,6 +64,7 @@ class SaveDicomSegd(MapTransform):
             raise ValueError(f"seg_type is 'BINARY' or 'LABELMAP', not {seg_type!r}")
         self.output_dir = Path(output_dir)
         self.case_key = case_key
+        self.label_set = label_set
         self.seg_type: SegType = seg_type
         self.algorithm = SegAlgorithm(algorithm) if version is None else SegAlgorithm(algorithm, version)
 
@@ -88,7 +92,8 @@ class SaveDicomSegd(MapTransform):
     def _write(self, path: Path, labels: NDArray[Any], affine: NDArray[Any], source: str) -> str:
         """Write one segmentation; return the reason if there is none, or an empty text."""
         try:
-            written = write_dicom_seg(path, labels, affine, source, seg_type=self.seg_type, algorithm=self.algorithm)
+            options: dict[str, Any] = {"seg_type": self.seg_type, "algorithm": self.algorithm}
+            written = write_dicom_seg(path, labels, affine, source, **options, label_set=self.label_set)
         except Exception as error:  # whatever is wrong with it, the label map is good without
             if find_case_error(error) is None and not isinstance(error, ImportError | OSError):
                 _logger.exception("%s cannot be written", path)

@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from swinx import __version__
 from swinx.data.dicom.dicom_series import SliceStack, stack_slices
-from swinx.data.dicom_seg.dicom_codes import SEGMENT_CODES
+from swinx.data.dicom_seg.dicom_codes import segment_codes
 from swinx.data.dicom_seg.lattice import onto_lattice
 from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
 from swinx.errors import CaseError
 from swinx.files import real_path, write_whole
 from swinx.geometry import find_label_faults, label_values
-from swinx.labels import CLASS_COLOURS, CLASS_NAMES, FlareLabel, class_name
+from swinx.labels import FLARE23, LabelSet
 from swinx.rules import SegRules
 
 if TYPE_CHECKING:
@@ -104,17 +104,19 @@ def make_dicom_seg(
     slices: Sequence[Dataset],
     seg_type: SegType = "BINARY",
     algorithm: SegAlgorithm | None = None,
+    label_set: LabelSet = FLARE23,
 ) -> Segmentation:
     """Return a label map as a DICOM Segmentation (PS3.3, A.51), voxel by voxel on its source images.
 
     Patient, study and frame of reference are those of the source. Segments of a ``"BINARY"`` object are numbered
-    from 1 in class order, as DICOM demands; those of a ``"LABELMAP"`` object have their class ids.
+    from 1 in class order, as DICOM demands; those of a ``"LABELMAP"`` object have the numbers of the label set.
 
     Args:
-        labels: Class ids 0..14, ``(columns, rows, slices)``, at least one of them not 0.
+        labels: Class ids, ``(columns, rows, slices)``, at least one of them not 0.
         slices: Headers of the CT images, one per slice, in the order of the last axis of ``labels``.
         seg_type: One bit per segment and voxel, which all viewers read; or one number per voxel (2024 and later).
         algorithm: Who drew the segments; by default this package.
+        label_set: The classes.
 
     Raises:
         ValueError: If ``labels`` holds no class, or does not have the size of the images.
@@ -126,10 +128,11 @@ def make_dicom_seg(
     first = slices[0]
     if labels.shape != (first.Columns, first.Rows, len(slices)):
         raise ValueError(f"labels {labels.shape} of {len(slices)} images {first.Columns} x {first.Rows}")
-    found = [FlareLabel(int(value)) for value in label_values(labels) if value]
+    found = [int(value) for value in label_values(labels) if value]
     if not found:
         raise ValueError("every voxel is background; a DICOM Segmentation needs a segment")
-    numbers = {label: index + 1 if seg_type == "BINARY" else int(label) for index, label in enumerate(found)}
+    values = label_set.values
+    numbers = {label: index + 1 if seg_type == "BINARY" else values[label] for index, label in enumerate(found)}
     table = np.zeros(256, dtype=np.uint8)
     for label, number in numbers.items():
         table[label] = number
@@ -138,7 +141,7 @@ def make_dicom_seg(
         source_images=[_complete(first), *slices[1:]],
         pixel_array=table[labels.transpose(2, 1, 0)],
         segmentation_type=seg_type,
-        segment_descriptions=[_describe(label, number, drawn_by) for label, number in numbers.items()],
+        segment_descriptions=[_describe(label, number, drawn_by, label_set) for label, number in numbers.items()],
         series_instance_uid=highdicom.UID(),  # a new object each time: only its UIDs tell it from other attempts
         series_number=_SERIES_NUMBER_OFFSET + int(first.get("SeriesNumber") or 0),
         series_description=f"Segmentation by {drawn_by.name}"[:64],
@@ -189,17 +192,19 @@ def write_dicom_seg(
     series: str | None = None,
     seg_type: SegType = "BINARY",
     algorithm: SegAlgorithm | None = None,
+    label_set: LabelSet = FLARE23,
 ) -> SegFile:
     """Write a label map as DICOM Segmentation of the CT series it belongs to.
 
     Args:
         path: The file.
-        labels: Class ids 0..14, ``(X, Y, Z)``, with the voxels of the series; its axes may be mirrored or exchanged.
+        labels: Class ids, ``(X, Y, Z)``, with the voxels of the series; its axes may be mirrored or exchanged.
         affine: Voxel index to RAS, ``(4, 4)``, mm.
         source: The folder of the series, or one of its slices.
         series: Series Instance UID, where the folder has several.
         seg_type: ``"BINARY"`` or ``"LABELMAP"``.
         algorithm: Who drew the segments; by default this package.
+        label_set: The classes.
 
     Raises:
         CaseError: If there is no such series, its headers lack what a segmentation refers to, the label map is on
@@ -211,17 +216,17 @@ def write_dicom_seg(
     stack, slices = read_seg_source(place, series)
     if real_path(path) in {real_path(name) for name in stack.files}:
         raise CaseError(path, "is a slice of the series; choose another name for the segmentation")
-    if faults := find_label_faults(np.asarray(labels)):
+    if faults := find_label_faults(np.asarray(labels), range(label_set.num_classes), set_name=label_set.name):
         raise CaseError(path, f"cannot be written: {'; '.join(faults)}")
     try:
         turned = onto_lattice(np.asarray(labels).astype(np.uint8, copy=False), affine, stack.affine, stack.shape)
     except ValueError as error:
         raise CaseError(path, f"cannot be written: the label map is not on the grid of {place}: {error}") from error
-    seg = make_dicom_seg(turned, slices, seg_type, algorithm)
+    seg = make_dicom_seg(turned, slices, seg_type, algorithm, label_set)
     with write_whole(path, suffix=".dcm") as partial:
         seg.save_as(partial, enforce_file_format=True)
-    segments = tuple(class_name(int(value)) for value in label_values(turned) if value)
-    left_out = tuple(name for name in CLASS_NAMES[1:] if name not in segments)
+    segments = tuple(label_set.names[int(value)] for value in label_values(turned) if value)
+    left_out = tuple(name for name in label_set.names[1:] if name not in segments)
     return SegFile(Path(path), segments, left_out, stack.notes)
 
 
@@ -239,28 +244,28 @@ def _complete(header: Dataset) -> Dataset:
     return complete
 
 
-def _describe(label: FlareLabel, number: int, algorithm: SegAlgorithm) -> SegmentDescription:
+def _describe(label: int, number: int, algorithm: SegAlgorithm, label_set: LabelSet) -> SegmentDescription:
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentDescription
     from highdicom.sr import CodedConcept
     from pydicom.sr.codedict import codes
 
-    def concept(code: tuple[str, str]) -> CodedConcept:
-        return CodedConcept(value=code[0], scheme_designator="SCT", meaning=code[1])
+    def concept(code: tuple[str, str], scheme: str = "SCT") -> CodedConcept:
+        return CodedConcept(value=code[0], scheme_designator=scheme, meaning=code[1])
 
-    code = SEGMENT_CODES[label]
-    kind = concept(code.kind)
+    code = segment_codes(label_set)[label]
+    kind = concept(code.kind, code.scheme)
     if code.side is not None:
         kind.SegmentedPropertyTypeModifierCodeSequence = [concept(code.side)]
     return SegmentDescription(
         segment_number=number,
-        segment_label=class_name(label),
+        segment_label=label_set.names[label],
         segmented_property_category=concept(code.category),
         segmented_property_type=kind,
         algorithm_type=algorithm.kind,
         algorithm_identification=None
         if algorithm.kind == "MANUAL"
         else AlgorithmIdentificationSequence(algorithm.name, codes.DCM.ArtificialIntelligence, algorithm.version),
-        display_color=CIELabColor.from_string(CLASS_COLOURS[label]),
+        display_color=CIELabColor.from_string(label_set.colours[label]),
     )

@@ -21,6 +21,7 @@ from swinx.errors import DataListError
 from swinx.files import EarlierFiles, file_sha256, real_path, write_json
 from swinx.geometry import reader_notes
 from swinx.inference.result_set import result_set
+from swinx.labels import LabelSet
 from swinx.resources import ResourceMonitor
 from swinx.rules import LockRules
 
@@ -51,6 +52,8 @@ class CaseRecords:
         verb: What the run did with its cases, for the log.
         checkpoint: The weights. Each record and the summary hold the id of the set of results, which stands for the
             weights and the settings of the run, see :func:`swinx.inference.result_set`.
+        label_set: The classes of predictions that are label maps: each record and the summary say under ``labels`` what
+            the numbers in the files mean.
     """
 
     def __init__(
@@ -60,11 +63,15 @@ class CaseRecords:
         files: Sequence[str] = ("{case}.nii.gz",),
         verb: str = "segmented",
         checkpoint: str | None = None,
+        label_set: LabelSet | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.files = tuple(files)
         self.verb = verb
         self.checkpoint = checkpoint
+        self._labels = (
+            {} if label_set is None else {"labels": dict(zip(label_set.names, label_set.values, strict=True))}
+        )
         self.results: dict[str, Any] = {}
         self._settings = settings_at_work()
         self.monitor = ResourceMonitor(device)
@@ -145,7 +152,7 @@ class CaseRecords:
         if warnings := [*reader_notes(batch), *map(str, result.get("warnings", ()))]:
             record["warnings"] = warnings
         try:
-            write_json(record_path(self.output_dir, str(record["case"])), record)
+            write_json(record_path(self.output_dir, str(record["case"])), record | self._labels)
         except OSError as error:
             self._fail(number, str(record["case"]), str(error))
             return
@@ -203,7 +210,7 @@ class CaseRecords:
             self.logger.error("not %s: %s: %s", self.verb, failure["case"], failure["reason"])
         for lack in self.incomplete:
             self.logger.error("%s, but incomplete: %s: %s", self.verb, lack["case"], lack["reason"])
-        summary = {**self._prepared, "done": self.done, "failed": self.failed}
+        summary = {**self._prepared, **self._labels, "done": self.done, "failed": self.failed}
         if self.results:
             summary["results"] = self.results
         if self.incomplete:

@@ -13,6 +13,7 @@ from monai.transforms import SaveImaged
 from numpy.typing import NDArray
 
 from swinx.errors import CaseError
+from swinx.labels import FLARE23, UNKNOWN, LabelSet, file_numbers
 from swinx.nifti import write_nifti
 
 __all__ = ["SaveLabelsd"]
@@ -21,14 +22,16 @@ __all__ = ["SaveLabelsd"]
 class SaveLabelsd(SaveImaged):
     """Write label maps as ``<output_dir>/<case>.nii.gz``: uint8, with the affine of the map.
 
+    The file holds the numbers that the label set gives to its classes.
     It is a ``SaveImaged``, so that tools which bring their own writer (MONAI Label) find
     and remove it. MONAI's own writes in place and reports a full disk as a missing writer.
 
     Args:
-        keys: The label map on the original grid, a ``MetaTensor`` ``(1, X, Y, Z)``, whole values 0..255.
+        keys: The label map on the original grid, a ``MetaTensor`` ``(1, X, Y, Z)``: class ids, whole values 0..255.
         output_dir: Folder of the files; made when the first one is written.
         case_key: Item that holds the case name.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+        label_set: The classes, whose numbers the file gets; 255, unknown, stays 255.
 
     Raises:
         ValueError: If there is more than one key, since each would replace the file of the one before.
@@ -40,30 +43,40 @@ class SaveLabelsd(SaveImaged):
         output_dir: str | os.PathLike[str],
         case_key: str = "case",
         allow_missing_keys: bool = False,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         super().__init__(keys, output_dir=str(output_dir), print_log=False, allow_missing_keys=allow_missing_keys)
         if len(self.keys) != 1:
             raise ValueError(f"one label map makes one file per case; got the keys {self.keys}")
         self.output_dir = Path(output_dir)
         self.case_key = case_key
+        self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Write the label map and return a shallow copy of ``data`` with the path as ``saved_to``.
 
         Raises:
             CaseError: If the file cannot be written.
-            ValueError: If the map has more than one channel or holds other values than 0..255.
+            ValueError: If the map has more than one channel or holds other values than 0..255, or ids that are no
+                class of a label set with other numbers than ids.
         """
         out = dict(data)
         for key in self.key_iterator(out):
             path = self.output_dir / f"{out[self.case_key]}.nii.gz"
-            labels = _as_uint8(out[key].as_tensor().cpu().numpy(), str(key))
+            labels = self._numbered(_as_uint8(out[key].as_tensor().cpu().numpy(), str(key)), str(key))
             try:
                 write_nifti(path, labels, out[key].affine.cpu().numpy())
             except OSError as error:
                 raise CaseError(path, f"the prediction cannot be written: {error}") from error
             out["saved_to"] = str(path)
         return out
+
+    def _numbered(self, labels: NDArray[np.uint8], key: str) -> NDArray[np.uint8]:
+        """Return the numbers of class ids; an id without a class would become the number of another."""
+        classes = self.label_set.num_classes
+        if self.label_set.has_gaps and (strange := set(np.unique(labels).tolist()) - {*range(classes), UNKNOWN}):
+            raise ValueError(f"{key} holds the class ids {sorted(strange)}; {self.label_set.name} has 0..{classes - 1}")
+        return file_numbers(self.label_set, labels)
 
 
 def _as_uint8(labels: NDArray[Any], key: str) -> NDArray[np.uint8]:

@@ -32,7 +32,7 @@ pipeline:
 pipeline-check: $(INSTALLED)
 	@test -d "$(DATA)" || { echo "DATA=$(DATA) is no folder; give make pipeline DATA=<folder with a datalist.json or in the FLARE-23 layout>"; exit 2; }
 	test -f "$(DATA)/datalist.json" || $(BIN)/swinx data flare "$(DATA)"
-	$(BIN)/swinx data plan "$(DATA)/datalist.json" --out "$(LISTED)/datalist.json" --section "$(SECTION)" --skip "$(SKIPPED)" \
+	$(BIN)/swinx data pipeline "$(DATA)/datalist.json" --out "$(LISTED)/datalist.json" --section "$(SECTION)" --skip "$(SKIPPED)" \
 		$(if $(OWN_TEACHER)$(filter teacher,$(SKIP)),--teacher "$(TEACHER)") --work "$(OUT)" \
 		--pretrain_args='$(NETWORK_ARGS) $(PRETRAIN_ARGS)' --teacher_args='$(TEACHER_ARGS)' --refine_args='$(REFINE_ARGS)' \
 		--train_args='$(NETWORK_ARGS) $(TRAIN_ARGS)' --evaluate_args='$(NETWORK_ARGS) $(EVALUATE_ARGS)'

@@ -106,6 +106,30 @@ class DataCommands:
     def plan(
         self,
         source: str,
+        out: str = "settings.json",
+        labels: str | None = None,
+        gpu_gb: float | None = None,
+        sample: int = 50,
+        seed: int = 0,
+    ) -> None:
+        """Write settings for a training on a collection, as an overlay, and print them with the reason for each.
+
+        Args:
+            source: A data list, or a folder with a datalist.json.
+            out: The overlay to write; the reasons are written beside it.
+            labels: Label set: a name, a file, or inline JSON; by default that of the data list.
+            gpu_gb: Memory of the GPU that will train, in GiB; 0 for none. By default that of this machine.
+            sample: Most cases whose voxels are read.
+            seed: Of the sample.
+        """
+        check_paths(source, out)
+        from swinx.cli.plan_command import plan_settings
+
+        plan_settings(data_list_of(source), Path(out), labels, gpu_gb, sample, seed)
+
+    def pipeline(
+        self,
+        source: str,
         out: str,
         section: str = "validation",
         skip: str = "",

@@ -50,6 +50,15 @@ def test_a_name_that_a_spreadsheet_would_run_is_written_as_text_and_reads_back(t
     assert read_table(tmp_path / "t.csv")["case"][0] == name
 
 
+@pytest.mark.parametrize("name", ["=1+1", '-x "y", z', "+a", "@b", "'=c", "a,b"])
+def test_a_column_that_a_spreadsheet_would_run_is_written_as_text_and_reads_back(tmp_path, name):
+    table = pd.DataFrame({"case": ["a"], name: [0.5]})
+    write_table(tmp_path / "t.csv", table)
+    with (tmp_path / "t.csv").open(newline="") as file:
+        assert not next(csv.reader(file))[1].startswith(("=", "+", "-", "@"))
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), table, check_dtype=False)
+
+
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(st.tuples(TEXT, TEXT, NUMBERS, st.integers(-(2**60), 2**60)), min_size=1, max_size=5))
 def test_every_table_reads_back(tmp_path_factory, rows):

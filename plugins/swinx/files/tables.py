@@ -26,7 +26,7 @@ def write_table(path: str | os.PathLike[str], table: pd.DataFrame, missing: str 
     """Write a table as CSV in UTF-8, atomically.
 
     Text that a spreadsheet would run, since it begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break, gets the
-    prefix ``'``. :func:`read_table` removes it.
+    prefix ``'``, be it a cell or the name of a column. :func:`read_table` removes it.
 
     Args:
         path: The file to appear.
@@ -37,7 +37,7 @@ def write_table(path: str | os.PathLike[str], table: pd.DataFrame, missing: str 
         OSError: As :func:`swinx.files.write_whole` does.
     """
     whole = table.reset_index() if table.index.name is not None else table
-    names = [str(name) for name in whole.columns]
+    names = [_as_text(str(name), missing) for name in whole.columns]
     rows = ([_as_text(value, missing) for value in row] for row in whole.itertuples(index=False, name=None))
     with (
         write_whole(path) as partial,
@@ -66,6 +66,7 @@ def read_table(path: str | os.PathLike[str], text: Collection[str] = ("case",)) 
     if not rows:
         raise ValueError(TextRules.NO_TABLE.says(path=path, detail="it is empty"))
     names, *cells = rows
+    names = _as_strings(names)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(TextRules.NO_TABLE.says(path=path, detail=f"column {twice[0]!r} stands twice"))
     if odd := next((number for number, row in enumerate(cells, start=2) if len(row) != len(names)), None):

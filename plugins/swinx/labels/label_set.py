@@ -78,6 +78,10 @@ class LabelSet:
     classes: tuple[LabelClass, ...]
     name: str = field(default="", compare=False)
 
+    def __reduce__(self) -> tuple[type[LabelSet], tuple[tuple[LabelClass, ...], str]]:
+        """Survive a copy and the trip to another process, which mappings of cached properties do not."""
+        return type(self), (self.classes, self.name)
+
     def __len__(self) -> int:
         """Return the number of classes without the background."""
         return len(self.classes)

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from swinx.metrics import ORGAN_AVERAGE, SCORE_COLUMNS, compare_tables, rank_biserial
+from swinx.metrics import ORGAN_AVERAGE, compare_tables, rank_biserial, score_columns
 
 
 def tables(cases: int = 10, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
-    values = np.random.default_rng(seed).random((2, cases, len(SCORE_COLUMNS))).round(4)
+    values = np.random.default_rng(seed).random((2, cases, len(score_columns()))).round(4)
     index = pd.Index([f"case{i}" for i in range(cases)], name="case")
-    first, second = (pd.DataFrame(part, index=index, columns=list(SCORE_COLUMNS)) for part in values)
+    first, second = (pd.DataFrame(part, index=index, columns=list(score_columns())) for part in values)
     return first, second
 
 
@@ -66,7 +66,7 @@ def test_an_undefined_organ_costs_its_value_and_not_its_case():
     a, b = tables()
     a.loc["case0", "gallbladder_dsc"] = b.loc["case0", "gallbladder_dsc"] = math.nan
     b.loc["case1", "spleen_dsc"] = math.nan
-    organs = [name for name in SCORE_COLUMNS if name.endswith("_dsc") and not name.startswith("tumor")]
+    organs = [name for name in score_columns() if name.endswith("_dsc") and not name.startswith("tumor")]
     row = compare_tables(a, b).loc[ORGAN_AVERAGE]
     assert (row["dsc_cases"], row["dsc_values"], row["dsc_left_out"]) == (10, 128, 2)
     a.loc["case1", "spleen_dsc"] = math.nan
@@ -77,7 +77,7 @@ def test_an_undefined_organ_costs_its_value_and_not_its_case():
 
 def test_a_cohort_in_which_every_case_lacks_some_organ_is_compared():
     a, b = tables(13)
-    organs = [name for name in SCORE_COLUMNS if name.endswith("_dsc")][:13]
+    organs = [name for name in score_columns() if name.endswith("_dsc")][:13]
     for number, name in enumerate(organs):
         a.iloc[number, a.columns.get_loc(name)] = math.nan
     row = compare_tables(a, b).loc[ORGAN_AVERAGE]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from swinx.labels import CLASS_NAMES
-from swinx.metrics import SCORE_COLUMNS, score_table
+from swinx.metrics import score_columns, score_table
 from swinx.metrics.score_table import metric_values
 
 
 def test_columns_are_in_class_order_without_blanks():
-    assert SCORE_COLUMNS[:4] == ("liver_dsc", "liver_nsd", "right_kidney_dsc", "right_kidney_nsd")
-    assert SCORE_COLUMNS[-2:] == ("tumor_dsc", "tumor_nsd")
-    assert not any(" " in column for column in SCORE_COLUMNS)
+    assert score_columns()[:4] == ("liver_dsc", "liver_nsd", "right_kidney_dsc", "right_kidney_nsd")
+    assert score_columns()[-2:] == ("tumor_dsc", "tumor_nsd")
+    assert not any(" " in column for column in score_columns())
 
 
 def test_values_come_back_by_metric_and_class():

@@ -10,12 +10,14 @@ import pytest
 from scipy import stats
 
 from swinx.labels import CLASS_NAMES
-from swinx.metrics import ALL_CLASSES, ORGAN_AVERAGE, SCORE_COLUMNS, score_column, summarise
+from swinx.metrics import ALL_CLASSES, ORGAN_AVERAGE, score_column, score_columns, summarise
 
 
 def random_table(cases: int = 12, seed: int = 0) -> pd.DataFrame:
-    values = np.random.default_rng(seed).random((cases, len(SCORE_COLUMNS)))
-    return pd.DataFrame(values, index=pd.Index([f"case{i}" for i in range(cases)], name="case"), columns=SCORE_COLUMNS)
+    values = np.random.default_rng(seed).random((cases, len(score_columns())))
+    return pd.DataFrame(
+        values, index=pd.Index([f"case{i}" for i in range(cases)], name="case"), columns=score_columns()
+    )
 
 
 def test_means_and_spreads_of_classes_are_those_of_pandas():

@@ -10,8 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from scipy.spatial.transform import Rotation
 
-from swinx.figures import CLASS_COLOURS
-from swinx.labels import FlareLabel
+from swinx.labels import FLARE23, FlareLabel
 from swinx.report import write_overlay
 from swinx.report.overlay_figure import CaseView, draw_case
 
@@ -40,7 +39,7 @@ def stored_as(codes: str, volume: np.ndarray, affine: np.ndarray) -> tuple[np.nd
 
 
 def has_colour(picture: np.ndarray, label: FlareLabel) -> bool:
-    return bool((np.abs(picture[..., :3] - to_rgb(CLASS_COLOURS[label])).max(axis=-1) < 0.005).any())
+    return bool((np.abs(picture[..., :3] - to_rgb(FLARE23.colours[label])).max(axis=-1) < 0.005).any())
 
 
 @pytest.mark.parametrize("codes", ["LPS", "PIR", "SLA"])
@@ -64,7 +63,7 @@ def test_the_patients_right_is_on_the_left_of_axial_and_coronal_panels(case, tmp
     for name in "ab":
         picture = imread(tmp_path / f"{name}.png")[:, :, :3]
         panel = picture[:, : picture.shape[1] * 3 // 4]  # without the legend
-        shown = np.abs(panel - to_rgb(CLASS_COLOURS[FlareLabel.LIVER])).max(axis=-1) < 0.05
+        shown = np.abs(panel - to_rgb(FLARE23.colours[FlareLabel.LIVER])).max(axis=-1) < 0.05
         columns.append(np.flatnonzero(shown.any(axis=0)).mean())
     assert columns[0] < columns[1], "the liver lies at high x, the patient's right"
 
@@ -72,7 +71,7 @@ def test_the_patients_right_is_on_the_left_of_axial_and_coronal_panels(case, tmp
 def test_only_classes_that_occur_are_coloured(case, tmp_path):
     write_overlay(**case, affine=AFFINE, path=tmp_path / "a.png")
     picture = imread(tmp_path / "a.png")
-    assert {label for label in CLASS_COLOURS if has_colour(picture, label)} == {FlareLabel.LIVER, FlareLabel.SPLEEN}
+    assert {label for label in FLARE23.colours if has_colour(picture, label)} == {FlareLabel.LIVER, FlareLabel.SPLEEN}
 
 
 @pytest.mark.parametrize("given", ["reference", "prediction"])
@@ -167,7 +166,7 @@ def test_the_file_name_is_the_headline_unless_one_is_given(case, tmp_path):
             {"prediction": np.zeros((44, 40, 13), np.uint8)},
             r"image \(44, 40, 14\) and prediction \(44, 40, 13\) must be",
         ),
-        ({"reference": np.full((44, 40, 14), 15)}, r"reference holds ids 15\.\.15; FLARE ids are 0\.\.14"),
+        ({"reference": np.full((44, 40, 14), 15)}, r"reference holds ids 15\.\.15; class ids are 0\.\.14"),
         ({"window_hu": (240.0, -160.0)}, "must be a lower and a higher value"),
     ],
 )

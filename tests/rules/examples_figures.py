@@ -14,12 +14,13 @@ from monai.data import MetaTensor
 from rules.examples import example
 from support.geometry import oblique_affine
 from swinx.data import load_data_list
-from swinx.errors import DataListError
-from swinx.labels import plausible_volumes
+from swinx.errors import DataListError, LabelSetError
+from swinx.labels import plausible_volumes, read_label_set
+from swinx.metrics import compare_tables
 from swinx.refinement import RefineLabelsd
 from swinx.refinement.cases_table import implausible_in_all
 from swinx.rules import ScoreRules, TeacherRules
-from swinx.scoring import score_folders
+from swinx.scoring import read_scores, score_folders
 
 AFFINE = oblique_affine("LPS")
 
@@ -67,6 +68,26 @@ def a_broken_list_beside_the_references(folder: Path) -> str:
     two_livers(folder)
     (folder / "datalist.json").write_text("[]")
     return scored(folder)
+
+
+@example(ScoreRules.OTHER_CLASSES)
+def the_protocol_of_the_challenge_for_other_classes(folder: Path) -> str:
+    two_livers(folder)
+    with pytest.raises(LabelSetError, match="protocol flare23") as caught:
+        scored(folder, protocol="flare23", label_set=read_label_set("amos"))
+    return str(caught.value)
+
+
+@example(ScoreRules.TWO_SETS)
+def tables_of_two_label_sets(folder: Path) -> str:
+    two_livers(folder)
+    tables = []
+    for name in ("amos", "btcv"):
+        scored(folder, label_set=read_label_set(name))
+        tables.append(read_scores(folder / "out" / "scores.csv"))
+    with pytest.raises(LabelSetError, match="two tables") as caught:
+        compare_tables(*tables)
+    return str(caught.value)
 
 
 @example(ScoreRules.PATIENT)

@@ -15,7 +15,7 @@ from support.training import start_training
 from swinx.data import stamp_of
 from swinx.errors import DataListError, RunError, WeightsError
 from swinx.files import hold
-from swinx.metrics import SCORE_COLUMNS
+from swinx.metrics import score_columns
 from swinx.refinement import RefinementRecords
 from swinx.rules import LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.scoring import check_scored_results, one_result_set, read_scores
@@ -145,9 +145,9 @@ def _no_column(folder: Path) -> str:
 
 @example(ResultRules.CHANGED)
 def _changed_scores(folder: Path) -> str:
-    names = ",".join(SCORE_COLUMNS)
+    names = ",".join(score_columns())
     (folder / "summary.json").write_text(json.dumps({"scores_sha256": "of another file"}))
-    (folder / "scores.csv").write_text(f"case,{names}\na{',0.5' * len(SCORE_COLUMNS)}\n")
+    (folder / "scores.csv").write_text(f"case,{names}\na{',0.5' * len(score_columns())}\n")
     with pytest.raises(DataListError) as refused:
         read_scores(folder / "scores.csv")
     return str(refused.value)

@@ -15,7 +15,7 @@ import pytest
 from swinx.errors import DataListError
 from swinx.files import write_table
 from swinx.labels import CLASS_NAMES, FlareLabel
-from swinx.metrics import SCORE_COLUMNS, score_case, score_table
+from swinx.metrics import score_case, score_columns, score_table
 from swinx.scoring import read_scores, score_folders
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "flare_small"
@@ -310,7 +310,7 @@ def test_a_case_named_like_a_number_keeps_its_name(folders):
     score(folders)
     table = read_scores(folders / "out" / "scores.csv")
     assert table.index.tolist() == ["0001", "b"]
-    assert tuple(table.columns) == SCORE_COLUMNS
+    assert tuple(table.columns) == score_columns()
 
 
 def test_the_means_that_a_tracker_gets_have_the_averages_of_the_summary(folders):

@@ -6,19 +6,19 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import to_rgb
 
-from swinx.labels import CLASS_COLOURS, FlareLabel
+from swinx.labels import FLARE23, LabelSet
 
-__all__ = ["CLASS_COLOURS", "colour_table"]
+__all__ = ["colour_table"]
 
 
-def colour_table(opacity: float) -> npt.NDArray[np.float32]:
-    """Return red, green, blue and opacity by class id, shape ``(15, 4)``, 0..1; the background is transparent.
+def colour_table(opacity: float, label_set: LabelSet = FLARE23) -> npt.NDArray[np.float32]:
+    """Return red, green, blue and opacity by class id, ``(classes, 4)``, 0..1; the background is transparent.
 
     Examples:
         >>> colour_table(0.5)[[0, 5]].round(2).tolist()
         [[0.0, 0.0, 0.0, 0.0], [0.9100000262260437, 0.12999999523162842, 0.18000000715255737, 0.5]]
     """
-    table = np.zeros((len(FlareLabel), 4), dtype=np.float32)
-    for label, colour in CLASS_COLOURS.items():
+    table = np.zeros((label_set.num_classes, 4), dtype=np.float32)
+    for label, colour in label_set.colours.items():
         table[label] = (*to_rgb(colour), opacity)
     return table

@@ -5,7 +5,8 @@ from __future__ import annotations
 from swinx.metrics.comparison import compare_tables, rank_biserial
 from swinx.metrics.intervals import MINIMUM_PATIENTS, mean_interval, patient_codes
 from swinx.metrics.overlap import dice, dice_per_class
-from swinx.metrics.score_table import METRICS, SCORE_COLUMNS, score_column, score_table
+from swinx.metrics.protocols import PROTOCOLS, Protocol, fitting_protocol, read_protocol
+from swinx.metrics.score_table import METRICS, score_column, score_columns, score_table, table_label_set
 from swinx.metrics.score_text import (
     aligned_table,
     explain,
@@ -14,8 +15,8 @@ from swinx.metrics.score_text import (
     summary_as_json,
     summary_as_markdown,
 )
-from swinx.metrics.scoring import PROTOCOLS, CaseScores, Protocol, read_protocol, score_case
-from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, summarise
+from swinx.metrics.scoring import CaseScores, score_case
+from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, averages, summarise
 from swinx.metrics.surface import surface_dice
 
 __all__ = [
@@ -24,18 +25,19 @@ __all__ = [
     "MINIMUM_PATIENTS",
     "ORGAN_AVERAGE",
     "PROTOCOLS",
-    "SCORE_COLUMNS",
     "CaseScores",
     "Protocol",
     "ScoreSummary",
     "Statistic",
     "SummaryRow",
     "aligned_table",
+    "averages",
     "compare_tables",
     "dice",
     "dice_per_class",
     "explain",
     "explained_table",
+    "fitting_protocol",
     "format_table",
     "mean_interval",
     "patient_codes",
@@ -43,9 +45,11 @@ __all__ = [
     "read_protocol",
     "score_case",
     "score_column",
+    "score_columns",
     "score_table",
     "summarise",
     "summary_as_json",
     "summary_as_markdown",
     "surface_dice",
+    "table_label_set",
 ]

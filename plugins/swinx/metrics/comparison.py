@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from swinx.labels import CLASS_NAMES, ORGANS
+from swinx.errors import LabelSetError
+from swinx.labels import FLARE23, LabelSet
 from swinx.metrics.intervals import patient_codes
-from swinx.metrics.score_table import METRICS, metric_values
-from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE
+from swinx.metrics.score_table import METRICS, metric_values, table_label_set
+from swinx.metrics.summary import averages, class_columns
+from swinx.rules import ScoreRules
 
 __all__ = ["compare_tables", "rank_biserial"]
 
@@ -22,12 +24,17 @@ FloatArray = npt.NDArray[np.float64]
 _COUNTS = ("cases", "patients", "values", "left_out")
 
 
-def compare_tables(a: pd.DataFrame, b: pd.DataFrame, patients: Mapping[str, str] | None = None) -> pd.DataFrame:
+def compare_tables(
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    patients: Mapping[str, str] | None = None,
+    label_set: LabelSet | None = None,
+) -> pd.DataFrame:
     """Test, class by class, for a difference between the scores ``a`` and ``b`` of the cases in both.
 
     Two-sided Wilcoxon signed-rank test on the paired differences ``b - a`` (cases without a difference are
     dropped, as Wilcoxon did), with the matched-pairs rank-biserial correlation as effect size. The p-values of
-    the 14 classes of one metric are also given adjusted for false discoveries (Benjamini-Hochberg).
+    the classes of one metric are also given adjusted for false discoveries (Benjamini-Hochberg).
 
     A score counts where both tables define it. The averages of a case are over the classes that both define there, so
     that an organ which is undefined in one of the tables costs its own value and not the case.
@@ -41,16 +48,18 @@ def compare_tables(a: pd.DataFrame, b: pd.DataFrame, patients: Mapping[str, str]
         b: Scores of the other one; rows in any order.
         patients: Case name to patient. The cases of one patient are averaged before the test, which takes its pairs
             as independent. By default, and for a case that is not in it, every case is a patient of its own.
+        label_set: The classes; by default those that the tables name, and of FLARE-23 if they name none.
 
     Returns:
-        One row per class, then the per-case averages over the 13 organs and over all 14 classes. The index is
+        One row per class, then the per-case averages of :func:`swinx.metrics.averages`. The index is
         ``class``; the columns are, for each of ``dsc`` and ``nsd``: ``_cases`` (cases with a value in both tables),
         ``_patients`` (pairs of the test), ``_values`` (values of single classes that entered from each table),
         ``_left_out`` (values that did not, since one of the two is undefined), ``_mean_a``, ``_mean_b``,
         ``_difference`` (mean of ``b - a``), ``_effect`` (-1: b worse in every case, 1: better in every case), ``_p``
-        and ``_p_adjusted`` (nan for the two averages).
+        and ``_p_adjusted`` (nan for the averages).
 
     Raises:
+        LabelSetError: If the tables name two label sets, of other classes or with other tolerances.
         ValueError: If a case occurs twice, no case is in both tables, a column is missing, or the tables name two
             protocols (``attrs["protocol"]``).
     """
@@ -61,22 +70,42 @@ def compare_tables(a: pd.DataFrame, b: pd.DataFrame, patients: Mapping[str, str]
     protocols = {table.attrs.get("protocol") for table in (a, b)} - {None}
     if len(protocols) > 1:
         raise ValueError(f"the two tables are of the protocols {' and '.join(sorted(protocols))}; score both by one")
+    chosen = label_set or _one_label_set(a, b)
     cases = a.index.intersection(b.index)
     if cases.empty:
         raise ValueError("the two tables have no case in common; are the case names the same?")
     codes = patient_codes(list(cases), patients)
+    groups = averages(chosen)
     columns: dict[str, list[float]] = {}
     for metric in METRICS:
-        before, after = (metric_values(table.loc[cases], metric) for table in (a, b))
+        before, after = (metric_values(table.loc[cases], metric, chosen) for table in (a, b))
         defined = ~(np.isnan(before) | np.isnan(after))
         before, after = (np.where(defined, values, np.nan) for values in (before, after))
-        parts = [*(slice(column, column + 1) for column in range(before.shape[1])), slice(len(ORGANS)), slice(None)]
+        parts = [class_columns([label]) for label in chosen.foreground] + [class_columns(g) for g in groups.values()]
         rows = [_compare(before[:, part], after[:, part], codes) for part in parts]
         for key in rows[0]:
             columns[f"{metric}_{key}"] = [row[key] for row in rows]
-        columns[f"{metric}_p_adjusted"] = [*_adjusted(columns[f"{metric}_p"][:-2]), math.nan, math.nan]
-    index = pd.Index([*CLASS_NAMES[1:], ORGAN_AVERAGE, ALL_CLASSES], name="class")
+        adjusted = _adjusted(columns[f"{metric}_p"][: len(chosen)])
+        columns[f"{metric}_p_adjusted"] = [*adjusted, *[math.nan] * len(groups)]
+    index = pd.Index([*chosen.names[1:], *groups], name="class")
     return pd.DataFrame(columns, index=index).astype({f"{metric}_{key}": int for metric in METRICS for key in _COUNTS})
+
+
+def _one_label_set(a: pd.DataFrame, b: pd.DataFrame) -> LabelSet:
+    """Return the label set of two tables, as far as they name one."""
+    first, second = (table_label_set(table) for table in (a, b))
+    if first is None or second is None:
+        return first or second or FLARE23
+    told, other = ({each.name: each.tolerance_mm for each in one.classes} for one in (first, second))
+    if told == other:
+        return first
+    raise LabelSetError(
+        ScoreRules.TWO_SETS.says(
+            first=first.name or "without a name",
+            second=second.name or "without a name",
+            difference="their tolerances" if told.keys() == other.keys() else "their classes",
+        )
+    )
 
 
 def rank_biserial(differences: npt.ArrayLike) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from swinx.labels import CLASS_NAMES, NUM_CLASSES
+from swinx.labels import FLARE23, LabelSet
 
 __all__ = ["dice", "dice_per_class"]
 
@@ -21,14 +21,17 @@ def dice(reference: npt.NDArray[np.bool_], prediction: npt.NDArray[np.bool_]) ->
     return 2 * int(np.count_nonzero(reference & prediction)) / total if total else float("nan")
 
 
-def dice_per_class(reference: npt.NDArray[np.integer], prediction: npt.NDArray[np.integer]) -> dict[str, float]:
+def dice_per_class(
+    reference: npt.NDArray[np.integer], prediction: npt.NDArray[np.integer], label_set: LabelSet = FLARE23
+) -> dict[str, float]:
     """Return the Dice of every class over the whole volume, in one pass.
 
     This is plain overlap, for pictures and progress; :func:`swinx.metrics.score_case` has the challenge's rules.
 
     Args:
-        reference: Class ids 0..14, shape ``(X, Y, Z)``.
-        prediction: Class ids 0..14, same shape.
+        reference: Class ids, shape ``(X, Y, Z)``.
+        prediction: Class ids, same shape.
+        label_set: The classes.
 
     Returns:
         Class name to Dice in class order, nan where neither map has the class.
@@ -42,11 +45,12 @@ def dice_per_class(reference: npt.NDArray[np.integer], prediction: npt.NDArray[n
     """
     if reference.shape != prediction.shape:
         raise ValueError(f"reference {reference.shape} and prediction {prediction.shape} differ in shape")
-    counts = np.zeros((NUM_CLASSES, NUM_CLASSES), dtype=np.int64)
+    classes = label_set.num_classes
+    counts = np.zeros((classes, classes), dtype=np.int64)
     for index in range(reference.shape[-1]):  # slice by slice: pairs of a whole scan would need 8 bytes a voxel
-        pairs = reference[..., index].astype(np.intp) * NUM_CLASSES + prediction[..., index]
-        counts += np.bincount(pairs.ravel(), minlength=NUM_CLASSES**2).reshape(counts.shape)
+        pairs = reference[..., index].astype(np.intp) * classes + prediction[..., index]
+        counts += np.bincount(pairs.ravel(), minlength=classes**2).reshape(counts.shape)
     sizes = counts.sum(axis=0) + counts.sum(axis=1)
     with np.errstate(invalid="ignore"):
         scores = 2 * counts.diagonal() / sizes
-    return {name: float(score) for name, score in zip(CLASS_NAMES[1:], scores[1:], strict=True)}
+    return {name: float(score) for name, score in zip(label_set.names[1:], scores[1:], strict=True)}

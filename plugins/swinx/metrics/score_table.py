@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23, LabelSet, read_label_set
 from swinx.metrics.scoring import CaseScores
 
-__all__ = ["METRICS", "SCORE_COLUMNS", "metric_values", "score_column", "score_table"]
+__all__ = ["METRICS", "metric_values", "score_column", "score_columns", "score_table", "table_label_set"]
 
 METRICS: tuple[str, ...] = ("dsc", "nsd")
 """The two scores of every class."""
@@ -26,36 +26,54 @@ def score_column(name: str, metric: str) -> str:
     return f"{name.replace(' ', '_')}_{metric}"
 
 
-SCORE_COLUMNS: tuple[str, ...] = tuple(score_column(name, metric) for name in CLASS_NAMES[1:] for metric in METRICS)
-"""All columns: classes in class order, DSC before NSD."""
+def score_columns(label_set: LabelSet = FLARE23) -> tuple[str, ...]:
+    """Return all columns: classes in class order, DSC before NSD.
+
+    Examples:
+        >>> score_columns()[:2]
+        ('liver_dsc', 'liver_nsd')
+    """
+    return tuple(score_column(name, metric) for name in label_set.names[1:] for metric in METRICS)
 
 
-def score_table(scores: Mapping[str, CaseScores]) -> pd.DataFrame:
+def score_table(scores: Mapping[str, CaseScores], label_set: LabelSet = FLARE23) -> pd.DataFrame:
     """Make a table of the scores of many cases.
 
     Args:
         scores: Case name to the result of :func:`swinx.metrics.score_case`.
+        label_set: The classes.
 
     Returns:
-        One row per case, index ``case``, columns :data:`SCORE_COLUMNS`; scores in 0..1 or nan.
+        One row per case, index ``case``, columns :func:`score_columns`; scores in 0..1 or nan. Its ``attrs["labels"]``
+        is the label set as plain data, see :func:`table_label_set`.
 
     Examples:
-        >>> case = {name: {"dsc": 1.0, "nsd": 0.5} for name in CLASS_NAMES[1:]}
+        >>> case = {name: {"dsc": 1.0, "nsd": 0.5} for name in FLARE23.names[1:]}
         >>> score_table({"a": case}).loc["a", "left_kidney_nsd"].item()
         0.5
     """
-    rows = [[case[name][metric] for name in CLASS_NAMES[1:] for metric in METRICS] for case in scores.values()]
+    rows = [[case[name][metric] for name in label_set.names[1:] for metric in METRICS] for case in scores.values()]
     index = pd.Index(list(scores), name="case", dtype=object)
-    return pd.DataFrame(rows, index=index, columns=list(SCORE_COLUMNS), dtype=np.float64)
+    table = pd.DataFrame(rows, index=index, columns=list(score_columns(label_set)), dtype=np.float64)
+    table.attrs["labels"] = label_set.as_json()  # plain data, since pandas copies attributes
+    return table
 
 
-def metric_values(table: pd.DataFrame, metric: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return one score of all cases and classes, shape ``(cases, 14)``, classes in class order.
+def table_label_set(table: pd.DataFrame) -> LabelSet | None:
+    """Return the label set that a table of scores names in ``attrs["labels"]``; None if it names none."""
+    told = table.attrs.get("labels")
+    return None if told is None else read_label_set(told, "the table of scores")
+
+
+def metric_values(
+    table: pd.DataFrame, metric: str, label_set: LabelSet = FLARE23
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return one score of all cases and classes, shape ``(cases, classes)``, classes in class order.
 
     Raises:
         ValueError: If a column of a class is missing.
     """
-    columns = [score_column(name, metric) for name in CLASS_NAMES[1:]]
+    columns = [score_column(name, metric) for name in label_set.names[1:]]
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise ValueError(f"the score table lacks the columns {missing}; it must come from score_table or scores.csv")

@@ -7,45 +7,45 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from swinx.labels import FLARE23, LabelSet
 from swinx.metrics.intervals import MINIMUM_PATIENTS
-from swinx.metrics.scoring import Protocol
-from swinx.metrics.summary import ScoreSummary, Statistic
+from swinx.metrics.protocols import Protocol, tubular_classes
+from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, averages
 from swinx.rules import ScoreRules
 from swinx.visible_text import visible
 
 __all__ = [
-    "PROTOCOL_NOTES",
     "aligned_table",
     "explain",
     "explained_table",
     "format_table",
+    "protocol_note",
     "summary_as_json",
     "summary_as_markdown",
 ]
 
-PROTOCOL_NOTES: dict[Protocol, str] = {
-    "flare23": (
-        "Protocol `flare23`: the challenge's script with its quirks. A class empty in both maps scores 1 (100 % of "
-        "an absent class means that nothing was predicted there, too), a class empty in one of them 0; aorta, inferior "
-        "vena cava and esophagus are scored without their last labelled slice. A case without prediction is left out "
-        "and named."
-    ),
-    "standard": (
-        "Protocol `standard`: a class that the reference does not have is left out of the mean and counted; the last "
-        "labelled slice of aorta, inferior vena cava and esophagus counts. A case without prediction scores 0 and "
-        "is named."
-    ),
-}
-"""What the numbers mean, in a sentence or two."""
+
+def protocol_note(protocol: Protocol, label_set: LabelSet = FLARE23) -> str:
+    """Return what a protocol means for the scores of some classes, in a few sentences."""
+    if protocol == "flare23":
+        return (
+            "Protocol `flare23`: the challenge's script with its quirks. A class empty in both maps scores 1 (100 % of "
+            "an absent class means that nothing was predicted there, too), a class empty in one of them 0; aorta, "
+            "inferior vena cava and esophagus are scored without their last labelled slice. A case without prediction "
+            "is left out and named."
+        )
+    names = [label_set.names[label] for label in tubular_classes(label_set)]
+    whole = f"; the last labelled slice of {_and(names)} counts" if names else ""
+    return (
+        f"Protocol `standard`: a class that the reference does not have is left out of the mean and counted{whole}. A "
+        "case without prediction scores 0 and is named."
+    )
 
 
-def explain(summary: ScoreSummary, protocol: Protocol) -> list[str]:
+def explain(summary: ScoreSummary, protocol: Protocol, label_set: LabelSet = FLARE23) -> list[str]:
     """Return explanations of the numbers of a summary, one paragraph each."""
     level = f"{100 * summary.confidence:g} %"
-    spread = (
-        "Mean ± standard deviation between cases (no error of the mean). `organ average`: the 13 organs. `average`: "
-        "the organs and the tumor."
-    )
+    spread = " ".join(["Mean ± standard deviation between cases (no error of the mean).", *_averages_told(label_set)])
     if summary.patients < MINIMUM_PATIENTS:
         few = f"{summary.patients} patient{'' if summary.patients == 1 else 's'}"
         interval = ScoreRules.FEW_PATIENTS.says(patients=few, cases=summary.cases, least=MINIMUM_PATIENTS)
@@ -54,27 +54,26 @@ def explain(summary: ScoreSummary, protocol: Protocol) -> list[str]:
             f"{level} CI: Student's interval of the mean over {summary.patients} patients, whose cases count together; "
             f"none where fewer than {MINIMUM_PATIENTS} patients have the class."
         )
-    parts = [PROTOCOL_NOTES[protocol], spread, interval]
+    parts = [protocol_note(protocol, label_set), spread, interval]
     if summary.not_averaged:
         parts.append(ScoreRules.NO_REFERENCE.says(classes=", ".join(summary.not_averaged)))
     return parts
 
 
-def explained_table(summary: ScoreSummary, protocol: Protocol) -> str:
+def explained_table(summary: ScoreSummary, protocol: Protocol, label_set: LabelSet = FLARE23) -> str:
     """Return the table, and below it what its numbers mean."""
-    return "\n\n".join([format_table(summary), *explain(summary, protocol)])
+    return "\n\n".join([format_table(summary), *explain(summary, protocol, label_set)])
 
 
 def format_table(summary: ScoreSummary) -> str:
     """Return the summary as a Markdown table with aligned columns, scores in percent.
 
-    One line per class, then both averages. The last column counts the cases in which the score of the class is
+    One line per class, then the averages. The last column counts the cases in which the score of the class is
     undefined, if there are any. Of fewer than eight patients there is no interval.
 
     Examples:
-        >>> from swinx.labels import CLASS_NAMES
         >>> from swinx.metrics import score_table, summarise
-        >>> case = {name: {"dsc": 0.9, "nsd": 0.8} for name in CLASS_NAMES[1:]}
+        >>> case = {name: {"dsc": 0.9, "nsd": 0.8} for name in FLARE23.names[1:]}
         >>> text = format_table(summarise(score_table(dict.fromkeys("abcdefgh", case))))
         >>> print(text.splitlines()[2])
         | liver               | 90.00 ± 0.00 | 90.00-90.00 | 80.00 ± 0.00 | 80.00-80.00 |     8 |
@@ -82,7 +81,14 @@ def format_table(summary: ScoreSummary) -> str:
     interval = f"{100 * summary.confidence:g} % CI"
     head = ["class", "DSC (%)", interval, "NSD (%)", interval, "cases"]
     lines = [
-        [row.name, _spread(row.dsc), _interval(row.dsc), _spread(row.nsd), _interval(row.nsd), str(row.dsc.cases)]
+        [
+            row.name.replace("|", r"\|"),
+            _spread(row.dsc),
+            _interval(row.dsc),
+            _spread(row.nsd),
+            _interval(row.nsd),
+            str(row.dsc.cases),
+        ]
         for row in summary.rows
     ]
     if any(row.left_out for row in summary.rows):
@@ -93,7 +99,11 @@ def format_table(summary: ScoreSummary) -> str:
 
 
 def summary_as_markdown(
-    summary: ScoreSummary | None, protocol: Protocol, bad_cases: Sequence[tuple[str, str]], notes: Sequence[str]
+    summary: ScoreSummary | None,
+    protocol: Protocol,
+    bad_cases: Sequence[tuple[str, str]],
+    notes: Sequence[str],
+    label_set: LabelSet = FLARE23,
 ) -> str:
     """Return a page with the table, its explanation and the failed cases.
 
@@ -102,13 +112,15 @@ def summary_as_markdown(
         protocol: How the cases were scored.
         bad_cases: File or case name, and reason.
         notes: Remarks on single cases.
+        label_set: The classes.
     """
     cases = 0 if summary is None else summary.cases
-    parts = [f"# Scores of {cases} case{'' if cases == 1 else 's'}, protocol {protocol}"]
+    labels = "" if label_set == FLARE23 else f", label set {visible(label_set.name or 'without a name')}"
+    parts = [f"# Scores of {cases} case{'' if cases == 1 else 's'}, protocol {protocol}{labels}"]
     if summary is None:
-        parts += [PROTOCOL_NOTES[protocol], "No case could be scored."]
+        parts += [protocol_note(protocol, label_set), "No case could be scored."]
     else:
-        parts.append(explained_table(summary, protocol))
+        parts.append(explained_table(summary, protocol, label_set))
     if bad_cases:
         parts.append(
             "## Bad cases\n\n" + "\n".join(f"- `{visible(name)}`: {visible(reason)}" for name, reason in bad_cases)
@@ -152,3 +164,20 @@ def aligned_table(rows: list[list[str]]) -> str:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _averages_told(label_set: LabelSet) -> list[str]:
+    """Return what the averages are over, a sentence each."""
+    groups = averages(label_set)
+    told = [f"`{name}`: the {len(labels)} organs." for name, labels in groups.items() if name == ORGAN_AVERAGE]
+    lesions = [label_set.names[label] for label in label_set.lesions]
+    if ALL_CLASSES not in groups:
+        return told
+    if not (told and lesions):
+        return [*told, f"`{ALL_CLASSES}`: all {len(label_set)} classes."]
+    others = f"the {lesions[0]}" if len(lesions) == 1 else f"the {len(lesions)} lesions"
+    return [*told, f"`{ALL_CLASSES}`: the organs and {others}."]
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

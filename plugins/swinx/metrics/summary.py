@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,19 +11,53 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from swinx.labels import CLASS_NAMES, ORGANS
+from swinx.labels import FLARE23, LabelSet
 from swinx.metrics.intervals import mean_interval, patient_codes
-from swinx.metrics.score_table import METRICS, metric_values
+from swinx.metrics.score_table import METRICS, metric_values, table_label_set
 
-__all__ = ["ALL_CLASSES", "ORGAN_AVERAGE", "ScoreSummary", "Statistic", "SummaryRow", "summarise"]
+__all__ = [
+    "ALL_CLASSES",
+    "ORGAN_AVERAGE",
+    "ScoreSummary",
+    "Statistic",
+    "SummaryRow",
+    "averages",
+    "class_columns",
+    "summarise",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
 ORGAN_AVERAGE = "organ average"
-"""Name of the row that averages the 13 organs, as the challenge ranks."""
+"""Name of the row that averages the classes that are no lesions, as the challenge ranks."""
 
 ALL_CLASSES = "average"
-"""Name of the row that averages the 13 organs and the tumour, as the Swin-X Seg paper reports."""
+"""Name of the row that averages all classes, as the Swin-X Seg paper reports."""
+
+
+def averages(label_set: LabelSet = FLARE23) -> dict[str, tuple[int, ...]]:
+    """Return the averages that a summary has, with the ids of their classes.
+
+    :data:`ORGAN_AVERAGE` is over the classes that are no lesions, and :data:`ALL_CLASSES` over all. An average that is
+    always equal to another one, or to the score of a single class, is left out: without lesions there is no organ
+    average, and a label set of one class has no average at all.
+
+    Examples:
+        >>> from swinx.labels import read_label_set
+        >>> [list(averages(read_label_set(name))) for name in ("flare23", "amos", "flare_lesion")]
+        [['organ average', 'average'], ['average'], []]
+    """
+    groups = {ORGAN_AVERAGE: label_set.organs if label_set.lesions else (), ALL_CLASSES: tuple(label_set.foreground)}
+    return {name: labels for name, labels in groups.items() if len(labels) > 1}
+
+
+def class_columns(labels: Sequence[int]) -> slice | list[int]:
+    """Return where the columns of some classes are in scores ``(cases, classes)``; a slice, if they lie side by side.
+
+    A sum over a slice and one over a list of the same columns may differ in the last bit.
+    """
+    first, last = labels[0], labels[-1]
+    return slice(first - 1, last) if list(labels) == list(range(first, last + 1)) else [label - 1 for label in labels]
 
 
 @dataclass(frozen=True)
@@ -73,8 +107,8 @@ class ScoreSummary:
     """Means over all cases.
 
     Attributes:
-        rows: The 14 classes in class order (tumour last), then the average over the 13 organs, then the average
-            over all 14 classes; classes that no reference has count in neither.
+        rows: The classes in class order, then their :func:`averages`, in which classes that no reference has do not
+            count.
         cases: Number of cases.
         patients: Number of patients that the cases are of.
         confidence: Confidence level of the intervals, e.g. 0.95.
@@ -90,13 +124,18 @@ class ScoreSummary:
         """Classes that no reference has."""
         return tuple(row.name for row in self.rows if not row.averaged)
 
+    @property
+    def averages(self) -> tuple[SummaryRow, ...]:
+        """Rows of the averages."""
+        return tuple(row for row in self.rows if row.left_out is None)
+
     def __getitem__(self, name: str) -> SummaryRow:
-        """Return the row with a name.
+        """Return the row with a name; that of an average, should a class be called as it is.
 
         Raises:
             KeyError: If there is none.
         """
-        for row in self.rows:
+        for row in reversed(self.rows):
             if row.name == name:
                 return row
         raise KeyError(name)
@@ -107,6 +146,7 @@ def summarise(
     patients: Mapping[str, str] | None = None,
     referenced: Collection[int] | None = None,
     confidence: float = 0.95,
+    label_set: LabelSet | None = None,
 ) -> ScoreSummary:
     """Summarise scored cases, in the manner of Table 3 of the Swin-X Seg paper.
 
@@ -124,6 +164,7 @@ def summarise(
             own. The cases of one patient are one observation in the confidence intervals.
         referenced: Ids of the classes that some reference has; the others are not averaged. By default all count.
         confidence: Confidence level in 0..1, both ends excluded.
+        label_set: The classes; by default those that the table names, and of FLARE-23 if it names none.
 
     Raises:
         ValueError: If the table has no case or lacks a column, or the confidence is out of range.
@@ -133,29 +174,38 @@ def summarise(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence} must lie between 0 and 1")
     codes = patient_codes(list(table.index), patients)
-    counted = np.array([referenced is None or label in referenced for label in range(1, len(CLASS_NAMES))])
-    statistics = {metric: _statistics(metric_values(table, metric), codes, counted, confidence) for metric in METRICS}
-    undefined = np.isnan(metric_values(table, "dsc")).sum(axis=0)
-    left_out: list[int | None] = [*(int(count) for count in undefined), None, None]
-    titles = (*CLASS_NAMES[1:], ORGAN_AVERAGE, ALL_CLASSES)
-    averaged = [*map(bool, counted), True, True]
+    chosen = label_set or table_label_set(table) or FLARE23
+    counted = np.array([referenced is None or label in referenced for label in chosen.foreground])
+    values = {metric: metric_values(table, metric, chosen) for metric in METRICS}
+    groups = averages(chosen)
+    columns = [class_columns(labels) for labels in groups.values()]
+    statistics = {metric: _statistics(values[metric], codes, counted, columns, confidence) for metric in METRICS}
+    undefined = np.isnan(values["dsc"]).sum(axis=0)
+    left_out: list[int | None] = [*(int(count) for count in undefined), *[None] * len(groups)]
+    titles = (*chosen.names[1:], *groups)
+    averaged = [*map(bool, counted), *[True] * len(groups)]
     rows = zip(titles, statistics["dsc"], statistics["nsd"], left_out, averaged, strict=True)
     return ScoreSummary(tuple(SummaryRow(*row) for row in rows), len(table), len(np.unique(codes)), confidence)
 
 
 def _statistics(
-    values: FloatArray, patients: npt.NDArray[np.intp], counted: npt.NDArray[np.bool_], confidence: float
+    values: FloatArray,
+    patients: npt.NDArray[np.intp],
+    counted: npt.NDArray[np.bool_],
+    groups: Sequence[slice | list[int]],
+    confidence: float,
 ) -> list[Statistic]:
-    """Return the statistics of 14 classes and both averages.
+    """Return the statistics of the classes and of the averages.
 
     Args:
-        values: Scores, shape ``(cases, 14)``, nan where undefined.
+        values: Scores, shape ``(cases, classes)``, nan where undefined.
         patients: Number of the patient of each case.
-        counted: Which classes the averages are over, ``(14,)``.
+        counted: Which classes count in the averages, ``(classes,)``.
+        groups: Columns of each average.
         confidence: Confidence level.
     """
     classes = np.where(counted, values, np.nan)
-    parts = [*(values[:, [column]] for column in range(values.shape[1])), classes[:, : len(ORGANS)], classes]
+    parts = [*(values[:, [column]] for column in range(values.shape[1])), *(classes[:, group] for group in groups)]
     return [_statistic(part, patients, confidence) for part in parts]
 
 

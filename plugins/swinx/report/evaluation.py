@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swinx.data import annotated_by_people, patient_of, read_list
+from swinx.data import list_label_set, read_list
 from swinx.errors import CaseError
+from swinx.labels import FLARE23, LabelSet
 from swinx.report.overlay_folders import draw_cases
-from swinx.scoring import CasePair, ReferenceList, ScoreReport, score_pairs
+from swinx.scoring import ReferenceList, ScoreReport, listed_pair, score_pairs
 
 __all__ = ["score_cases"]
 
@@ -25,6 +26,7 @@ def score_cases(
     protocol: str = "auto",
     overlay_dir: str | os.PathLike[str] | None = None,
     data_list: str | os.PathLike[str] | None = None,
+    label_set: LabelSet | None = None,
 ) -> ScoreReport:
     """Score the predictions of labelled cases on the grid of their images, and draw them.
 
@@ -38,6 +40,7 @@ def score_cases(
         protocol: ``"flare23"``, ``"standard"`` or ``"auto"``, see :func:`swinx.scoring.score_folders`.
         overlay_dir: Folder for one PNG per case that was predicted, under its name; None draws nothing.
         data_list: The data list of the cases, whose name tells ``"auto"`` the challenge's data.
+        label_set: The classes of the cases; by default those of the data list, and of FLARE-23 if there is none.
 
     Returns:
         The scores; a case without a prediction is among its bad cases.
@@ -50,26 +53,22 @@ def score_cases(
     faulty = {str(item["case"]) for item in cases if "fault" in item}
     predicted = {case: path for case, path in predictions.items() if case not in faulty and path.is_file()}
     labelled = [item for item in cases if "label" in item]
-    pairs = [_pair(item, predicted.get(str(item["case"]))) for item in labelled]
+    chosen = label_set or (FLARE23 if data_list is None else list_label_set(data_list))
+    pairs = [listed_pair(item, predicted.get(str(item["case"])), chosen) for item in labelled]
     unusable = [
         CaseError(str(item["case"]), str(item.get("fault", "has no label"))) for item in cases if "label" not in item
     ]
     source = None if data_list is None else ReferenceList(os.fspath(data_list), _name(data_list))
-    report = score_pairs(pairs, out_dir, protocol, unusable=unusable, source=source)
+    report = score_pairs(pairs, out_dir, protocol, unusable=unusable, source=source, label_set=chosen)
     if overlay_dir is not None:
         drawable = [{**item, "prediction": predicted[item["case"]]} for item in cases if item["case"] in predicted]
-        pictures = draw_cases(drawable, overlay_dir)
+        pictures = draw_cases(drawable, overlay_dir, label_set=chosen)
         for error in pictures.bad_cases:
             _logger.error("not drawn: %s", error)
         for case in predictions:
             if (picture := Path(overlay_dir) / f"{case}.png") not in pictures.paths:
                 picture.unlink(missing_ok=True)  # it would show a prediction of an earlier run
     return report
-
-
-def _pair(item: Mapping[str, Any], prediction: Path | None) -> CasePair:
-    case, label = str(item["case"]), Path(item["label"])
-    return CasePair(case, label, prediction, annotated_by_people(item), patient_of(item))
 
 
 def _name(data_list: str | os.PathLike[str]) -> str:

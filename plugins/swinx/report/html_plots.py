@@ -3,44 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from swinx.figures import CLASS_COLOURS
-from swinx.labels import CLASS_NAMES, FlareLabel
+from swinx.labels import FLARE23, LabelSet
+from swinx.metrics import score_column
 
 __all__ = ["draw_curves", "draw_score_boxes"]
 
 _HEIGHT_IN = 2.6
+_BOXES_IN_ROW = 30
 
 
-def draw_score_boxes(table: pd.DataFrame) -> Figure:
+def draw_score_boxes(table: pd.DataFrame, label_set: LabelSet = FLARE23) -> Figure:
     """Draw a box and the single cases for each class, DSC above NSD.
+
+    Of more than thirty classes those without any score are left out, and the others are spread over several rows.
 
     Args:
         table: One row per case, columns as :func:`swinx.metrics.score_table` has them, in 0..1 or nan.
+        label_set: The classes.
     """
-    figure = Figure(figsize=(11, 6.6), layout="constrained")
+    labels = list(label_set.foreground)
+    if len(labels) > _BOXES_IN_ROW:
+        scored = table.notna().any()
+        labels = [label for label in labels if scored[score_column(label_set.names[label], "dsc")]] or labels[:1]
+    count = -(-len(labels) // _BOXES_IN_ROW)
+    ends = [len(labels) * part // count for part in range(count + 1)]
+    rows = [labels[first:stop] for first, stop in pairwise(ends)]
+    figure = Figure(figsize=(11, 6.6 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 1, sharex=True)
-    names = CLASS_NAMES[1:]
+    panels = figure.subplots(2 * len(rows), 1, sharex="row" if len(rows) > 1 else True)
     scatter = np.random.default_rng(0)
+    for row, shown in enumerate(rows):
+        _draw_boxes(panels[2 * row : 2 * row + 2], table, shown, label_set, scatter)
+    return figure
+
+
+def _draw_boxes(
+    axes: Sequence[Axes],
+    table: pd.DataFrame,
+    labels: Sequence[int],
+    label_set: LabelSet,
+    scatter: np.random.Generator,
+) -> None:
+    names = [label_set.names[label] for label in labels]
     for panel, metric in zip(axes, ("dsc", "nsd"), strict=True):
-        values = [100 * table[f"{name.replace(' ', '_')}_{metric}"].dropna().to_numpy() for name in names]
+        values = [100 * table[score_column(name, metric)].dropna().to_numpy() for name in names]
         boxes = panel.boxplot(values, widths=0.6, patch_artist=True, showfliers=False, medianprops={"color": "black"})
-        for number, (box, scores) in enumerate(zip(boxes["boxes"], values, strict=True), start=1):
-            box.set_facecolor(CLASS_COLOURS[FlareLabel(number)])
+        drawn = zip(boxes["boxes"], labels, values, strict=True)
+        for number, (box, label, scores) in enumerate(drawn, start=1):
+            box.set_facecolor(label_set.colours[label])
             box.set_alpha(0.6)
             panel.plot(number + scatter.uniform(-0.15, 0.15, len(scores)), scores, ".", color="0.2", markersize=4)
             if not len(scores):
                 panel.text(number, 50, "no reference", rotation=90, ha="center", va="center", color="0.5", fontsize=8)
         panel.set(ylim=(-2, 102), ylabel=f"{metric.upper()} (%)")
         panel.grid(axis="y", alpha=0.3)
-    axes[1].set_xticks(range(1, len(names) + 1), names, rotation=40, ha="right")
-    return figure
+    axes[-1].set_xticks(range(1, len(names) + 1), names, rotation=40, ha="right")
 
 
 def draw_curves(history: pd.DataFrame, groups: Sequence[tuple[str, Sequence[str]]]) -> Figure | None:

@@ -12,11 +12,22 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from swinx.data import Volume, annotated_by_people, find_cases, find_label_maps, probe_folder, read_volume
+from swinx.data import (
+    Volume,
+    annotated_by_people,
+    find_cases,
+    find_label_maps,
+    label_path,
+    probe_folder,
+    read_label,
+    read_volume,
+)
 from swinx.errors import CaseError
+from swinx.files import real_path
 from swinx.geometry import compare_grids
+from swinx.labels import FLARE23, LabelSet
 from swinx.report.overlay_picture import write_overlay
-from swinx.scoring import one_result_set
+from swinx.scoring import label_set_beside, listed_pair, one_result_set, read_reference
 
 __all__ = ["OverlayReport", "draw_cases", "write_overlays"]
 
@@ -47,6 +58,7 @@ def write_overlays(
     predictions: Source | None,
     out_dir: str | os.PathLike[str],
     show_progress: bool = True,
+    label_set: LabelSet | None = None,
 ) -> OverlayReport:
     """Write one picture per case, named after it; see :func:`swinx.report.write_overlay`.
 
@@ -60,21 +72,30 @@ def write_overlays(
         predictions: Label maps by a network, likewise; None if there are none.
         out_dir: Folder for the PNG files.
         show_progress: Show a progress bar.
+        label_set: The classes; by default those of the data list in ``images`` or beside it or the label maps, and of
+            FLARE-23 if there is none.
 
     Raises:
         DataListError: If one of the sources holds nothing, or two files of one case.
         OSError: If ``out_dir`` cannot be written to.
     """
-    cases = find_cases(images)
-    truths = {item["case"]: item["label"] for item in cases if "label" in item} | _by_case(references)
-    guesses = _by_case(predictions)
+    chosen = label_set or label_set_beside(images, references, predictions) or FLARE23
+    cases = find_cases(images, label_set=chosen)
+    truths, guesses = _by_case(references), _by_case(predictions)
     for item in cases:
-        item |= {"label": truths.get(item["case"]), "prediction": guesses.get(item["case"])}
-    return draw_cases(cases, out_dir, show_progress)
+        item["prediction"] = guesses.get(item["case"])
+        if (truth := truths.get(item["case"])) is not None:
+            if "label" not in item or real_path(truth) != real_path(label_path(item["label"])):
+                item.pop("label_map", None)  # it is of another file
+            item["label"] = truth
+    return draw_cases(cases, out_dir, show_progress, chosen)
 
 
 def draw_cases(
-    cases: Sequence[Mapping[str, Any]], out_dir: str | os.PathLike[str], show_progress: bool = True
+    cases: Sequence[Mapping[str, Any]],
+    out_dir: str | os.PathLike[str],
+    show_progress: bool = True,
+    label_set: LabelSet = FLARE23,
 ) -> OverlayReport:
     """Write one picture per case; the files may have any names.
 
@@ -83,6 +104,7 @@ def draw_cases(
             not ``annotated`` in a case there is no Dice.
         out_dir: Folder for the PNG files.
         show_progress: Show a progress bar.
+        label_set: The classes.
 
     Raises:
         RunError: If the predictions are of two runs with other weights or settings.
@@ -97,7 +119,7 @@ def draw_cases(
         try:
             if "fault" in item:
                 raise CaseError(item["case"], str(item["fault"]))
-            _draw(item, path)
+            _draw(item, path, label_set)
         except CaseError as error:
             bad_cases.append(error)
         else:
@@ -109,21 +131,26 @@ def _by_case(source: Source | None) -> dict[str, str]:
     return {} if source is None else {case: str(path) for case, path in find_label_maps(source).items()}
 
 
-def _draw(item: Mapping[str, Any], path: Path) -> None:
-    case, reference_path, prediction_path = str(item["case"]), item.get("label"), item.get("prediction")
-    if reference_path is None and prediction_path is None:
+def _draw(item: Mapping[str, Any], path: Path, label_set: LabelSet) -> None:
+    case, prediction_path = str(item["case"]), item.get("prediction")
+    if item.get("label") is None and prediction_path is None:
         raise CaseError(case, "neither reference nor prediction; nothing to draw on the image")
     image = read_volume(item["image"])
-    reference = _labels_on(image, reference_path, allow_unknown=True)
-    prediction = _labels_on(image, prediction_path)
-    annotated = annotated_by_people(item)
-    write_overlay(image.array, reference, prediction, image.affine, path, case=case, annotated=annotated)
+    reference = prediction = None
+    if item.get("label") is not None:
+        pair = listed_pair(item, None, label_set)
+        reference = _on(image, read_reference(pair, label_set), pair.reference)
+    if prediction_path is not None:
+        labels = read_label(prediction_path, label_set, allow_empty=True, allow_unknown=False)
+        prediction = _on(image, labels, prediction_path)
+    annotated = annotated_by_people(item, label_set)
+    write_overlay(
+        image.array, reference, prediction, image.affine, path, case=case, annotated=annotated, label_set=label_set
+    )
 
 
-def _labels_on(image: Volume, path: str | None, allow_unknown: bool = False) -> npt.NDArray[np.uint8] | None:
-    if path is None:
-        return None
-    labels = read_volume(path, kind="label", allow_empty=True, allow_unknown=allow_unknown)
+def _on(image: Volume, labels: Volume, path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    """Return the voxels of a label map on the grid of its image."""
     faults, _ = compare_grids(image.affine, image.array.shape, labels.affine, labels.array.shape)
     if faults:
         raise CaseError(path, "; ".join(faults))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from swinx.figures import Box, choose_slices, crop_to_labels, to_canonical, write_figure
 from swinx.geometry import voxel_sizes_mm
-from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
+from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.metrics import dice_per_class
 from swinx.report.overlay_figure import CaseView, draw_case
 
@@ -34,6 +34,7 @@ def write_overlay(
     window_hu: tuple[float, float] = ABDOMEN_WINDOW_HU,
     dpi: int = 150,
     annotated: Collection[int] | None = None,
+    label_set: LabelSet = FLARE23,
 ) -> None:
     """Write a PNG with axial, coronal and sagittal slices of one case.
 
@@ -44,14 +45,15 @@ def write_overlay(
 
     Args:
         image: CT in HU, shape ``(X, Y, Z)``.
-        reference: Class ids 0..14, and 255 where the class is unknown, of the same shape, or None.
-        prediction: Class ids 0..14 of the same shape, or None.
+        reference: Class ids, and 255 where the class is unknown, of the same shape, or None.
+        prediction: Class ids of the same shape, or None.
         affine: Voxel indices to RAS millimetres, ``(4, 4)``.
         path: The PNG file, written atomically.
         case: Headline; by default the file name.
         window_hu: Lowest and highest HU of the grey scale.
-        dpi: Pixels per inch; the page is about 13 inches wide.
+        dpi: Pixels per inch; the page is about 13 inches wide, or more with a long legend.
         annotated: Ids of the classes whose annotation is complete in the reference; by default all.
+        label_set: The classes.
 
     Raises:
         ValueError: If an array is not 3D, the shapes differ, an id is no class, or the window is empty.
@@ -60,7 +62,7 @@ def write_overlay(
     scan = np.asarray(image)
     drawn, unknown = _split_unknown(reference)
     maps = {
-        name: _checked(np.asarray(labels), name, scan)
+        name: _checked(np.asarray(labels), name, scan, label_set)
         for name, labels in (("Reference", drawn), ("Prediction", prediction))
         if labels is not None
     }
@@ -70,10 +72,11 @@ def write_overlay(
     scores = {}
     if len(maps) == 2:
         guess = maps["Prediction"] if unknown is None else np.where(unknown, 0, maps["Prediction"]).astype(np.uint8)
-        found = dice_per_class(maps["Reference"], guess)
-        known = CLASS_NAMES if annotated is None else {CLASS_NAMES[label] for label in annotated}
+        found = dice_per_class(maps["Reference"], guess, label_set)
+        known = label_set.names if annotated is None else {label_set.names[label] for label in annotated}
         scores = {name: score for name, score in found.items() if name in known}
-    figure = draw_case(_case_view(scan, maps, np.asarray(affine, dtype=np.float64)), title, window_hu, scores)
+    view = _case_view(scan, maps, np.asarray(affine, dtype=np.float64))
+    figure = draw_case(view, title, window_hu, scores, label_set)
     write_figure(figure, path, dpi)
 
 
@@ -120,9 +123,10 @@ def _any_label(maps: list[npt.NDArray[np.uint8]], shape: tuple[int, ...]) -> npt
     return union
 
 
-def _checked(labels: npt.NDArray[Any], name: str, scan: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _checked(labels: npt.NDArray[Any], name: str, scan: npt.NDArray[Any], label_set: LabelSet) -> npt.NDArray[np.uint8]:
     if scan.ndim != 3 or labels.shape != scan.shape:
         raise ValueError(f"image {scan.shape} and {name.lower()} {labels.shape} must be 3D and of one shape")
-    if labels.min() < 0 or labels.max() >= NUM_CLASSES:
-        raise ValueError(f"{name.lower()} holds ids {labels.min()}..{labels.max()}; FLARE ids are 0..{NUM_CLASSES - 1}")
+    if labels.min() < 0 or labels.max() >= label_set.num_classes:
+        found = f"{name.lower()} holds ids {labels.min()}..{labels.max()}"
+        raise ValueError(f"{found}; class ids are 0..{len(label_set)}")
     return labels.astype(np.uint8, copy=False)

@@ -17,8 +17,8 @@ import torch
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
 from swinx.files import read_object, read_table, write_whole
-from swinx.labels import CLASS_NAMES
-from swinx.metrics import METRICS, Statistic, explain, read_protocol, score_column, summarise
+from swinx.labels import FLARE23, LabelSet
+from swinx.metrics import METRICS, Statistic, explain, read_protocol, score_column, summarise, table_label_set
 from swinx.report.case_viewers import case_viewers
 from swinx.report.html_page import figure_as_html, html_table, render_page
 from swinx.report.html_plots import draw_curves, draw_score_boxes
@@ -60,6 +60,7 @@ def write_report(
     cases: int = 2,
     max_slices: int = 40,
     title: str = "swinx report",
+    label_set: LabelSet | None = None,
 ) -> list[str]:
     """Write one self-contained HTML page.
 
@@ -78,6 +79,7 @@ def write_report(
         cases: How many of the best, and of the worst.
         max_slices: Axial slices of each case.
         title: Headline.
+        label_set: The classes; by default those that the summary beside the scores names.
 
     Returns:
         What could not be shown and why, one sentence each; the page says so, too.
@@ -90,7 +92,8 @@ def write_report(
     if min(cases, max_slices) < 1:
         raise DataListError(f"cases {cases} and max_slices {max_slices} must be 1 or more")
     place = Path(scores) / "scores.csv" if Path(scores).is_dir() else Path(scores)
-    table = _read_table(place)
+    table = _read_table(place, label_set)
+    chosen = label_set or table_label_set(table) or FLARE23
     check_scored_results(place.parent / "summary.json", prediction)
     faults: list[str] = []
     sections: list[tuple[str, str]] = []
@@ -103,17 +106,17 @@ def write_report(
             sections.append((heading, f'<p class="fault">Not shown: {escape(reason_of(error))}</p>'))
 
     facts = place.parent / "summary.json"
-    add("Scores", lambda: _scores(table, facts))
+    add("Scores", lambda: _scores(table, facts, chosen))
     if images is not None and prediction is not None:
         files = (images, section, reference, prediction)
         add(
             "Best and worst cases",
-            lambda: case_viewers(_referenced_only(table, facts), *files, cases, max_slices, faults),
+            lambda: case_viewers(_referenced_only(table, facts, chosen), *files, cases, max_slices, faults, chosen),
         )
     if prediction is not None:
         add("Cost", lambda: _cost(Path(prediction) / "cases.json"))
     if refinement is not None:
-        add("Refined labels", lambda: _refinement(Path(refinement) / "cases.csv"))
+        add("Refined labels", lambda: _refinement(Path(refinement) / "cases.csv", chosen))
     if training is not None:
         add("Training", lambda: _curves(Path(training) / "history.csv", _TRAINING))
     if pretraining is not None:
@@ -131,8 +134,8 @@ def write_report(
     return faults
 
 
-def _read_table(place: Path) -> pd.DataFrame:
-    table = read_scores(place)
+def _read_table(place: Path, label_set: LabelSet | None) -> pd.DataFrame:
+    table = read_scores(place, label_set)
     if table.empty:
         raise DataListError(f"{place}: has no scored case")
     if doubled := sorted(set(table.index[table.index.duplicated()].astype(str))):
@@ -140,20 +143,21 @@ def _read_table(place: Path) -> pd.DataFrame:
     return table
 
 
-def _scores(table: pd.DataFrame, path: Path) -> str:
+def _scores(table: pd.DataFrame, path: Path, label_set: LabelSet) -> str:
     """Return the means, the protocol and the cases without scores, as far as they are recorded."""
     told = _told(path)
     records = _records(told)
     patients = {case: str(facts["patient"]) for case, facts in records.items() if facts.get("patient") is not None}
     referenced = _referenced(records)
-    summary = summarise(table, patients, referenced)
+    summary = summarise(table, patients, referenced, label_set=label_set)
     rows = [[row.name, *_cells(row.dsc), *_cells(row.nsd), row.dsc.cases] for row in summary.rows]
     headers = ["class", "DSC (%)", "95 % CI", "NSD (%)", "95 % CI", "cases"]
     plot = figure_as_html(
-        draw_score_boxes(_referenced_only(table, path)), "Box plots of DSC and NSD of each class over the cases"
+        draw_score_boxes(_referenced_only(table, path, label_set), label_set),
+        "Box plots of DSC and NSD of each class over the cases",
     )
     try:
-        explained = explain(summary, read_protocol(str(told.get("protocol"))))
+        explained = explain(summary, read_protocol(str(told.get("protocol"))), label_set)
     except ValueError:
         explained = [
             "No summary.json beside the scores: by which rule, and of which cases there are none, is not known."
@@ -175,11 +179,11 @@ def _referenced(records: Mapping[str, Mapping[str, Any]]) -> set[int] | None:
     return {label for labels in known for label in labels if isinstance(label, int)} if known else None
 
 
-def _referenced_only(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+def _referenced_only(table: pd.DataFrame, path: Path, label_set: LabelSet) -> pd.DataFrame:
     """Return the scores without classes that no reference has, which are 1 by the challenge's protocol."""
     referenced = _referenced(_records(_told(path)))
-    absent = [] if referenced is None else [name for label, name in enumerate(CLASS_NAMES) if label not in referenced]
-    columns = [score_column(name, metric) for name in absent if name != CLASS_NAMES[0] for metric in METRICS]
+    absent = [] if referenced is None else [label for label in label_set.foreground if label not in referenced]
+    columns = [score_column(label_set.names[label], metric) for label in absent for metric in METRICS]
     return table.assign(**dict.fromkeys(columns, np.nan))
 
 
@@ -213,12 +217,16 @@ def _cost(path: Path) -> str:
     return html_table(["case", "voxels", "device", "seconds", "host memory (MB)", "GPU memory (MB)"], rows)
 
 
-def _refinement(path: Path) -> str:
+def _refinement(path: Path, label_set: LabelSet) -> str:
     table = read_table(path)
     refined, selected = (int(table[name].fillna(False).astype(bool).sum()) for name in ("refined", "selected"))
     names = [name.removesuffix("_before_ml") for name in table.columns if name.endswith("_before_ml")]
+    shown = {name.replace(" ", "_"): name for name in label_set.names}
     rows = [
-        [name.replace("_", " "), *(f"{table[f'{name}_{when}_ml'].sum() / 1000:.2f}" for when in ("before", "after"))]
+        [
+            shown.get(name, name.replace("_", " ")),
+            *(f"{table[f'{name}_{when}_ml'].sum() / 1000:.2f}" for when in ("before", "after")),
+        ]
         for name in names
     ]
     text = f"<p>{refined} of {len(table)} cases refined, {selected} selected for training.</p>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -13,19 +13,11 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from swinx.figures import (
-    CLASS_COLOURS,
-    VIEWS,
-    choose_slices,
-    colour_table,
-    crop_to_labels,
-    cut,
-    plane_size_mm,
-    to_canonical,
-)
+from swinx.figures import VIEWS, choose_slices, colour_table, crop_to_labels, cut, plane_size_mm, to_canonical
 from swinx.geometry import voxel_sizes_mm
-from swinx.labels import CLASS_NAMES, FlareLabel
+from swinx.labels import FLARE23, LabelSet
 from swinx.report.html_page import jpeg_as_uri
+from swinx.report.overlay_legend import count_voxels
 from swinx.report.overlay_picture import ABDOMEN_WINDOW_HU
 
 __all__ = ["VIEWER_SCRIPT", "slice_viewer"]
@@ -49,6 +41,7 @@ document.querySelectorAll('.viewer').forEach(function (viewer) {
 _PANEL_PIXELS = 320
 _MARGIN_MM = 25.0
 _FILL = 0.4
+_SHOWN = 24
 
 
 def slice_viewer(
@@ -57,6 +50,7 @@ def slice_viewer(
     labels: Mapping[str, npt.NDArray[np.uint8]],
     affine: npt.NDArray[np.float64],
     max_slices: int = 40,
+    label_set: LabelSet = FLARE23,
 ) -> str:
     """Return a viewer of axial slices, in radiological convention and true proportions.
 
@@ -67,6 +61,7 @@ def slice_viewer(
         affine: Voxel indices to RAS millimetres, ``(4, 4)``.
         max_slices: Slices to embed at most, evenly spaced over what is labelled. The first to be seen is the one
             that shows the classes best.
+        label_set: The classes.
     """
     upright, upright_affine = to_canonical(image, affine)
     maps = {title: to_canonical(array, affine)[0] for title, array in labels.items()}
@@ -80,7 +75,7 @@ def slice_viewer(
     corner_mm = upright_affine[2, :3] @ [side.start for side in box] + upright_affine[2, 3]
     slices = [
         {
-            "src": jpeg_as_uri(_picture(scan, list(maps.values()), index, size)),
+            "src": jpeg_as_uri(_picture(scan, list(maps.values()), index, size, colour_table(1.0, label_set))),
             "text": _position(corner_mm, index, spacing[2]),
         }
         for index in map(int, shown)
@@ -92,15 +87,21 @@ def slice_viewer(
     return (
         f'<div class="viewer"><div class="heads">{heads}</div><img alt="{label}">'
         f'<input type="range" min="0" max="{len(slices) - 1}" value="{first}" aria-label="{label}"><output></output>'
-        f'<script type="application/json">{json.dumps(slices)}</script></div>{_legend(union)}'
+        f'<script type="application/json">{json.dumps(slices)}</script></div>{_legend(list(maps.values()), label_set)}'
     )
 
 
-def _picture(scan: npt.NDArray[Any], maps: list[npt.NDArray[np.uint8]], index: int, size: tuple[int, int]) -> bytes:
+def _picture(
+    scan: npt.NDArray[Any],
+    maps: list[npt.NDArray[np.uint8]],
+    index: int,
+    size: tuple[int, int],
+    table: npt.NDArray[np.float32],
+) -> bytes:
     low, high = ABDOMEN_WINDOW_HU
     grey = (cut(scan, VIEWS[0], index).astype(np.float32) - low) / (high - low)
     panels = [np.repeat(grey.clip(0, 1)[..., None], 3, axis=2)]
-    panels += [_over(panels[0], cut(labels, VIEWS[0], index)) for labels in maps]
+    panels += [_over(panels[0], cut(labels, VIEWS[0], index), table) for labels in maps]
     resized = []
     for panel in panels:
         flipped = (255 * panel[::-1]).astype(np.uint8)  # rows of a picture run from the top
@@ -110,9 +111,11 @@ def _picture(scan: npt.NDArray[Any], maps: list[npt.NDArray[np.uint8]], index: i
     return buffer.getvalue()
 
 
-def _over(grey: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _over(
+    grey: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], table: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
     """Blend the classes over a grey picture, with opaque edges."""
-    colours = colour_table(1.0)[labels]
+    colours = table[labels]
     edge = ndimage.grey_dilation(labels, size=3) != ndimage.grey_erosion(labels, size=3)
     opacity = np.where(edge, 0.9, _FILL)[..., None] * colours[..., 3:]
     mixed: npt.NDArray[np.float32] = (grey * (1 - opacity) + colours[..., :3] * opacity).astype(np.float32)
@@ -123,7 +126,17 @@ def _position(corner_mm: float, index: int, spacing_mm: float) -> str:
     return f"z = {corner_mm + index * spacing_mm:.0f} mm"
 
 
-def _legend(labels: npt.NDArray[np.uint8]) -> str:
-    found = [int(value) for value in np.unique(labels) if value]
-    marks = (f'<i style="background:{CLASS_COLOURS[FlareLabel(v)]}"></i>{escape(CLASS_NAMES[v])}' for v in found)
+def _legend(maps: list[npt.NDArray[np.uint8]], label_set: LabelSet) -> str:
+    """Return a line of the classes that occur; of very many, the largest, and the others in a part that opens."""
+    voxels = count_voxels(maps, label_set)
+    found = [label for label in label_set.foreground if voxels[label]]
+    if len(found) <= _SHOWN:
+        return _marks(found, label_set)
+    found.sort(key=lambda label: -voxels[label])
+    rest = f"<details><summary>{len(found) - _SHOWN} smaller classes</summary>{_marks(found[_SHOWN:], label_set)}"
+    return f"{_marks(found[:_SHOWN], label_set)}{rest}</details>"
+
+
+def _marks(labels: Iterable[int], label_set: LabelSet) -> str:
+    marks = (f'<i style="background:{label_set.colours[v]}"></i>{escape(label_set.names[v])}' for v in labels)
     return '<p class="legend">' + "".join(f"<span>{mark}</span>" for mark in marks) + "</p>"

@@ -31,6 +31,16 @@ class ScoreRules(Rules):
         "scores",
         "no confidence intervals: {patients} of {cases} cases, and an interval takes {least} independent patients",
     )
+    OTHER_CLASSES = Rule(
+        "refused",
+        "protocols of scoring",
+        "protocol flare23 is for the classes of FLARE-23, and the label set {name} has others; give protocol standard",
+    )
+    TWO_SETS = Rule(
+        "refused",
+        "comparisons of scores",
+        "the two tables are of the label sets {first} and {second}, which differ in {difference}; score both by one",
+    )
     NOT_LISTED = Rule(
         "warned",
         "scores",

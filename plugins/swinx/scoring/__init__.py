@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from swinx.scoring.case_pairs import CasePair, pair_cases
-from swinx.scoring.reference_facts import ReferenceList
+from swinx.scoring.case_pairs import CasePair, pair_cases, read_reference
+from swinx.scoring.reference_facts import ReferenceList, label_set_beside, listed_pair
 from swinx.scoring.result_sets import check_scored_results, one_result_set
 from swinx.scoring.score_folders import ScoreReport, read_scores, score_folders, score_pairs
 
@@ -12,8 +12,11 @@ __all__ = [
     "ReferenceList",
     "ScoreReport",
     "check_scored_results",
+    "label_set_beside",
+    "listed_pair",
     "one_result_set",
     "pair_cases",
+    "read_reference",
     "read_scores",
     "score_folders",
     "score_pairs",

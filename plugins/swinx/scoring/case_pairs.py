@@ -12,12 +12,13 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from swinx.data import find_label_maps, label_case_name, read_volume
+from swinx.data import LabelPlace, Volume, find_label_maps, label_case_name, masks_found, read_label
 from swinx.errors import CaseError, DataListError
 from swinx.geometry import compare_grids, voxel_sizes_mm
+from swinx.labels import FLARE23, ClassNumbers, LabelSet
 from swinx.rules import LabelFolderRules
 
-__all__ = ["CasePair", "LabelPair", "header_spacing_mm", "pair_cases", "read_label_pair"]
+__all__ = ["CasePair", "LabelPair", "header_spacing_mm", "pair_cases", "read_label_pair", "read_reference"]
 
 PathLike = str | os.PathLike[str]
 
@@ -30,11 +31,14 @@ class CasePair:
 
     Attributes:
         case: Its name.
-        reference: The reference.
+        reference: The reference; of a mask for each class, the first file.
         prediction: The prediction; None if there is none.
         annotated: Ids of the classes that people annotated completely in the reference; None if nothing is recorded,
             which is taken as all.
         patient: The patient; None if nothing is recorded, which is taken as a patient of its own.
+        masks: Class names with a mask each, where the reference is that; None if it is a file or a folder.
+        numbers: Meaning of the numbers in the reference; None if it has those of the label set.
+        image: The scan; None if it is not known. An RTSTRUCT may lie elsewhere than its series.
     """
 
     case: str
@@ -42,6 +46,9 @@ class CasePair:
     prediction: Path | None
     annotated: tuple[int, ...] | None = None
     patient: str | None = None
+    masks: LabelPlace | None = None
+    numbers: ClassNumbers | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +59,14 @@ class LabelPair:
         reference: Class ids, shape ``(X, Y, Z)``, uint8; 255 where the class is unknown.
         prediction: Class ids, same shape; all background if there was no prediction.
         affine: Voxel indices of the reference to RAS millimetres, ``(4, 4)``.
+        drawn: Ids of the classes of which a reference of masks has one; None for a label map, which may be of any.
         notes: What a user should know though the case was used.
     """
 
     reference: npt.NDArray[np.uint8]
     prediction: npt.NDArray[np.uint8]
     affine: npt.NDArray[np.float64]
+    drawn: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -91,24 +100,35 @@ def pair_cases(reference: PathLike, prediction: PathLike) -> tuple[list[CasePair
     return pairs, sorted(predictions.keys() - references.keys())
 
 
-def read_label_pair(pair: CasePair) -> LabelPair:
+def read_label_pair(pair: CasePair, label_set: LabelSet = FLARE23) -> LabelPair:
     """Read the label maps of one case.
 
     Raises:
-        CaseError: If a file cannot be read, holds other ids than 0..14 (and 255 in the reference), or the two grids
-            differ by more than :data:`swinx.geometry.GRID_TOLERANCE_VOXELS`.
+        CaseError: If a file cannot be read, holds other numbers than those of the label set (and 255 in the reference),
+            or the two grids differ by more than :data:`swinx.geometry.GRID_TOLERANCE_VOXELS`.
     """
-    reference = read_volume(pair.reference, kind="label", allow_empty=True, allow_unknown=True)
+    found = masks_found(_place(pair), label_set)
+    drawn = None if found is None else tuple(found)
+    reference = read_reference(pair, label_set)
     truth = reference.array.astype(np.uint8, copy=False)
     if pair.prediction is None:
-        return LabelPair(truth, np.zeros_like(truth), reference.affine)
-    prediction = read_volume(pair.prediction, kind="label", allow_empty=True)
+        return LabelPair(truth, np.zeros_like(truth), reference.affine, drawn)
+    prediction = read_label(pair.prediction, label_set, allow_empty=True, allow_unknown=False)
     faults, notes = compare_grids(reference.affine, reference.array.shape, prediction.affine, prediction.array.shape)
     if faults:
         reason = "; ".join(faults).replace("image", "reference").replace("label", "prediction")
         raise CaseError(pair.prediction, reason)
     said = tuple(note.replace("image", "reference").replace("label", "prediction") for note in notes)
-    return LabelPair(truth, prediction.array.astype(np.uint8, copy=False), reference.affine, said)
+    return LabelPair(truth, prediction.array.astype(np.uint8, copy=False), reference.affine, drawn, said)
+
+
+def read_reference(pair: CasePair, label_set: LabelSet = FLARE23) -> Volume:
+    """Return the reference of one case as class ids, 255 where the class is unknown.
+
+    Raises:
+        CaseError: If it cannot be read, or holds other numbers than those of the label set and 255.
+    """
+    return read_label(_place(pair), label_set, pair.numbers, allow_empty=True, image=pair.image)
 
 
 def header_spacing_mm(path: PathLike, affine: npt.NDArray[np.float64]) -> tuple[float, ...]:
@@ -119,9 +139,13 @@ def header_spacing_mm(path: PathLike, affine: npt.NDArray[np.float64]) -> tuple[
     """
     try:
         header: Any = nib.load(path).header
-    except nib.filebasedimages.ImageFileError:
+    except (nib.filebasedimages.ImageFileError, OSError):
         return tuple(voxel_sizes_mm(affine).tolist())
     return tuple(float(size) for size in header.get_zooms()[:3])
+
+
+def _place(pair: CasePair) -> LabelPlace:
+    return pair.reference if pair.masks is None else pair.masks
 
 
 def _some(cases: Iterable[str]) -> str:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from swinx.data import annotated_by_people, data_list_sections, load_cases, patient_of, read_list
+from swinx.data import (
+    annotated_by_people,
+    data_list_sections,
+    label_path,
+    list_label_set,
+    load_cases,
+    patient_of,
+    read_list,
+)
 from swinx.errors import DataListError
 from swinx.files import real_path
-from swinx.metrics import Protocol, read_protocol
+from swinx.labels import FLARE23, UNKNOWN, ClassNumbers, LabelSet
+from swinx.metrics import Protocol, fitting_protocol
 from swinx.rules import ScoreRules
 from swinx.scoring.case_pairs import CasePair, PathLike
 
-__all__ = ["ReferenceList", "choose_protocol", "read_reference_list", "with_facts"]
+__all__ = ["ReferenceList", "choose_protocol", "label_set_beside", "listed_pair", "read_reference_list", "with_facts"]
 
 _LIST_NAME = "datalist.json"
 _FLARE = re.compile(r"(MICCAI[ _-]?)?FLARE[ _-]?(20)?23", re.IGNORECASE)
@@ -33,6 +42,7 @@ class ReferenceList:
         items: Its entries with a label.
         by_file: Match entries by the file of their label, rather than by the name of their case.
         notes: Why a list that lies there is not used.
+        label_set: The label set that the list names; None if it names none.
     """
 
     path: str = ""
@@ -40,9 +50,12 @@ class ReferenceList:
     items: tuple[dict[str, Any], ...] = ()
     by_file: bool = False
     notes: tuple[str, ...] = ()
+    label_set: LabelSet | None = None
 
 
-def read_reference_list(reference: PathLike, data_list: PathLike | None = None) -> ReferenceList:
+def read_reference_list(
+    reference: PathLike, data_list: PathLike | None = None, label_set: LabelSet | None = None
+) -> ReferenceList:
     """Read the given data list, or the ``datalist.json`` in the folder of the references or its parent.
 
     A list that was not given counts only for the label files that it names: one of partial labels says nothing about
@@ -51,36 +64,75 @@ def read_reference_list(reference: PathLike, data_list: PathLike | None = None) 
     Args:
         reference: Folder of label maps, one file, or a data list.
         data_list: The data list, if the user gave one.
+        label_set: Classes to use for its entries; by default its own.
 
     Raises:
         DataListError: If a list that was given cannot be used.
     """
     if data_list is not None:
-        return _read(Path(data_list), by_file=False)
-    place = real_path(reference)
-    folder = place if place.is_dir() else place.parent
-    named = [place] if place.suffix.lower() == ".json" else []
-    for path in (*named, folder / _LIST_NAME, folder.parent / _LIST_NAME):
-        if path.is_file():
-            try:
-                return _read(path, by_file=True)
-            except DataListError as error:
-                return ReferenceList(notes=(ScoreRules.LIST_UNUSABLE.says(source=path, detail=error),))
-    return ReferenceList()
+        return _read(Path(data_list), label_set, by_file=False)
+    path = _list_beside(reference)
+    if path is None:
+        return ReferenceList()
+    try:
+        return _read(path, label_set, by_file=True)
+    except DataListError as error:
+        return ReferenceList(notes=(ScoreRules.LIST_UNUSABLE.says(source=path, detail=error),))
 
 
-def with_facts(pairs: Sequence[CasePair], listed: ReferenceList) -> tuple[list[CasePair], list[str]]:
-    """Return the pairs with annotated classes and patients, and notes on what the list lacks."""
+def label_set_beside(*sources: Any) -> LabelSet | None:
+    """Return the label set of the first data list in, or beside, some files or folders; None if there is none.
+
+    Args:
+        sources: Files, folders or data lists; others, such as None or several files, are passed over.
+
+    Raises:
+        DataListError: If the data list cannot be read, or names no label set that can be used.
+    """
+    places = [_list_beside(source) for source in sources if isinstance(source, str | os.PathLike)]
+    return next((list_label_set(place) for place in places if place is not None), None)
+
+
+def listed_pair(item: Mapping[str, Any], prediction: Path | None, label_set: LabelSet = FLARE23) -> CasePair:
+    """Return the pair of an entry of a data list that has a label.
+
+    Args:
+        item: As :func:`swinx.data.load_cases` gives it.
+        prediction: The prediction; None if there is none.
+        label_set: The classes of the entry.
+    """
+    numbers = None
+    if (given := item.get("label_map")) is not None:
+        numbers = ClassNumbers({0: 0, UNKNOWN: UNKNOWN} | {int(number): int(label) for number, label in given.items()})
+    return CasePair(
+        str(item["case"]),
+        Path(label_path(item["label"])),
+        prediction,
+        annotated_by_people(item, label_set),
+        patient_of(item),
+        item["label"] if isinstance(item["label"], Mapping) else None,
+        numbers,
+        item.get("image"),
+    )
+
+
+def with_facts(
+    pairs: Sequence[CasePair], listed: ReferenceList, label_set: LabelSet = FLARE23
+) -> tuple[list[CasePair], list[str]]:
+    """Return the pairs with what the list says of them, and notes on what it lacks.
+
+    Annotated classes and patients are taken by case, and what the numbers in a reference mean by file.
+    """
     if not listed.items:
         return list(pairs), list(listed.notes)
     if listed.by_file:
-        items = {os.fspath(real_path(item["label"])): item for item in listed.items}
-        found = [items.get(os.fspath(real_path(pair.reference))) for pair in pairs]
+        items = {_file(label_path(item["label"])): item for item in listed.items}
+        found = [items.get(_file(pair.reference)) for pair in pairs]
     else:
         items = {str(item["case"]): item for item in listed.items}
         found = [items.get(pair.case) for pair in pairs]
     told = [
-        pair if item is None else replace(pair, annotated=annotated_by_people(item), patient=patient_of(item))
+        pair if item is None else _told(pair, listed_pair(item, pair.prediction, label_set))
         for pair, item in zip(pairs, found, strict=True)
     ]
     missing = [pair.case for pair, item in zip(pairs, found, strict=True) if item is None]
@@ -91,13 +143,14 @@ def with_facts(pairs: Sequence[CasePair], listed: ReferenceList) -> tuple[list[C
     return told, [*listed.notes, note]
 
 
-def choose_protocol(asked: str, cases: Sequence[str], list_name: str = "") -> Protocol:
+def choose_protocol(asked: str, cases: Sequence[str], list_name: str = "", label_set: LabelSet = FLARE23) -> Protocol:
     """Return the requested protocol; for ``"auto"``, the one that fits the data.
 
     The challenge's rule is for the challenge's data: those whose data list is named FLARE23, or all of whose cases are
-    (``FLARE23_0001``, ``FLARE23Ts_0001``). All others are scored by ``standard``.
+    (``FLARE23_0001``, ``FLARE23Ts_0001``), with the challenge's classes. All others are scored by ``standard``.
 
     Raises:
+        LabelSetError: If ``flare23`` is requested for other classes.
         ValueError: If there is no protocol of that name.
 
     Examples:
@@ -107,17 +160,41 @@ def choose_protocol(asked: str, cases: Sequence[str], list_name: str = "") -> Pr
         'standard'
     """
     if asked != "auto":
-        return read_protocol(asked)
+        return fitting_protocol(asked, label_set)
+    if fitting_protocol("auto", label_set) == "standard":
+        return "standard"
     named = bool(cases) and all(_FLARE.match(case) for case in cases)
     return "flare23" if named or _FLARE.fullmatch(list_name.strip()) else "standard"
 
 
-def _read(path: Path, by_file: bool) -> ReferenceList:
+def _told(pair: CasePair, listed: CasePair) -> CasePair:
+    """Return a pair with the facts of its entry in a list, whose label may be another file."""
+    if _file(pair.reference) == _file(listed.reference):
+        return replace(listed, case=pair.case)
+    return replace(pair, annotated=listed.annotated, patient=listed.patient)
+
+
+def _file(path: PathLike) -> str:
+    return os.fspath(real_path(path))
+
+
+def _list_beside(source: PathLike) -> Path | None:
+    """Return the data list that a path is, or that lies in its folder or the one above."""
+    place = real_path(source)
+    folder = place if place.is_dir() else place.parent
+    named = [place] if place.suffix.lower() == ".json" else []
+    return next((p for p in (*named, folder / _LIST_NAME, folder.parent / _LIST_NAME) if p.is_file()), None)
+
+
+def _read(path: Path, label_set: LabelSet | None, by_file: bool) -> ReferenceList:
+    chosen = label_set or list_label_set(path)
     items: list[dict[str, Any]] = []
     for section in data_list_sections(path):
         try:
-            items += [item for item in load_cases(path, section) if "label" in item and "fault" not in item]
+            cases = load_cases(path, section, label_set=chosen)
+            items += [item for item in cases if "label" in item and "fault" not in item]
         except DataListError:
             if read_list(path).get(section) != []:
                 raise
-    return ReferenceList(os.fspath(path), str(read_list(path).get("name", "")), tuple(items), by_file)
+    name = str(read_list(path).get("name", ""))
+    return ReferenceList(os.fspath(path), name, tuple(items), by_file, label_set=chosen)

@@ -10,11 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from swinx.data import probe_folder
-from swinx.errors import CaseError, DataListError
+from swinx.errors import CaseError, DataListError, LabelSetError
 from swinx.files import file_sha256, read_table, write_json, write_table, write_whole
-from swinx.labels import NUM_CLASSES
+from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import (
+    ALL_CLASSES,
     METRICS,
+    ORGAN_AVERAGE,
     Protocol,
     ScoreSummary,
     explained_table,
@@ -34,6 +36,7 @@ from swinx.scoring.score_checks import check_scores
 __all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
 
 _SHOWN = 10
+_KEYS = {ORGAN_AVERAGE: "organs", ALL_CLASSES: "all"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class ScoreReport:
         protocol: By which rule the cases were scored.
         cases: What is known about each scored case.
         results: Id of the set of results, where its records tell it.
+        label_set: The classes that were scored.
     """
 
     table: pd.DataFrame
@@ -59,6 +63,7 @@ class ScoreReport:
     protocol: Protocol
     cases: Mapping[str, CaseRecord]
     results: str | None = None
+    label_set: LabelSet = FLARE23
 
     @property
     def ok(self) -> bool:
@@ -69,13 +74,14 @@ class ScoreReport:
     def means(self) -> dict[str, float]:
         """The mean of every column, and ``organs_dsc``, ``all_dsc``, ``organs_nsd`` and ``all_nsd``; 0 to 1, or nan.
 
-        Classes that no reference has are nan.
+        Classes that no reference has are nan. Of the last four there are those whose :func:`swinx.metrics.averages` the
+        label set has.
         """
         if self.summary is None:
             return {}
         averages: dict[str, float] = {}
-        for name, row in zip(("organs", "all"), self.summary.rows[-2:], strict=True):
-            averages |= {f"{name}_dsc": row.dsc.mean, f"{name}_nsd": row.nsd.mean}
+        for row in self.summary.averages:
+            averages |= {f"{_KEYS[row.name]}_dsc": row.dsc.mean, f"{_KEYS[row.name]}_nsd": row.nsd.mean}
         absent = {score_column(name, metric) for name in self.summary.not_averaged for metric in METRICS}
         means = {str(name): math.nan if name in absent else float(mean) for name, mean in self.table.mean().items()}
         return {**means, **averages}
@@ -97,10 +103,11 @@ def score_folders(
     protocol: str = "auto",
     show_progress: bool = True,
     data_list: PathLike | None = None,
+    label_set: LabelSet | None = None,
 ) -> ScoreReport:
     """Score predictions against references, case by case, and write the tables.
 
-    A case whose files cannot be read, hold ids outside 0..14 or lie on different grids is reported and skipped.
+    A case whose files cannot be read, hold numbers of no class or lie on different grids is reported and skipped.
     A missing prediction is reported, too; with ``standard`` a missing or unusable one also scores 0 in every class
     that the reference has, with ``flare23`` the case is left out (the challenge's script stops there).
     ``flare23`` takes the voxel size from the header of the reference, ``standard`` takes size and axial axis from
@@ -116,19 +123,22 @@ def score_folders(
         show_progress: Show a progress bar.
         data_list: Data list with what was ``annotated`` in the references, and their ``patient``; by default the
             ``datalist.json`` in the folder of the references or the one above, for the label files that it names.
+        label_set: The classes; by default those of this data list, and of FLARE-23 if there is none.
 
     Raises:
+        LabelSetError: If the protocol ``flare23`` is asked for other classes than those of FLARE-23.
         ValueError: If the protocol is unknown.
         DataListError: If one of the two folders holds no label map or two files of one case, they share no case, or
             the data list that was given cannot be used.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
     pairs, unasked = pair_cases(reference, prediction)
-    listed = read_reference_list(reference, data_list)
-    pairs, notes = with_facts(pairs, listed)
+    listed = read_reference_list(reference, data_list, label_set)
+    chosen = label_set or listed.label_set or FLARE23
+    pairs, notes = with_facts(pairs, listed, chosen)
     if unasked:
         notes.append(f"predictions without a reference were not scored: {', '.join(unasked)}")
-    return score_pairs(pairs, out_dir, protocol, show_progress, notes=notes, source=listed)
+    return score_pairs(pairs, out_dir, protocol, show_progress, notes=notes, source=listed, label_set=chosen)
 
 
 def score_pairs(
@@ -139,6 +149,7 @@ def score_pairs(
     notes: Sequence[str] = (),
     unusable: Sequence[CaseError] = (),
     source: ReferenceList | None = None,
+    label_set: LabelSet | None = None,
 ) -> ScoreReport:
     """Score pairs of files; see :func:`score_folders`.
 
@@ -149,55 +160,66 @@ def score_pairs(
         show_progress: Show a progress bar.
         notes: Remarks to show with the scores.
         unusable: Cases that cannot be scored, for the bad cases.
-        source: Path and name of the data list that the pairs come from.
+        source: Path, name and label set of the data list that the pairs come from.
+        label_set: The classes; by default those of the data list, and of FLARE-23 if there is none.
 
     Raises:
+        LabelSetError: If the protocol ``flare23`` is asked for other classes than those of FLARE-23.
         ValueError: If the protocol is unknown.
         RunError: If the predictions are of two runs with other weights or settings.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
     origin = source or ReferenceList()
-    rule = choose_protocol(protocol, [pair.case for pair in pairs], origin.name)
+    chosen = label_set or origin.label_set or FLARE23
+    rule = choose_protocol(protocol, [pair.case for pair in pairs], origin.name, chosen)
     results = one_result_set(pair.prediction for pair in pairs if pair.prediction is not None)
     probe_folder(out_dir)
-    found = score_all(pairs, rule, show_progress)
+    found = score_all(pairs, rule, show_progress, chosen)
     missing = [pair.case for pair in pairs if pair.prediction is None]
     told = [_tell_missing(missing, len(pairs), rule)] if missing else []
-    table = score_table(found.scores)
+    table = score_table(found.scores, chosen)
     summary = None
     if found.scores:
         patients = {case: record.patient for case, record in found.records.items() if record.patient is not None}
         referenced = {label for record in found.records.values() for label in record.reference}
-        summary = summarise(table, patients, referenced)
-        told += _tell_left_out(found, origin.path or "the data list")
+        summary = summarise(table, patients, referenced, label_set=chosen)
+        told += _tell_left_out(found, origin.path or "the data list", chosen)
     told += notes
     report = ScoreReport(
         table=table,
         summary=summary,
-        text=_as_text(summary, rule, [*unusable, *found.bad_cases], told),
+        text=_as_text(summary, rule, [*unusable, *found.bad_cases], told, chosen),
         bad_cases=(*unusable, *found.bad_cases),
         notes=(*told, *found.notes),
         protocol=rule,
         cases=found.records,
         results=results,
+        label_set=chosen,
     )
     _write(Path(out_dir), report)
     return report
 
 
-def read_scores(path: PathLike) -> pd.DataFrame:
+def read_scores(path: PathLike, label_set: LabelSet | None = None) -> pd.DataFrame:
     """Read a ``scores.csv`` again, for instance for :func:`swinx.metrics.compare_tables`.
 
-    Its ``attrs["protocol"]`` is the protocol that the ``summary.json`` beside it names; None if there is none.
+    Its ``attrs["protocol"]`` is the protocol that the ``summary.json`` beside it names; None if there is none. The
+    summary also names the label set, see :func:`swinx.metrics.table_label_set`.
+
+    Args:
+        path: The file.
+        label_set: The classes, if they are others than the summary names.
 
     Raises:
+        LabelSetError: If the label set in the summary cannot be used.
         DataListError: If the file is not there, is no table of scores, was cut or holds impossible values.
     """
     try:
         table = read_table(path).set_index("case")
-        table.attrs["protocol"] = check_scores(Path(path), table)
+        table.attrs["protocol"], named = check_scores(Path(path), table, label_set)
+        table.attrs["labels"] = None if named is None else named.as_json()
         return table
-    except DataListError:
+    except (DataListError, LabelSetError):
         raise
     except KeyError as error:
         raise DataListError(f"{path}: has no column 'case'; give a scores.csv that `score` wrote") from error
@@ -207,10 +229,10 @@ def read_scores(path: PathLike) -> pd.DataFrame:
         raise DataListError(f"{error}; give a scores.csv that `score` wrote") from error
 
 
-def _tell_left_out(found: ScoredCases, source: str) -> list[str]:
+def _tell_left_out(found: ScoredCases, source: str, label_set: LabelSet) -> list[str]:
     """Return notes on the unknown voxels and classes that were not scored, over all cases."""
     told = []
-    if values := sum(NUM_CLASSES - 1 - len(r.annotated) for r in found.records.values() if r.annotated is not None):
+    if values := sum(len(label_set) - len(r.annotated) for r in found.records.values() if r.annotated is not None):
         told.append(ScoreRules.NOT_ANNOTATED.says(count=values, source=source))
     if with_unknown := [record.unknown_voxels for record in found.records.values() if record.unknown_voxels]:
         told.append(f"{sum(with_unknown)} voxels of {len(with_unknown)} references are 255, unknown: not scored")
@@ -227,6 +249,7 @@ def _write(folder: Path, report: ScoreReport) -> None:
     write_table(folder / "scores.csv", report.table, missing="nan")
     content = {
         "protocol": report.protocol,
+        "labels": report.label_set.as_json(),
         "results": report.results,
         "scores_sha256": file_sha256(folder / "scores.csv"),
         "summary": None if report.summary is None else summary_as_json(report.summary),
@@ -237,14 +260,18 @@ def _write(folder: Path, report: ScoreReport) -> None:
     write_json(folder / "summary.json", content)
     with write_whole(folder / "summary.md") as partial:
         bad_cases = [(error.path, error.reason) for error in report.bad_cases]
-        page = summary_as_markdown(report.summary, report.protocol, bad_cases, report.notes)
+        page = summary_as_markdown(report.summary, report.protocol, bad_cases, report.notes, report.label_set)
         partial.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def _as_text(
-    summary: ScoreSummary | None, protocol: Protocol, bad_cases: Sequence[CaseError], told: Sequence[str]
+    summary: ScoreSummary | None,
+    protocol: Protocol,
+    bad_cases: Sequence[CaseError],
+    told: Sequence[str],
+    label_set: LabelSet,
 ) -> str:
-    parts = ["no case could be scored" if summary is None else explained_table(summary, protocol), *told]
+    parts = ["no case could be scored" if summary is None else explained_table(summary, protocol, label_set), *told]
     if bad_cases:
         parts.append(f"{len(bad_cases)} bad case{'' if len(bad_cases) == 1 else 's'}:")
         parts += [f"  {error}" for error in bad_cases]

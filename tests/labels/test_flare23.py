@@ -1,66 +1,65 @@
-"""The classes: complete, in order, consistent with each other."""
+"""The label set of FLARE-23: complete, in order, as the challenge has it."""
 
 from __future__ import annotations
 
 import pytest
 
-from swinx.labels import (
-    CLASS_NAMES,
-    LEFT_RIGHT_PAIRS,
-    NSD_TOLERANCE_MM,
-    NUM_CLASSES,
-    ORGANS,
-    TOTALSEGMENTATOR_TO_FLARE,
-    FlareLabel,
-    class_name,
-)
+from swinx.labels import FLARE23, FlareLabel, class_numbers, may_be_empty
 
 
 def test_ids_are_consecutive_from_background_to_tumor():
-    assert [int(label) for label in FlareLabel] == list(range(NUM_CLASSES)) == list(range(15))
+    assert [int(label) for label in FlareLabel] == list(FLARE23.values) == list(range(15))
     assert (FlareLabel(0), FlareLabel(14)) == (FlareLabel.BACKGROUND, FlareLabel.TUMOR)
+    assert not FLARE23.has_gaps
 
 
 def test_names_are_those_of_the_challenge_in_class_order():
-    assert CLASS_NAMES == (
+    assert FLARE23.names == (
         "background", "liver", "right kidney", "spleen", "pancreas", "aorta", "inferior vena cava",
         "right adrenal gland", "left adrenal gland", "gallbladder", "esophagus", "stomach", "duodenum",
         "left kidney", "tumor",
     )  # fmt: skip
-    assert [class_name(index) for index in range(NUM_CLASSES)] == list(CLASS_NAMES)
-
-
-@pytest.mark.parametrize("label", [-1, 15])
-def test_an_id_that_is_no_class_has_no_name(label):
-    with pytest.raises(ValueError, match=str(label)):
-        class_name(label)
+    assert [label.name.lower().replace("_", " ") for label in FlareLabel] == list(FLARE23.names)
 
 
 def test_organs_are_all_classes_but_background_and_tumor():
-    assert set(FlareLabel) - set(ORGANS) == {FlareLabel.BACKGROUND, FlareLabel.TUMOR}
-    assert list(ORGANS) == sorted(ORGANS)
+    assert set(FlareLabel) - set(FLARE23.organs) == {FlareLabel.BACKGROUND, FlareLabel.TUMOR}
+    assert FLARE23.lesions == (FlareLabel.TUMOR,)
+
+
+def test_tumors_lie_in_all_organs_but_the_two_vessels():
+    vessels = {FlareLabel.AORTA, FlareLabel.INFERIOR_VENA_CAVA}
+    assert set(FLARE23.hosts(FlareLabel.TUMOR)) == set(FLARE23.organs) - vessels
 
 
 def test_every_foreground_class_and_no_other_has_the_tolerance_of_the_challenge():
-    assert set(NSD_TOLERANCE_MM) == set(FlareLabel) - {FlareLabel.BACKGROUND}
-    assert [NSD_TOLERANCE_MM[label] for label in (*ORGANS, FlareLabel.TUMOR)] == [
+    assert list(FLARE23.tolerances_mm) == list(FLARE23.foreground)
+    assert [FLARE23.tolerances_mm[label] for label in FLARE23.foreground] == [
         5, 3, 3, 5, 2, 2, 2, 2, 2, 3, 5, 7, 3, 2,
     ]  # fmt: skip
 
 
 def test_every_sided_class_is_in_one_pair_with_its_other_side():
-    paired = [label for pair in LEFT_RIGHT_PAIRS for label in pair]
-    sided = [label for label in FlareLabel if {"left", "right"} & set(class_name(label).split())]
+    paired = [label for pair in FLARE23.pairs for label in pair]
+    sided = [label for label in FLARE23.foreground if {"left", "right"} & set(FLARE23.names[label].split())]
     assert sorted(paired) == sorted(sided)
-    for right, left in LEFT_RIGHT_PAIRS:
-        assert class_name(right).replace("right", "left") == class_name(left)
+    for right, left in FLARE23.pairs:
+        assert FLARE23.names[right].replace("right", "left") == FLARE23.names[left]
 
 
 def test_totalsegmentator_reaches_each_organ_once_and_nothing_else():
-    assert sorted(TOTALSEGMENTATOR_TO_FLARE.values()) == sorted(ORGANS)
+    ids = class_numbers(FLARE23, "totalsegmentator").ids
+    assert sorted(label for label in ids.values() if 0 < label < 255) == list(FLARE23.organs)
 
 
-@pytest.mark.parametrize("table", [NSD_TOLERANCE_MM, TOTALSEGMENTATOR_TO_FLARE])
+@pytest.mark.parametrize("table", [FLARE23.tolerances_mm, FLARE23.colours, FLARE23.volumes_ml])
 def test_tables_cannot_be_changed(table):
     with pytest.raises(TypeError, match="item assignment"):
         table[1] = 0
+
+
+def test_a_label_may_be_empty_where_some_classes_were_looked_for():
+    assert may_be_empty([14])
+    assert not any(may_be_empty(annotated) for annotated in (None, [], range(1, 15)))
+    assert may_be_empty([1, 2], num_classes=4)
+    assert not may_be_empty([1, 2, 3], num_classes=4)

@@ -153,10 +153,16 @@ def _turned(labels: Mapping[str, str], source: str) -> dict[str, int]:
 
 
 def _check_class(name: Any, value: Any, source: str) -> None:
-    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or not is_listed({name: 0}):
+    if not isinstance(name, str) or not _is_name(name):
         raise LabelSetError(Rule.NAME.says(source=source, name=shown(name), longest=_LONGEST_NAME))
     if type(value) is not int or value < 0:
         raise LabelSetError(Rule.NUMBER.says(source=source, name=shown(name), value=shown(value)))
+
+
+def _is_name(name: str) -> bool:
+    """Return whether a text has words to be known by, fits on a line, and is one."""
+    on_a_line = len(name) <= _LONGEST_NAME and visible(name) == name
+    return on_a_line and bool(name_words(name)) and is_listed({name: 0})
 
 
 def _mirrors(numbers: Mapping[str, int], facts: Mapping[str, Any], source: str, quiet: bool) -> dict[str, str]:

@@ -1,0 +1,104 @@
+"""One label set, however it is written; and one line of advice for what is none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from swinx.errors import LabelSetError
+from swinx.labels import DEFAULT_LABEL_SET, FLARE23, known_label_sets, read_label_set
+
+SHORT = {"background": 0, "liver": 1, "left kidney": 2, "right kidney": 5}
+
+
+@pytest.mark.parametrize("name", known_label_sets())
+def test_every_known_set_can_be_read_by_its_name_and_is_read_once(name):
+    assert read_label_set(name) is read_label_set(name)
+    assert read_label_set(name).name == name
+
+
+def test_numbers_of_known_sets_are_those_of_their_challenges():
+    counts = {name: len(read_label_set(name)) for name in known_label_sets()}
+    assert counts == {
+        "amos": 15,
+        "btcv": 13,
+        "flare21": 4,
+        "flare22": 13,
+        "flare23": 14,
+        "flare_lesion": 1,
+        "totalsegmentator": 117,
+    }
+    assert read_label_set("totalsegmentator").names[117] == "costal_cartilages"
+    assert read_label_set("amos").names[10] == "pancreas"
+    assert read_label_set("btcv").names[10] == "portal vein and splenic vein"
+
+
+def test_without_a_name_it_is_the_set_of_flare_23():
+    assert read_label_set() is FLARE23 is read_label_set(DEFAULT_LABEL_SET) is read_label_set(FLARE23)
+
+
+def test_short_long_and_turned_forms_are_one_set_in_any_order(tmp_path):
+    turned = {str(number): name for name, number in SHORT.items()}
+    shuffled = dict(reversed(SHORT.items()))
+    (tmp_path / "mine.json").write_text(json.dumps({"labels": SHORT, "description": "Mine"}))
+    forms = [SHORT, {"labels": SHORT}, {"name": "x", "labels": turned, "classes": {}}, turned, shuffled]
+    found = [read_label_set(form) for form in forms] + [read_label_set(tmp_path / "mine.json")]
+    assert all(each == found[0] for each in found)
+    assert (found[0].values, found[0].names[3], found[-1].name) == ((0, 1, 2, 5), "right kidney", "mine")
+
+
+def test_what_is_known_of_structures_comes_by_name_and_what_is_given_outranks_it():
+    given = {"labels": {"background": 0, "LIVER": 1, "thing": 2}, "classes": {"LIVER": {"volume_ml": None}}}
+    label_set = read_label_set(given)
+    assert (label_set[1].colour, label_set[1].volume_ml) == (FLARE23[1].colour, None)
+    assert (label_set[2].code, label_set[2].volume_ml, label_set[2].tolerance_mm) == (None, None, 2.0)
+
+
+def test_nnunets_ignored_class_is_none():
+    assert read_label_set(SHORT | {"ignore": 6}) == read_label_set(SHORT)
+
+
+def test_a_partner_may_be_taken_away():
+    given = {"labels": SHORT, "classes": {name: {"mirror": None} for name in ("left kidney", "right kidney")}}
+    assert read_label_set(given).pairs == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"liver": 0}, "number 0 must be the class background"),
+        ({"background": 1, "liver": 2}, "number 0 must be the class background"),
+        ({}, "no class but background"),
+        ({"background": 0, "": 1}, "is no name of a class"),
+        ({"background": 0, "...": 1}, "is no name of a class"),
+        ({"background": 0, "a\nb": 1}, "is no name of a class"),
+        ({"background": 0, "a" * 65: 1}, "is no name of a class"),
+        ({"background": 0, "liver": -1}, "has the number -1"),
+        ({"background": 0, "liver": True}, "has the number True"),
+        ({"background": 0, "liver": 1.5}, "has the number 1.5"),
+        ({"background": 0, "liver": 255}, "255 is unknown"),
+        ({"labels": SHORT, "classes": []}, "classes has"),
+        ({"labels": SHORT, "classes": {"liver": {"colour": "red"}}}, "has colour 'red'; give #rrggbb"),
+        ({"labels": SHORT, "classes": {"liver": {"volume_ml": [2, 1]}}}, "has volume_ml"),
+        ({"labels": SHORT, "classes": {"liver": {"volume_ml": [float("nan"), 1]}}}, "has volume_ml"),
+        ({"labels": SHORT, "classes": {"liver": {"inside": "spleen"}}}, "has inside 'spleen'; give a list"),
+        ({"labels": SHORT, "classes": {"liver": {"inside": ["liver"]}}}, "refers to 'liver'"),
+        ({"labels": SHORT, "classes": {"liver": {"mirror": "left kidney"}}}, "mirror of liver is left kidney"),
+        ({"labels": SHORT, "classes": {"liver": 7}}, "unknown entry 7"),
+    ],
+)
+def test_what_is_no_label_set_is_refused_in_one_line(given, message):
+    with pytest.raises(LabelSetError, match=rf"^mine: .*{message}.*$"):
+        read_label_set(given, "mine")
+
+
+def test_a_file_is_named_and_one_that_is_no_json_says_so(tmp_path):
+    (tmp_path / "mine.json").write_text('{"background": 0, "liver": [1]}')
+    with pytest.raises(LabelSetError, match=r"mine\.json: class 'liver' has the number"):
+        read_label_set(tmp_path / "mine.json")
+    (tmp_path / "mine.json").write_text("{")
+    with pytest.raises(LabelSetError, match=r"mine\.json"):
+        read_label_set(tmp_path / "mine.json")
+    with pytest.raises(LabelSetError, match=r"labels: no label set 'nowhere\.json'; give one of amos, btcv"):
+        read_label_set("nowhere.json")

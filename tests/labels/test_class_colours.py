@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 
-from swinx.labels import generated_colour
+from swinx.labels import generated_colour, known_label_sets, read_label_set
 
 LEAST_AMONG_NEIGHBOURS = 25.0
 """Distance in CIE Lab; about 2 is just noticeable."""
@@ -35,3 +35,10 @@ def test_every_class_has_a_colour_that_stands_out_from_black():
     assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours)
     assert min(lab(colour)[0] for colour in colours) > 25
     assert colours == [generated_colour(label) for label in range(1, 255)]
+
+
+@pytest.mark.parametrize("name", known_label_sets())
+def test_neighbours_in_known_sets_differ_whoever_chose_their_colours(name):
+    label_set = read_label_set(name)
+    colours = [lab(colour) for colour in label_set.colours.values()]
+    assert all(np.linalg.norm(one - other) > 20 for one, other in pairwise(colours))

@@ -60,7 +60,7 @@ def refinement_settings(
         label_set: The classes.
 
     Raises:
-        DataListError: If an earlier refinement has no ``manifest.json``.
+        DataListError: If an earlier refinement has no ``manifest.json``, or is of other classes.
         ValueError: If teacher, policy or a filter is of another label set.
     """
     check_label_sets([teacher, policy, *filters], label_set)
@@ -68,14 +68,15 @@ def refinement_settings(
         "teacher": {"fingerprint": teacher.fingerprint, "classes": list(teacher.classes)},
         "policy": describe(policy),
         "filters": [describe(step) for step in filters],
-        "label_set": label_set.as_json(),
+        "label_set": _deciding_facts(label_set),
     }
     if plausible is not None:
         deciding["plausible"] = describe(plausible)
     if previous:
-        deciding["previous"] = [_fingerprint(Path(folder) / "manifest.json") for folder in previous]
+        deciding["previous"] = [_fingerprint(Path(folder) / "manifest.json", label_set) for folder in previous]
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
-    return RefinementSettings({**deciding, "teacher_name": teacher.name}, digest)
+    names = {"teacher_name": teacher.name, "label_set_name": label_set.name}
+    return RefinementSettings({**deciding, **names}, digest)
 
 
 def describe(thing: object) -> dict[str, Any]:
@@ -93,13 +94,28 @@ def describe(thing: object) -> dict[str, Any]:
     return settings
 
 
-def _fingerprint(manifest: Path) -> str:
+def _deciding_facts(label_set: LabelSet) -> dict[str, Any]:
+    """Return what of a label set decides a refined label: names, numbers, partners and hosts."""
+    told = label_set.as_json()
+    facts = {
+        name: {key: facts[key] for key in ("mirror", "inside") if facts[key] is not None}
+        for name, facts in told["classes"].items()
+    }
+    return {"labels": told["labels"], "classes": {name: fact for name, fact in facts.items() if fact}}
+
+
+def _fingerprint(manifest: Path, label_set: LabelSet) -> str:
     try:
-        return str(read_object(manifest, finite=False)["fingerprint"])
+        content = read_object(manifest, finite=False)
+        fingerprint, settings = str(content["fingerprint"]), content.get("settings", {})
+        labels = settings.get("label_set", {}).get("labels")
     except FileNotFoundError as error:
         raise DataListError(f"{manifest}: no such file; finish this earlier refinement first") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataListError(f"{manifest}: not the manifest of a refinement: {error}") from error
+    if labels is not None and labels != label_set.as_json()["labels"]:
+        raise DataListError(f"{manifest}: this earlier refinement is of other classes; leave it out of previous rounds")
+    return fingerprint
 
 
 def _plain(value: Any) -> Any:

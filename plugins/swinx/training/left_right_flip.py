@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import Flip, MapTransform, RandomizableTransform
 from monai.utils import ensure_tuple
 
-from swinx.labels import LEFT_RIGHT_PAIRS
+from swinx.labels import FLARE23, LabelSet
 from swinx.training.side_pairs import left_right_axis, swap_entries, swap_labels
 
 __all__ = ["RandLeftRightFlipd"]
@@ -31,10 +31,11 @@ class RandLeftRightFlipd(RandomizableTransform, MapTransform):
         label_keys: Those of ``keys`` that hold label maps.
         prob: Probability of a mirror, in [0, 1].
         swap_pairs: Exchange the classes of ``pairs`` in mirrored label maps.
-        pairs: Pairs of class ids; by default right and left kidney and adrenal gland.
+        pairs: Pairs of class ids; by default those of the label set.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
         per_class_keys: Items with one value per class, ``(K,)``, such as the class weights of
             :class:`swinx.training.AnnotatedClassesd`; exchanged where the classes are. Other items than ``keys``.
+        label_set: The classes, such as right and left kidney, of which each knows its partner.
     """
 
     def __init__(
@@ -43,16 +44,17 @@ class RandLeftRightFlipd(RandomizableTransform, MapTransform):
         label_keys: KeysCollection = "label",
         prob: float = 0.5,
         swap_pairs: bool = True,
-        pairs: Sequence[tuple[int, int]] = LEFT_RIGHT_PAIRS,
+        pairs: Sequence[tuple[int, int]] | None = None,
         allow_missing_keys: bool = False,
         per_class_keys: KeysCollection = (),
+        label_set: LabelSet = FLARE23,
     ) -> None:
         MapTransform.__init__(self, keys, allow_missing_keys)
         RandomizableTransform.__init__(self, prob)
         self.label_keys = set(ensure_tuple(label_keys))
         self.per_class_keys = tuple(ensure_tuple(per_class_keys))
         self.swap_pairs = swap_pairs
-        self.pairs = tuple((int(a), int(b)) for a, b in pairs)
+        self.pairs = tuple((int(a), int(b)) for a, b in (label_set.pairs if pairs is None else pairs))
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data``, mirrored or not."""

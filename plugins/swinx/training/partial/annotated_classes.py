@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from monai.transforms import Transform
 
-from swinx.labels import NUM_CLASSES
+from swinx.labels import FLARE23, LabelSet
 from swinx.training.partial.partial_labels import class_weights
 
 __all__ = ["AnnotatedClassesd"]
@@ -27,7 +27,8 @@ class AnnotatedClassesd(Transform):
         pseudo_key: Item with the ids of the classes whose labels a network completed; may be absent.
         pseudo_weight: Weight of these in [0, 1], where that of an annotated class is 1.
         enabled: False takes every label as completely annotated, whatever the item says.
-        num_classes: Number of classes ``K``, with background.
+        num_classes: Number of classes ``K``, with background; by default that of the label set.
+        label_set: The classes.
 
     Raises:
         ValueError: If ``pseudo_weight`` is out of range.
@@ -40,7 +41,8 @@ class AnnotatedClassesd(Transform):
         pseudo_key: str = "pseudo",
         pseudo_weight: float = 1.0,
         enabled: bool = True,
-        num_classes: int = NUM_CLASSES,
+        num_classes: int | None = None,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         if not 0 <= pseudo_weight <= 1:
             raise ValueError(f"pseudo_weight must be in [0, 1], not {pseudo_weight}")
@@ -49,7 +51,7 @@ class AnnotatedClassesd(Transform):
         self.pseudo_key = pseudo_key
         self.pseudo_weight = pseudo_weight
         self.enabled = enabled
-        self.num_classes = num_classes
+        self.num_classes = label_set.num_classes if num_classes is None else num_classes
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data`` with the weights.

@@ -8,7 +8,7 @@ import torch
 from monai.transforms.utils import map_binary_to_indices
 from torch import Tensor
 
-from swinx.labels import NUM_CLASSES, UNKNOWN
+from swinx.labels import FLARE23, UNKNOWN
 
 __all__ = ["class_weights", "find_crop_centres", "mask_unannotated"]
 
@@ -17,7 +17,7 @@ def class_weights(
     annotated: Collection[int] | None,
     pseudo: Collection[int] | None = None,
     pseudo_weight: float = 1.0,
-    num_classes: int = NUM_CLASSES,
+    num_classes: int = FLARE23.num_classes,
 ) -> Tensor:
     """Return the weight of each class.
 

@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from swinx.errors import CaseError
-from swinx.labels import UNKNOWN, may_be_empty
+from swinx.labels import FLARE23, UNKNOWN, LabelSet, may_be_empty
 from swinx.rules import LabelRules
 
 __all__ = ["RefuseEmptyLabeld"]
@@ -26,6 +26,7 @@ class RefuseEmptyLabeld(MapTransform):
         annotated_key: Item with the ids of the annotated classes; absent or None if they are not recorded.
         case_key: Item that holds the case name.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
+        label_set: The classes.
     """
 
     def __init__(
@@ -34,10 +35,12 @@ class RefuseEmptyLabeld(MapTransform):
         annotated_key: str = "annotated",
         case_key: str = "case",
         allow_missing_keys: bool = False,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.annotated_key = annotated_key
         self.case_key = case_key
+        self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data``.
@@ -47,7 +50,8 @@ class RefuseEmptyLabeld(MapTransform):
         """
         for key in self.key_iterator(dict(data)):
             label = torch.as_tensor(data[key])
-            if not ((label > 0) & (label != UNKNOWN)).any() and not may_be_empty(data.get(self.annotated_key)):
+            drawn = ((label > 0) & (label != UNKNOWN)).any()
+            if not drawn and not may_be_empty(data.get(self.annotated_key), self.label_set.num_classes):
                 file = getattr(data[key], "meta", {}).get("filename_or_obj") or data.get(self.case_key, "?")
                 raise CaseError(file, LabelRules.EMPTY_UNDECLARED.says())
         return dict(data)

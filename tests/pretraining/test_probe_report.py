@@ -10,7 +10,10 @@ import pytest
 from matplotlib.image import imread
 
 from swinx.errors import DataListError
+from swinx.files import read_table
+from swinx.labels import read_label_set
 from swinx.pretraining import CaseFeatures, FeatureRecords, probe_encoders
+from swinx.pretraining.probe.probe_page import draw_probe
 
 FILES = ["probe.csv", "probe.json", "probe.md", "probe.png"]
 LIVER, AORTA, SPLEEN, TUMOR = 1, 5, 3, 14
@@ -113,3 +116,29 @@ def test_an_unknown_probe_and_an_unwritable_folder_are_refused(records, tmp_path
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match=r"file.*choose another"):
         probe_encoders(records, tmp_path / "file")
+
+
+def test_classes_have_the_names_of_the_label_set(records, tmp_path):
+    lungs = read_label_set({"background": 0, "left lung lobe": 1, "=right, lobe": 3, "nodule": 5})
+    records.done = [case(name, name, (1, 2, 3), seed) for seed, name in enumerate(("training", "validation"))]
+    probe_encoders(records, tmp_path, label_set=lungs)
+    content = json.loads((tmp_path / "probe.json").read_text())
+    assert content["classes"] == ["left lung lobe", "=right, lobe", "nodule"]
+    assert read_label_set(content["labels"]) == lungs
+    table = read_table(tmp_path / "probe.csv", text=("encoder", "class"))
+    assert table["class"].tolist()[:3] == content["classes"]
+    assert table["class_id"].tolist()[:3] == [1, 2, 3]
+
+
+def test_bars_of_many_classes_stand_in_several_columns(records, tmp_path):
+    many = read_label_set("totalsegmentator")
+    random = np.random.default_rng(0)
+    classes = np.repeat(np.arange(1, 118), 2)
+    features = {name: random.normal(size=(len(classes), 2)).astype(np.float32) for name in ("pretrained", "random_0")}
+    records.done = [CaseFeatures(name, name, classes, features) for name in ("training", "validation")]
+    content = probe_encoders(records, tmp_path, label_set=many).content
+    figure = draw_probe(content)
+    shown = [text.get_text() for axes in figure.axes for text in axes.get_yticklabels()]
+    assert shown == ["balanced accuracy", *many.names[1:]]
+    assert len(figure.axes) == 3
+    assert figure.get_size_inches().max() < 30

@@ -7,6 +7,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from swinx.labels import read_label_set
 from swinx.preprocessing import CTPreprocessingd
 from swinx.pretraining import SampleVoxelsd
 from swinx.pretraining.probe.sample_voxels import certain_classes, sample_voxels
@@ -115,3 +116,19 @@ def test_each_voxel_of_a_class_is_sampled_about_equally_often(labels):
 )
 def test_certain_classes(annotated, background, expected):
     assert certain_classes(annotated, background) == expected
+
+
+def test_background_is_certain_where_all_classes_but_lesions_are_annotated():
+    lungs = read_label_set(
+        {
+            "labels": {"background": 0, "left lobe": 1, "right lobe": 2, "nodule": 3},
+            "classes": {"nodule": {"inside": ["left lobe", "right lobe"]}},
+        }
+    )
+    assert certain_classes([1, 2], True, lungs) == [0, 1, 2]
+    assert certain_classes([1, 3], True, lungs) == [1, 3]
+    assert certain_classes(None, True, lungs) == [1, 2, 3]
+    out = SampleVoxelsd("label", 4, label_set=lungs)(
+        {"case": "a", "label": torch.arange(64).reshape(1, 4, 4, 4) % 4, "annotated": [1, 2]}
+    )
+    assert set(out["classes"].tolist()) == {0, 1, 2}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import aligned_table
 from swinx.pretraining.probe.probed_encoders import PRETRAINED
 
@@ -21,13 +22,15 @@ _KINDS = {
     "knn": "20 nearest neighbours by cosine on standardised features, weighted by distance",
 }
 
+_BARS_IN_COLUMN = 40
 
-def probe_table(content: Mapping[str, Any]) -> pd.DataFrame:
+
+def probe_table(content: Mapping[str, Any], label_set: LabelSet = FLARE23) -> pd.DataFrame:
     """Return one row per encoder and class."""
     rows = [
         {
             "encoder": encoder,
-            "class_id": CLASS_NAMES.index(name),
+            "class_id": label_set.names.index(name),
             "class": name,
             "recall": scores["recall"][name],
             "f1": scores["f1"][name],
@@ -75,15 +78,37 @@ def probe_page(content: Mapping[str, Any]) -> str:
 
 
 def draw_probe(content: Mapping[str, Any]) -> Figure:
-    """Draw two bars per class, trained and random, below those of their mean; pyplot's state is not touched."""
+    """Draw two bars per class, trained and random, below those of their mean; pyplot's state is not touched.
+
+    Of many classes there are several columns of bars.
+    """
     trained, random = content["encoders"][PRETRAINED], content["random"]
     names = ["balanced accuracy", *content["classes"]]
     recall = [trained["balanced_accuracy"], *trained["recall"].values()]
     others = [random["balanced_accuracy"], *random["recall"].values()]
-    figure = Figure(figsize=(9.0, 1.9 + 0.42 * len(names)), facecolor="white", layout="constrained")
+    columns = -(-len(names) // _BARS_IN_COLUMN)
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(9.0 * columns, 1.9 + 0.42 * rows), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    places = np.arange(len(names)) + np.minimum(np.arange(len(names)), 1) * 0.4  # apart from the mean
+    for column in range(columns):
+        shown = slice(column * rows, (column + 1) * rows)
+        _draw_bars(figure.add_subplot(1, columns, column + 1), content, names[shown], recall[shown], others[shown])
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.suptitle(f"Frozen features: {content['probe']} probe, tested on {_cases(content, 'test')}", weight="bold")
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _draw_bars(
+    axes: Axes,
+    content: Mapping[str, Any],
+    names: Sequence[str],
+    recall: Sequence[float],
+    others: Sequence[Mapping[str, Any]],
+) -> None:
+    places = np.arange(len(names), dtype=np.float64)
+    if names[0] not in content["classes"]:
+        places[1:] += 0.4  # apart from the mean
     bars = axes.barh(places - 0.19, recall, height=0.38, color="#1f5fa8", label="pretrained")
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9, color="#1f5fa8")
     means, sd = [one["mean"] for one in others], [one["sd"] or 0.0 for one in others]
@@ -97,9 +122,6 @@ def draw_probe(content: Mapping[str, Any]) -> Figure:
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.08), xlabel="recall (share of a class's voxels that are predicted as that class)")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"Frozen features: {content['probe']} probe, tested on {_cases(content, 'test')}", weight="bold")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    return figure
 
 
 def _stopped(content: Mapping[str, Any]) -> list[str]:

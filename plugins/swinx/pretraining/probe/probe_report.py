@@ -18,7 +18,7 @@ from swinx.data import patient_of
 from swinx.errors import DataListError
 from swinx.figures import write_figure
 from swinx.files import write_json, write_table, write_whole
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23, LabelSet
 from swinx.pretraining.probe.linear_probe import Probe, ProbeScores, VoxelFeatures, compare_encoders, run_probe
 from swinx.pretraining.probe.probe_page import draw_probe, probe_page, probe_table
 from swinx.pretraining.probe.probed_encoders import PRETRAINED
@@ -61,6 +61,7 @@ def probe_encoders(
     section: str = "validation",
     settings: Mapping[str, Any] | None = None,
     cases: Sequence[Mapping[str, Any]] = (),
+    label_set: LabelSet = FLARE23,
 ) -> ProbeReport:
     """Fit one classifier per encoder on the cases of one section, test it on those of another, and write the report.
 
@@ -80,6 +81,7 @@ def probe_encoders(
         section: Section to test on.
         settings: Recorded as they are in ``probe.json``.
         cases: Entries of the data list; cases of one ``patient`` are one pair of the test.
+        label_set: The classes.
 
     Raises:
         DataListError: If a section has no usable case, or the two have fewer than two classes in common.
@@ -91,7 +93,7 @@ def probe_encoders(
         if path.is_file():
             path.unlink()  # it would pass for a file of this run
     fit_cases, test_cases = (_cases_of(records, name) for name in (fit_section, section))
-    classes = _common_classes({fit_section: fit_cases, section: test_cases})
+    classes = _common_classes({fit_section: fit_cases, section: test_cases}, label_set)
     scores: dict[str, ProbeScores] = {}
     for encoder in fit_cases[0].features:
         fit, test = (_gather(found, encoder).of_classes(classes) for found in (fit_cases, test_cases))
@@ -99,15 +101,16 @@ def probe_encoders(
     patients = {str(item["case"]): patient for item in cases if (patient := patient_of(item)) is not None}
     random = [found for encoder, found in scores.items() if encoder != PRETRAINED]
     found = compare_encoders(scores[PRETRAINED], random, patients)
-    found["random"]["recall"] = _named(classes, found["random"]["recall"])
+    found["random"]["recall"] = _named(classes, found["random"]["recall"], label_set)
     content = {
         "probe": probe,
+        "labels": label_set.as_json(),
         "sections": {"fit": fit_section, "test": section},
         "cases": {"fit": [case.case for case in fit_cases], "test": [case.case for case in test_cases]},
-        "classes": [CLASS_NAMES[label] for label in classes],
-        "fit_voxels": _named(classes, [int((fit.classes == label).sum()) for label in classes]),
+        "classes": [label_set.names[label] for label in classes],
+        "fit_voxels": _named(classes, [int((fit.classes == label).sum()) for label in classes], label_set),
         **found,
-        "encoders": {encoder: _as_json(one) for encoder, one in scores.items()},
+        "encoders": {encoder: _as_json(one, label_set) for encoder, one in scores.items()},
         "failed": list(records.failed),
         "empty": list(records.empty),
         "settings": dict(settings or {}),
@@ -116,7 +119,7 @@ def probe_encoders(
     }
     report = ProbeReport(content)
     write_json(folder / "probe.json", content)
-    write_table(folder / "probe.csv", probe_table(content))
+    write_table(folder / "probe.csv", probe_table(content, label_set))
     with write_whole(folder / "probe.md") as partial:
         partial.write_text(report.text, encoding="utf-8")
     write_figure(draw_probe(content), folder / "probe.png", dpi=130)
@@ -131,11 +134,11 @@ def _cases_of(records: FeatureRecords, section: str) -> list[CaseFeatures]:
     return found
 
 
-def _common_classes(sections: Mapping[str, Sequence[CaseFeatures]]) -> list[int]:
+def _common_classes(sections: Mapping[str, Sequence[CaseFeatures]], label_set: LabelSet) -> list[int]:
     found = {name: {int(label) for case in cases for label in case.classes} for name, cases in sections.items()}
     common = sorted(set.intersection(*found.values()))
     if len(common) < 2:
-        names = {name: ", ".join(CLASS_NAMES[label] for label in sorted(labels)) for name, labels in found.items()}
+        names = {name: label_set.listed(sorted(labels)) for name, labels in found.items()}
         raise DataListError(
             "a probe needs two or more classes that are annotated in both sections: "
             f"{'; '.join(f'{name} has {of_it}' for name, of_it in names.items())}; choose other sections, or more "
@@ -152,11 +155,11 @@ def _gather(cases: Sequence[CaseFeatures], encoder: str) -> VoxelFeatures:
     )
 
 
-def _named(classes: Sequence[int], values: Sequence[Any]) -> dict[str, Any]:
-    return {CLASS_NAMES[label]: value for label, value in zip(classes, values, strict=True)}
+def _named(classes: Sequence[int], values: Sequence[Any], label_set: LabelSet) -> dict[str, Any]:
+    return {label_set.names[label]: value for label, value in zip(classes, values, strict=True)}
 
 
-def _as_json(scores: ProbeScores) -> dict[str, Any]:
+def _as_json(scores: ProbeScores, label_set: LabelSet) -> dict[str, Any]:
     content = asdict(scores)
     classes = content.pop("classes")
-    return content | {name: _named(classes, content[name]) for name in ("recall", "f1")}
+    return content | {name: _named(classes, content[name], label_set) for name in ("recall", "f1")}

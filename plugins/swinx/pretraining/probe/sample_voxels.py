@@ -12,12 +12,14 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
-from swinx.labels import NUM_CLASSES, ORGANS
+from swinx.labels import FLARE23, LabelSet
 
 __all__ = ["SampleVoxelsd", "certain_classes", "sample_voxels"]
 
 
-def certain_classes(annotated: Collection[int] | None, include_background: bool) -> list[int]:
+def certain_classes(
+    annotated: Collection[int] | None, include_background: bool, label_set: LabelSet = FLARE23
+) -> list[int]:
     """Return the classes whose voxels in a partly annotated label map are certain, in rising order.
 
     Annotated foreground is certain. Background is certain only where every organ is annotated: elsewhere it may belong
@@ -26,14 +28,15 @@ def certain_classes(annotated: Collection[int] | None, include_background: bool)
     Args:
         annotated: Class ids that are annotated completely; None, where that is not recorded, stands for all foreground.
         include_background: Return the background, too, where it is certain.
+        label_set: The classes; its lesions are no organs.
 
     Examples:
         >>> certain_classes([14, 1], include_background=True)
         [1, 14]
     """
     if annotated is None:
-        return list(range(1, NUM_CLASSES))
-    complete = include_background and set(ORGANS) <= set(annotated)
+        return list(label_set.foreground)
+    complete = include_background and set(label_set.organs or label_set.lesions) <= set(annotated)
     return sorted({*([0] if complete else []), *(int(label) for label in annotated)})
 
 
@@ -63,13 +66,19 @@ class SampleVoxelsd(MapTransform):
         voxels_per_class: Most voxels of one class.
         include_background: Sample background as well, where it is certain; see :func:`certain_classes`.
         seed: A case's voxels depend on the seed and on the case's name alone.
+        label_set: The classes.
 
     Raises:
         ValueError: If there is more than one key, or ``voxels_per_class`` is not positive.
     """
 
     def __init__(
-        self, keys: KeysCollection, voxels_per_class: int, include_background: bool = True, seed: int = 0
+        self,
+        keys: KeysCollection,
+        voxels_per_class: int,
+        include_background: bool = True,
+        seed: int = 0,
+        label_set: LabelSet = FLARE23,
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
@@ -79,6 +88,7 @@ class SampleVoxelsd(MapTransform):
         self.voxels_per_class = voxels_per_class
         self.include_background = include_background
         self.seed = seed
+        self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a copy of ``data`` with ``voxels``, int64 ``(N, 3)``, and ``classes``, int64 ``(N,)``.
@@ -86,7 +96,7 @@ class SampleVoxelsd(MapTransform):
         ``data`` has the name of the ``case``, and ``annotated`` class ids if they are recorded.
         """
         labels = np.asarray(data[self.keys[0]][0].cpu())
-        classes = certain_classes(data.get("annotated"), self.include_background)
+        classes = certain_classes(data.get("annotated"), self.include_background, self.label_set)
         random = np.random.default_rng([self.seed, zlib.crc32(str(data["case"]).encode())])
         voxels, ids = sample_voxels(labels, classes, self.voxels_per_class, random)
         return {**data, "voxels": torch.from_numpy(voxels), "classes": torch.from_numpy(ids)}

@@ -13,14 +13,14 @@ from torch import nn
 
 from swinx.bundle import settings_of_network
 from swinx.errors import BundleError, reason_of
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23, LabelSet
 from swinx.networks import load_weights
 
 __all__ = ["check_classes", "check_fit"]
 
 
-def check_classes(metadata: Mapping[str, Any], path: Path) -> None:
-    """Refuse other names, or another order, of the classes than the labels of this package have.
+def check_classes(metadata: Mapping[str, Any], path: Path, label_set: LabelSet = FLARE23) -> None:
+    """Refuse other names, or another order, of the classes than a label set has.
 
     A segmentation with as many channels as there are classes is taken for one of them; one with more or fewer is
     another network's, of which nothing is known here.
@@ -28,18 +28,19 @@ def check_classes(metadata: Mapping[str, Any], path: Path) -> None:
     Args:
         metadata: Metadata that satisfy :func:`swinx.packaging.metadata_faults`.
         path: Their file, for the message.
+        label_set: Classes of the network.
 
     Raises:
-        BundleError: If a number has another name than in :data:`swinx.labels.CLASS_NAMES`.
+        BundleError: If a channel has another name than its class.
     """
     told = metadata["network_data_format"]["outputs"]["pred"]
     names = {int(number): name for number, name in told["channel_def"].items()}
-    if told["format"] != "segmentation" or len(names) != len(CLASS_NAMES):
+    if told["format"] != "segmentation" or len(names) != label_set.num_classes:
         return
     wrong = [
-        f"{number} is {names[number]!r}, not {name!r}"
-        for number, name in enumerate(CLASS_NAMES)
-        if names[number] != name
+        f"{number} is {names.get(number)!r}, not {name!r}"
+        for number, name in enumerate(label_set.names)
+        if names.get(number) != name
     ]
     if wrong:
         raise BundleError(

@@ -18,7 +18,7 @@ from support.dicom_seg import read_by_highdicom, read_by_pydicom
 from support.geometry import oblique_affine
 from swinx.data import DicomSegCheck, SaveDicomSegd, SegAlgorithm, make_dicom_seg, read_volume, write_dicom_seg
 from swinx.errors import CaseError, DataListError
-from swinx.labels import CLASS_COLOURS, FlareLabel
+from swinx.labels import FLARE23, FlareLabel, read_label_set
 
 SHAPE = (9, 8, 6)
 READERS = [read_by_highdicom, read_by_pydicom]
@@ -126,7 +126,7 @@ def test_each_segment_says_what_it_is_who_drew_it_and_in_which_colour(tmp_path, 
         assert item.SegmentAlgorithmName == "some net"
         assert item.SegmentationAlgorithmIdentificationSequence[0].AlgorithmVersion == "3.1"
         rgb = lab_to_rgb(item.RecommendedDisplayCIELabValue)
-        expected = [int(CLASS_COLOURS[label][i : i + 2], 16) for i in (1, 3, 5)]
+        expected = [int(FLARE23.colours[label][i : i + 2], 16) for i in (1, 3, 5)]
         np.testing.assert_allclose(rgb, expected, atol=4, err_msg=label.name)
 
 
@@ -156,6 +156,71 @@ def test_the_side_of_a_paired_organ_is_coded(tmp_path, series):
     right, left = ["24028007"], ["7771000"]
     expected = {"liver": [], "right kidney": right, "right adrenal gland": right, "left kidney": left, "tumor": []}
     assert sides == expected
+
+
+BIRD = {"background": 0, "gizzard": 4, "left lung": 60, "right lung": 61, "tumeur du foie": 200}
+BIRDS = read_label_set({"labels": BIRD, "classes": {"tumeur du foie": {"inside": ["left lung"]}}})
+
+
+@pytest.mark.parametrize("seg_type", ["BINARY", "LABELMAP"])
+@pytest.mark.parametrize("reader", READERS)
+def test_classes_of_any_label_set_are_where_they_were(tmp_path, oblique, reader, seg_type):
+    labels = some_labels(range(BIRDS.num_classes))
+    series = write_ct_series(tmp_path / "series", affine=oblique)
+    write_dicom_seg(tmp_path / "out.dcm", labels, oblique, series, seg_type=seg_type, label_set=BIRDS)
+    np.testing.assert_array_equal(reader(tmp_path / "out.dcm", oblique, SHAPE, BIRDS), labels)
+
+
+def test_segments_of_any_label_set_say_what_they_are(tmp_path, series):
+    labels = some_labels(range(BIRDS.num_classes))
+    segments = written(tmp_path, series, labels, label_set=BIRDS).SegmentSequence
+    kinds = [item.SegmentedPropertyTypeCodeSequence[0] for item in segments]
+    assert [(kind.CodingSchemeDesignator, kind.CodeMeaning) for kind in kinds] == [
+        *(("99SWINX", "gizzard"), ("SCT", "Lung"), ("SCT", "Lung"), ("99SWINX", "tumeur du foie"))
+    ]
+    sides = [kind.get("SegmentedPropertyTypeModifierCodeSequence") for kind in kinds]
+    assert [side[0].CodeMeaning if side else None for side in sides] == [None, "Left", "Right", None]
+    categories = [item.SegmentedPropertyCategoryCodeSequence[0].CodeMeaning for item in segments]
+    assert categories == ["Anatomical Structure"] * 3 + ["Morphologically Abnormal Structure"]
+
+
+def test_a_label_map_object_has_the_numbers_of_the_label_set(tmp_path, series):
+    seg = written(tmp_path, series, some_labels(range(BIRDS.num_classes)), seg_type="LABELMAP", label_set=BIRDS)
+    assert [item.SegmentNumber for item in seg.SegmentSequence] == [0, 4, 60, 61, 200]
+    assert set(np.unique(seg.pixel_array)) == {0, 4, 60, 61, 200}
+
+
+def test_all_of_many_classes_have_their_segments(tmp_path):
+    many = read_label_set("totalsegmentator")
+    labels = np.random.default_rng(0).permutation(np.arange(9 * 8 * 6) % many.num_classes).reshape(SHAPE)
+    series = write_ct_series(tmp_path / "series", affine=oblique_affine())
+    result = write_dicom_seg(
+        tmp_path / "out.dcm", labels, oblique_affine(), series, seg_type="LABELMAP", label_set=many
+    )
+    assert result.segments == many.names[1:]
+    np.testing.assert_array_equal(read_by_pydicom(tmp_path / "out.dcm", oblique_affine(), SHAPE, many), labels)
+
+
+def test_the_transform_writes_the_classes_of_its_label_set(tmp_path, series):
+    labels = some_labels(range(BIRDS.num_classes))
+    SaveDicomSegd("pred", tmp_path, label_set=BIRDS)(predicted(series, labels))
+    np.testing.assert_array_equal(read_by_highdicom(tmp_path / "anna.dcm", oblique_affine(), SHAPE, BIRDS), labels)
+
+
+def test_names_in_other_scripts_are_written(tmp_path):
+    def german(ds, _):
+        ds.SpecificCharacterSet, ds.PatientName = "ISO_IR 100", "Müller^Jörg"
+
+    greek = read_label_set({"background": 0, "Κρέας": 1})
+    source = write_ct_series(tmp_path / "series", affine=oblique_affine(), change=german)
+    seg = written(tmp_path, source, some_labels((0, 1)), label_set=greek)
+    assert seg.SegmentSequence[0].SegmentLabel == "Κρέας"
+    assert seg.PatientName == "Müller^Jörg"
+
+
+def test_ids_that_are_no_class_of_the_label_set_are_refused_with_its_name(tmp_path, series):
+    flare22 = read_label_set("flare22")
+    assert "ids outside 0..13: 14 (label set flare22)" in refusal(tmp_path, series, label_set=flare22)
 
 
 def refusal(tmp_path, source, labels=None, affine=None, **options) -> str:

@@ -21,6 +21,7 @@ from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
 from swinx.data import find_cases, record_path
 from swinx.errors import DataListError
 from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings
+from swinx.labels import read_label_set
 from swinx.resources import PeakMemory, ResourceMonitor
 
 SPACING_MM = (0.8, 0.9, 2.5)
@@ -254,6 +255,20 @@ def test_what_a_postprocessing_measured_is_in_the_record(cases, out):
     segment(cases[:1], out, measure=lambda item: item | {"measures": {"mae_hu": 12.5}})
     assert json.loads((out / "a.json").read_text())["measures"] == {"mae_hu": 12.5}
     assert summary(out)["done"][0]["measures"] == {"mae_hu": 12.5}
+
+
+def test_the_records_say_what_the_numbers_in_the_predictions_mean(cases, out):
+    gaps = {"background": 0, "liver": 40, "spleen": 200}
+    segment(cases[:1], out, label_set=read_label_set(gaps))
+    assert json.loads((out / "a.json").read_text())["labels"] == gaps
+    assert summary(out)["labels"] == gaps
+    assert "labels" not in summary(out)["done"][0], "once is enough"
+    assert set(np.unique(np.asarray(nib.load(out / "a.nii.gz").dataobj))) == {0, 40}
+
+
+def test_records_of_other_files_than_label_maps_name_no_classes(cases, out):
+    segment(cases[:1], out)
+    assert "labels" not in json.loads((out / "a.json").read_text())
 
 
 def test_the_log_says_what_was_done(out, caplog):

@@ -10,8 +10,11 @@ from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
 from support.disks import nearly_full_disk
+from swinx.data import read_label
 from swinx.errors import CaseError
 from swinx.inference import SaveLabelsd
+from swinx.labels import read_label_set
+from swinx.nifti import write_nifti
 
 SHAPE = (1, 7, 5, 4)
 
@@ -32,6 +35,33 @@ def test_grid_and_values_are_those_of_the_map(tmp_path, oblique):
     np.testing.assert_allclose(file.get_qform(), oblique, atol=1e-4)
     assert (int(file.header["sform_code"]), int(file.header["qform_code"])) == (1, 1)
     assert file.header.get_xyzt_units()[0] == "mm"
+
+
+GAPS = read_label_set({"name": "gaps", "labels": {"background": 0, "liver": 4, "left lung": 60, "right lung": 200}})
+
+
+def test_the_file_has_the_numbers_of_the_label_set_and_is_read_back_as_class_ids(tmp_path, oblique):
+    ids = (label_map(oblique) % 4).to(torch.uint8)
+    ids[0, 0, 0] = 255
+    path = SaveLabelsd("pred", tmp_path, label_set=GAPS)({"case": "a", "pred": ids})["saved_to"]
+    assert set(np.unique(np.asarray(nib.load(path).dataobj))) == {0, 4, 60, 200, 255}
+    np.testing.assert_array_equal(read_label(path, GAPS).array, ids[0].numpy())
+
+
+@pytest.mark.parametrize("name", ["flare23", "totalsegmentator"])
+def test_without_gaps_in_the_numbers_the_file_is_that_of_the_class_ids(tmp_path, oblique, name):
+    labels = label_map(oblique)
+    write_nifti(tmp_path / "expected.nii.gz", labels[0].numpy(), oblique)
+    SaveLabelsd("pred", tmp_path, label_set=read_label_set(name))({"case": "a", "pred": labels})
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "expected.nii.gz").read_bytes()
+
+
+def test_an_id_without_a_class_does_not_become_the_number_of_another(tmp_path, oblique):
+    labels = label_map(oblique)
+    labels[:] = 4
+    with pytest.raises(ValueError, match=r"pred holds the class ids \[4\]; gaps has 0\.\.3"):
+        SaveLabelsd("pred", tmp_path, label_set=GAPS)({"case": "a", "pred": labels})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float32, torch.int16])

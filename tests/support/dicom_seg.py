@@ -9,34 +9,32 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
-from swinx.labels import FlareLabel, class_name
-
-IDS = {class_name(label): int(label) for label in FlareLabel}
+from swinx.labels import FLARE23, LabelSet
 
 
-def class_of(item) -> int:
+def class_of(item, label_set: LabelSet) -> int:
     """The class that the label of a segment names."""
-    return IDS[str(item.SegmentLabel)]
+    return label_set.names.index(str(item.SegmentLabel))
 
 
-def read_by_highdicom(path: Path, affine: NDArray, shape: tuple[int, ...]) -> NDArray:
+def read_by_highdicom(path: Path, affine: NDArray, shape: tuple[int, ...], label_set: LabelSet = FLARE23) -> NDArray:
     """The label map on a grid, painted by patient coordinates from highdicom's volume."""
     seg = highdicom.seg.segread(path)
     volume = seg.get_volume(combine_segments=True, allow_missing_positions=True)
     index = np.indices(volume.array.shape).reshape(3, -1)
     lps = volume.affine[:3, :3] @ index + volume.affine[:3, 3:]
-    names = {int(item.SegmentNumber): class_of(item) for item in seg.SegmentSequence if item.SegmentNumber}
+    names = {int(item.SegmentNumber): class_of(item, label_set) for item in seg.SegmentSequence if item.SegmentNumber}
     labels = np.array([names.get(int(value), 0) for value in volume.array.ravel()])
     return paint(lps, labels, affine, shape)
 
 
-def read_by_pydicom(path: Path, affine: NDArray, shape: tuple[int, ...]) -> NDArray:
+def read_by_pydicom(path: Path, affine: NDArray, shape: tuple[int, ...], label_set: LabelSet = FLARE23) -> NDArray:
     """The same from single frames and DICOM's equation C.7.6.2.1-1."""
     seg = pydicom.dcmread(path)
     shared = seg.SharedFunctionalGroupsSequence[0]
     cosines = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, float).reshape(2, 3)
     down, right = np.array(shared.PixelMeasuresSequence[0].PixelSpacing, float)
-    names = {int(item.SegmentNumber): class_of(item) for item in seg.SegmentSequence if item.SegmentNumber}
+    names = {int(item.SegmentNumber): class_of(item, label_set) for item in seg.SegmentSequence if item.SegmentNumber}
     frames = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns)
     out = np.zeros(shape, int)
     for frame, place in zip(frames, seg.PerFrameFunctionalGroupsSequence, strict=True):

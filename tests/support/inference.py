@@ -26,6 +26,7 @@ from swinx.inference import (
     collate_case,
     prepare_case,
 )
+from swinx.labels import FLARE23, LabelSet
 from swinx.preprocessing import CTPreprocessingd
 
 __all__ = ["BRIGHT_HU", "PIXDIM_MM", "SHAPE", "BrightIsLiver", "label_inferer", "segment", "write_scan"]
@@ -75,6 +76,7 @@ def segment(
     num_workers: int = 0,
     measure: Callable[[dict[Any, Any]], dict[Any, Any]] = dict,
     budget: WindowBudget | None = None,
+    label_set: LabelSet | None = None,
 ) -> CaseRecords:
     """Segment cases as ``inference.json`` does, with one more step at the end, and return the records."""
     preprocessing = Compose(
@@ -83,7 +85,7 @@ def segment(
             CTPreprocessingd("image", pixdim=[PIXDIM_MM] * 3, body_crop=False),
         ]
     )
-    records = CaseRecords(str(output_dir))
+    records = CaseRecords(str(output_dir), label_set=label_set)
     evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(
@@ -93,7 +95,7 @@ def segment(
         iteration_update=CaseIteration(),
         prepare_batch=prepare_case,
         inferer=label_inferer((8, 8, 8), sw_batch_size=2, budget=budget),
-        postprocessing=Compose([SaveLabelsd("pred", output_dir), measure]),
+        postprocessing=Compose([SaveLabelsd("pred", output_dir, label_set=label_set or FLARE23), measure]),
         val_handlers=[records],
     )
     evaluator.run()

@@ -15,7 +15,7 @@ from monai.utils import ImageMetaKey
 from swinx.data.ct_reader import reader_meta, warn_once
 from swinx.data.file_kinds import case_name
 from swinx.data.label_files import label_path, read_label
-from swinx.data.mask_files import is_absence
+from swinx.data.mask_files import LabelPlace, is_absence
 from swinx.labels import FLARE23, LabelSet
 
 __all__ = ["LoadLabeld"]
@@ -67,7 +67,7 @@ class LoadLabeld(MapTransform):
             out[key] = self._load(out[key], out)
         return out
 
-    def _load(self, label: Any, item: Mapping[Hashable, Any]) -> MetaTensor:
+    def _load(self, label: LabelPlace, item: Mapping[Hashable, Any]) -> Any:
         limits = {"allow_empty": self.allow_empty, "allow_unknown": self.allow_unknown}
         image = _scan_path(item.get(self.image_key))
         volume = read_label(label, self.label_set, item.get(self.map_key), **limits, image=image)
@@ -77,9 +77,8 @@ class LoadLabeld(MapTransform):
                 warn_once(case_name(path), path, note)
         array = torch.from_numpy(volume.array).to(torch.float32, memory_format=torch.contiguous_format)
         meta = reader_meta(volume) | {ImageMetaKey.FILENAME_OR_OBJ: path}
-        loaded = MetaTensor.ensure_torch_and_prune_meta(array, meta)
-        channels_first: MetaTensor = EnsureChannelFirst()(loaded)
-        return channels_first
+        loaded: Any = EnsureChannelFirst()(MetaTensor.ensure_torch_and_prune_meta(array, meta))
+        return loaded
 
 
 def _scan_path(image: Any) -> str | None:

@@ -46,6 +46,7 @@ _MAY_BE_EMPTY = (
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
 )
 _SERIES_NUMBER_OFFSET = 1000
+_UNICODE = "ISO_IR 192"
 _KINDS = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
 
 
@@ -137,6 +138,7 @@ def make_dicom_seg(
     for label, number in numbers.items():
         table[label] = number
     drawn_by = algorithm or SegAlgorithm()
+    unicode = {} if label_set.listed(found).isascii() else {"specific_character_set": _UNICODE}
     seg: Segmentation = highdicom.seg.Segmentation(
         source_images=[_complete(first), *slices[1:]],
         pixel_array=table[labels.transpose(2, 1, 0)],
@@ -152,6 +154,7 @@ def make_dicom_seg(
         software_versions=__version__,
         device_serial_number="none",
         content_label="CT_SEG",
+        **unicode,
     )
     return seg
 

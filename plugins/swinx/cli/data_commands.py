@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from swinx.cli.terminal import check_paths, complain, data_list_of, say
+from swinx.cli.terminal import check_paths, complain, data_list_of, label_set_given, say
 from swinx.errors import DataListError
 from swinx.files import read_json
 
@@ -46,7 +46,49 @@ class DataCommands:
         if left_out:
             raise SystemExit(1)
 
-    def annotated(self, source: str, section: str = "training", manifest: str | None = None) -> None:
+    def list(
+        self,
+        folder: str,
+        image: str | None = None,
+        label: str | None = None,
+        labels: str | None = None,
+        out: str | None = None,
+        roots: str = "",
+        patient: str | None = None,
+        annotated: str | None = None,
+        validation: float = 0.2,
+        folds: int = 0,
+        seed: int = 0,
+        workers: int = 2,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the data list of a collection in any layout, without copying a file.
+
+        Args:
+            folder: Data of nnU-Net, the Decathlon, TotalSegmentator or FLARE, or any other with patterns.
+            image: Pattern of the scans in it, such as "**/{case}/ct.nii.gz".
+            label: Pattern of the labels: files, or folders with a mask for each class.
+            labels: Label set: a name, a file, or inline JSON; by default that of the collection.
+            out: The data list to write; by default datalist.json in the folder.
+            roots: Further folders in which files lie, with commas between.
+            patient: Regular expression that finds the patient in the name of a case; patients are not split.
+            annotated: CSV or JSON manifest of the annotated classes, or "inferred" from presence.
+            validation: Part of the patients to hold out where the collection names no validation cases.
+            folds: Write a list for each fold of a cross-validation, datalist_fold0.json and so on.
+            seed: Of the split.
+            workers: Processes that read label files.
+            overwrite: Replace a data list that is there already.
+        """
+        check_paths(folder, out, image, label, annotated)
+        from swinx.cli.list_command import write_lists
+
+        options = {"image": image, "label": label, "patient": patient, "annotated": annotated, "workers": workers}
+        split = {"validation": validation, "folds": folds, "seed": seed}
+        write_lists(folder, out, labels, roots, overwrite, **options, **split)
+
+    def annotated(
+        self, source: str, section: str = "training", manifest: str | None = None, labels: str | None = None
+    ) -> None:
         """Print the annotated classes of each case, and the source of this information.
 
         The exit code is 1 if an entry of the list cannot be used.
@@ -55,25 +97,27 @@ class DataCommands:
             source: A data list, or a folder with a datalist.json.
             section: Section of the list.
             manifest: CSV or JSON manifest that outranks the list, or "inferred" from presence.
+            labels: Label set: a name, a file, or inline JSON; by default that of the list.
         """
         check_paths(source, manifest)
-        from swinx.data import annotated_table, load_cases
+        from swinx.data import annotated_table, list_label_set, load_cases
         from swinx.refinement import load_refinement_cases
 
         place = data_list_of(source)
+        label_set = label_set_given(labels) or list_label_set(place)
         items = (
-            load_cases(place, section)
+            load_cases(place, section, label_set=label_set)
             if manifest is None
-            else load_refinement_cases(place, [section], annotated=manifest)
+            else load_refinement_cases(place, [section], annotated=manifest, label_set=label_set)
         )
-        say(annotated_table(items))
+        say(annotated_table(items, label_set))
         faults = [item["fault"] for item in items if "fault" in item]
         for fault in faults:
             complain(f"not usable: {fault}")
         if faults:
             raise SystemExit(1)
 
-    def refined(self, truth: str, before: str, after: str, out: str | None = None) -> None:
+    def refined(self, truth: str, before: str, after: str, out: str | None = None, labels: str | None = None) -> None:
         """Print the Dice of partial and of refined labels against a complete truth that was kept from both.
 
         Args:
@@ -81,24 +125,27 @@ class DataCommands:
             before: Data list of the partial labels, or a folder with a datalist.json.
             after: Data list that the refinement left, or its folder.
             out: A CSV file to write, one row per case and class.
+            labels: Label set: a name, a file, or inline JSON; by default that of the refined list.
         """
         check_paths(truth, before, after, out)
         from swinx.refinement import refinement_gain
 
-        say(refinement_gain(truth, data_list_of(before), data_list_of(after), out).text)
+        places = truth, data_list_of(before), data_list_of(after)
+        say(refinement_gain(*places, out, label_set=label_set_given(labels)).text)
 
-    def check(self, source: str, out: str | None = None, workers: int = 2) -> None:
+    def check(self, source: str, out: str | None = None, workers: int = 2, labels: str | None = None) -> None:
         """Find every unusable case of a folder or data list; the exit code is 1 if there is one.
 
         Args:
             source: A folder, a scan, or a data list.
             out: Folder for the report as JSON and CSV.
             workers: Processes that read cases.
+            labels: Label set: a name, a file, or inline JSON; by default that of the list.
         """
         check_paths(source, out)
         from swinx.data import check_data, format_report
 
-        report = check_data(source, out_dir=out, workers=workers)
+        report = check_data(source, out_dir=out, workers=workers, label_set=label_set_given(labels))
         say(format_report(report))
         if not report.ok:
             raise SystemExit(1)
@@ -141,6 +188,7 @@ class DataCommands:
         refine_args: str = "",
         train_args: str = "",
         evaluate_args: str = "",
+        labels: str | None = None,
     ) -> None:
         """Write the data list for make pipeline and check that its steps can run; the exit code is 1 if one cannot.
 
@@ -157,6 +205,7 @@ class DataCommands:
             refine_args: See ``pretrain_args``.
             train_args: See ``pretrain_args``.
             evaluate_args: See ``pretrain_args``.
+            labels: Label set: a name, a file, or inline JSON; by default that of the list.
         """
         check_paths(source, out, teacher, work)
         from swinx.cli.pipeline_plan import plan_pipeline
@@ -169,7 +218,7 @@ class DataCommands:
             "evaluate": evaluate_args,
         }
         plan = (data_list_of(source), out, section, skip.split(), teacher or None, seed)
-        notes, faults = plan_pipeline(*plan, work_dir=work, arguments=arguments)
+        notes, faults = plan_pipeline(*plan, work_dir=work, arguments=arguments, label_set=label_set_given(labels))
         say("\n".join(notes))
         for fault in faults:
             complain(f"error: {fault}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.cli.terminal import check_paths, complain, say
+from swinx.cli.terminal import check_paths, complain, label_set_given, say
 
 __all__ = ["DicomCommands"]
 
@@ -20,6 +20,7 @@ class DicomCommands:
         algorithm: str | None = None,
         version: str | None = None,
         drawn: str = "AUTOMATIC",
+        label_set: str | None = None,
     ) -> None:
         """Write a label map as a DICOM Segmentation of the CT series it was made from.
 
@@ -32,9 +33,13 @@ class DicomCommands:
             algorithm: Name of the model, as it shall stand in each segment.
             version: Its version.
             drawn: "AUTOMATIC", "SEMIAUTOMATIC" or "MANUAL".
+            label_set: Label set: a name, a file, or inline JSON; by default that of a datalist.json beside the label
+                map.
         """
         check_paths(series, labels, out)
-        from swinx.data import SegAlgorithm, read_volume, write_dicom_seg
+        from swinx.data import SegAlgorithm, read_label, write_dicom_seg
+        from swinx.labels import FLARE23
+        from swinx.scoring import label_set_beside
 
         own = SegAlgorithm()
         drawn_by = SegAlgorithm(
@@ -42,8 +47,9 @@ class DicomCommands:
             own.version if version is None else str(version),
             drawn,  # type: ignore[arg-type] # checked there
         )
-        volume = read_volume(labels, "label")
-        written = write_dicom_seg(out, volume.array, volume.affine, series, series_uid, seg_type, drawn_by)  # type: ignore[arg-type] # checked there
+        chosen = label_set_given(label_set) or label_set_beside(labels) or FLARE23
+        volume = read_label(labels, chosen, allow_unknown=False)
+        written = write_dicom_seg(out, volume.array, volume.affine, series, series_uid, seg_type, drawn_by, chosen)  # type: ignore[arg-type] # checked there
         say(f"{written.path}: {', '.join(written.segments)}")
         for note in (*volume.notes, *written.notes):
             complain(note)

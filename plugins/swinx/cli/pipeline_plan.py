@@ -11,9 +11,9 @@ from typing import Any
 from fire.parser import DefaultParseValue
 
 from swinx.bundle import SETTINGS, nearest, read_setting
-from swinx.data import write_split_list
+from swinx.data import list_label_set, write_split_list
 from swinx.errors import BundleError
-from swinx.labels import CLASS_NAMES
+from swinx.labels import LabelSet
 from swinx.refinement import choose_classes, select_complete_cases
 from swinx.rules import SettingRules
 from swinx.visible_text import visible
@@ -47,6 +47,7 @@ def plan_pipeline(
     *,
     work_dir: str | os.PathLike[str] | None = None,
     arguments: Mapping[str, str] | None = None,
+    label_set: LabelSet | None = None,
 ) -> tuple[list[str], list[str]]:
     """Write the data list of all steps, and check the needs of each step.
 
@@ -59,6 +60,7 @@ def plan_pipeline(
         seed: Of the split.
         work_dir: Folder of the results of earlier steps, which stand in for those that are left out; None checks none.
         arguments: Settings that a step is given on its command line, by step.
+        label_set: The classes; by default those of the list.
 
     Returns:
         Notes on what will be done; and the faults with which a step would end.
@@ -67,7 +69,8 @@ def plan_pipeline(
         DataListError: If the list cannot be read.
         OSError: If ``out`` cannot be written.
     """
-    sections = write_split_list(data_list, out, seed=seed)
+    chosen = label_set or list_label_set(data_list)
+    sections = write_split_list(data_list, out, seed=seed, label_set=chosen)
     usable = {name: [item for item in items if "fault" not in item] for name, items in sections.items()}
     counts = ", ".join(f"{len(items)} {name}" for name, items in usable.items())
     notes, faults = [f"cases: {counts}; {out}"], []
@@ -78,7 +81,7 @@ def plan_pipeline(
     if "pretrain" not in skip and not (usable.get("unlabeled") or usable.get("training")):
         faults.append("pretrain: no scan in 'unlabeled' or 'training'; add scans, or SKIP=pretrain")
     if "refine" not in skip:
-        told, wrong = _teacher(usable.get("training", []), "teacher" in skip, teacher)
+        told, wrong = _teacher(usable.get("training", []), "teacher" in skip, teacher, chosen)
         notes += told
         faults += wrong
     if "train" not in skip and not usable.get("training"):
@@ -118,7 +121,7 @@ def _setting_faults(text: str, stage: str) -> list[str]:
 
 
 def _teacher(
-    items: Sequence[dict[str, Any]], skipped: bool, folder: str | os.PathLike[str] | None
+    items: Sequence[dict[str, Any]], skipped: bool, folder: str | os.PathLike[str] | None, label_set: LabelSet
 ) -> tuple[list[str], list[str]]:
     if folder is not None and (Path(folder) / "plans.json").is_file():
         return [f"teacher: {folder}"], []
@@ -126,11 +129,10 @@ def _teacher(
         where = "no model folder is given" if folder is None else f"{folder} has no plans.json"
         advice = "give TEACHER=<model folder>, or SKIP='teacher refine'"
         return [], [f"refine: the teacher is skipped, and {where}; {advice}"]
-    classes = choose_classes(items, _ENOUGH)
+    classes = choose_classes(items, _ENOUGH, label_set)
     if not classes:
         advice = "record 'annotated' in the data list (swinx data flare does), or SKIP='teacher refine'"
         return [], [f"teacher: no case says which classes are annotated in it; {advice}"]
-    complete, _ = select_complete_cases(items, classes)
-    names = ", ".join(CLASS_NAMES[index] for index in classes)
+    complete, _ = select_complete_cases(items, classes, label_set)
     folds = "fold 0" if len(complete) >= _ENOUGH else "all cases, without validation"
-    return [f"teacher: learns {names} from {len(complete)} complete cases, {folds}"], []
+    return [f"teacher: learns {label_set.listed(classes)} from {len(complete)} complete cases, {folds}"], []

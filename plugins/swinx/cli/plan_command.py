@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import math
 import shlex
 from pathlib import Path
-from typing import Any
 
 from swinx.bundle import find_bundle_root
-from swinx.cli.terminal import complain, say
-from swinx.data import choose_label_set
-from swinx.errors import LabelSetError
+from swinx.cli.terminal import label_set_given, say
+from swinx.data import list_label_set
+from swinx.errors import DataListError
+from swinx.files import shown
 from swinx.planning import plan, plan_table, read_fingerprint, this_machine, write_plan
+from swinx.rules import PlanningRules as Rule
 
 __all__ = ["plan_settings"]
 
@@ -30,17 +31,17 @@ def plan_settings(
         seed: Of the sample.
 
     Raises:
-        DataListError: If no labelled case can be used.
+        DataListError: If no labelled case can be used, or an option is no number that it can be.
         LabelSetError: If there is no such label set.
         OSError: If the files cannot be written.
     """
-    label_set = choose_label_set(_parsed(labels), data_list)
+    _check_number("gpu_gb", gpu_gb, 0, "the memory of the GPU in GiB, or 0 for none")
+    _check_number("sample", sample, 1, "a number of cases, 1 or more")
+    label_set = label_set_given(labels) or list_label_set(data_list)
     machine = this_machine(gpu_gb)
-    found = plan(read_fingerprint(data_list, label_set, sample=sample, seed=seed, machine=machine))
+    found = plan(read_fingerprint(data_list, label_set, sample=int(sample), seed=int(seed), machine=machine))
     overlay, record = write_plan(found, out)
     say(plan_table(found))
-    for case in found.fingerprint.left_out:
-        complain(f"left out: {case}")
     say(f"\n{overlay}: the settings; {record}: the reasons, and what they were made from")
     configs = Path(find_bundle_root("swinx_seg"), "configs")
     places = _option("dataset_dir", data_list.parent.as_posix())
@@ -50,17 +51,20 @@ def plan_settings(
     for run, file in (("training", "train.json"), ("inference", "inference.json")):
         files = ",".join(f"'{path.as_posix()}'" for path in (configs / file, overlay))
         say(f'python -m monai.bundle run {run} --config_file "[{files}]"{places}')
+    if (folds := found.values["folds"]) > 1:
+        say(f"swinx data list writes a data list for each fold, with --folds {folds}; give them by --datalist")
+
+
+def _check_number(name: str, value: object, least: int, wanted: str) -> None:
+    """Refuse what Fire made of an option if it is no number from ``least`` on.
+
+    Raises:
+        DataListError: If it is none.
+    """
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and least <= value < math.inf):
+        return
+    raise DataListError(Rule.OPTION.says(name=name, value=shown(value), wanted=wanted))
 
 
 def _option(name: str, value: str) -> str:
     return f" --{name} {shlex.quote(value)}"
-
-
-def _parsed(labels: str | None) -> Any:
-    """Return inline JSON as what it holds, and a name or a file as it is."""
-    if labels is None or not labels.lstrip().startswith("{"):
-        return labels
-    try:
-        return json.loads(labels)
-    except json.JSONDecodeError as error:
-        raise LabelSetError(f"--labels: is no JSON: {error}") from error

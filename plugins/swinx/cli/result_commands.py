@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 
-from swinx.cli.terminal import check_paths, complain, say
+from swinx.cli.terminal import check_paths, complain, label_set_given, say
 
 __all__ = ["lineage", "overlays", "report", "score"]
 
 
-def score(reference: str, prediction: str, out: str, protocol: str = "auto", datalist: str | None = None) -> None:
+def score(
+    reference: str,
+    prediction: str,
+    out: str,
+    protocol: str = "auto",
+    datalist: str | None = None,
+    labels: str | None = None,
+) -> None:
     """Score predicted label maps; the exit code is 1 if a case could not be scored.
 
     Args:
@@ -17,20 +24,22 @@ def score(reference: str, prediction: str, out: str, protocol: str = "auto", dat
         prediction: Folder of predicted label maps, or one file.
         out: Folder for scores.csv, summary.md and summary.json.
         protocol: "flare23", the organisers' rule, or "standard", without its quirks; by default the first for data
-            named FLARE23 alone.
+            named FLARE23 alone, with its classes.
         datalist: Data list that says what was annotated in each reference, and of which patient it is; by default the
             datalist.json beside the references.
+        labels: Label set: a name, a file, or inline JSON; by default that of the data list.
     """
     check_paths(reference, prediction, out, datalist)
     from swinx.scoring import score_folders
 
-    result = score_folders(reference, prediction, out, protocol=protocol, data_list=datalist)
+    label_set = label_set_given(labels)
+    result = score_folders(reference, prediction, out, protocol=protocol, data_list=datalist, label_set=label_set)
     say(result.text)
     if not result.ok:
         raise SystemExit(1)
 
 
-def overlays(images: str, prediction: str, out: str, reference: str | None = None) -> None:
+def overlays(images: str, prediction: str, out: str, reference: str | None = None, labels: str | None = None) -> None:
     """Draw axial, coronal and sagittal slices with reference and prediction side by side.
 
     Args:
@@ -38,11 +47,13 @@ def overlays(images: str, prediction: str, out: str, reference: str | None = Non
         prediction: Folder of predicted label maps, or one file.
         out: Folder for one PNG per case.
         reference: Folder of reference label maps, or one file.
+        labels: Label set: a name, a file, or inline JSON; by default that of the data list in images, or beside it or
+            the label maps.
     """
     check_paths(images, prediction, out, reference)
     from swinx.report import write_overlays
 
-    result = write_overlays(images, reference, prediction, out)
+    result = write_overlays(images, reference, prediction, out, label_set=label_set_given(labels))
     say("\n".join(str(path) for path in result.paths))
     for error in result.bad_cases:
         complain(f"not drawn: {error}")
@@ -64,6 +75,7 @@ def report(
     cases: int = 2,
     max_slices: int = 40,
     title: str = "swinx report",
+    labels: str | None = None,
 ) -> None:
     """Write one HTML page for an evaluation or a whole pipeline; the exit code is 1 if a part could not be shown.
 
@@ -81,6 +93,7 @@ def report(
         cases: How many of the best, and of the worst.
         max_slices: Axial slices of each case.
         title: Headline.
+        labels: Label set: a name, a file, or inline JSON; by default that of the scores.
     """
     check_paths(scores, out, images, reference, prediction, training, pretraining, refinement, model)
     from swinx.report import write_report
@@ -99,6 +112,7 @@ def report(
         cases=cases,
         max_slices=max_slices,
         title=str(title),
+        label_set=label_set_given(labels),
     )
     say(out)
     for fault in faults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -11,12 +12,13 @@ from typing import Any
 
 from fire.decorators import SetParseFns
 
-from swinx.errors import DataListError
+from swinx.errors import DataListError, LabelSetError
+from swinx.labels import LabelSet, read_label_set
 from swinx.rules import SettingRules
 from swinx.visible_text import visible_lines
 from swinx.workarounds import unquoted
 
-__all__ = ["check_paths", "complain", "data_list_of", "say", "take_texts_as_they_are"]
+__all__ = ["check_paths", "complain", "data_list_of", "label_set_given", "say", "take_texts_as_they_are"]
 
 
 def take_texts_as_they_are(command: Callable[..., Any]) -> None:
@@ -44,6 +46,22 @@ def check_paths(*paths: object) -> None:
 def data_list_of(source: str) -> Path:
     """Return the data list of a folder, or the one that was given."""
     return Path(source) / "datalist.json" if os.path.isdir(source) else Path(source)  # noqa: PTH112 - never raises
+
+
+def label_set_given(labels: str | None) -> LabelSet | None:
+    """Return the label set of an option ``--labels``: a name, a file or inline JSON; None if it is not given.
+
+    Raises:
+        LabelSetError: If there is no such label set.
+    """
+    if labels is None:
+        return None
+    if not labels.lstrip().startswith("{"):
+        return read_label_set(labels, "--labels")
+    try:
+        return read_label_set(json.loads(labels), "--labels")
+    except json.JSONDecodeError as error:
+        raise LabelSetError(f"--labels: is no JSON: {error}") from error
 
 
 def say(text: object) -> None:

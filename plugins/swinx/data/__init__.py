@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinx.data.case_marks import case_marks
 from swinx.data.case_names import name_fault, record_path
 from swinx.data.check_report import CheckReport, Finding, format_report, probe_folder
+from swinx.data.collections.collection_list import ListedCollection, find_collection, list_collection
 from swinx.data.ct_reader import CTReader
 from swinx.data.dicom.dicom_choice import pick_series
 from swinx.data.dicom_seg.dicom_codes import SegmentCode, segment_codes
@@ -48,6 +49,7 @@ __all__ = [
     "DicomSegCheck",
     "Finding",
     "LabelPlace",
+    "ListedCollection",
     "LoadLabeld",
     "SaveDicomSegd",
     "SegAlgorithm",
@@ -66,6 +68,7 @@ __all__ = [
     "data_list_sections",
     "files_read",
     "find_cases",
+    "find_collection",
     "find_label_maps",
     "flare_data_list",
     "format_report",
@@ -73,6 +76,7 @@ __all__ = [
     "label_case_name",
     "label_maps_in",
     "label_path",
+    "list_collection",
     "list_label_set",
     "load_annotated_manifest",
     "load_cases",

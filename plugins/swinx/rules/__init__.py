@@ -7,7 +7,7 @@ from swinx.rules.figures_rules import ScoreRules, TeacherRules
 from swinx.rules.folders_rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
 from swinx.rules.label_maps_rules import CollectionRules, LabelMaskRules, LabelRules, PredictionRules, TruthRules
 from swinx.rules.label_sets_rules import LabelSetRules
-from swinx.rules.lists_rules import ListRules, ManifestRules
+from swinx.rules.lists_rules import CollectionListRules, ListRules, ManifestRules
 from swinx.rules.names_rules import EntryRules, NameRules, TextRules
 from swinx.rules.planning_rules import PlanningRules
 from swinx.rules.rule import Action, Rule, Rules
@@ -22,6 +22,7 @@ __all__ = [
     "ALL_RULES",
     "Action",
     "ByteRules",
+    "CollectionListRules",
     "CollectionRules",
     "EntryRules",
     "FileRules",
@@ -78,7 +79,7 @@ ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
         PredictionRules,
     ),
     "Folders": (LabelFolderRules, ScanFolderRules, SegRules, SeriesRules),
-    "Names, data lists and tables": (NameRules, ListRules, EntryRules, ManifestRules, TextRules),
+    "Names, data lists and tables": (NameRules, ListRules, EntryRules, ManifestRules, CollectionListRules, TextRules),
     "Runs and their results": (LockRules, ReadingRules, ResumeRules, ResultRules),
     "Settings and weights": (SettingRules, RelationRules, PlanningRules, WeightsRules),
     "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),

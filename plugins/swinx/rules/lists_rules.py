@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["ListRules", "ManifestRules"]
+__all__ = ["CollectionListRules", "ListRules", "ManifestRules"]
 
 _LISTS = "data lists"
 _MANIFESTS = "manifests of annotated classes"
+_COLLECTIONS = "swinx data list"
 
 
 class ListRules(Rules):
@@ -30,7 +31,9 @@ class ListRules(Rules):
         "refused", "data lists that are written", "{path}: unknown sections {sections}; a data list has {known}"
     )
     OUTSIDE = Rule(
-        "refused", "data lists that are written", "{path}: {key} {file} is outside the data directory {folder}"
+        "refused",
+        "data lists that are written",
+        "{path}: {key} {file} is outside the data directory {folder}; give its folder as one of the roots (--roots)",
     )
 
 
@@ -54,3 +57,41 @@ class ManifestRules(Rules):
         "{path}: not a manifest of annotated classes: {case}: {word} is no class id; write ids with blanks between, "
         "as in 1 2 13, or names with ; between",
     )
+
+
+class CollectionListRules(Rules):
+    """Collections of which a data list is made."""
+
+    NO_FOLDER = Rule("refused", _COLLECTIONS, "{folder}: no such folder")
+    NO_LAYOUT = Rule(
+        "refused",
+        _COLLECTIONS,
+        "{folder}: the layout is none of these: {layouts}; give patterns, such as --image '**/{{case}}/ct.nii.gz' "
+        "--label '**/{{case}}/seg.nii.gz'",
+    )
+    NO_CASE = Rule("refused", _COLLECTIONS, "{folder}: no scan found ({layout}){reason}")
+    NO_LABEL = Rule("refused", _COLLECTIONS, "--label {pattern}: matches nothing in {folder}")
+    PATTERN = Rule(
+        "refused", _COLLECTIONS, "{pattern}: {part} is unknown in a pattern; known are *, ?, **/ and {{case}}"
+    )
+    LABELS = Rule("refused", _COLLECTIONS, "{folder}: {detail}; give the label set by --labels")
+    DATASET = Rule("refused", _COLLECTIONS, "{path}: {entry} names no files of a case")
+    TABLE = Rule("refused", _COLLECTIONS, "{path}: cannot read the table: {detail}")
+    FRACTION = Rule("refused", _COLLECTIONS, "--validation {fraction}: give a part from 0 to below 1, such as 0.2")
+    FOLDS = Rule(
+        "refused", _COLLECTIONS, "--folds {folds}: give at least 2, and at most one for each of {patients} patients"
+    )
+    EXPRESSION = Rule("refused", _COLLECTIONS, "--patient {pattern}: is no regular expression: {detail}")
+    TWICE = Rule("skipped", _COLLECTIONS, "case {case!r} is {other} already; give a pattern with a unique {{case}}")
+    TWO_LABELS = Rule("skipped", _COLLECTIONS, "two labels: {first} and {other}")
+    NO_IMAGE = Rule("skipped", _COLLECTIONS, "no scan of case {case}")
+    MISSING = Rule("skipped", _COLLECTIONS, "{path} does not exist")
+    CHANNELS = Rule("warned", _COLLECTIONS, "{count} files of further channels in {folder} are not used")
+    SPLIT_OF = Rule("warned", _COLLECTIONS, "training, validation and testing are those of {path}")
+    NO_LABELS = Rule("warned", _COLLECTIONS, "no label set is named, and {name} is taken; give another by --labels")
+    NO_PATIENT = Rule(
+        "warned",
+        _COLLECTIONS,
+        "{count} of {total} names of cases do not match --patient {pattern}: each is one of its own",
+    )
+    HELD_OUT = Rule("warned", _COLLECTIONS, "{count} cases are held out for validation (seed {seed})")

@@ -48,7 +48,11 @@ class EntryRules(Rules):
         "{path}: {key!r} of {count} entries in {section!r} means nothing here; did you mean {nearest!r}?",
     )
     NO_PATH = Rule("refused", _ENTRIES, "{key} is {value}, not a path")
-    OUTSIDE = Rule("refused", _ENTRIES, "{key} {value} is outside the data directory {allowed}")
+    OUTSIDE = Rule(
+        "refused",
+        _ENTRIES,
+        "{key} {value} is outside the data directory {allowed}; name its folder under roots (swinx data list --roots)",
+    )
     MISSING = Rule("refused", _ENTRIES, "{key} {path} does not exist")
     TWICE = Rule("refused", _ENTRIES, "case {case!r} is already entry {first}")
     SHARED_FILE = Rule(

@@ -22,15 +22,16 @@ from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.case_names import name_fault
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
+from swinx.data.label_files import read_label
 from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated
 from swinx.data.lists.written_list import write_data_list
-from swinx.data.volume_files import read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.files import expanded
 from swinx.geometry import label_values
+from swinx.labels import FLARE23, LabelSet
 from swinx.visible_text import visible
 
-__all__ = ["flare_data_list", "flare_sections", "is_flare_layout"]
+__all__ = ["flare_data_list", "flare_sections", "is_flare_layout", "with_annotated"]
 
 _logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def flare_data_list(
     out: str | os.PathLike[str] | None = None,
     annotated: str | os.PathLike[str] = "inferred",
     workers: int = 2,
+    label_set: LabelSet = FLARE23,
 ) -> Path:
     """Write the data list of a FLARE-23 download.
 
@@ -55,6 +57,7 @@ def flare_data_list(
             manifest (CSV or JSON, see :mod:`swinx.data.lists.annotated_manifest`) that knows better, since a class may
             have been annotated and be absent; cases it does not cover are inferred.
         workers: Labels read at a time.
+        label_set: The classes.
 
     Returns:
         Path of the list. Each labelled entry has ``annotated`` and ``annotated_source`` (``"inferred"`` or
@@ -66,7 +69,7 @@ def flare_data_list(
         OSError: If the list cannot be written.
     """
     base = absolute_path(dataset_dir)
-    manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated)
+    manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated, label_set)
     sections = flare_sections(base)
     left_out: list[dict[str, str]] = []
     for section, items in list(sections.items()):
@@ -74,7 +77,7 @@ def flare_data_list(
         items = sections[section] = [item for item in items if "fault" not in item]
         if not any("label" in item for item in items):
             continue
-        look = partial(_with_annotated, manifest=manifest)
+        look = partial(with_annotated, manifest=manifest, label_set=label_set)
         found = thread_map(look, items, max_workers=workers, desc=f"{section} labels", unit="case")
         sections[section] = [item for item in found if "reason" not in item]
         left_out += [{"case": item["case"], "reason": item["reason"]} for item in found if "reason" in item]
@@ -82,7 +85,8 @@ def flare_data_list(
         _logger.error("left out %s: %s", visible(item["case"]), visible(item["reason"]))
     target = base / "datalist.json" if out is None else expanded(out)
     origin = "FLARE-23, abdominal organs and tumours on partially labelled CT"
-    write_data_list(target, sections, base, name="FLARE23", description=origin, extra={"left_out": left_out})
+    extra = {"left_out": left_out}
+    write_data_list(target, sections, base, name="FLARE23", description=origin, extra=extra, label_set=label_set)
     return target
 
 
@@ -121,14 +125,26 @@ def flare_sections(dataset_dir: str | os.PathLike[str]) -> dict[str, list[dict[s
     return sections
 
 
-def _with_annotated(item: Mapping[str, Any], manifest: Mapping[str, list[int]] | None) -> dict[str, Any]:
+def with_annotated(
+    item: Mapping[str, Any], manifest: Mapping[str, list[int]] | None, label_set: LabelSet, infer: bool = True
+) -> dict[str, Any]:
+    """Return an entry with its annotated classes; one whose label cannot be read has the reason instead.
+
+    Args:
+        item: Entry of a data list.
+        manifest: Classes by case, which outrank what occurs.
+        label_set: The classes.
+        infer: Take the classes that occur in a label as those annotated in it, where the manifest has none.
+    """
     if "label" not in item:
         return dict(item)
     listed = None if manifest is None else look_up_annotated(manifest, item["case"])
     if listed is not None:
         return {**item, "annotated": listed, "annotated_source": "manifest"}
+    if not infer:
+        return dict(item)
     try:
-        values = label_values(read_volume(item["label"], kind="label", allow_empty=True).array)
+        values = label_values(read_label(item["label"], label_set, allow_empty=True, allow_unknown=False).array)
     except CaseError as error:
         return {"case": item["case"], "reason": str(error)}
     return {**item, "annotated": [int(value) for value in values if value], "annotated_source": "inferred"}

@@ -27,7 +27,7 @@ from swinx.labels import (
 from swinx.rules import EntryRules, LabelSetRules
 from swinx.visible_text import visible
 
-__all__ = ["ListLabels", "data_directory", "labels_of", "list_label_set", "listed_labels"]
+__all__ = ["ListLabels", "data_directory", "given_label_set", "labels_of", "list_label_set", "listed_labels"]
 
 _Map = Mapping[str, Any] | str | None
 
@@ -185,7 +185,7 @@ def labels_of(
     """
     given = content.get("labels")
     try:
-        own = None if label_set is not None and _has_regions(given) else _label_set(given, roots)
+        own = None if label_set is not None and _has_regions(given) else given_label_set(given, roots)
         own = own or label_set or FLARE23
         maps = content.get("label_map"), content.get("label_maps") or {}
         found = ListLabels(own, label_set or own, tuple(roots), *maps)
@@ -207,8 +207,16 @@ def data_directory(path: str | os.PathLike[str], base_dir: str | os.PathLike[str
     return absolute_path(Path(path).parent if base_dir is None else base_dir)
 
 
-def _label_set(given: Any, roots: Sequence[Path]) -> LabelSet | None:
-    """Return the label set of ``labels``; None if it names no class."""
+def given_label_set(given: Any, roots: Sequence[Path]) -> LabelSet | None:
+    """Return the label set of ``labels`` as a list has them; None if they name no class.
+
+    Args:
+        given: Name, path of a file, or the classes themselves.
+        roots: Folders in which the file may lie; a path is relative to the first.
+
+    Raises:
+        LabelSetError: If it is no label set.
+    """
     if isinstance(given, str):
         return read_label_set(_named(given, "labels", roots), "labels")
     table = _table(given)

@@ -138,9 +138,8 @@ def test_fewer_cases_get_no_fewer_folds_and_no_fewer_epochs_down_to_five_patient
     assert (values[0]["folds"], values[-1]["folds"]) == (1, 5)
 
 
-def test_folds_are_no_more_than_patients_and_one_where_the_list_has_its_own_validation():
+def test_folds_are_no_more_than_patients():
     assert plan(replace(FLARE23, labelled=30, patients=2)).values["folds"] == 2
-    assert plan(replace(FLARE23, labelled=30, patients=30, has_validation=True)).values["folds"] == 1
 
 
 @pytest.mark.parametrize("fingerprint", COLLECTIONS)

@@ -171,7 +171,6 @@ def test_headers_are_read_of_all_cases_and_voxels_of_a_seeded_sample(tmp_path):
     few = [read(path, sample=2, seed=seed) for seed in (3, 3, 4)]
     assert (few[0].labelled, len(few[0].spacings_mm), len(few[0].bodies_mm)) == (5, 5, 2)
     assert few[0] == few[1] != few[2]
-    assert few[0].has_validation
     assert few[0].patients == 5
 
 

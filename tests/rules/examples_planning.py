@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rules.examples import example
+from swinx.cli.plan_command import plan_settings
 from swinx.errors import DataListError, RecordError
 from swinx.planning import Fingerprint, Machine, read_fingerprint
 from swinx.rules import PlanningRules
@@ -55,6 +56,13 @@ def labels_of_background(folder: Path) -> str:
     write(folder / "a_image.nii.gz", np.arange(8000, dtype=np.int16).reshape(20, 20, 20))
     write(folder / "a_label.nii.gz", np.zeros((20, 20, 20), np.uint8))
     return told(folder, "a")
+
+
+@example(PlanningRules.OPTION)
+def option_that_is_no_number(folder: Path) -> str:
+    with pytest.raises(DataListError) as caught:
+        plan_settings(folder / "datalist.json", folder / "settings.json", None, True)
+    return str(caught.value)
 
 
 @example(PlanningRules.NO_FINGERPRINT)

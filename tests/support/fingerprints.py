@@ -11,7 +11,6 @@ FLARE23 = Fingerprint(
     labelled=2200,
     unlabelled=1800,
     patients=2200,
-    has_validation=False,
     num_classes=15,
     spacings_mm=((0.7, 0.7, 1.0), (0.8, 0.8, 2.5), (0.9, 0.9, 5.0)),
     shapes=((512, 512, 334), (512, 512, 150), (512, 512, 100)),
@@ -52,7 +51,7 @@ def collections() -> dict[str, Fingerprint]:
         "no HU": {"looks_like_hu": False, "percentiles": (2.0, 80.0, 400.0, 900.0, 1500.0), "gpu_gb": 24.0},
         "many classes": {"num_classes": 118, "gpu_gb": 24.0, "labelled": 1200},
         "micro": {"spacings_mm": ((0.08, 0.08, 0.08),), "bodies_mm": ((30.0, 20.0, 40.0),), "extents_mm": {}},
-        "flat values": {"percentiles": (40.0, 40.0, 40.0, 40.0, 40.0), "has_validation": True, "labelled": 3},
+        "flat values": {"percentiles": (40.0, 40.0, 40.0, 40.0, 40.0), "labelled": 3, "patients": 3},
         "tiny machine": {"gpu_gb": None, "memory_mb": 512, "cores": 1},
     }
     return {name: replace(FLARE23, **changes) for name, changes in made.items()}

@@ -30,7 +30,6 @@ class Fingerprint:
         labelled: Usable cases with labels, those of a section ``validation`` among them.
         unlabelled: Cases of the section ``unlabeled``.
         patients: Patients of the labelled cases.
-        has_validation: The data list names its own validation cases.
         num_classes: Classes of the label set, background included.
         spacings_mm: Voxel size of each labelled case whose header was read, in mm.
         shapes: Voxels of the same cases.
@@ -47,7 +46,6 @@ class Fingerprint:
     labelled: int
     unlabelled: int
     patients: int
-    has_validation: bool
     num_classes: int
     spacings_mm: tuple[Triple, ...]
     shapes: tuple[tuple[int, int, int], ...]

@@ -130,7 +130,6 @@ def _put_together(
         labelled=len(cases),
         unlabelled=len(read_list(data_list)["unlabeled"]) if "unlabeled" in sections else 0,
         patients=len({patient_of(item) or item["case"] for item in cases}),
-        has_validation="validation" in sections and bool(read_list(data_list)["validation"]),
         num_classes=label_set.num_classes,
         spacings_mm=tuple(grid.spacing_mm for grid in grids.values()),
         shapes=tuple(grid.shape for grid in grids.values()),

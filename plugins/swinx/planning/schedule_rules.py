@@ -49,9 +49,7 @@ def plan_validations(fingerprint: Fingerprint, epochs: int) -> tuple[int, str]:
 def plan_folds(fingerprint: Fingerprint) -> tuple[int, str]:
     """Return the trainings on parts of the cases, and the reason: 5 for few cases, one for many."""
     labelled, patients = fingerprint.labelled, fingerprint.patients
-    if fingerprint.has_validation:
-        return 1, f"the data list names its own validation cases among its {labelled} labelled ones"
     if labelled >= _FEW:
         return 1, f"{labelled} labelled cases leave enough to validate with in one split; {_FEW} are taken as enough"
     folds = max(1, min(_FOLDS, patients))
-    return folds, f"{labelled} labelled cases of {patients} patients, fewer than {_FEW}: each is validated on in turn"
+    return folds, f"{labelled} labelled cases of {patients} patients, fewer than {_FEW}: all are validated on in turn"

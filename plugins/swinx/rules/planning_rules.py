@@ -18,4 +18,5 @@ class PlanningRules(Rules):
     LEFT_OUT = Rule("warned", _PLAN, "{case}: left out of the plan: {reason}")
     NO_HEADER = Rule("refused", f"{_PLAN}, cases", "its header cannot be read: {detail}")
     NO_CLASS = Rule("refused", _PLAN, "{path}: no voxel of a class in {count} cases; check --labels and the label maps")
+    OPTION = Rule("refused", _PLAN, "--{name} is {value}; give {wanted}")
     NO_FINGERPRINT = Rule("refused", "records of swinx data plan", "{source}: no fingerprint of a collection: {detail}")

@@ -17,6 +17,8 @@ from support.bundles import ROOT, SMALL, run_bundle
 from support.geometry import oblique_affine
 from support.inference import write_scan
 from swinx.errors import CaseError, TeacherError, WeightsError
+from swinx.files import write_json
+from swinx.labels import read_label_set
 from swinx.networks import SwinXSeg, save_weights
 from swinx.refinement import BundleTeacher, Teacher
 
@@ -170,6 +172,35 @@ def test_a_bundles_own_modules_are_found(bundle, scan):
     expected = BundleTeacher(bundle, device="cpu").predict("anna", scan).labels
     write(bundle, "inference", INFERENCE | {"network_def": {"_target_": "scripts.nets_of_this_test.OwnNet", **NETWORK}})
     assert torch.equal(BundleTeacher(bundle, device="cpu").predict("anna", scan).labels, expected)
+
+
+OWN = read_label_set({"background": 0, "right kidney": 2, "left kidney": 6, "spleen": 9})
+
+
+def test_classes_are_matched_by_name_to_own_ones(bundle, scan):
+    plain = BundleTeacher(bundle, device="cpu").predict("anna", scan).labels
+    teacher = BundleTeacher(bundle, device="cpu", label_set=OWN)
+    assert teacher.classes == (2, 3)
+    expected = torch.where(plain == 3, 3, torch.where(plain == 13, 2, 0)).to(torch.uint8)
+    assert torch.equal(teacher.predict("anna", scan).labels, expected)
+    both = BundleTeacher(bundle, device="cpu", label_map={1: "spleen", 2: 9}, label_set=OWN)
+    assert torch.equal(both.predict("anna", scan).labels, (plain > 0).to(torch.uint8) * 3)
+
+
+def test_the_label_set_that_a_bundle_builds_beside_its_weights_outranks_its_metadata(bundle, scan, tmp_path):
+    given = {"background": 0, "left kidney": 4, "spleen": 7}  # channels 1 and 2
+    write_json(tmp_path / "elsewhere.json", given)
+    plain = BundleTeacher(bundle, device="cpu").predict("anna", scan).labels
+    built = {"_target_": "swinx.labels.read_label_set", "given": "$@checkpoint.replace('.pt', '.json')"}
+    write(bundle, "inference", INFERENCE | {"checkpoint": "/nowhere", "label_set": built})
+    weights = (bundle / "models" / "model.pt").rename(tmp_path / "elsewhere.pt")
+    teacher = BundleTeacher(bundle, checkpoint=weights, device="cpu", label_set=OWN)
+    assert teacher.classes == (2, 3)
+    expected = torch.where(plain == 3, 2, torch.where(plain == 13, 3, 0)).to(torch.uint8)
+    assert torch.equal(teacher.predict("anna", scan).labels, expected)
+    write_json(tmp_path / "elsewhere.json", given | {"heart": 5})
+    with pytest.raises(TeacherError, match=r"elsewhere\.pt: class 2 is called 'heart', which is no class"):
+        BundleTeacher(bundle, checkpoint=weights, device="cpu", label_set=OWN)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 from support.geometry import oblique_affine
 from swinx.data import sitk
 from swinx.errors import DataListError
+from swinx.labels import read_label_set
 from swinx.refinement import choose_classes, select_complete_cases, train_nnunet
 from swinx.refinement.teachers.nnunet.nnunet_dataset import write_nnunet_dataset
 
@@ -158,3 +159,74 @@ def test_classes_are_chosen_so_that_enough_cases_are_complete(sets, chosen):
 def test_a_list_that_says_nothing_of_annotation_cannot_train_a_teacher(tmp_path):
     with pytest.raises(DataListError, match="no case has a record of its annotated classes"):
         train_nnunet([{"case": "a", "image": "a", "label": "a"}], tmp_path, classes="auto")
+
+
+LUNGS = read_label_set({"background": 0, "left lung": 3, "right lung": 7, "nodule": 11})
+"""Ids 1, 2 and 3 under other numbers."""
+
+
+def test_own_classes_go_to_nnunet_under_their_names_from_whatever_numbers_the_file_has(tmp_path):
+    item = make_case(tmp_path, "anna", annotated=[1, 2, 3])
+    affine = nib.load(item["label"]).affine
+    drawn = np.random.default_rng(0).choice([0, 3, 7, 11], (6, 5, 4)).astype(np.uint8)
+    nib.save(nib.Nifti1Image(drawn, affine), item["label"])
+    assert write_nnunet_dataset(tmp_path / "raw", [item], [3, 2], label_set=LUNGS) == {}
+    labels = json.loads((tmp_path / "raw" / "dataset.json").read_text())["labels"]
+    assert labels == {"background": 0, "right lung": 1, "nodule": 2}
+    expected = np.select([drawn == 7, drawn == 11], [1, 2])
+    np.testing.assert_array_equal(voxels(tmp_path / "raw" / "labelsTr" / "anna.nii.gz"), expected)
+
+    nib.save(nib.Nifti1Image(np.where(drawn == 7, 90, 0).astype(np.uint8), affine), item["label"])
+    mapped = item | {"label_map": {"90": 2}}
+    assert write_nnunet_dataset(tmp_path / "raw", [mapped], [3, 2], label_set=LUNGS) == {}
+    np.testing.assert_array_equal(voxels(tmp_path / "raw" / "labelsTr" / "anna.nii.gz"), drawn == 7)
+
+
+def test_unknown_voxels_cannot_be_learned(tmp_path):
+    good, bad = make_case(tmp_path, "anna"), make_case(tmp_path, "bertha")
+    nib.save(nib.Nifti1Image(np.full((6, 5, 4), 255, dtype=np.uint8), oblique_affine("PSR")), bad["label"])
+    assert "label ids outside" in write_nnunet_dataset(tmp_path / "raw", [good, bad], ALL)["bertha"]
+
+
+def test_masks_are_complete_labels_too(tmp_path):
+    item = make_case(tmp_path, "anna", annotated=[1, 3])
+    affine = nib.load(item["label"]).affine
+    masks = {}
+    for number, name in enumerate(("left lung", "nodule")):
+        mask = np.zeros((6, 5, 4), dtype=np.uint8)
+        mask[3 * number : 3 * number + 2] = 1
+        masks[name] = str(tmp_path / f"{name}.nii.gz")
+        nib.save(nib.Nifti1Image(mask, affine), masks[name])
+    assert write_nnunet_dataset(tmp_path / "raw", [item | {"label": masks}], [1, 3], label_set=LUNGS) == {}
+    written = voxels(tmp_path / "raw" / "labelsTr" / "anna.nii.gz")
+    assert written[:, 0, 0].tolist() == [1, 1, 0, 2, 2, 0]
+
+
+def test_complete_and_chosen_are_the_classes_of_the_label_set():
+    items = annotated([1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 2, 3], [1])
+    assert choose_classes(items, label_set=LUNGS) == [1, 2, 3]
+    assert select_complete_cases(items, [1, 2, 3], label_set=LUNGS)[1] == {"5": "not annotated: right lung, nodule"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["heart"], r"classes \['heart'\] must be one or more classes of the label set; classes: 'heart' is no class"),
+        ([1], r"classes \[1\] must be .* 1 is no class of the label set; it has 3 left lung, 7 right lung, 11 nodule"),
+        ([], r"classes \[\] must be one or more of left lung, right lung, nodule"),
+    ],
+)
+def test_classes_that_the_label_set_has_not_are_refused_before_anything_runs(tmp_path, classes, message):
+    with pytest.raises(ValueError, match=message):
+        train_nnunet([], tmp_path / "work", classes=classes, label_set=LUNGS)
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.nnunet
+def test_classes_by_name_and_number_decide_which_cases_are_complete(tmp_path):
+    items = [make_case(tmp_path, case, annotated=[1, 3]) for case in ("anna", "bertha")]
+    for item in items:
+        label = nib.load(item["label"])
+        nib.save(nib.Nifti1Image(np.full(label.shape, 11, dtype=np.uint8), label.affine), item["label"])
+    with pytest.raises(DataListError, match="2 cases are complete for the 2 classes"):
+        train_nnunet(items, tmp_path / "work", folds=0, classes=["Nodule", 3], label_set=LUNGS)

@@ -12,6 +12,7 @@ import torch
 from support.geometry import oblique_affine
 from swinx.data import sitk
 from swinx.errors import CaseError, TeacherError
+from swinx.labels import read_label_set
 from swinx.refinement import PredictionFolderTeacher, Teacher
 
 
@@ -55,6 +56,47 @@ def test_a_given_map_reads_ids_beyond_a_byte(scan, folder):
     teacher = PredictionFolderTeacher(folder, {500: "spleen"}, name="elsewhere")
     np.testing.assert_array_equal(teacher.predict("anna", scan).labels[0], labels // 500 * 3)
     assert (teacher.classes, teacher.name) == ((3,), "elsewhere")
+
+
+OWN = read_label_set({"background": 0, "liver": 1, "left lung": 6, "right lung": 200})
+"""Ids 1, 2 and 3."""
+
+
+def test_numbers_of_an_own_label_set_become_its_ids(scan, folder):
+    labels = draw(scan, OWN.values)
+    write(folder / "anna.nii.gz", labels, scan.affine.numpy())
+    teacher = PredictionFolderTeacher(folder, label_set=OWN)
+    expected = np.select([labels == value for value in OWN.values], range(4))
+    np.testing.assert_array_equal(teacher.predict("anna", scan).labels[0], expected)
+    assert teacher.classes == (1, 2, 3)
+
+
+def test_several_classes_of_a_teacher_become_one_and_it_knows_no_others(scan, folder):
+    labels = draw(scan, (0, 5, 10, 11, 60))
+    write(folder / "anna.nii.gz", labels, scan.affine.numpy())
+    given = {5: 1, "10": "left lung", 11: "Lung, left", 60: "unknown"}
+    teacher = PredictionFolderTeacher(folder, given, label_set=OWN)
+    expected = np.select([labels == 5, labels == 60, labels > 0], [1, 255, 2])
+    np.testing.assert_array_equal(teacher.predict("anna", scan).labels[0], expected)
+    assert teacher.classes == (1, 2)
+
+
+def test_the_numbers_of_another_label_set_mean_its_classes_by_name(scan, folder):
+    labels = draw(scan, (0, 5, 6, 117))
+    write(folder / "anna.nii.gz", labels, scan.affine.numpy())
+    teacher = PredictionFolderTeacher(folder, "totalsegmentator", label_set=OWN)
+    np.testing.assert_array_equal(teacher.predict("anna", scan).labels[0], (labels == 5).astype(int))
+    assert teacher.classes == (1,)
+    with pytest.raises(
+        TeacherError, match=r"predictions: 'heart' is no class of the label set; it has 1 liver, 6 left"
+    ):
+        PredictionFolderTeacher(folder, {5: "heart"}, label_set=OWN)
+
+
+def test_unknown_voxels_of_a_teacher_that_does_not_speak_of_them_are_named(scan, folder):
+    write(folder / "anna.nii.gz", draw(scan, (0, 1, 255)), scan.affine.numpy())
+    with pytest.raises(CaseError, match=r"label ids \[255\] are not in the label map"):
+        PredictionFolderTeacher(folder, label_set=OWN).predict("anna", scan)
 
 
 def test_a_map_that_is_background_everywhere_is_a_prediction_too(scan, folder):

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from swinx.cohorts import fetch_demo_ct, write_synthetic_cohort
 from swinx.data import CTReader, load_data_list
-from swinx.labels import CLASS_NAMES, NUM_CLASSES, UNKNOWN
+from swinx.labels import FLARE23, UNKNOWN
 from swinx.metrics import dice_per_class
 from swinx.refinement import (
     Agreement,
@@ -129,18 +129,18 @@ def score(item: Mapping[str, Any], teachers: Mapping[bool, NnUNetTeacher], truth
         unknown = label == UNKNOWN
         plain = dice_per_class(complete, np.where(unknown, 0, label).astype(np.uint8))
         sure = dice_per_class(np.where(unknown, 0, complete), np.where(unknown, 0, label).astype(np.uint8))
-        sizes = np.bincount(complete.ravel(), minlength=NUM_CLASSES)
+        sizes = np.bincount(complete.ravel(), minlength=FLARE23.num_classes)
         rows += [
             {
                 "policy": name,
                 "case": item["case"],
-                "class": CLASS_NAMES[value],
+                "class": FLARE23.names[value],
                 "annotated": value in item["annotated"],
-                "dice": plain[CLASS_NAMES[value]],
-                "dice_where_known": sure[CLASS_NAMES[value]],
+                "dice": plain[FLARE23.names[value]],
+                "dice_where_known": sure[FLARE23.names[value]],
                 "unknown_ml_per_scan_ml": float(unknown.mean()),
             }
-            for value in range(1, NUM_CLASSES)
+            for value in FLARE23.foreground
             if sizes[value]
         ]
     return rows
@@ -161,7 +161,7 @@ def summary(rows: pd.DataFrame) -> dict[str, Any]:
 
 def by_class(rows: pd.DataFrame, column: str) -> dict[str, float]:
     """Return the mean of each class, of the organs, and of all classes, in percent."""
-    means = (100 * rows.groupby("class")[column].mean()).reindex(CLASS_NAMES[1:])
+    means = (100 * rows.groupby("class")[column].mean()).reindex(FLARE23.names[1:])
     together = {"organs": means.drop("tumor").mean(), "classes": means.mean()}
     return {name: round(float(value), 2) for name, value in (means.to_dict() | together).items()}
 
@@ -196,7 +196,7 @@ def markdown(policies: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the means over the cases in which a class was not drawn, as a table."""
     names = list(policies)
     lines = ["| Dice (%) where not drawn | " + " | ".join(names) + " |", "| --- |" + " ---: |" * len(names)]
-    for kind in (*CLASS_NAMES[1:], "organs"):
+    for kind in (*FLARE23.names[1:], "organs"):
         values = [policies[name]["not_drawn"][kind] for name in names]
         lines.append(f"| {kind} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
     for title, part, kind in (

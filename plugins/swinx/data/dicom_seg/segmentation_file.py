@@ -138,7 +138,6 @@ def make_dicom_seg(
     for label, number in numbers.items():
         table[label] = number
     drawn_by = algorithm or SegAlgorithm()
-    unicode = {} if label_set.listed(found).isascii() else {"specific_character_set": _UNICODE}
     seg: Segmentation = highdicom.seg.Segmentation(
         source_images=[_complete(first), *slices[1:]],
         pixel_array=table[labels.transpose(2, 1, 0)],
@@ -154,7 +153,7 @@ def make_dicom_seg(
         software_versions=__version__,
         device_serial_number="none",
         content_label="CT_SEG",
-        **unicode,
+        specific_character_set=None if label_set.listed(found).isascii() else _UNICODE,
     )
     return seg
 

@@ -38,7 +38,7 @@ def draw_score_boxes(table: pd.DataFrame, label_set: LabelSet = FLARE23) -> Figu
     rows = [labels[first:stop] for first, stop in pairwise(ends)]
     figure = Figure(figsize=(11, 6.6 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(2 * len(rows), 1, sharex="row" if len(rows) > 1 else True)
+    panels = figure.subplots(2 * len(rows), 1, sharex=len(rows) == 1)
     scatter = np.random.default_rng(0)
     for row, shown in enumerate(rows):
         _draw_boxes(panels[2 * row : 2 * row + 2], table, shown, label_set, scatter)
@@ -65,6 +65,7 @@ def _draw_boxes(
                 panel.text(number, 50, "no reference", rotation=90, ha="center", va="center", color="0.5", fontsize=8)
         panel.set(ylim=(-2, 102), ylabel=f"{metric.upper()} (%)")
         panel.grid(axis="y", alpha=0.3)
+    axes[0].tick_params(labelbottom=False)
     axes[-1].set_xticks(range(1, len(names) + 1), names, rotation=40, ha="right")
 
 

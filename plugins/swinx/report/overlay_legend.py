@@ -18,7 +18,7 @@ __all__ = ["Legend", "count_voxels", "draw_legend", "make_legend"]
 _COLUMN_IN = 2.7
 _FITTING = 26  # characters of a line in a column of that width
 _SIZES_PT = (11, 8)  # of one column, and of several
-_LINE = 1.65  # height of a line, in sizes of its letters
+_LINE = 1.72  # height of a line, in sizes of its letters
 _LETTER = 0.6  # width of a letter, likewise
 _MOST_COLUMNS = 3
 _POINTS_PER_IN = 72
@@ -73,7 +73,7 @@ def make_legend(
     present = [label for label in label_set.foreground if voxels[label]]
     mean = _mean_line(scores, label_set) if present else []
     title = "Dice" if scores else None
-    heads = 1 if title else 0
+    heads = 2 if title else 0
     large, small = (max(2, int(height_in * _POINTS_PER_IN / (size * _LINE)) - heads) for size in _SIZES_PT)
     columns, size_pt = 1, _SIZES_PT[0]
     rest = 0

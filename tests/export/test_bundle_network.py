@@ -59,9 +59,9 @@ def test_settings_come_from_the_sidecar_of_the_weights_after_what_is_given(check
 
 def test_settings_that_cannot_be_and_weights_that_do_not_fit_are_refused_in_one_line_with_what_to_give(checkpoint):
     for settings, reason in (
-        (SETTINGS | {"roi_size": 40}, r"roi_size is 40, where \[96, 96, 96\] stands: give a list"),
+        (SETTINGS | {"roi_size": 40}, r"roi_size is 40; give a list of 3"),
         (SETTINGS | {"roi_size": [40, 40]}, r"roi_size is \[40, 40\]; give a list of 3, each a whole number"),
-        (SETTINGS | {"embed_dim": "many"}, r"embed_dim is 'many', where 48 stands: give a number"),
+        (SETTINGS | {"embed_dim": "many"}, r"embed_dim is 'many'; give a whole number"),
         ({}, r"another network: give the settings of their training \(--embed_dim, --depths, --num_heads, "),
     ):
         with pytest.raises(ValueError, match=reason) as refused:

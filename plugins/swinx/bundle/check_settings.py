@@ -8,6 +8,7 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
+from swinx.bundle.configuration import OF_WEIGHTS
 from swinx.bundle.overlays import overlay_fault
 from swinx.bundle.references import is_plain, names_in_use, tracking_names
 from swinx.bundle.settings.kinds import Either, Kind, Many, MisfitError, PathName, is_expression, is_list, takes_text
@@ -23,7 +24,6 @@ from swinx.workarounds import end_with_reason, raw_text, replace_setting, runnin
 __all__ = ["check_run_settings", "read_setting", "read_settings"]
 
 _logger = logging.getLogger(__name__)
-_OF_WEIGHTS = "$@trained.get("
 _PROGRAM = frozenset({"imports", "initialize", "run", "finalize", "training", "inference", "evaluate", "refine"})
 
 
@@ -59,9 +59,7 @@ def check_run_settings() -> None:
 def _values_at_work(parser: ConfigParser, configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a run by name, where those that follow its weights are the weights' own."""
     values = {name: value for name, value in configuration.items() if name in SETTINGS and is_plain(value)}
-    followed = [
-        name for name, value in configuration.items() if str(value).startswith(_OF_WEIGHTS) and name in SETTINGS
-    ]
+    followed = [name for name, value in configuration.items() if str(value).startswith(OF_WEIGHTS) and name in SETTINGS]
     return values | {name: parser.ref_resolver.get_resolved_content(id=name) for name in followed}
 
 

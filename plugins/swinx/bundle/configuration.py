@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 _logger = logging.getLogger(__name__)
+OF_WEIGHTS = "$@trained.get("
+"""How an expression begins whose value is that of the weights, see :func:`swinx.tracking.trained_settings`."""
+
 _REFERENCE = re.compile(r"@(\w+)")
 
 PLACES = frozenset(
@@ -111,7 +114,8 @@ def settings_of_network(configuration: Mapping[str, Any], id_: str = "network_de
         ['dim']
     """
     found = _REFERENCE.findall(repr(configuration.get(id_)))
-    return [name for name in dict.fromkeys(found) if name in configuration]
+    here = {name: configuration[name] for name in dict.fromkeys(found) if name in configuration}
+    return [name for name, value in here.items() if _is_plain(value) or str(value).startswith(OF_WEIGHTS)]
 
 
 def _is_plain(value: Any) -> bool:

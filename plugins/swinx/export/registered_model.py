@@ -13,8 +13,10 @@ from monai.transforms import LoadImage
 from swinx.data import CTReader, case_name
 from swinx.errors import CaseError, DataListError
 from swinx.files import check_setting_of, read_json, read_object
+from swinx.labels import FLARE23, file_numbers
 from swinx.nifti import write_nifti
 from swinx.refinement import BundleTeacher
+from swinx.tracking import recorded_label_set
 
 __all__ = ["RegisteredModel"]
 
@@ -36,7 +38,8 @@ class RegisteredModel:
         path, inference = Path(folder) / "overrides.json", Path(folder) / "configs" / "inference.json"
         overrides = read_object(path)
         check_setting_of(read_json(inference, "a configuration"), overrides, str(path))
-        self._teacher = BundleTeacher(folder, overrides=overrides)
+        self._labels = recorded_label_set(Path(folder) / "models" / "model.pt") or FLARE23
+        self._teacher = BundleTeacher(folder, overrides=overrides, label_set=self._labels)
         self._load = LoadImage(CTReader(), image_only=True, ensure_channel_first=True)
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -68,8 +71,8 @@ class RegisteredModel:
                 raise DataListError(f"{target} is a scan and would be overwritten; choose another output_dir")
         for scan, target in zip(scans, targets, strict=True):
             image: Any = self._load(scan)
-            labels = self._teacher.predict(case_name(scan), image).labels[0]
-            write_nifti(target, labels.numpy(), image.meta["original_affine"])
+            labels = self._teacher.predict(case_name(scan), image).labels[0].numpy()
+            write_nifti(target, file_numbers(self._labels, labels), image.meta["original_affine"])
         return pd.DataFrame({"image": scans, "segmentation": [str(target) for target in targets]})
 
 

@@ -14,7 +14,16 @@ from swinx.bundle import nearest, setting_fault
 from swinx.errors import BundleError, reason_of
 from swinx.networks import window_sides
 
-__all__ = ["is_whole", "read_configs", "read_json", "set_settings", "window_of", "with_script_window", "with_window"]
+__all__ = [
+    "is_whole",
+    "read_configs",
+    "read_json",
+    "set_settings",
+    "value_of",
+    "window_of",
+    "with_script_window",
+    "with_window",
+]
 
 _LEFT_OUT = ("demo.json", "metadata.json")
 _SCRIPTABLE = "swinx.networks.SwinXSeg"
@@ -88,11 +97,23 @@ def window_of(config: Mapping[str, Any], path: Path) -> tuple[int, int, int] | N
     """
     if "roi_size" not in config:
         return None
+    sides = value_of(config, "roi_size", path)
     try:
-        return window_sides(ConfigParser(deepcopy(dict(config))).get_parsed_content("roi_size"))
+        return window_sides(sides)
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"{path}: roi_size: {error}") from error
+
+
+def value_of(config: Mapping[str, Any], name: str, path: Path) -> Any:
+    """Return the value of an item of a configuration, which may be an expression.
+
+    Raises:
+        BundleError: If it cannot be evaluated.
+    """
+    try:
+        return ConfigParser(deepcopy(dict(config))).get_parsed_content(name)
     except Exception as error:  # an expression may raise anything
-        reason = str(error) if isinstance(error, ValueError) else reason_of(error)
-        raise BundleError(f"{path}: roi_size: {reason}") from error
+        raise BundleError(f"{path}: {name}: {reason_of(error)}") from error
 
 
 def with_script_window(config: Mapping[str, Any]) -> dict[str, Any]:

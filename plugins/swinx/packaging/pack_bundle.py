@@ -9,28 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import swinx
-from swinx.bundle import PLACES
+from swinx.bundle import PLACES, SETTINGS
 from swinx.errors import BundleError
 from swinx.files import check_regular, check_setting_of
+from swinx.labels import FLARE23
+from swinx.networks import read_checkpoint
 from swinx.packaging.archive import write_zip
 from swinx.packaging.configurations import (
     is_whole,
     read_configs,
     read_json,
     set_settings,
+    value_of,
     window_of,
     with_script_window,
     with_window,
 )
 from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
+from swinx.packaging.model_card import model_card, with_network
 from swinx.packaging.versions import check_versions
 from swinx.rules import FileRules
-from swinx.tracking import read_record, recorded_settings, sidecar_path
+from swinx.tracking import read_record, recorded_label_set, recorded_settings, sidecar_path
 
 __all__ = ["pack_bundle"]
 
 _NEEDED = ("LICENSE", "docs/README.md", "configs/inference.json", "configs/metadata.json")
+_NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked", "_extra_state")
 _OF_NNUNET = ("dataset.json", "plans.json", "fold_*/checkpoint_final.pth")
 
 
@@ -89,18 +94,35 @@ def pack_bundle(
     configs = {
         name: with_script_window(config) for name, config in set_settings(configs, settled, root / "configs").items()
     }
-    metadata = with_window(metadata, window_of(configs["inference.json"], root / "configs" / "inference.json"))
-    check_fit(configs["inference.json"], metadata, source, root / "configs")
-    contents: dict[str, bytes | Path] = {
-        f"configs/{name}": _json(content) for name, content in {**configs, "metadata.json": metadata}.items()
-    }
-    contents |= {path.relative_to(root).as_posix(): path for path in _plain_files(root)}
+    inference = configs["inference.json"] | ({} if teacher else {"checkpoint": str(source)})
+    metadata = with_window(metadata, window_of(inference, root / "configs" / "inference.json"))
+    contents: dict[str, bytes | Path] = {path.relative_to(root).as_posix(): path for path in _plain_files(root)}
+    if "agreed_label_set" in str(inference.get("label_set")):
+        metadata, readme = _described(inference, metadata, record, source, root)
+        contents["docs/README.md"] = readme.encode()
+    check_fit(inference, metadata, source, root / "configs")
+    contents |= {f"configs/{name}": _json(content) for name, content in {**configs, "metadata.json": metadata}.items()}
     contents |= _weights_files(source, record)
     package = Path(swinx.__file__).parent
     contents |= {f"swinx/{path.relative_to(package).as_posix()}": path for path in _package_files(package)}
     archive = Path(out_dir) / f"{root.name}_v{metadata['version']}.zip"
     write_zip(archive, {f"{root.name}/{name}": content for name, content in contents.items()})
     return archive
+
+
+def _described(
+    inference: Mapping[str, Any], metadata: Mapping[str, Any], record: Mapping[str, Any], source: Path, root: Path
+) -> tuple[dict[str, Any], str]:
+    """Return metadata and README that tell of the network that is packed."""
+    path = root / "configs" / "inference.json"
+    settings = {name: value for name, value in inference.items() if name in SETTINGS}
+    settings |= {name: value_of(inference, name, path) for name in ("pixdim", "window_hu", "intensity")}
+    label_set = recorded_label_set(source) or FLARE23
+    tensors = read_checkpoint(source).items()
+    parameters = sum(tensor.numel() for name, tensor in tensors if not name.endswith(_NO_PARAMETERS))
+    readme = (root / "docs" / "README.md").read_text(encoding="utf-8")
+    told = with_network(metadata, label_set, settings, parameters)
+    return told, model_card(readme, label_set, settings, parameters, record)
 
 
 def _checked_metadata(root: Path) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any
 from swinx import __version__
 from swinx.bundle import PLACES
 from swinx.files import check_settings, is_program, write_json
+from swinx.tracking.lineage import sidecar_path
+from swinx.tracking.weights_record import read_record
 
 __all__ = ["save_mlflow_model"]
 
@@ -40,7 +42,8 @@ def save_mlflow_model(
         The folder of the model.
 
     Raises:
-        RecordError: If a setting is more than a plain value.
+        RecordError: If a setting, or the record beside the weights, is more than plain values.
+        BundleError: If the weights were changed after their record was written.
         OSError: If a file is missing or cannot be written.
     """
     import mlflow.pyfunc
@@ -55,6 +58,7 @@ def save_mlflow_model(
     for name in ("inference.json", "metadata.json"):
         shutil.copyfile(configs / name, bundle / "configs" / name)
     shutil.copyfile(checkpoint, bundle / "models" / "model.pt")
+    write_json(sidecar_path(bundle / "models" / "model.pt"), read_record(Path(checkpoint)))
     known = json.loads((configs / "inference.json").read_text(encoding="utf-8"))
     kept = {k: v for k, v in settings.items() if k in known and k not in PLACES and not is_program(known[k])}
     check_settings(kept, f"settings of {checkpoint}")  # of the model that is loaded elsewhere

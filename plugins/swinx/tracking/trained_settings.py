@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def trained_settings(checkpoint: str | os.PathLike[str]) -> dict[str, Any]:
     if not weights.is_file():
         return {}  # what loads them says so
     if not read_sidecar(weights):
-        _logger.warning("%s: %s", visible(weights), Rule.NO_RECORD.says(record=visible(sidecar_path(weights))))
+        _warn_once(f"{visible(weights)}: {Rule.NO_RECORD.says(record=visible(sidecar_path(weights)))}")
         return {}
     settings = read_record(weights).get("settings") or {}
     found = {}
@@ -120,6 +121,11 @@ def agreed_label_set(
     if own is not None and not own.same_classes(given):
         raise WeightsError(Rule.OTHER_CLASSES.says(path=visible(checkpoint), **_difference(own, given)))
     return given
+
+
+@lru_cache(maxsize=64)
+def _warn_once(text: str) -> None:
+    _logger.warning("%s", text)
 
 
 def _difference(own: LabelSet, given: LabelSet) -> dict[str, str]:

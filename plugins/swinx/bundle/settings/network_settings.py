@@ -29,7 +29,7 @@ NETWORK_SETTINGS = (
     Setting(
         "intensity",
         Choice(("hu_window", "percentiles", "zscore")),
-        "scaling of intensities: the window in HU, or percentiles or mean and deviation of the body (MR)",
+        "scaling of intensities: `window_hu`, or for MR percentiles or z-scores of the body",
         ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
     ),
     Setting(

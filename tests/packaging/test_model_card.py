@@ -1,0 +1,76 @@
+"""What a packed bundle says of its network."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from support.bundles import ROOT
+from swinx.labels import FLARE23, read_label_set
+from swinx.networks import SwinXSeg, save_weights
+from swinx.packaging import metadata_faults, pack_bundle
+from swinx.tracking import artefact_hash, sidecar_path
+
+OWN = {
+    "labels": {"background": 0, "left lobe": 3, "right lobe": 7, "nodule|spot": 9},
+    "classes": {"nodule|spot": {"inside": ["left lobe"], "code": ["27925004", "Nodule"]}},
+}
+NETWORK = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 8, "roi_size": [32, 32, 64]}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory) -> Path:
+    """A bundle whose weights tell everything themselves."""
+    folder = tmp_path_factory.mktemp("weights")
+    label_set = read_label_set(OWN)
+    network = SwinXSeg(1, label_set.num_classes, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8)
+    save_weights(network, folder / "model.pt")
+    record = {
+        "settings": NETWORK | {"pixdim": [2.0, 2.0, 3.5], "intensity": "zscore"},
+        "labels": label_set.as_json(),
+        "epoch": 7,
+        "metric": "val_mean_organ_dice",
+        "value": 0.8125,
+        "upstream": [{"name": "data", "path": "/home/anna/lobes/datalist.json", "sha256": "ab" * 32}],
+        "sha256": artefact_hash(folder / "model.pt"),
+    }
+    sidecar_path(folder / "model.pt").write_text(json.dumps(record))
+    archive = pack_bundle(ROOT / "bundles/swinx_seg", folder / "dist", weights=folder / "model.pt")
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder)
+    torch.manual_seed(0)
+    return folder / "swinx_seg"
+
+
+def test_the_metadata_tell_the_classes_and_the_preprocessing_of_the_weights(packed):
+    metadata = json.loads((packed / "configs/metadata.json").read_text())
+    assert metadata_faults(metadata) == []
+    pred = metadata["network_data_format"]["outputs"]["pred"]
+    assert pred["num_channels"] == 4
+    assert pred["channel_def"] == {"0": "background", "1": "left lobe", "2": "right lobe", "3": "nodule|spot"}
+    assert pred["spatial_shape"] == [32, 32, 64]
+    assert "9 nodule|spot" in metadata["label_classes"]
+    assert metadata["image_classes"].startswith("single channel scan, resampled to 2 x 2 x 3.5 mm; mean and standard")
+    assert "left lobe, right lobe, nodule|spot" in metadata["description"]
+    assert "liver" not in json.dumps(metadata)
+
+
+def test_the_readme_tells_training_parameters_and_scores_and_nothing_of_the_machine(packed):
+    text = (packed / "docs/README.md").read_text()
+    head = text[: text.index("\n## Data")]
+    for told in ("| epoch | 7 |", "0.8125", "datalist.json, SHA-256 abababababab", "lesion in left lobe", "27925004"):
+        assert told in head
+    assert r"nodule\|spot" in head
+    assert "anna" not in text
+    network = SwinXSeg(1, 4, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8)
+    assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.1f} million" in head
+
+
+def test_the_packed_record_brings_the_label_set(packed):
+    record = json.loads((packed / "models/model.json").read_text())
+    assert read_label_set(record["labels"]) == read_label_set(OWN)
+    assert read_label_set(OWN) != FLARE23

@@ -11,6 +11,7 @@ import numpy as np
 
 from swinx.data import load_cases, load_data_list
 from swinx.errors import DataListError
+from swinx.labels import LabelSet
 
 __all__ = ["choose_covering", "load_probe_cases"]
 
@@ -21,6 +22,7 @@ def load_probe_cases(
     section: str,
     max_fit_cases: int | None = None,
     seed: int = 0,
+    label_set: LabelSet | None = None,
 ) -> list[dict[str, Any]]:
     """Return the cases of a probe from a data list.
 
@@ -30,6 +32,7 @@ def load_probe_cases(
         section: Section to test on.
         max_fit_cases: Most cases to fit on, see :func:`choose_covering`; None takes all.
         seed: Seed of the choice.
+        label_set: Label set to use; by default the list's own.
 
     Returns:
         Entries of :func:`swinx.data.load_cases`, those to fit on first, each with its ``"section"``.
@@ -44,10 +47,12 @@ def load_probe_cases(
             f"{path}: a probe must not be tested on the cases it was fitted on; fit_section and section are both "
             f"{section!r}"
         )
-    sections = {name: load_cases(path, name, need_label=True) for name in (fit_section, section)}
+    sections = {name: load_cases(path, name, need_label=True, label_set=label_set) for name in (fit_section, section)}
     for name, items in sections.items():
         if all("fault" in item for item in items):
-            load_data_list(path, name, need_label=True, must_exist=False)  # raises an error that names the faults
+            load_data_list(
+                path, name, need_label=True, must_exist=False, label_set=label_set
+            )  # raises an error that names the faults
     for key in ("case", "image"):
         tested = {item[key] for item in sections[section] if key in item}
         if twice := [item[key] for item in sections[fit_section] if item.get(key) in tested]:

@@ -81,6 +81,20 @@ def test_voxels_that_nnunet_ignores_are_of_unknown_class(nnunet):
     assert "annotated" not in item
 
 
+def test_a_label_set_of_the_user_takes_classes_by_name_and_files_keep_their_numbers(nnunet):
+    mine = read_label_set({"background": 0, "nodule": 1, "heart": 2})
+    dataset(nnunet, channel_names={"0": "CT"}, labels={**LUNGS, "ignore": 4}, file_ending=".nii.gz")
+    for number in range(5):
+        save_label(nnunet / "labelsTr" / f"lung_{number:03}.nii.gz", 1, 3, 4)
+    listed = list_collection(nnunet, nnunet / "a.json", label_set=mine, validation=0)
+    assert any("left out: left lung lobe, right lung lobe" in note for note in listed.notes)
+    item = load_data_list(nnunet / "a.json", "training")[0]
+    assert class_numbers(mine, item["label_map"]).ids == {0: 0, 1: 0, 2: 0, 3: 1, 4: 255, 255: 255}
+    assert item["annotated"] == [1]  # hearts were never drawn
+    list_collection(nnunet, nnunet / "b.json", label_set=mine, validation=0, annotated="inferred")
+    assert load_data_list(nnunet / "b.json", "training")[0]["annotated"] == [1]
+
+
 def test_regions_need_a_label_set_by_the_user(nnunet):
     dataset(nnunet, channel_names={"0": "CT"}, labels={"background": 0, "lung": [1, 2]}, file_ending=".nii.gz")
     with pytest.raises(DataListError, match=r"Dataset001_Lungs: .*'lung' has the number \[1, 2\].*by --labels"):

@@ -11,6 +11,7 @@ from rules.examples import example
 from swinx.data import find_collection, list_collection
 from swinx.errors import DataListError
 from swinx.files import write_json
+from swinx.labels import read_label_set
 from swinx.rules import CollectionListRules as Rule
 
 
@@ -155,3 +156,13 @@ def names_that_tell_no_patient(folder: Path) -> str:
 def a_collection_without_validation_cases(folder: Path) -> str:
     touch(folder, "imagesTr/b_0000.nii.gz", "labelsTr/b.nii.gz")
     return notes(nnunet(folder))
+
+
+@example(Rule.BY_NAME)
+def a_label_set_with_other_numbers(folder: Path) -> str:
+    return notes(nnunet(folder), label_set=read_label_set({"background": 0, "spleen": 1, "liver": 2}))
+
+
+@example(Rule.RENAMED)
+def a_label_set_with_other_names(folder: Path) -> str:
+    return notes(nnunet(folder), label_set=read_label_set({"background": 0, "organ": 1}))

@@ -89,6 +89,17 @@ class CollectionListRules(Rules):
     CHANNELS = Rule("warned", _COLLECTIONS, "{count} files of further channels in {folder} are not used")
     SPLIT_OF = Rule("warned", _COLLECTIONS, "training, validation and testing are those of {path}")
     NO_LABELS = Rule("warned", _COLLECTIONS, "no label set is named, and {name} is taken; give another by --labels")
+    BY_NAME = Rule(
+        "warned",
+        _COLLECTIONS,
+        "classes of --labels are those of the same name in {layout}, whose numbers the label files have; left out: "
+        "{lacking}",
+    )
+    RENAMED = Rule(
+        "warned",
+        _COLLECTIONS,
+        "no class of --labels has the name of one of {layout}; label files are taken to have the numbers of --labels",
+    )
     NO_PATIENT = Rule(
         "warned",
         _COLLECTIONS,

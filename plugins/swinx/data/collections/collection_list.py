@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
+from swinx.data.collections.collection_classes import with_classes
 from swinx.data.collections.found_collection import FoundCollection, pair_by_case
 from swinx.data.collections.known_layouts import FLARE, LAYOUTS, find_known_layout
 from swinx.data.collections.path_patterns import PathPattern, paths_below
@@ -18,11 +19,10 @@ from swinx.data.collections.patient_folds import folds_of, part_of, patients_nam
 from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
 from swinx.data.lists.annotated_manifest import load_annotated_manifest
 from swinx.data.lists.flare_layout import with_annotated
-from swinx.data.lists.list_labels import given_label_set
 from swinx.data.lists.written_list import write_data_list
-from swinx.errors import DataListError, LabelSetError
+from swinx.errors import DataListError
 from swinx.files import absolute_path
-from swinx.labels import FLARE23, LabelSet
+from swinx.labels import LabelSet
 from swinx.rules import CollectionListRules as Rule
 from swinx.visible_text import visible
 
@@ -86,19 +86,15 @@ def list_collection(
         OSError: If the list cannot be written.
     """
     found = find_collection(folder, image, label, roots)
-    named = label_set is not None or bool(found.labels)
-    try:
-        classes = label_set or given_label_set(found.labels, [absolute_path(folder)]) or FLARE23
-    except LabelSetError as error:
-        raise DataListError(Rule.LABELS.says(folder=visible(folder), detail=error)) from error
-    notes = [*found.notes, *([] if named else [Rule.NO_LABELS.says(name=classes.name)])]
+    found, classes, told = with_classes(found, absolute_path(folder), label_set)
+    notes = [*found.notes, *told]
     items = [(case.section, case.entry()) for case in found.cases]
     if patient is not None:
         notes += _add_patients([item for _, item in items], patient)
     if annotated is None and found.layout == FLARE:
         annotated = "inferred"
     if annotated is not None:
-        items, left_out = _with_annotated(items, annotated, classes, workers)
+        items, left_out = _with_annotated(items, annotated, classes, found.label_map, workers)
         found = replace(found, left_out=(*found.left_out, *left_out))
     sections, more = _sections(items, validation if folds == 0 else 0, seed)
     lists = _folds(sections, folds, seed) if folds else [sections]
@@ -181,10 +177,12 @@ def _with_annotated(
     items: Sequence[tuple[str | None, dict[str, Any]]],
     annotated: str | os.PathLike[str],
     label_set: LabelSet,
+    label_map: Mapping[str, Any] | None,
     workers: int,
 ) -> tuple[list[tuple[str | None, dict[str, Any]]], list[tuple[str, str]]]:
     manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated, label_set)
-    look = partial(with_annotated, manifest=manifest, label_set=label_set, infer=manifest is None)
+    options = {"label_set": label_set, "infer": manifest is None, "label_map": label_map}
+    look = partial(with_annotated, manifest=manifest, **options)
     told = thread_map(look, [item for _, item in items], max_workers=workers, desc="labels", unit="case")
     kept = [(section, item) for (section, _), item in zip(items, told, strict=True) if "reason" not in item]
     return kept, [(item["case"], item["reason"]) for item in told if "reason" in item]

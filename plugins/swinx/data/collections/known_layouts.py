@@ -56,11 +56,12 @@ def find_known_layout(folder: Path) -> FoundCollection | None:
 
 def _nnunet(folder: Path, content: Mapping[str, Any]) -> FoundCollection:
     notes: list[str] = []
+    cases: list[FoundCase] = []
+    left_out: list[tuple[str, str]] = []
     if isinstance(listed := content.get("dataset"), dict):
-        cases, left_out = _listed_cases(folder, listed), []
+        cases = _listed_cases(folder, listed)
     else:
         ending = str(content.get("file_ending", ""))
-        cases, left_out = [], []
         for part, section in (("Tr", None), ("Ts", "testing")):
             images, others = _first_channels(folder / f"images{part}", ending)
             labels = [(_stem(path), path) for path in _volumes(folder / f"labels{part}", ending)]
@@ -126,8 +127,7 @@ def _image(folder: Path, named: str) -> Path:
 def _labels(content: Mapping[str, Any]) -> tuple[Any, dict[str, Any] | None]:
     """Return the label set of a ``dataset.json``; and a label map if a number means that the class is not known."""
     labels = content.get("labels")
-    ignored = labels.get(_IGNORE) if isinstance(labels, dict) else None
-    if type(ignored) is not int:
+    if not isinstance(labels, dict) or type(ignored := labels.get(_IGNORE)) is not int:
         return labels, None
     kept = {name: value for name, value in labels.items() if name != _IGNORE}
     return kept, {**{str(value): name for name, value in kept.items()}, str(ignored): _UNKNOWN}

@@ -28,7 +28,7 @@ from swinx.data.lists.written_list import write_data_list
 from swinx.errors import CaseError, DataListError
 from swinx.files import expanded
 from swinx.geometry import label_values
-from swinx.labels import FLARE23, LabelSet
+from swinx.labels import FLARE23, UNKNOWN, LabelMapping, LabelSet
 from swinx.visible_text import visible
 
 __all__ = ["flare_data_list", "flare_sections", "is_flare_layout", "with_annotated"]
@@ -126,7 +126,11 @@ def flare_sections(dataset_dir: str | os.PathLike[str]) -> dict[str, list[dict[s
 
 
 def with_annotated(
-    item: Mapping[str, Any], manifest: Mapping[str, list[int]] | None, label_set: LabelSet, infer: bool = True
+    item: Mapping[str, Any],
+    manifest: Mapping[str, list[int]] | None,
+    label_set: LabelSet,
+    infer: bool = True,
+    label_map: LabelMapping | None = None,
 ) -> dict[str, Any]:
     """Return an entry with its annotated classes; one whose label cannot be read has the reason instead.
 
@@ -135,6 +139,7 @@ def with_annotated(
         manifest: Classes by case, which outrank what occurs.
         label_set: The classes.
         infer: Take the classes that occur in a label as those annotated in it, where the manifest has none.
+        label_map: Meaning of the numbers in label files; by default those of the label set.
     """
     if "label" not in item:
         return dict(item)
@@ -144,10 +149,15 @@ def with_annotated(
     if not infer:
         return dict(item)
     try:
-        values = label_values(read_label(item["label"], label_set, allow_empty=True, allow_unknown=False).array)
+        label = read_label(item["label"], label_set, label_map, allow_empty=True, allow_unknown=label_map is not None)
+        values = label_values(label.array)
     except CaseError as error:
         return {"case": item["case"], "reason": str(error)}
-    return {**item, "annotated": [int(value) for value in values if value], "annotated_source": "inferred"}
+    return {
+        **item,
+        "annotated": [int(value) for value in values if value not in (0, UNKNOWN)],
+        "annotated_source": "inferred",
+    }
 
 
 def _pair(images: Mapping[str, Path], labels: Mapping[str, Path]) -> tuple[list[dict[str, Any]], dict[str, Path]]:

@@ -152,7 +152,7 @@ def _written(path: Path, known: Iterable[str]) -> set[str]:
     if not path.is_file():
         return set()
     try:
-        held_out = load_data_list(path, "validation", must_exist=False)
+        held_out = load_data_list(path, "validation", must_exist=False, label_set=None)
     except DataListError as error:
         advice = "delete it, or choose another folder"
         raise DataListError(f"{path}: is no split of a data list; {advice}: {error}") from error

@@ -25,8 +25,9 @@ RUN := $(BIN)/python -m monai.bundle run
 DEMO_EPOCHS := 15
 # Epochs of the training after make demo-more.
 EPOCHS := 30
-DEMO_EVALUATE = $(RUN) evaluate --config_file $(call DEMO_OVERLAY,swinx_seg,evaluate) --section testing \
-		--output_dir $(DEMO)/out --scores_dir $(DEMO)
+EVALUATE := "['bundles/swinx_seg/configs/inference.json','bundles/swinx_seg/configs/evaluate.json']"
+DEMO_EVALUATE = $(RUN) evaluate --config_file $(EVALUATE) --dataset_dir $(DEMO)/data --section testing \
+		--checkpoint $(DEMO)/models/model.pt --protocol standard --output_dir $(DEMO)/out --scores_dir $(DEMO)
 DEMO_VERDICT = $(BIN)/swinx data verdict $(DEMO) --max_epochs $(DEMO_EPOCHS)
 
 # glibc gives freed memory back at once, and PyTorch asks for it again in each step: keeping it makes steps faster and

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from swinx.data import LabelPlace, Volume, find_label_maps, label_case_name, masks_found, read_label
 from swinx.errors import CaseError, DataListError
 from swinx.geometry import compare_grids, voxel_sizes_mm
-from swinx.labels import FLARE23, ClassNumbers, LabelSet
+from swinx.labels import FLARE23, LabelMapping, LabelSet
 from swinx.rules import LabelFolderRules
 
 __all__ = ["CasePair", "LabelPair", "header_spacing_mm", "pair_cases", "read_label_pair", "read_reference"]
@@ -37,7 +37,7 @@ class CasePair:
             which is taken as all.
         patient: The patient; None if nothing is recorded, which is taken as a patient of its own.
         masks: Class names with a mask each, where the reference is that; None if it is a file or a folder.
-        numbers: Meaning of the numbers in the reference; None if it has those of the label set.
+        label_map: Meaning of the numbers in the reference; None if it has those of the label set.
         image: The scan; None if it is not known. An RTSTRUCT may lie elsewhere than its series.
     """
 
@@ -47,7 +47,7 @@ class CasePair:
     annotated: tuple[int, ...] | None = None
     patient: str | None = None
     masks: LabelPlace | None = None
-    numbers: ClassNumbers | None = None
+    label_map: LabelMapping | None = None
     image: str | None = None
 
 
@@ -128,7 +128,7 @@ def read_reference(pair: CasePair, label_set: LabelSet = FLARE23) -> Volume:
     Raises:
         CaseError: If it cannot be read, or holds other numbers than those of the label set and 255.
     """
-    return read_label(_place(pair), label_set, pair.numbers, allow_empty=True, image=pair.image)
+    return read_label(_place(pair), label_set, pair.label_map, allow_empty=True, image=pair.image)
 
 
 def header_spacing_mm(path: PathLike, affine: npt.NDArray[np.float64]) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from swinx.data import (
 )
 from swinx.errors import DataListError
 from swinx.files import real_path
-from swinx.labels import FLARE23, UNKNOWN, ClassNumbers, LabelSet
+from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import Protocol, fitting_protocol
 from swinx.rules import ScoreRules
 from swinx.scoring.case_pairs import CasePair, PathLike
@@ -101,9 +101,6 @@ def listed_pair(item: Mapping[str, Any], prediction: Path | None, label_set: Lab
         prediction: The prediction; None if there is none.
         label_set: The classes of the entry.
     """
-    numbers = None
-    if (given := item.get("label_map")) is not None:
-        numbers = ClassNumbers({0: 0, UNKNOWN: UNKNOWN} | {int(number): int(label) for number, label in given.items()})
     return CasePair(
         str(item["case"]),
         Path(label_path(item["label"])),
@@ -111,7 +108,7 @@ def listed_pair(item: Mapping[str, Any], prediction: Path | None, label_set: Lab
         annotated_by_people(item, label_set),
         patient_of(item),
         item["label"] if isinstance(item["label"], Mapping) else None,
-        numbers,
+        item.get("label_map"),
         item.get("image"),
     )
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import rgb_to_hsv, to_rgb
 
 from swinx.figures import colour_table
-from swinx.labels import FLARE23, FlareLabel
+from swinx.labels import FLARE23, FlareLabel, read_label_set
 
 
 def test_every_class_but_the_background_has_a_colour():
@@ -35,3 +35,13 @@ def test_the_table_is_indexed_by_class_id_and_the_background_is_transparent():
     assert table[0, 3] == 0
     for label, colour in FLARE23.colours.items():
         np.testing.assert_allclose(table[label], (*to_rgb(colour), 0.4), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["totalsegmentator", "amos"])
+def test_the_table_of_any_label_set_has_a_row_for_each_class(name):
+    label_set = read_label_set(name)
+    table = colour_table(0.7, label_set)
+    assert table.shape == (label_set.num_classes, 4)
+    assert table[0].tolist() == [0, 0, 0, 0]
+    np.testing.assert_allclose(table[1:, 3], 0.7)
+    assert len(np.unique(table[1:], axis=0)) == len(label_set)

@@ -155,8 +155,12 @@ def test_ten_of_many_ids_are_shown():
     assert find_label_faults(strange)[0].endswith("24 and 54 more")
 
 
-def test_label_values_equal_those_of_numpy():
-    np.testing.assert_array_equal(label_values(label()), np.unique(label()))
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint16, np.float32, bool])
+def test_label_values_equal_those_of_numpy(dtype):
+    for array in (label().astype(dtype), label().astype(dtype).transpose(2, 0, 1), label().astype(dtype)[::-2, :, ::3]):
+        found = label_values(array)
+        assert found.dtype == array.dtype
+        np.testing.assert_array_equal(found, np.unique(array))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])

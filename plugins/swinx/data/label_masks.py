@@ -71,9 +71,9 @@ def _paint(
         inside = mask[..., index] != 0
         if not inside.any():
             continue
-        below = merged[..., index]
-        counts += np.bincount(below[inside], minlength=counts.size)
-        below[inside & yields[below]] = label
+        below = merged[..., index][inside]
+        counts += np.bincount(below, minlength=counts.size)
+        merged[..., index][inside] = np.where(yields[below], np.uint8(label), below)
     return int(counts.sum()), {int(other): int(counts[other]) for other in np.flatnonzero(counts) if other}
 
 

@@ -144,8 +144,9 @@ class _OneGrid:
 
 def _read_mask(path: Path) -> Volume:
     volume = read_volume(path, "label", allow_empty=True, allow_unknown=True, numbers=ANY_NUMBERS)
-    values = label_values(volume.array)
-    if np.count_nonzero(values) > 1:
+    inside = np.count_nonzero(volume.array)
+    if inside != np.count_nonzero(volume.array == volume.array.max()) and inside:
+        values = label_values(volume.array)
         shown = ", ".join(f"{value:g}" for value in values[:_SHOWN].tolist())
         raise CaseError(path, Rule.NOT_A_MASK.says(values=shown + (", ..." if values.size > _SHOWN else "")))
     return volume

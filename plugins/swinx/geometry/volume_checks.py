@@ -215,6 +215,8 @@ def label_values(array: NDArray[Any]) -> NDArray[Any]:
         part = array[..., index]
         if part.size and part.min() == part.max():
             part = part.flat[0]
+        elif array.dtype == np.uint8:  # counting is several times as fast as sorting
+            part = np.flatnonzero(np.bincount(part.ravel(order="K"))).astype(array.dtype)
         found = np.union1d(found, part)
     return found
 

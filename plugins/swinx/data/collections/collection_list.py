@@ -181,7 +181,7 @@ def _with_annotated(
     workers: int,
 ) -> tuple[list[tuple[str | None, dict[str, Any]]], list[tuple[str, str]]]:
     manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated, label_set)
-    options = {"label_set": label_set, "infer": manifest is None, "label_map": label_map}
+    options: dict[str, Any] = {"label_set": label_set, "infer": manifest is None, "label_map": label_map}
     look = partial(with_annotated, manifest=manifest, **options)
     told = thread_map(look, [item for _, item in items], max_workers=workers, desc="labels", unit="case")
     kept = [(section, item) for (section, _), item in zip(items, told, strict=True) if "reason" not in item]

@@ -46,7 +46,6 @@ def flare_data_list(
     out: str | os.PathLike[str] | None = None,
     annotated: str | os.PathLike[str] = "inferred",
     workers: int = 2,
-    label_set: LabelSet = FLARE23,
 ) -> Path:
     """Write the data list of a FLARE-23 download.
 
@@ -57,7 +56,6 @@ def flare_data_list(
             manifest (CSV or JSON, see :mod:`swinx.data.lists.annotated_manifest`) that knows better, since a class may
             have been annotated and be absent; cases it does not cover are inferred.
         workers: Labels read at a time.
-        label_set: The classes.
 
     Returns:
         Path of the list. Each labelled entry has ``annotated`` and ``annotated_source`` (``"inferred"`` or
@@ -69,7 +67,7 @@ def flare_data_list(
         OSError: If the list cannot be written.
     """
     base = absolute_path(dataset_dir)
-    manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated, label_set)
+    manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated, FLARE23)
     sections = flare_sections(base)
     left_out: list[dict[str, str]] = []
     for section, items in list(sections.items()):
@@ -77,7 +75,7 @@ def flare_data_list(
         items = sections[section] = [item for item in items if "fault" not in item]
         if not any("label" in item for item in items):
             continue
-        look = partial(with_annotated, manifest=manifest, label_set=label_set)
+        look = partial(with_annotated, manifest=manifest, label_set=FLARE23)
         found = thread_map(look, items, max_workers=workers, desc=f"{section} labels", unit="case")
         sections[section] = [item for item in found if "reason" not in item]
         left_out += [{"case": item["case"], "reason": item["reason"]} for item in found if "reason" in item]
@@ -86,7 +84,7 @@ def flare_data_list(
     target = base / "datalist.json" if out is None else expanded(out)
     origin = "FLARE-23, abdominal organs and tumours on partially labelled CT"
     extra = {"left_out": left_out}
-    write_data_list(target, sections, base, name="FLARE23", description=origin, extra=extra, label_set=label_set)
+    write_data_list(target, sections, base, name="FLARE23", description=origin, extra=extra, label_set=FLARE23)
     return target
 
 

@@ -163,7 +163,7 @@ def list_label_set(path: str | os.PathLike[str], base_dir: str | os.PathLike[str
         DataListError: If the list cannot be read, or its ``labels`` are no label set.
     """
     content = read_list(path)
-    return labels_of(content, list_roots(content, data_directory(path, base_dir), path), path).own
+    return labels_of(content, list_roots(content, data_directory(path, base_dir), path), path, None).own
 
 
 def labels_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from monai.engines import Workflow
 from swinx.tracking import TrackingSession
 
 __all__ = ["MLflowRun"]
+
+_NO_NAME = re.compile(r"[^\w\-. :/]")
 
 
 class MLflowRun:
@@ -105,7 +108,7 @@ def _last_row(table: Path) -> dict[str, str]:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return what is a finite number; MLflow's databases refuse others."""
+    """Return what is a finite number, without characters of class names that MLflow refuses in the name of a metric."""
     numbers = {}
     for name, value in values.items():
         try:
@@ -113,5 +116,5 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
         except (TypeError, ValueError):
             continue
         if math.isfinite(number):
-            numbers[name] = number
+            numbers[_NO_NAME.sub("_", name)] = number
     return numbers

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23
 from swinx.metrics import dice, dice_per_class
 
 
 def test_all_classes_at_once_equal_each_class_by_itself():
     reference, prediction = np.random.default_rng(0).integers(0, 15, (2, 6, 7, 8), dtype=np.uint8)
     scores = dice_per_class(reference, prediction)
-    assert tuple(scores) == CLASS_NAMES[1:]
+    assert tuple(scores) == FLARE23.names[1:]
     for label, score in enumerate(scores.values(), start=1):
         assert score == dice(reference == label, prediction == label)
 

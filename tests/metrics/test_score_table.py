@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23
 from swinx.metrics import score_columns, score_table
 from swinx.metrics.score_table import metric_values
 
@@ -19,7 +19,7 @@ def test_columns_are_in_class_order_without_blanks():
 def test_values_come_back_by_metric_and_class():
     scores = {
         case: {
-            name: {"dsc": row + label / 100, "nsd": -row - label / 100} for label, name in enumerate(CLASS_NAMES[1:])
+            name: {"dsc": row + label / 100, "nsd": -row - label / 100} for label, name in enumerate(FLARE23.names[1:])
         }
         for row, case in enumerate(["a", "b", "c"])
     }

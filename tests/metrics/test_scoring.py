@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from swinx.labels import CLASS_NAMES, FlareLabel
+from swinx.labels import FLARE23, FlareLabel
 from swinx.metrics import PROTOCOLS, score_case, surface_dice
 from swinx.metrics.protocols import tubular_classes
 
@@ -27,7 +27,7 @@ def test_flare23_gives_the_numbers_of_the_organisers_script(case):
     scores = score_case(
         np.asarray(reference.dataobj), np.asarray(prediction.dataobj), reference.header.get_zooms(), "flare23"
     )
-    assert tuple(scores) == CLASS_NAMES[1:]
+    assert tuple(scores) == FLARE23.names[1:]
     np.testing.assert_allclose([s["dsc"] for s in scores.values()], EXPECTED[case][0::2], rtol=0, atol=1e-4)
     np.testing.assert_allclose([s["nsd"] for s in scores.values()], EXPECTED[case][1::2], rtol=0, atol=2e-3)
 
@@ -48,7 +48,7 @@ def empty(shape: tuple[int, int, int] = (6, 6, 8)) -> np.ndarray:
 def blobs(seed: int, shape: tuple[int, int, int] = (20, 24, 16)) -> np.ndarray:
     """All 15 classes as smooth random territories."""
     generator = np.random.default_rng(seed)
-    fields = [ndimage.gaussian_filter(generator.standard_normal(shape), 2.5) for _ in CLASS_NAMES]
+    fields = [ndimage.gaussian_filter(generator.standard_normal(shape), 2.5) for _ in FLARE23.names]
     return np.argmax(fields, axis=0).astype(np.uint8)
 
 
@@ -77,7 +77,7 @@ def test_a_class_in_neither_map_is_perfect_in_flare23_and_undefined_in_standard(
 def test_a_class_that_only_the_prediction_has_is_zero_in_flare23_and_undefined_in_standard(protocol, score, label):
     prediction = empty()
     prediction[1:3, 1:3, 1:3] = label
-    scores = score_case(empty(), prediction, SPACING_MM, protocol)[CLASS_NAMES[label]]
+    scores = score_case(empty(), prediction, SPACING_MM, protocol)[FLARE23.names[label]]
     np.testing.assert_equal(scores, {"dsc": score, "nsd": score})
 
 
@@ -87,7 +87,7 @@ def test_a_class_that_the_prediction_misses_is_zero(protocol, label):
     reference = empty()
     reference[1:3, 1:3, 1:3] = label
     scores = score_case(reference, empty(), SPACING_MM, protocol)
-    assert scores[CLASS_NAMES[label]] == {"dsc": 0.0, "nsd": 0.0}
+    assert scores[FLARE23.names[label]] == {"dsc": 0.0, "nsd": 0.0}
 
 
 @pytest.mark.parametrize("label", [AORTA, IVC, ESOPHAGUS])
@@ -96,7 +96,7 @@ def test_an_error_in_the_last_slice_of_a_tubular_class_counts_only_in_standard(p
     reference, prediction = empty(), empty()
     reference[2:4, 2:4, 2:5] = label  # 4 voxels in each of slices 2, 3, 4
     prediction[2:4, 2:4, 2:4] = label
-    scores = score_case(reference, prediction, SPACING_MM, protocol)[CLASS_NAMES[label]]
+    scores = score_case(reference, prediction, SPACING_MM, protocol)[FLARE23.names[label]]
     assert scores["dsc"] == dsc, "standard: 2 * 8 / (12 + 8)"
 
 
@@ -106,7 +106,7 @@ def test_a_tubular_class_may_run_on_beyond_the_reference(protocol, label):
     reference, prediction = empty(), empty()
     reference[2:4, 2:4, 2:5] = label
     prediction[2:4, 2:4, :] = label
-    assert score_case(reference, prediction, SPACING_MM, protocol)[CLASS_NAMES[label]] == {"dsc": 1.0, "nsd": 1.0}
+    assert score_case(reference, prediction, SPACING_MM, protocol)[FLARE23.names[label]] == {"dsc": 1.0, "nsd": 1.0}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -224,7 +224,7 @@ def test_swapping_the_maps_changes_nothing_but_the_tubes(protocol):
     there = score_case(reference, prediction, SPACING_MM, protocol)
     back = score_case(prediction, reference, SPACING_MM, protocol)
     for label in set(FlareLabel) - set(tubular_classes()) - {FlareLabel.BACKGROUND}:
-        assert there[CLASS_NAMES[label]] == back[CLASS_NAMES[label]]
+        assert there[FLARE23.names[label]] == back[FLARE23.names[label]]
 
 
 def test_tensors_score_like_arrays():

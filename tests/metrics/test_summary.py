@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23
 from swinx.metrics import ALL_CLASSES, ORGAN_AVERAGE, score_column, score_columns, summarise
 
 
@@ -24,7 +24,7 @@ def test_means_and_spreads_of_classes_are_those_of_pandas():
     table = random_table()
     table.iloc[:3, 0] = math.nan
     summary = summarise(table)
-    for name in CLASS_NAMES[1:]:
+    for name in FLARE23.names[1:]:
         for metric in ("dsc", "nsd"):
             column, statistic = table[score_column(name, metric)], getattr(summary[name], metric)
             assert statistic.mean == pytest.approx(column.mean())
@@ -34,21 +34,21 @@ def test_means_and_spreads_of_classes_are_those_of_pandas():
 
 def test_rows_are_the_classes_then_both_averages():
     names = [row.name for row in summarise(random_table()).rows]
-    assert names == [*CLASS_NAMES[1:], ORGAN_AVERAGE, ALL_CLASSES]
+    assert names == [*FLARE23.names[1:], ORGAN_AVERAGE, ALL_CLASSES]
 
 
 def test_the_organ_average_leaves_out_the_tumor_and_the_average_does_not():
     table = random_table()
     table["tumor_dsc"] = 0.0
     summary = summarise(table)
-    organs = [summary[name].dsc.mean for name in CLASS_NAMES[1:14]]
+    organs = [summary[name].dsc.mean for name in FLARE23.names[1:14]]
     assert summary[ORGAN_AVERAGE].dsc.mean == pytest.approx(sum(organs) / 13)
     assert summary[ALL_CLASSES].dsc.mean == pytest.approx(sum(organs) / 14)
 
 
 def test_spread_of_an_average_is_the_spread_between_cases():
     table = random_table()
-    per_case = table[[score_column(name, "nsd") for name in CLASS_NAMES[1:14]]].mean(axis=1)
+    per_case = table[[score_column(name, "nsd") for name in FLARE23.names[1:14]]].mean(axis=1)
     assert summarise(table)[ORGAN_AVERAGE].nsd.sd == pytest.approx(per_case.std())
 
 
@@ -100,7 +100,7 @@ def test_intervals_of_classes_and_averages_are_those_over_patients():
     table = random_table(30)
     patients = {case: f"p{number % 10}" for number, case in enumerate(table.index)}
     summary = summarise(table, patients)
-    organs = [score_column(name, "dsc") for name in CLASS_NAMES[1:14]]
+    organs = [score_column(name, "dsc") for name in FLARE23.names[1:14]]
     for name, columns in (("liver", ["liver_dsc"]), (ORGAN_AVERAGE, organs)):
         means = table[columns].mean(axis=1).groupby(patients).mean()
         expected = stats.t.interval(0.95, 9, means.mean(), stats.sem(means))
@@ -116,7 +116,7 @@ def test_a_class_that_no_reference_has_is_shown_and_not_averaged():
     summary = summarise(table, referenced=set(range(1, 15)) - {9})
     assert summary["gallbladder"].dsc.mean == 1
     assert summary.not_averaged == ("gallbladder",)
-    others = [summary[name].dsc.mean for name in CLASS_NAMES[1:14] if name != "gallbladder"]
+    others = [summary[name].dsc.mean for name in FLARE23.names[1:14] if name != "gallbladder"]
     assert summary[ORGAN_AVERAGE].dsc.mean == pytest.approx(np.mean(others))
     assert summarise(table)[ORGAN_AVERAGE].dsc.mean > summary[ORGAN_AVERAGE].dsc.mean
 

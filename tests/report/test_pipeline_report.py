@@ -55,10 +55,10 @@ def save(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
 
 
 def scores(cases: list[str]) -> pd.DataFrame:
-    from swinx.labels import CLASS_NAMES
+    from swinx.labels import FLARE23
 
     rng = np.random.default_rng(0)
-    return score_table({c: {n: {"dsc": rng.uniform(), "nsd": rng.uniform()} for n in CLASS_NAMES[1:]} for c in cases})
+    return score_table({c: {n: {"dsc": rng.uniform(), "nsd": rng.uniform()} for n in FLARE23.names[1:]} for c in cases})
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from swinx.runs import MLflowRun
 def logged(results: dict[str, Any]) -> dict[str, float]:
     """What a run is asked to log of some results."""
     found: dict[str, float] = {}
-    run = SimpleNamespace(metrics=lambda numbers, step: found.update(numbers))
+    run = SimpleNamespace(metrics=lambda numbers, **_: found.update(numbers))
     MLflowRun(SimpleNamespace(run=run, end=lambda *_: None)).close(results)
     return found
 

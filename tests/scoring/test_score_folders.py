@@ -14,7 +14,7 @@ import pytest
 
 from swinx.errors import DataListError
 from swinx.files import write_table
-from swinx.labels import CLASS_NAMES, FlareLabel
+from swinx.labels import FLARE23, FlareLabel
 from swinx.metrics import score_case, score_columns, score_table
 from swinx.scoring import read_scores, score_folders
 
@@ -71,7 +71,7 @@ def test_three_files_are_written_and_agree(folders):
     assert sorted(path.name for path in (folders / "out").iterdir()) == ["scores.csv", "summary.json", "summary.md"]
     pd.testing.assert_frame_equal(read_scores(folders / "out" / "scores.csv"), report.table, check_index_type=False)
     rows = json.loads((folders / "out" / "summary.json").read_text())["summary"]["rows"]
-    assert [row["name"] for row in rows][:14] == list(CLASS_NAMES[1:])
+    assert [row["name"] for row in rows][:14] == list(FLARE23.names[1:])
     assert next(row for row in rows if row["name"] == "spleen")["dsc"]["mean"] == 0.5
     page = (folders / "out" / "summary.md").read_text()
     assert report.text in page

@@ -122,6 +122,24 @@ def test_a_contour_that_leaves_the_image_is_cut_at_its_border(tmp_path):
     assert (read_label(path).array == 1).sum() == 3 * SHAPE[1]
 
 
+@pytest.mark.parametrize("away", [(100, 3), (-100, 3), (3, 1e6), (3, -1e6)])
+def test_a_contour_beside_the_image_marks_nothing(tmp_path, away):
+    corners = [(x + away[0], y + away[1]) for x, y in rectangle((0, 0), (5, 5))]
+    path = drawn(tmp_path, np.diag([-1.0, -2.0, 3.0, 1.0]), {"liver": [(1, corners)]})
+    assert not read_label(path, allow_empty=True).array.any()
+    assert masks_found(path) == [1]
+
+
+def test_coordinates_that_are_no_numbers_are_refused(tmp_path):
+    path = drawn(tmp_path, oblique_affine(), {"liver": [(1, rectangle((1, 1), (5, 5)))]})
+    ds = pydicom.dcmread(path)
+    points = ds.ROIContourSequence[0].ContourSequence[0]
+    points.ContourData = ["nan", *points.ContourData[1:]]
+    ds.save_as(path)
+    with pytest.raises(CaseError, match="a coordinate that is no number"):
+        read_label(path)
+
+
 def test_regions_are_matched_by_name_and_alias_and_others_left_out(tmp_path):
     box = [(1, rectangle((1.5, 1.5), (15.5, 15.5)))]
     regions = {"LUNG_LOBE_LEFT": box, "gtv 1": [(1, rectangle((3.5, 3.5), (5.5, 5.5)))], "BODY": box}

@@ -1,4 +1,4 @@
-"""DICOM series: choosing, ordering, checking, reading."""
+"""DICOM series and structure sets: choosing, ordering, checking, reading."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def fill_contours(plane: NDArray[np.bool_], points: NDArray[np.float64]) -> None
     """
     from matplotlib.path import Path as Polygon
 
-    low = np.maximum(np.ceil(points.min(axis=0)), 0).astype(int)
-    high = np.minimum(np.floor(points.max(axis=0)), np.array(plane.shape) - 1).astype(int)
+    low = np.clip(np.ceil(points.min(axis=0)), 0, plane.shape).astype(int)
+    high = np.clip(np.floor(points.max(axis=0)), -1, np.array(plane.shape) - 1).astype(int)
     if (high < low).any():
         return
     part = plane[low[0] : high[0] + 1, low[1] : high[1] + 1]

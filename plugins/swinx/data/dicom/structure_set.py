@@ -148,4 +148,7 @@ def _points(contour: Dataset) -> NDArray[np.float64]:
     stored: Any = contour.get_item(_CONTOUR_DATA)
     value = stored.value
     texts = value.decode("ascii").strip("\0 ").split("\\") if isinstance(value, bytes) else list(value)
-    return np.array(texts, dtype=np.float64).reshape(-1, 3)
+    points = np.array(texts, dtype=np.float64).reshape(-1, 3)
+    if not np.isfinite(points).all():
+        raise ValueError("a contour with a coordinate that is no number")
+    return points

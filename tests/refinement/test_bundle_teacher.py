@@ -21,6 +21,7 @@ from swinx.files import write_json
 from swinx.labels import read_label_set
 from swinx.networks import SwinXSeg, save_weights
 from swinx.refinement import BundleTeacher, Teacher
+from swinx.tracking import write_sidecar
 
 NETWORK = {"spatial_dims": 3, "in_channels": 1, "out_channels": 3, "channels": [4, 8], "strides": [2]}
 INFERENCE = {
@@ -201,6 +202,29 @@ def test_the_label_set_that_a_bundle_builds_beside_its_weights_outranks_its_meta
     write_json(tmp_path / "elsewhere.json", given | {"heart": 5})
     with pytest.raises(TeacherError, match=r"elsewhere\.pt: class 2 is called 'heart', which is no class"):
         BundleTeacher(bundle, checkpoint=weights, device="cpu", label_set=OWN)
+
+
+def test_our_own_bundle_takes_its_classes_and_settings_from_beside_its_weights(scan, tmp_path):
+    trained = read_label_set({"background": 0, "spleen": 3, "kidney_left": 4, "nodule": 8})
+    sizes = {key: SMALL[key] for key in ("embed_dim", "num_heads", "decoder_channels")}
+    torch.manual_seed(0)
+    network = SwinXSeg(1, trained.num_classes, **sizes)
+    with torch.no_grad():
+        list(network.parameters())[-1].zero_()  # the bias of the last layer, so that no class wins everywhere
+    save_weights(network, tmp_path / "model.pt")
+    settings = {key: value for key, value in SMALL.items() if key not in ("num_workers", "progress")}
+    write_sidecar(tmp_path / "model.pt", {"labels": trained.as_json(), "settings": settings})
+    own = {"background": 0, "left kidney": 1, "spleen": 2}
+    folder, map_ = ROOT / "bundles" / "swinx_seg", {"spleen": "spleen", "kidney_left": "left kidney", "nodule": 0}
+    options = {"checkpoint": tmp_path / "model.pt", "device": "cpu", "overrides": {"backend": "plain"}}
+    teacher = BundleTeacher(folder, label_map=map_, label_set=read_label_set(own), **options)
+    full = BundleTeacher(folder, label_set=trained, **options)
+    assert (teacher.classes, full.classes) == ((1, 2), (1, 2, 3))
+    said = full.predict("anna", scan).labels
+    assert len(said.unique()) > 1
+    assert torch.equal(teacher.predict("anna", scan).labels, torch.tensor([0, 2, 1, 0], dtype=torch.uint8)[said.long()])
+    with pytest.raises(TeacherError, match=r"model\.pt: class 3 is called 'nodule', which is no class"):
+        BundleTeacher(folder, label_set=read_label_set(own), **options)
 
 
 @pytest.mark.slow

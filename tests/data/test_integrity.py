@@ -258,7 +258,7 @@ def test_labels_are_read_by_the_label_set_of_their_list(tmp_path):
         "looked for and not found",
         "numbers that are no class of the data list in 1 labels: outside; give a label_map for them",
         "right and left exchanged in 1 of 2 labels: right lung lobe (1)",
-        "1 of 2 labels differ from the others in these ways, as if of another numbering: odd",
+        "2 of 3 labels differ from the others by numbers, volumes or sides, as if of another numbering: odd, outside",
     )
     assert format_report(report).splitlines()[-5:-1] == list(report.collection)
 

@@ -60,8 +60,13 @@ def test_classes_are_named_with_their_numbers_in_files():
     assert sides_text([(2, 1)], LUNGS).endswith(": right lung lobe, left lung lobe")
 
 
-def checked(case, *volumes, right=(), **more):
-    return CheckedLabel(case, LabelFacts(dict(volumes), frozenset(), dict(right)), **more)
+def checked(case, *volumes, right=(), plain=True, **more):
+    facts = LabelFacts(dict(volumes), frozenset(), dict(right))
+    return CheckedLabel(case, facts, numbers=facts if plain else None, **more)
+
+
+def outside(case, *volumes):
+    return CheckedLabel(case, numbers=LabelFacts(dict(volumes), frozenset(), {}), is_outside=True)
 
 
 GOOD = ((1, 1500.0), (5, 100.0))
@@ -82,6 +87,20 @@ def test_a_collection_of_another_known_numbering_is_said_to_be_of_it():
     lines = collection_lines([checked("a", *BTCV), checked("b", *BTCV), checked("c", *GOOD)], FLARE23)
     assert lines[1].startswith("2 of 3 labels fit the numbers of the label set amos better than those of flare23")
     assert len(lines) == 2
+
+
+def test_numbers_that_are_no_class_speak_for_the_set_that_has_them():
+    flare = (*GOOD, (14, 20.0))
+    labels = [outside("a", *flare), outside("b", *flare), checked("c", *GOOD)]
+    lines = collection_lines(labels, read_label_set("flare22"))
+    assert len(lines) == 2
+    assert lines[1].startswith("2 of 3 labels fit the numbers of the label set flare23 better than those of flare22")
+
+
+def test_a_set_without_known_volumes_does_not_fit_anything():
+    lines = collection_lines([checked("a", (1, 9000.0)), checked("b", *GOOD)], FLARE23)
+    assert not any("flare_lesion" in line for line in lines)
+    assert lines[1].endswith(": a")
 
 
 def test_a_good_collection_needs_no_line_and_mapped_numbers_are_not_guessed_at():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible
@@ -24,7 +24,7 @@ class CheckedLabel:
         case: Name of the case.
         facts: Its classes; None if it could not be used.
         unknown_percent: Share of voxels of unknown class.
-        plain: Whether its numbers in the file are those of the label set.
+        numbers: The same by the numbers in its file, where these are meant to be those of the label set.
         is_outside: Whether it has numbers that are no class.
         unlisted: Whether classes occur that are not listed as annotated.
     """
@@ -32,7 +32,7 @@ class CheckedLabel:
     case: str
     facts: LabelFacts | None = None
     unknown_percent: float = 0.0
-    plain: bool = True
+    numbers: LabelFacts | None = None
     is_outside: bool = False
     unlisted: bool = False
 
@@ -62,41 +62,67 @@ def collection_lines(labels: Sequence[CheckedLabel], label_set: LabelSet, comple
             counts = Counter(one for _, classes in odd for one in classes)
             names = _some([f"{label_set.names[one]} ({count})" for one, count in counts.most_common()])
             lines.append(rule.says(count=len(odd), total=len(judged), classes=names))
-    return (*lines, *_numberings(judged, label_set))
+    return (*lines, *_numberings(labels, label_set))
 
 
-def _numberings(judged: Sequence[tuple[CheckedLabel, LabelFacts]], label_set: LabelSet) -> Iterable[str]:
+def _numberings(labels: Sequence[CheckedLabel], label_set: LabelSet) -> Iterable[str]:
     """Yield lines on labels that seem to have another numbering than the label set's."""
-    oddities = {label.case: _oddity(facts, label_set) for label, facts in judged}
-    odd = [(label, facts) for label, facts in judged if oddities[label.case]]
-    better = _better_fits([(label, facts) for label, facts in odd if label.plain], label_set, oddities)
-    name, cases = max(better.items(), key=lambda item: len(item[1]), default=("", []))
+    judged = [label for label in labels if label.facts is not None or label.numbers is not None]
+    odd = {label.case: count for label in judged if (count := _oddity(label, label_set))}
+    better = _better_fits([label for label in judged if label.case in odd], label_set, odd)
+    name, cases = max(better.items(), key=lambda one: (len(one[1]), _shared(one[0], label_set)), default=("", []))
     if cases and 2 * len(cases) >= len(judged):
         yield Rule.OTHER_SET.says(
             count=len(cases), total=len(judged), fits=name, name=label_set.name or "the data list"
         )
     elif 0 < len(odd) < len(judged):
-        yield Rule.TWO.says(count=len(odd), total=len(judged), cases=_some([each.case for each, _ in odd]))
+        yield Rule.TWO.says(count=len(odd), total=len(judged), cases=_some(odd))
         if cases:
             yield Rule.FITS.says(count=len(cases), fits=name)
 
 
 def _better_fits(
-    odd: Sequence[tuple[CheckedLabel, LabelFacts]], label_set: LabelSet, oddities: dict[str, int]
+    labels: Sequence[CheckedLabel], label_set: LabelSet, oddities: Mapping[str, int]
 ) -> dict[str, list[str]]:
-    """Return known label sets with other numbers, and the cases that each fits better."""
-    numbers = dict(enumerate(label_set.values))
+    """Return known label sets with other numbers, and the cases that each fits better.
+
+    A set of which no volumes are known would fit anything: at least half as many classes must be judged by it.
+    """
     found: dict[str, list[str]] = {}
     for name in known_label_sets():
         known = read_label_set(name)
-        ids = {label: known.values.index(number) for label, number in numbers.items() if number in known.values}
-        for label, facts in odd:
-            if facts.volumes_ml.keys() <= ids.keys() and _oddity(facts.renamed(ids), known) < oddities[label.case]:
+        for label in labels:
+            if label.numbers is None:
+                continue
+            strange, odd, judged = _fit(label.numbers, known)
+            enough = judged and 2 * judged >= _fit(label.numbers, label_set)[2]
+            if not strange and odd < oddities[label.case] and enough:
                 found.setdefault(name, []).append(label.case)
     return found
 
 
-def _oddity(facts: LabelFacts, label_set: LabelSet) -> int:
+def _shared(name: str, label_set: LabelSet) -> int:
+    """Return how many classes a known label set has under the number of another."""
+    known = {each.value: each.name for each in read_label_set(name).classes}
+    return sum(known.get(each.value) == each.name for each in label_set.classes)
+
+
+def _oddity(label: CheckedLabel, label_set: LabelSet) -> int:
+    """Return the number of numbers that are no class, implausible volumes and exchanged sides."""
+    if label.facts is not None:
+        return _oddities(label.facts, label_set)
+    return 0 if label.numbers is None else sum(_fit(label.numbers, label_set)[:2])
+
+
+def _fit(numbers: LabelFacts, label_set: LabelSet) -> tuple[int, int, int]:
+    """Return how many numbers are no class of a label set, what is odd of the others, and how many have a range."""
+    ids = {value: label for label, value in enumerate(label_set.values) if label}
+    facts = numbers.renamed(ids)
+    judged = len(facts.volumes_ml.keys() & label_set.volumes_ml.keys())
+    return len(numbers.volumes_ml.keys() - ids.keys()), _oddities(facts, label_set), judged
+
+
+def _oddities(facts: LabelFacts, label_set: LabelSet) -> int:
     return len(implausible(facts, label_set)) + len(exchanged_sides(facts, label_set))
 
 

@@ -20,7 +20,7 @@ from swinx.data.label_files import label_path, read_label
 from swinx.data.lists.data_list import data_list_sections, scan_data_list
 from swinx.data.lists.flare_layout import flare_sections, is_flare_layout
 from swinx.data.lists.list_labels import list_label_set
-from swinx.data.volume_files import Volume, read_volume
+from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.geometry import compare_grids
 from swinx.labels import FLARE23, UNKNOWN, LabelSet, may_be_empty
@@ -153,7 +153,8 @@ def _check_case(item: dict[str, Any], label_set: LabelSet) -> tuple[list[Finding
         label = _label(item, label_set)
     except CaseError as error:
         findings.append(Finding("fault", item["case"], error.path, error.reason))
-        return findings, CheckedLabel(item["case"], is_outside=any(part in error.reason for part in _OUTSIDE))
+        is_outside = any(part in error.reason for part in _OUTSIDE)
+        return findings, CheckedLabel(item["case"], numbers=_numbers(item, is_outside), is_outside=is_outside)
     array = label.array.astype(np.uint8, copy=False)
     facts = label_facts(array, label.affine)
     unknown = 100 * np.count_nonzero(array == UNKNOWN) / array.size
@@ -164,8 +165,25 @@ def _check_case(item: dict[str, Any], label_set: LabelSet) -> tuple[list[Finding
         faults, notes = compare_grids(image.affine, image.array.shape, label.affine, array.shape)
         findings += [Finding("fault", item["case"], file, text) for text in faults]
         findings += [Finding("note", item["case"], file, text) for text in notes]
-    plain = isinstance(item["label"], str) and "label_map" not in item and volume_suffix(file) in VOLUME_SUFFIXES
-    return findings, CheckedLabel(item["case"], facts, unknown, plain, unlisted=bool(unlisted))
+    numbers = facts.renamed(dict(enumerate(label_set.values))) if _has_plain_numbers(item) else None
+    return findings, CheckedLabel(item["case"], facts, unknown, numbers, unlisted=bool(unlisted))
+
+
+def _has_plain_numbers(item: dict[str, Any]) -> bool:
+    """Return whether a label file is meant to have the numbers of the label set."""
+    label = item["label"]
+    return isinstance(label, str) and "label_map" not in item and volume_suffix(label) in VOLUME_SUFFIXES
+
+
+def _numbers(item: dict[str, Any], is_outside: bool) -> LabelFacts | None:
+    """Return the measures of a label by numbers, if it has some that are no class of the label set."""
+    if not is_outside or not _has_plain_numbers(item):
+        return None
+    try:
+        label = read_volume(item["label"], "label", allow_empty=True, allow_unknown=True, numbers=ANY_NUMBERS)
+    except CaseError:  # of another fault, which is reported
+        return None
+    return label_facts(label.array.astype(np.uint8), label.affine) if label.array.max() <= UNKNOWN else None
 
 
 def _image(item: dict[str, Any], findings: list[Finding]) -> Volume | None:

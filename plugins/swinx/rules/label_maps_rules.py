@@ -73,7 +73,8 @@ class CollectionRules(Rules):
     TWO = Rule(
         "warned",
         "swinx data check",
-        "{count} of {total} labels differ from the others in these ways, as if of another numbering: {cases}",
+        "{count} of {total} labels differ from the others by numbers, volumes or sides, as if of another "
+        "numbering: {cases}",
     )
     FITS = Rule(
         "warned",

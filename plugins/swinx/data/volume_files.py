@@ -123,8 +123,9 @@ def read_volume(
         faults += find_image_faults(volume.array)
     _refuse(place, faults)
     if kind == "label":
-        same = numbers is None or numbers is ANY_NUMBERS or numbers.is_identity
-        return volume if same else replace(volume, array=_ids(volume.array, numbers))
+        if numbers is None or numbers is ANY_NUMBERS or numbers.is_identity:
+            return volume
+        return replace(volume, array=_ids(volume.array, numbers))
     notes = (*find_grid_notes(volume.affine, volume.array.shape), *find_image_notes(volume.array))
     return replace(volume, notes=(*volume.notes, *notes))
 

@@ -11,6 +11,7 @@ import pytest
 
 from support.bundles import CONFIGS, SMALL, arguments, run, write_case
 
+pytestmark = pytest.mark.slow
 SIZES = {name: value for name, value in SMALL.items() if name not in ("pixdim", "roi_size", "num_workers")}
 
 
@@ -57,7 +58,6 @@ def test_the_command_prints_the_table_and_the_runs_that_use_the_overlay(planned,
         assert words[words.index("--dataset_dir") + 1] == str(cohort)
 
 
-@pytest.mark.slow
 def test_training_and_inference_take_the_overlay_as_it_is_and_say_nothing_of_what_they_do_not_use(planned, cohort):
     printed, overlay = planned
     places = {"output_dir": cohort / "out", "checkpoint": cohort / "model.pt", "mlflow": False}

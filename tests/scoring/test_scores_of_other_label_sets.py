@@ -185,3 +185,20 @@ def test_means_for_a_tracker_have_the_averages_of_the_set(folders):
     assert means["organs_dsc"] == pytest.approx((means["left_lung_lobe_dsc"] + means["right_lung_lobe_dsc"]) / 2)
     plain = read_label_set(GAPS["labels"])
     assert set(score(folders, label_set=plain).means) == {*score_columns(plain), "all_dsc", "all_nsd"}
+
+
+def test_a_data_list_stands_for_its_references_whatever_their_form(folders):
+    save(folders / "reference" / "a.nii.gz", np.array([0, 7, 9, 4], np.uint8)[ids()])
+    masks = {}
+    for label, name in enumerate(LUNGS.names[1:], start=1):
+        masks[name] = f"masks/{label}.nii.gz"
+        save(folders / masks[name], (ids() == label).astype(np.uint8))
+    first = {"case": "a", "label": "reference/a.nii.gz", "label_map": {"7": 10, "9": "right lung lobe", "4": 200}}
+    entries = [{"image": "ct.nii.gz", **entry} for entry in (first, {"case": "b", "label": masks})]
+    (folders / "list.json").write_text(json.dumps({"labels": GAPS, "testing": entries}))
+    report = score_folders(folders / "list.json", folders / "prediction", folders / "out", show_progress=False)
+    assert report.ok, report.text
+    assert (report.table.loc["a"] == 1).all()
+    spacing_mm = nib.affines.voxel_sizes(AFFINE)
+    expected = score_case(ids(), ids(1), spacing_mm, "standard", 1, label_set=LUNGS)
+    np.testing.assert_allclose(report.table.loc["b"], [v for scores in expected.values() for v in scores.values()])

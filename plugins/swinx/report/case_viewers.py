@@ -53,10 +53,13 @@ def case_viewers(
     best = list(scored.index[-count:][::-1])
     worst = [case for case in scored.index[:count] if case not in best]
     scans = {item["case"]: item for item in find_cases(images, section=section, label_set=label_set)}
-    predicted = {case: str(path) for case, path in find_label_maps(prediction).items()}
+    predicted = {case: str(path) for case, path in find_label_maps(prediction, label_set=label_set).items()}
     truths = {case: item for case, item in scans.items() if "label" in item}
     if reference is not None:
-        truths |= {case: {"case": case, "label": path} for case, path in find_label_maps(reference).items()}
+        truths |= {
+            case: {"case": case, "label": path}
+            for case, path in find_label_maps(reference, label_set=label_set).items()
+        }
     parts = []
     for rank, case in [("best", case) for case in best] + [("worst", case) for case in worst]:
         parts.append(f"<h3>{escape(str(case))}: among the {rank}, mean DSC {100 * scored[case]:.1f} %</h3>")

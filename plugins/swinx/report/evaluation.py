@@ -58,7 +58,7 @@ def score_cases(
     unusable = [
         CaseError(str(item["case"]), str(item.get("fault", "has no label"))) for item in cases if "label" not in item
     ]
-    source = None if data_list is None else ReferenceList(os.fspath(data_list), _name(data_list))
+    source = None if data_list is None else ReferenceList(os.fspath(data_list), _name(data_list), label_set=chosen)
     report = score_pairs(pairs, out_dir, protocol, unusable=unusable, source=source, label_set=chosen)
     if overlay_dir is not None:
         drawable = [{**item, "prediction": predicted[item["case"]]} for item in cases if item["case"] in predicted]

@@ -81,7 +81,7 @@ def write_overlays(
     """
     chosen = label_set or label_set_beside(images, references, predictions) or FLARE23
     cases = find_cases(images, label_set=chosen)
-    truths, guesses = _by_case(references), _by_case(predictions)
+    truths, guesses = _by_case(references, chosen), _by_case(predictions, chosen)
     for item in cases:
         item["prediction"] = guesses.get(item["case"])
         if (truth := truths.get(item["case"])) is not None:
@@ -127,8 +127,12 @@ def draw_cases(
     return OverlayReport(tuple(paths), tuple(bad_cases))
 
 
-def _by_case(source: Source | None) -> dict[str, str]:
-    return {} if source is None else {case: str(path) for case, path in find_label_maps(source).items()}
+def _by_case(source: Source | None, label_set: LabelSet) -> dict[str, str]:
+    return (
+        {}
+        if source is None
+        else {case: str(path) for case, path in find_label_maps(source, label_set=label_set).items()}
+    )
 
 
 def _draw(item: Mapping[str, Any], path: Path, label_set: LabelSet) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from swinx.scoring.case_pairs import CasePair, pair_cases, read_reference
-from swinx.scoring.reference_facts import ReferenceList, label_set_beside, listed_pair
+from swinx.scoring.case_pairs import CasePair, listed_pair, pair_cases, read_reference
+from swinx.scoring.reference_facts import ReferenceList, label_set_beside
 from swinx.scoring.result_sets import check_scored_results, one_result_set
 from swinx.scoring.score_folders import ScoreReport, read_scores, score_folders, score_pairs
 

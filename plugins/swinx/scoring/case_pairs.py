@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,37 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from swinx.data import LabelPlace, Volume, find_label_maps, label_case_name, masks_found, read_label
+from swinx.data import (
+    LabelPlace,
+    Volume,
+    annotated_by_people,
+    find_label_maps,
+    label_case_name,
+    label_maps_in,
+    label_path,
+    load_data_list,
+    masks_found,
+    patient_of,
+    read_label,
+)
 from swinx.errors import CaseError, DataListError
 from swinx.geometry import compare_grids, voxel_sizes_mm
 from swinx.labels import FLARE23, LabelMapping, LabelSet
 from swinx.rules import LabelFolderRules
 
-__all__ = ["CasePair", "LabelPair", "header_spacing_mm", "pair_cases", "read_label_pair", "read_reference"]
+__all__ = [
+    "CasePair",
+    "LabelPair",
+    "header_spacing_mm",
+    "listed_pair",
+    "pair_cases",
+    "read_label_pair",
+    "read_reference",
+]
 
 PathLike = str | os.PathLike[str]
 
+_LIST_NAME = "datalist.json"
 _SHOWN = 3
 
 
@@ -70,15 +91,18 @@ class LabelPair:
     notes: tuple[str, ...] = ()
 
 
-def pair_cases(reference: PathLike, prediction: PathLike) -> tuple[list[CasePair], list[str]]:
+def pair_cases(
+    reference: PathLike, prediction: PathLike, label_set: LabelSet = FLARE23
+) -> tuple[list[CasePair], list[str]]:
     """Match references and predictions.
 
     Two files are one pair, whatever their names. Otherwise files match by case name, that is without folder,
     extension, ``.seg`` and ``_0000``; :func:`swinx.data.find_label_maps` says which files of a folder count.
 
     Args:
-        reference: One file, or a folder of label maps.
+        reference: One file, a folder of label maps, or a data list, whose section ``testing`` is taken.
         prediction: One file, or a folder of label maps.
+        label_set: Classes to use for the entries of a data list.
 
     Returns:
         One pair per reference in name order, and the names of predictions that no reference asks for.
@@ -89,15 +113,37 @@ def pair_cases(reference: PathLike, prediction: PathLike) -> tuple[list[CasePair
     """
     if Path(reference).is_file() and Path(prediction).is_file():
         return [CasePair(label_case_name(reference), Path(reference), Path(prediction))], []
-    references, predictions = (find_label_maps(source) for source in (reference, prediction))
+    references = _references(reference, label_set)
+    predictions = find_label_maps(prediction, label_set=label_set)
     if not references.keys() & predictions.keys():
         raise DataListError(
             LabelFolderRules.NOTHING_SHARED.says(
                 prediction=prediction, reference=reference, references=_some(references), predictions=_some(predictions)
             )
         )
-    pairs = [CasePair(case, path, predictions.get(case)) for case, path in references.items()]
+    pairs = [replace(pair, prediction=predictions.get(case)) for case, pair in references.items()]
     return pairs, sorted(predictions.keys() - references.keys())
+
+
+def listed_pair(item: Mapping[str, Any], prediction: Path | None, label_set: LabelSet = FLARE23) -> CasePair:
+    """Return the pair of an entry of a data list; the image of one without a label is taken for its label map.
+
+    Args:
+        item: As :func:`swinx.data.load_cases` gives it.
+        prediction: The prediction; None if there is none.
+        label_set: The classes of the entry.
+    """
+    label = item.get("label", item.get("image"))
+    return CasePair(
+        str(item["case"]),
+        Path(label_path(label)),
+        prediction,
+        annotated_by_people(item, label_set),
+        patient_of(item),
+        label if isinstance(label, Mapping) else None,
+        item.get("label_map"),
+        item.get("image"),
+    )
 
 
 def read_label_pair(pair: CasePair, label_set: LabelSet = FLARE23) -> LabelPair:
@@ -142,6 +188,24 @@ def header_spacing_mm(path: PathLike, affine: npt.NDArray[np.float64]) -> tuple[
     except (nib.filebasedimages.ImageFileError, OSError):
         return tuple(voxel_sizes_mm(affine).tolist())
     return tuple(float(size) for size in header.get_zooms()[:3])
+
+
+def _references(source: PathLike, label_set: LabelSet) -> dict[str, CasePair]:
+    """Return the references by case name, without predictions."""
+    place = Path(source)
+    listed = place if place.suffix.lower() == ".json" else place / _LIST_NAME
+    if listed.is_file() and (listed == place or not _holds_label_maps(place)):
+        items = load_data_list(listed, "testing", must_exist=False, label_set=label_set)
+        return {str(item["case"]): listed_pair(item, None, label_set) for item in items}
+    files = find_label_maps(source, label_set=label_set)
+    return {case: CasePair(case, path, None) for case, path in files.items()}
+
+
+def _holds_label_maps(folder: Path) -> bool:
+    try:
+        return bool(label_maps_in(folder))
+    except DataListError:
+        return False
 
 
 def _place(pair: CasePair) -> LabelPlace:

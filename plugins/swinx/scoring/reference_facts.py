@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from swinx.data import (
-    annotated_by_people,
-    data_list_sections,
-    label_path,
-    list_label_set,
-    load_cases,
-    patient_of,
-    read_list,
-)
+from swinx.data import data_list_sections, label_path, list_label_set, load_cases, read_list
 from swinx.errors import DataListError
 from swinx.files import real_path
 from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import Protocol, fitting_protocol
 from swinx.rules import ScoreRules
-from swinx.scoring.case_pairs import CasePair, PathLike
+from swinx.scoring.case_pairs import CasePair, PathLike, listed_pair
 
-__all__ = ["ReferenceList", "choose_protocol", "label_set_beside", "listed_pair", "read_reference_list", "with_facts"]
+__all__ = ["ReferenceList", "choose_protocol", "label_set_beside", "read_reference_list", "with_facts"]
 
 _LIST_NAME = "datalist.json"
 _FLARE = re.compile(r"(MICCAI[ _-]?)?FLARE[ _-]?(20)?23", re.IGNORECASE)
@@ -73,11 +65,12 @@ def read_reference_list(
         return _read(Path(data_list), label_set, by_file=False)
     path = _list_beside(reference)
     if path is None:
-        return ReferenceList()
+        return ReferenceList(label_set=None)
     try:
         return _read(path, label_set, by_file=True)
     except DataListError as error:
-        return ReferenceList(notes=(ScoreRules.LIST_UNUSABLE.says(source=path, detail=error),))
+        note = ScoreRules.LIST_UNUSABLE.says(source=path, detail=error)
+        return ReferenceList(notes=(note,), label_set=None)
 
 
 def label_set_beside(*sources: Any) -> LabelSet | None:
@@ -91,26 +84,6 @@ def label_set_beside(*sources: Any) -> LabelSet | None:
     """
     places = [_list_beside(source) for source in sources if isinstance(source, str | os.PathLike)]
     return next((list_label_set(place) for place in places if place is not None), None)
-
-
-def listed_pair(item: Mapping[str, Any], prediction: Path | None, label_set: LabelSet = FLARE23) -> CasePair:
-    """Return the pair of an entry of a data list that has a label.
-
-    Args:
-        item: As :func:`swinx.data.load_cases` gives it.
-        prediction: The prediction; None if there is none.
-        label_set: The classes of the entry.
-    """
-    return CasePair(
-        str(item["case"]),
-        Path(label_path(item["label"])),
-        prediction,
-        annotated_by_people(item, label_set),
-        patient_of(item),
-        item["label"] if isinstance(item["label"], Mapping) else None,
-        item.get("label_map"),
-        item.get("image"),
-    )
 
 
 def with_facts(

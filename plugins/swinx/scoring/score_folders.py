@@ -114,7 +114,7 @@ def score_folders(
     its affine. A class that was not annotated in a case, and voxels that are 255 in the reference, are not scored.
 
     Args:
-        reference: Folder of label maps, or one file.
+        reference: Folder of label maps, one file, or a data list.
         prediction: Folder of label maps, or one file; see :func:`swinx.scoring.pair_cases` for what matches.
         out_dir: Folder for ``scores.csv`` (a row per case), ``summary.json`` and ``summary.md``; each appears
             whole or not at all.
@@ -132,9 +132,9 @@ def score_folders(
             the data list that was given cannot be used.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
-    pairs, unasked = pair_cases(reference, prediction)
     listed = read_reference_list(reference, data_list, label_set)
     chosen = label_set or listed.label_set or FLARE23
+    pairs, unasked = pair_cases(reference, prediction, chosen)
     pairs, notes = with_facts(pairs, listed, chosen)
     if unasked:
         notes.append(f"predictions without a reference were not scored: {', '.join(unasked)}")
@@ -169,7 +169,7 @@ def score_pairs(
         RunError: If the predictions are of two runs with other weights or settings.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
-    origin = source or ReferenceList()
+    origin = source or ReferenceList(label_set=None)
     chosen = label_set or origin.label_set or FLARE23
     rule = choose_protocol(protocol, [pair.case for pair in pairs], origin.name, chosen)
     results = one_result_set(pair.prediction for pair in pairs if pair.prediction is not None)
@@ -196,7 +196,7 @@ def score_pairs(
         results=results,
         label_set=chosen,
     )
-    _write(Path(out_dir), report)
+    _write_files(Path(out_dir), report)
     return report
 
 
@@ -245,7 +245,7 @@ def _tell_missing(missing: Sequence[str], total: int, protocol: Protocol) -> str
     return LabelFolderRules.MISSING.says(missing=len(missing), total=total, consequence=consequence, cases=shown)
 
 
-def _write(folder: Path, report: ScoreReport) -> None:
+def _write_files(folder: Path, report: ScoreReport) -> None:
     write_table(folder / "scores.csv", report.table, missing="nan")
     content = {
         "protocol": report.protocol,

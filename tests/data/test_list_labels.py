@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import nibabel as nib
+import numpy as np
 import pytest
 
+from support.geometry import oblique_affine
 from swinx.data import (
+    LoadLabeld,
     annotated_by_people,
     annotated_table,
     find_cases,
@@ -204,6 +208,16 @@ def test_a_map_of_an_entry_costs_its_own_case(folder, entry, fault):
     assert f"list.json: training[1]: {fault}" in bad["fault"]
 
 
+def test_voxels_that_a_label_set_ignores_are_of_unknown_class(folder):
+    numbers = dict(zip(FLARE23.names, FLARE23.values, strict=True))
+    for labels, known in (({**numbers, "ignore": 15}, FLARE23), ({**SPARSE, "ignore": 41}, read_label_set(SPARSE))):
+        path = a_list(folder, labels=labels)
+        assert list_label_set(path) == known
+        expected = class_numbers(known).ids | {labels["ignore"]: 255}
+        assert class_numbers(known, one(path)["label_map"]).ids == expected
+        assert "annotated" not in one(path)
+
+
 def test_a_file_of_a_label_set_can_be_the_map(folder):
     (folder / "sparse.json").write_text(json.dumps(SPARSE))
     item = one(a_list(folder, label_map="sparse.json"))
@@ -319,3 +333,18 @@ def test_the_map_of_an_item_gives_its_reader_the_meaning_of_the_list(folder, lab
     label_set = read_label_set(labels)
     item = one(a_list(folder, labels=labels, label_map=label_map))
     assert class_numbers(label_set, item["label_map"]).ids == class_numbers(label_set, label_map).ids
+
+
+@pytest.mark.parametrize("used", [None, {"background": 0, "spleen": 5, "liver": 9}, "totalsegmentator"])
+def test_the_reader_of_labels_gets_the_class_ids_that_the_list_means(folder, used):
+    label_map = {"1": "liver", "2": "unknown", "3": "spleen", "4": "background"}
+    path = a_list(folder, {**ENTRY, "label_map": label_map}, {**ENTRY, "case": "b"}, labels=SPARSE)
+    label_set = read_label_set(SPARSE if used is None else used)
+    liver, spleen = label_set.find("liver"), label_set.find("spleen")
+    wanted = {"a": [0, liver, 255, spleen, 0], "b": [0, liver, spleen, 255, 0]}
+    for item in load_data_list(path, "training", label_set=None if used is None else label_set):
+        stored = np.zeros((4, 3, 2), np.uint8)
+        stored.flat[:5] = [0, 1, 2, 3, 4] if item["case"] == "a" else [0, 3, 7, 255, 0]
+        nib.save(nib.Nifti1Image(stored, oblique_affine("LAS", (0.7, 0.8, 5.0))), item["label"])
+        read = LoadLabeld("label", label_set=label_set, allow_unknown=True)(item)["label"]
+        assert read[0].flatten()[:5].tolist() == wanted[item["case"]]

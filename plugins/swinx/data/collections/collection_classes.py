@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from swinx.data.collections.found_collection import FoundCollection
-from swinx.data.lists.list_labels import given_label_set
+from swinx.data.lists.given_labels import given_label_set
 from swinx.errors import DataListError, LabelSetError
 from swinx.labels import FLARE23, LabelSet
 from swinx.rules import CollectionListRules as Rule

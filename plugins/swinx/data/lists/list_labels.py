@@ -6,28 +6,20 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from swinx.data.lists.given_labels import given_label_set, has_regions, label_place, map_of_ignored
 from swinx.data.lists.list_file import list_roots, read_list
 from swinx.errors import DataListError, LabelSetError
-from swinx.files import absolute_path, expanded, shown
-from swinx.labels import (
-    BACKGROUND,
-    FLARE23,
-    UNKNOWN,
-    ClassNumbers,
-    LabelSet,
-    class_numbers,
-    known_label_sets,
-    read_label_set,
-)
+from swinx.files import absolute_path, shown
+from swinx.labels import FLARE23, UNKNOWN, ClassNumbers, LabelSet, class_numbers
 from swinx.rules import EntryRules, LabelSetRules
 from swinx.visible_text import visible
 
-__all__ = ["ListLabels", "data_directory", "given_label_set", "labels_of", "list_label_set", "listed_labels"]
+__all__ = ["ListLabels", "data_directory", "labels_of", "list_label_set"]
 
 _Map = Mapping[str, Any] | str | None
 
@@ -124,7 +116,7 @@ class ListLabels:
         return ClassNumbers(ids)
 
     def _own_numbers(self, label_map: _Map, source: str) -> ClassNumbers:
-        given = _named(label_map, source, self.roots) if isinstance(label_map, str) else label_map
+        given = label_place(label_map, source, self.roots) if isinstance(label_map, str) else label_map
         return class_numbers(self.own, given, source)
 
     @cached_property
@@ -185,81 +177,16 @@ def labels_of(
     """
     given = content.get("labels")
     try:
-        own = None if label_set is not None and _has_regions(given) else given_label_set(given, roots)
+        own = None if label_set is not None and has_regions(given) else given_label_set(given, roots)
         own = own or label_set or FLARE23
-        maps = content.get("label_map"), content.get("label_maps") or {}
-        found = ListLabels(own, label_set or own, tuple(roots), *maps)
+        whole = content.get("label_map", map_of_ignored(given, own))
+        found = ListLabels(own, label_set or own, tuple(roots), whole, content.get("label_maps") or {})
         found.check()
     except LabelSetError as error:
         raise DataListError(f"{visible(path)}: {error}") from error
     return found
 
 
-def listed_labels(label_set: LabelSet) -> Any:
-    """Return a label set as a data list has it: numbers to names if it is a known one, else in the long form."""
-    if any(read_label_set(name) == label_set for name in known_label_sets()):
-        return {str(value): name for value, name in zip(label_set.values, label_set.names, strict=True)}
-    return label_set.as_json()
-
-
 def data_directory(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None) -> Path:
     """Return the folder that paths of a list are relative to: ``base_dir``, or the folder of the list."""
     return absolute_path(Path(path).parent if base_dir is None else base_dir)
-
-
-def given_label_set(given: Any, roots: Sequence[Path]) -> LabelSet | None:
-    """Return the label set of ``labels`` as a list has them; None if they name no class.
-
-    Args:
-        given: Name, path of a file, or the classes themselves.
-        roots: Folders in which the file may lie; a path is relative to the first.
-
-    Raises:
-        LabelSetError: If it is no label set.
-    """
-    if isinstance(given, str):
-        return read_label_set(_named(given, "labels", roots), "labels")
-    table = _table(given)
-    if table == {}:
-        return None
-    for name in known_label_sets() if table is not None else ():
-        known = read_label_set(name)
-        if table == dict(zip(known.names[1:], known.values[1:], strict=True)):
-            return known
-    return _inline(json.dumps(given))
-
-
-@lru_cache(maxsize=16)
-def _inline(text: str) -> LabelSet:
-    """Read a label set once, since reading tells of partners."""
-    return read_label_set(json.loads(text), "labels")
-
-
-def _table(given: Any) -> dict[str, int] | None:
-    """Return names to numbers of an inline label set, without the background; None if more is told of its classes."""
-    if given is None:
-        return {}
-    labels = given.get("labels", given) if "classes" not in given else None
-    if not isinstance(labels, Mapping):
-        return None
-    if all(str(key).isdecimal() and isinstance(value, str) for key, value in labels.items()):
-        if len(set(labels.values())) < len(labels):  # left to the reader, which says so
-            return None
-        labels = {name: int(number) for number, name in labels.items()}
-    return {name: value for name, value in labels.items() if (name, value) != (BACKGROUND, 0)}
-
-
-def _has_regions(given: Any) -> bool:
-    """Return whether ``labels`` are nnU-Net's regions, several numbers a name, which are no label set."""
-    return isinstance(given, Mapping) and any(isinstance(value, list) for value in given.values())
-
-
-def _named(given: str, key: str, roots: Sequence[Path]) -> str:
-    """Return the name of a known label set, or the path of a file in the folders of the list."""
-    if given in known_label_sets():
-        return given
-    place = absolute_path(roots[0] / expanded(given)) if roots else absolute_path(given)
-    if not any(place.is_relative_to(root) for root in roots):
-        allowed = visible(" and ".join(str(root) for root in roots))
-        raise LabelSetError(EntryRules.OUTSIDE.says(key=key, value=shown(given), allowed=allowed))
-    return str(place)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from swinx.data.lists.given_labels import listed_labels
 from swinx.data.lists.list_entries import FILE_KEYS
 from swinx.data.lists.list_file import SECTIONS
-from swinx.data.lists.list_labels import data_directory, listed_labels
+from swinx.data.lists.list_labels import data_directory
 from swinx.errors import DataListError
 from swinx.files import absolute_path, is_whole_disk, write_json
 from swinx.labels import FLARE23, LabelSet

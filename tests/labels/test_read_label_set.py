@@ -55,6 +55,13 @@ def test_what_is_known_of_structures_comes_by_name_and_what_is_given_outranks_it
     assert (label_set[2].code, label_set[2].volume_ml, label_set[2].tolerance_mm) == (None, None, 2.0)
 
 
+def test_a_structure_is_found_by_all_its_names_whichever_the_set_uses():
+    label_set = read_label_set({"background": 0, "Oesophagus": 1, "postcava": 2})
+    assert [label_set.find(name) for name in ("esophagus", "oesophagus")] == [1, 1]
+    assert [label_set.find(name) for name in ("inferior vena cava", "IVC", "postcava")] == [2, 2, 2]
+    assert label_set[1].volume_ml == FLARE23[10].volume_ml
+
+
 def test_nnunets_ignored_class_is_none():
     assert read_label_set(SHORT | {"ignore": 6}) == read_label_set(SHORT)
 

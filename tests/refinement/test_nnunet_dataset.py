@@ -177,7 +177,7 @@ def test_own_classes_go_to_nnunet_under_their_names_from_whatever_numbers_the_fi
     np.testing.assert_array_equal(voxels(tmp_path / "raw" / "labelsTr" / "anna.nii.gz"), expected)
 
     nib.save(nib.Nifti1Image(np.where(drawn == 7, 90, 0).astype(np.uint8), affine), item["label"])
-    mapped = item | {"label_map": {"90": 2}}
+    mapped = item | {"label_map": {"90": 7}}
     assert write_nnunet_dataset(tmp_path / "raw", [mapped], [3, 2], label_set=LUNGS) == {}
     np.testing.assert_array_equal(voxels(tmp_path / "raw" / "labelsTr" / "anna.nii.gz"), drawn == 7)
 

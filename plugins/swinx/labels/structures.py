@@ -21,7 +21,7 @@ def structure(name: str) -> Mapping[str, Any]:
 
     Returns:
         Any of ``code`` (SNOMED CT value and meaning, as in the table of TotalSegmentator), ``colour`` (``#rrggbb``),
-        ``aliases``, and ``volume_ml`` (wide ranges for adults).
+        ``aliases`` (its other names), and ``volume_ml`` (wide ranges for adults).
 
     Examples:
         >>> structure("Kidney_Right")["code"]
@@ -33,5 +33,9 @@ def structure(name: str) -> Mapping[str, Any]:
 @cache
 def _by_words() -> Mapping[frozenset[str], Mapping[str, Any]]:
     table = read_object(_FILE)
-    names = {name_words(name): facts for name, facts in table.items()}
-    return {name_words(alias): facts for facts in table.values() for alias in facts.get("aliases", ())} | names
+    found = {}
+    for name, facts in table.items():
+        aliases = facts.get("aliases", ())
+        for alias in aliases:
+            found[name_words(alias)] = facts | {"aliases": [name, *(other for other in aliases if other != alias)]}
+    return found | {name_words(name): facts for name, facts in table.items()}

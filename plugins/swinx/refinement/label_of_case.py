@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swinx.data import LabelPlace, Volume, has_content, read_label, recorded_content
-from swinx.labels import UNKNOWN, ClassNumbers, LabelSet
+from swinx.labels import LabelSet
 
 __all__ = ["content_to_record", "has_recorded_content", "places_of", "read_case_label"]
 
@@ -48,15 +48,13 @@ def read_case_label(item: Mapping[str, Any], label_set: LabelSet, allow_unknown:
     """Return the label of a case as class ids; it may be empty.
 
     Args:
-        item: ``label`` and, where its numbers are not those of the label set, ``label_map``: number to class id.
+        item: ``label`` and, where its numbers are not those of the label set, ``label_map``, see
+            :func:`swinx.labels.class_numbers`.
         label_set: The classes.
         allow_unknown: Accept voxels of unknown class.
 
     Raises:
         CaseError: If it cannot be read.
     """
-    numbers = None
-    if (given := item.get("label_map")) is not None:
-        numbers = ClassNumbers({0: 0, UNKNOWN: UNKNOWN} | {int(number): int(label) for number, label in given.items()})
     options: dict[str, Any] = {"allow_empty": True, "allow_unknown": allow_unknown, "image": item.get("image")}
-    return read_label(item["label"], label_set=label_set, label_map=numbers, **options)
+    return read_label(item["label"], label_set=label_set, label_map=item.get("label_map"), **options)

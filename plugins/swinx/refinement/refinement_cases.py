@@ -65,10 +65,10 @@ def load_refinement_cases(
 
     Returns:
         Items ``{"case", "section", "image", "annotated", "annotated_source"}``, with ``"label"`` where there is one,
-        and ``"label_map"`` (number in the file to class id) where the label has other numbers than the label set.
-        The source is ``"manifest"``, ``"data list"``, ``"inferred"``, ``"no label"``, or ``"unusable"`` for an entry
-        that cannot be used, which has a ``"fault"``. A label that cannot be read leaves ``annotated`` empty: the reader
-        of the case will report it.
+        and ``"label_map"`` (number in the file to number of the label set) where the two differ. The source is
+        ``"manifest"``, ``"data list"``, ``"inferred"``, ``"no label"``, or ``"unusable"`` for an entry that cannot be
+        used, which has a ``"fault"``. A label that cannot be read leaves ``annotated`` empty: the reader of the case
+        will report it.
 
     Raises:
         DataListError: If the list or the manifest cannot be used, a case is in two sections or has pseudo labels

@@ -68,7 +68,7 @@ def refinement_gain(
     classes = label_set or list_label_set(after)
     partial = {item["case"]: item for item in load_data_list(before, "training", label_set=classes)}
     refined = load_data_list(after, "training", need_label=True, label_set=classes)
-    truths = find_label_maps(truth)
+    truths = find_label_maps(truth, label_set=classes)
     shared = [item for item in refined if item["case"] in truths]
     if not shared:
         raise DataListError(f"{truth}: has the complete label of none of the {len(refined)} cases in {after}")

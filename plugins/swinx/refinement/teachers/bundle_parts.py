@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,7 @@ def build_parts(
             label_set = parser.get_parsed_content("label_set") if "label_set" in parser else None
     except Exception as error:  # whatever the configuration calls may raise
         raise TeacherError(f"{config}: cannot be built: {reason_of(error)}") from error
-    parts = _check_parts(built, amp, config, device)
-    return replace(parts, label_set=label_set) if isinstance(label_set, LabelSet) else parts
+    return _check_parts(built, amp, config, device, label_set if isinstance(label_set, LabelSet) else None)
 
 
 def load_bundle_weights(network: nn.Module, checkpoint: Path) -> None:
@@ -132,7 +131,9 @@ def read_channel_names(root: Path) -> dict[int, str]:
         raise TeacherError(f"{path}: not the metadata of a bundle: {error}") from error
 
 
-def _check_parts(built: Mapping[str, Any], amp: bool, config: Path, device: torch.device) -> BundleParts:
+def _check_parts(
+    built: Mapping[str, Any], amp: bool, config: Path, device: torch.device, label_set: LabelSet | None
+) -> BundleParts:
     before, after = built["preprocessing"], built["postprocessing"]
     for part, kind in {"preprocessing": Compose, "postprocessing": Compose, "network_def": nn.Module}.items():
         if not isinstance(built[part], kind):
@@ -146,6 +147,7 @@ def _check_parts(built: Mapping[str, Any], amp: bool, config: Path, device: torc
         inferer=built["inferer"],
         postprocessing=Compose(kept, lazy=after.lazy),
         amp=amp,
+        label_set=label_set,
     )
 
 

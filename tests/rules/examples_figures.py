@@ -12,6 +12,7 @@ import torch
 from monai.data import MetaTensor
 
 from rules.examples import example
+from rules.examples_runs import logged
 from support.geometry import oblique_affine
 from swinx.data import load_data_list
 from swinx.errors import DataListError, LabelSetError
@@ -20,7 +21,7 @@ from swinx.metrics import compare_tables
 from swinx.refinement import RefineLabelsd
 from swinx.refinement.cases_table import implausible_in_all
 from swinx.rules import ScoreRules, TeacherRules
-from swinx.scoring import read_scores, score_folders
+from swinx.scoring import label_set_beside, read_scores, score_folders
 
 AFFINE = oblique_affine("LPS")
 
@@ -88,6 +89,12 @@ def tables_of_two_label_sets(folder: Path) -> str:
     with pytest.raises(LabelSetError, match="two tables") as caught:
         compare_tables(*tables)
     return str(caught.value)
+
+
+@example(ScoreRules.LABELS_UNUSABLE)
+def a_list_of_no_label_set_beside_scans(folder: Path) -> str:
+    (folder / "datalist.json").write_text(json.dumps({"labels": {"0": "liver"}}))
+    return logged(lambda: label_set_beside(folder / "images"), folder)
 
 
 @example(ScoreRules.PATIENT)

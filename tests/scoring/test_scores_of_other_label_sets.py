@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from support.geometry import oblique_affine
-from swinx.errors import LabelSetError
+from swinx.errors import DataListError, LabelSetError
 from swinx.labels import file_numbers, read_label_set
 from swinx.metrics import score_case, score_columns, table_label_set
 from swinx.scoring import label_set_beside, read_scores, score_folders
@@ -202,3 +202,12 @@ def test_a_data_list_stands_for_its_references_whatever_their_form(folders):
     spacing_mm = nib.affines.voxel_sizes(AFFINE)
     expected = score_case(ids(), ids(1), spacing_mm, "standard", 1, label_set=LUNGS)
     np.testing.assert_allclose(report.table.loc["b"], [v for scores in expected.values() for v in scores.values()])
+
+
+def test_a_broken_list_is_passed_over_unless_it_is_the_source_itself(folders):
+    (folders / "datalist.json").write_text(json.dumps({"labels": {"0": "liver"}}))
+    beside(folders / "reference", GAPS)
+    assert label_set_beside(folders / "prediction") is None
+    assert label_set_beside(folders / "prediction", folders / "reference") == LUNGS
+    with pytest.raises(DataListError, match="number 0 must be the class background"):
+        label_set_beside(folders / "datalist.json")

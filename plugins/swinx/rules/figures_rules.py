@@ -52,6 +52,11 @@ class ScoreRules(Rules):
         "scores",
         "{source} lies beside the references and is not used: {detail}; all classes are scored",
     )
+    LABELS_UNUSABLE = Rule(
+        "warned",
+        "pictures",
+        "{source} lies beside the files and its label set is not used: {detail}; give --labels if it is not flare23",
+    )
     PATIENT = Rule("refused", "entries of data lists", "{key} is {value}; give the patient as a text or a whole number")
 
 

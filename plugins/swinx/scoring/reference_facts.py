@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ __all__ = ["ReferenceList", "choose_protocol", "label_set_beside", "read_referen
 _LIST_NAME = "datalist.json"
 _FLARE = re.compile(r"(MICCAI[ _-]?)?FLARE[ _-]?(20)?23", re.IGNORECASE)
 _SHOWN = 5
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,25 @@ def read_reference_list(
 def label_set_beside(*sources: Any) -> LabelSet | None:
     """Return the label set of the first data list in, or beside, some files or folders; None if there is none.
 
+    One that lies beside them and cannot be used is passed over with a warning.
+
     Args:
         sources: Files, folders or data lists; others, such as None or several files, are passed over.
 
     Raises:
-        DataListError: If the data list cannot be read, or names no label set that can be used.
+        DataListError: If a data list among the sources cannot be read, or names no label set that can be used.
     """
-    places = [_list_beside(source) for source in sources if isinstance(source, str | os.PathLike)]
-    return next((list_label_set(place) for place in places if place is not None), None)
+    for source in sources:
+        place = _list_beside(source) if isinstance(source, str | os.PathLike) else None
+        if place is None:
+            continue
+        try:
+            return list_label_set(place)
+        except DataListError as error:
+            if place == real_path(source):
+                raise
+            _logger.warning("%s", ScoreRules.LABELS_UNUSABLE.says(source=place, detail=error))
+    return None
 
 
 def with_facts(

@@ -219,3 +219,13 @@ def test_an_offset_is_noted_whatever_the_padding(padding, radius):
     scan = a_body(radius) + 1024
     scan[:6] = padding
     assert "not plausible HU" in find_image_notes(scan)[0]
+
+
+def test_values_of_other_scans_than_ct_are_not_judged_but_label_maps_are():
+    rng = np.random.default_rng(0)
+    mr = rng.gamma(2, 150, (20, 16, 12)).astype(np.float32)
+    assert find_image_notes(mr)
+    assert find_image_notes(mr, hu=False) == []
+    labels = np.zeros((20, 16, 12), np.uint8)
+    labels[5:15, 4:12] = 1
+    assert find_image_notes(labels, hu=False)

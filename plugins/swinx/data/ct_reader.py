@@ -47,6 +47,7 @@ class CTReader(ImageReader):
         label_set: The classes of label maps.
         label_map: What the numbers in label maps mean, see :func:`swinx.labels.class_numbers`; by default those of the
             label set.
+        hu: Note values of a scan that are no HU; False for other scans than CT.
 
     Raises:
         LabelSetError: If ``label_map`` does not fit ``label_set``.
@@ -60,6 +61,7 @@ class CTReader(ImageReader):
         max_ram_mb: float | None = None,
         label_set: LabelSet = FLARE23,
         label_map: LabelMapping | None = None,
+        hu: bool = True,
     ) -> None:
         super().__init__()
         if kind not in ("image", "label"):
@@ -69,6 +71,7 @@ class CTReader(ImageReader):
         self.allow_unknown = allow_unknown
         self.max_ram_mb = max_ram_mb
         self.label_set = label_set
+        self.hu = hu
         self.numbers = class_numbers(label_set, label_map)
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
@@ -94,7 +97,13 @@ class CTReader(ImageReader):
             raise CaseError(path, VolumeFileRules.SEVERAL.says(count=len(img)))
         limits = {"allow_empty": self.allow_empty, "allow_unknown": self.allow_unknown}
         volume = read_volume(
-            path, self.kind, **limits, numbers=self.numbers, max_ram_mb=self.max_ram_mb, set_name=self.label_set.name
+            path,
+            self.kind,
+            **limits,
+            numbers=self.numbers,
+            max_ram_mb=self.max_ram_mb,
+            set_name=self.label_set.name,
+            hu=self.hu,
         )
         for note in volume.notes:
             warn_once(case_name(path), path, note)

@@ -81,6 +81,7 @@ def read_volume(
     numbers: ClassNumbers | None = None,
     max_ram_mb: float | None = None,
     set_name: str = "",
+    hu: bool = True,
 ) -> Volume:
     """Read and check one volume.
 
@@ -98,6 +99,7 @@ def read_volume(
         max_ram_mb: Refuse what would take the resident memory of this process over so many MiB; by default, what
             the machine has no memory for.
         set_name: Name of the label set, for messages.
+        hu: Note values that are no HU; False for other scans than CT.
 
     Returns:
         A volume without faults; its ``notes`` name what is unusual about header, grid and values.
@@ -126,7 +128,7 @@ def read_volume(
         if numbers is None or numbers is ANY_NUMBERS or numbers.is_identity:
             return volume
         return replace(volume, array=_ids(volume.array, numbers))
-    notes = (*find_grid_notes(volume.affine, volume.array.shape), *find_image_notes(volume.array))
+    notes = (*find_grid_notes(volume.affine, volume.array.shape), *find_image_notes(volume.array, hu))
     return replace(volume, notes=(*volume.notes, *notes))
 
 

@@ -78,6 +78,7 @@ def read_bundle_network(
         check_setting_of(parser.get(), recorded, str(sidecar_path(weights)))
         settings = recorded | given
         _set_values(parser, settings, name)
+        parser["checkpoint"] = str(weights)  # classes come from its record
         network, roi_size = (parser.get_parsed_content(part) for part in ("network_def", "roi_size"))
         window = window_sides(roi_size)
     except (BundleError, ExportError):

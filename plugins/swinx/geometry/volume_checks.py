@@ -91,14 +91,15 @@ def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -
     return faults
 
 
-def find_image_notes(array: NDArray[Any]) -> list[str]:
-    """Return notes on unusual values of a CT in HU that can still be segmented.
+def find_image_notes(array: NDArray[Any], hu: bool = True) -> list[str]:
+    """Return notes on unusual values of a scan that can still be segmented.
 
     The rules find values that were never rescaled (HU + 1024, wrapped numbers, 0..255, 0..1), images of other
     modalities, and label maps.
 
     Args:
         array: A volume in which :func:`find_image_faults` found nothing.
+        hu: Whether the values should be HU; otherwise label maps alone are told.
 
     Examples:
         >>> find_image_notes(np.arange(256).reshape(4, 8, 8))[0]
@@ -107,6 +108,8 @@ def find_image_notes(array: NDArray[Any]) -> list[str]:
     low, high = float(array.min()), float(array.max())
     if looks_like_labels(array):
         return [ValueRules.LABELS.says(count=label_values(array).size, low=low, high=high)]
+    if not hu:
+        return []
     if high > _DENSEST_HU:
         return [ValueRules.TOO_DENSE.says(low=low, high=high)]
     sample = _sample(array)

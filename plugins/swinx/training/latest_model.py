@@ -36,7 +36,9 @@ class LatestModel:
         ValueError: If the interval is below 1.
     """
 
-    def __init__(self, network: torch.nn.Module, path: str, interval: int = 1, label_set: LabelSet | None = None) -> None:
+    def __init__(
+        self, network: torch.nn.Module, path: str, interval: int = 1, label_set: LabelSet | None = None
+    ) -> None:
         self.network = network
         self.path = Path(path)
         self.settings = settings_at_work()

@@ -12,12 +12,17 @@ from swinx.labels import DEFAULT_LABEL_SET, LabelSet, read_label_set
 __all__ = ["choose_label_set"]
 
 
-def choose_label_set(labels: Any = None, data_list: str | os.PathLike[str] | None = None) -> LabelSet:
+def choose_label_set(
+    labels: Any = None,
+    data_list: str | os.PathLike[str] | None = None,
+    base_dir: str | os.PathLike[str] | None = None,
+) -> LabelSet:
     """Return the label set that a run works with.
 
     Args:
         labels: Name, file or plain data that the user gives; None for that of the data list.
         data_list: The data list; without one, or where it names no label set, FLARE-23's is taken.
+        base_dir: Data directory of the list; by default its folder.
 
     Raises:
         LabelSetError: If there is no such label set.
@@ -27,4 +32,4 @@ def choose_label_set(labels: Any = None, data_list: str | os.PathLike[str] | Non
         return read_label_set(labels)
     if data_list is None or not expanded(data_list).is_file():  # what reads its cases says so
         return read_label_set(DEFAULT_LABEL_SET)
-    return list_label_set(data_list)
+    return list_label_set(data_list, base_dir)

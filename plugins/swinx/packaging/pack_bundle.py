@@ -100,6 +100,9 @@ def pack_bundle(
     if "agreed_label_set" in str(inference.get("label_set")):
         metadata, readme = _described(inference, metadata, record, source, root)
         contents["docs/README.md"] = readme.encode()
+    else:
+        label_set = FLARE23 if teacher else recorded_label_set(source) or FLARE23
+        check_classes(metadata, root / "configs" / "metadata.json", label_set)
     check_fit(inference, metadata, source, root / "configs")
     contents |= {f"configs/{name}": _json(content) for name, content in {**configs, "metadata.json": metadata}.items()}
     contents |= _weights_files(source, record)
@@ -133,7 +136,6 @@ def _checked_metadata(root: Path) -> dict[str, Any]:
         raise BundleError(f"{root}: lacks {', '.join(missing)}, which the Model Zoo asks for")
     if faults := metadata_faults(metadata):
         raise BundleError(f"{path}: {'; '.join(faults)}")
-    check_classes(metadata, path)
     check_versions(metadata, path)
     wanted = metadata.get("swinx_version", swinx.__version__)
     if wanted != swinx.__version__:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from rules.examples import example
@@ -90,6 +91,16 @@ def box(place: float) -> tuple[str, np.ndarray]:
 @example(StructureSetRules.DAMAGED)
 def a_structure_set_with_half_a_point(folder: Path) -> str:
     return refused(structures(folder, [("CLOSED_PLANAR", np.zeros(4))]))
+
+
+@example(StructureSetRules.NO_NUMBER)
+def a_structure_set_with_a_coordinate_that_is_no_number(folder: Path) -> str:
+    path = structures(folder, [box(1)])
+    content = pydicom.dcmread(path)
+    points = content.ROIContourSequence[0].ContourSequence[0]
+    points.ContourData = ["nan", *points.ContourData[1:]]
+    content.save_as(path)
+    return refused(path)
 
 
 @example(StructureSetRules.SEVERAL)

@@ -35,8 +35,9 @@ def body_threshold(volume: NDArray[Any], intensity: Intensity) -> float:
         return BODY_THRESHOLD_HU
     import SimpleITK
 
-    otsu = SimpleITK.OtsuThresholdImageFilter()
-    otsu.Execute(SimpleITK.GetImageFromArray(np.ascontiguousarray(volume, dtype=np.float32)))
+    library: Any = SimpleITK  # its functions have no types
+    otsu = library.OtsuThresholdImageFilter()
+    otsu.Execute(library.GetImageFromArray(np.ascontiguousarray(volume, dtype=np.float32)))
     return float(otsu.GetThreshold())
 
 

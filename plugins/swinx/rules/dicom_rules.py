@@ -105,6 +105,7 @@ class StructureSetRules(Rules):
     """Labels that are contours on the slices of a series."""
 
     DAMAGED = Rule("refused", _STRUCTURES, "damaged, or no structure set: {detail}")
+    NO_NUMBER = Rule("refused", _STRUCTURES, "a contour with a coordinate that is no number")
     SEVERAL = Rule("refused", _STRUCTURES, "holds {count} structure sets ({names}); give the file of one")
     NO_SERIES = Rule(
         "refused",

@@ -150,5 +150,5 @@ def _points(contour: Dataset) -> NDArray[np.float64]:
     texts = value.decode("ascii").strip("\0 ").split("\\") if isinstance(value, bytes) else list(value)
     points = np.array(texts, dtype=np.float64).reshape(-1, 3)
     if not np.isfinite(points).all():
-        raise ValueError("a contour with a coordinate that is no number")
+        raise ValueError(Rule.NO_NUMBER.says())
     return points

@@ -188,18 +188,9 @@ def test_the_scorer_and_the_report_speak_of_the_own_classes(sites, evaluated, wo
     told = swinx("score", *words, "--labels", json.dumps(CLASSES), "--out", work / "scores")
     assert "left part" in told
     assert "liver" not in told
-    swinx(
-        "report",
-        "--scores",
-        evaluated,
-        "--images",
-        sites / "images",
-        *words,
-        "--labels",
-        json.dumps(CLASSES),
-        "--out",
-        work / "report.html",
-    )
+    places = ("--scores", evaluated, "--images", sites / "images", "--reference", work / "reference")
+    facts = ("--prediction", evaluated, "--labels", json.dumps(CLASSES), "--out", work / "report.html")
+    swinx("report", *places, *facts)
     page = (work / "report.html").read_text()
     assert "spot" in page
     assert "liver" not in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -64,6 +65,13 @@ def write_case(folder: Path, case: str, seed: int, affine: np.ndarray) -> tuple[
         path.parent.mkdir(parents=True, exist_ok=True)
         nib.save(nib.Nifti1Image(volume, affine), path)
     return image_path, label_path
+
+
+def default_of(name: str, value: object) -> object:
+    """The value of a setting without weights; inference takes it from the record of the weights, if there are some."""
+    begin = f"$@trained.get('{name}', "
+    text = str(value)
+    return ast.literal_eval(text.removeprefix(begin).removesuffix(")")) if text.startswith(begin) else value
 
 
 def arguments(**settings: object) -> list[str]:

@@ -18,7 +18,7 @@ def generated_colour(label: int) -> str:
 
     Examples:
         >>> generated_colour(1), generated_colour(2)
-        ('#66cc8c', '#a918f2')
+        ('#66cc84', '#9718f2')
     """
     hue = (label * _GOLDEN) % 1.0
     saturation, value = _SATURATION[label % len(_SATURATION)], _VALUE[label % len(_VALUE)]

@@ -91,8 +91,8 @@ REFINEMENT_SETTINGS = (
     Setting("launcher", Many(Text(), "['python']", least=1), "program that starts each run", ("rounds",)),
     Setting(
         "classes",
-        Either((Many(Whole(1, 14), "[1,2,3]", least=1), Choice(("auto",)))),
-        "FLARE classes that the teacher learns; null for all, auto for those that the cases allow",
+        Either((Many(Either((Whole(1, 254), Text())), "[1,2,3]", least=1), Choice(("auto",)))),
+        "classes that the teacher learns; null for all, auto for those that the cases allow",
         ("teacher",),
         optional=True,
     ),

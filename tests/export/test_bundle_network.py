@@ -10,7 +10,7 @@ import torch
 from support.bundles import CONFIGS, ROOT
 from support.exports import WINDOW, small_network
 from swinx.errors import BundleError, ExportError, RecordError, WeightsError
-from swinx.export import export_network, read_bundle_network
+from swinx.export import read_bundle_network
 from swinx.networks import save_weights
 from swinx.tracking import write_sidecar
 

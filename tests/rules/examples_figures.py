@@ -21,7 +21,7 @@ from swinx.metrics import compare_tables
 from swinx.refinement import RefineLabelsd
 from swinx.refinement.cases_table import implausible_in_all
 from swinx.rules import ScoreRules, TeacherRules
-from swinx.scoring import label_set_beside, read_scores, score_folders
+from swinx.scoring import classes_of_predictions, label_set_beside, read_scores, score_folders
 
 AFFINE = oblique_affine("LPS")
 
@@ -48,6 +48,14 @@ def a_reference_with_unknown_voxels(folder: Path) -> str:
     label[2, 2, 2] = 255
     nib.save(nib.Nifti1Image(label, AFFINE), folder / "reference" / "a.nii.gz")
     return scored(folder)
+
+
+@example(ScoreRules.OTHER_NUMBERS)
+def predictions_of_other_numbers(folder: Path) -> str:
+    (folder / "cases.json").write_text(json.dumps({"labels": {"background": 0, "spleen": 1}}))
+    with pytest.raises(DataListError) as told:
+        classes_of_predictions(folder, read_label_set({"background": 0, "liver": 1}))
+    return str(told.value)
 
 
 @example(ScoreRules.NO_REFERENCE, ScoreRules.FEW_PATIENTS)

@@ -33,13 +33,12 @@ class DicomCommands:
             algorithm: Name of the model, as it shall stand in each segment.
             version: Its version.
             drawn: "AUTOMATIC", "SEMIAUTOMATIC" or "MANUAL".
-            label_set: Label set: a name, a file, or inline JSON; by default that of a datalist.json beside the label
-                map.
+            label_set: Label set: a name, a file, or inline JSON; by default that of a datalist.json, or of the
+                record, beside the label map.
         """
         check_paths(series, labels, out)
         from swinx.data import SegAlgorithm, read_label, write_dicom_seg
-        from swinx.labels import FLARE23
-        from swinx.scoring import label_set_beside
+        from swinx.scoring import classes_of_predictions, label_set_beside
 
         own = SegAlgorithm()
         drawn_by = SegAlgorithm(
@@ -47,7 +46,7 @@ class DicomCommands:
             own.version if version is None else str(version),
             drawn,  # type: ignore[arg-type] # checked there
         )
-        chosen = label_set_given(label_set) or label_set_beside(labels) or FLARE23
+        chosen = classes_of_predictions(labels, label_set_given(label_set) or label_set_beside(labels))
         volume = read_label(labels, chosen, allow_unknown=False)
         written = write_dicom_seg(out, volume.array, volume.affine, series, series_uid, seg_type, drawn_by, chosen)  # type: ignore[arg-type] # checked there
         say(f"{written.path}: {', '.join(written.segments)}")

@@ -27,7 +27,7 @@ from swinx.files import real_path
 from swinx.geometry import compare_grids
 from swinx.labels import FLARE23, LabelSet
 from swinx.report.overlay_picture import write_overlay
-from swinx.scoring import label_set_beside, listed_pair, one_result_set, read_reference
+from swinx.scoring import classes_of_predictions, label_set_beside, listed_pair, one_result_set, read_reference
 
 __all__ = ["OverlayReport", "draw_cases", "write_overlays"]
 
@@ -79,7 +79,7 @@ def write_overlays(
         DataListError: If one of the sources holds nothing, or two files of one case.
         OSError: If ``out_dir`` cannot be written to.
     """
-    chosen = label_set or label_set_beside(images, references, predictions) or FLARE23
+    chosen = classes_of_predictions(predictions, label_set or label_set_beside(images, references, predictions))
     cases = find_cases(images, label_set=chosen)
     truths, guesses = _by_case(references, chosen), _by_case(predictions, chosen)
     for item in cases:

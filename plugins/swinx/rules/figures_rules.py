@@ -15,6 +15,12 @@ class ScoreRules(Rules):
         "references",
         "{count} voxels of the reference ({percent:.1f} %) are 255, unknown, and are not scored",
     )
+    OTHER_NUMBERS = Rule(
+        "refused",
+        "predictions",
+        "{source}: the predictions have {recorded}, and the label set in use has {given}; give --labels as "
+        "they were made with",
+    )
     NOT_ANNOTATED = Rule(
         "warned",
         "references",

@@ -29,6 +29,7 @@ from swinx.metrics import (
 from swinx.rules import LabelFolderRules, ScoreRules
 from swinx.scoring.case_pairs import CasePair, PathLike, pair_cases
 from swinx.scoring.case_scores import CONSEQUENCE, CaseRecord, ScoredCases, score_all
+from swinx.scoring.recorded_classes import classes_of_predictions
 from swinx.scoring.reference_facts import ReferenceList, choose_protocol, read_reference_list, with_facts
 from swinx.scoring.result_sets import one_result_set
 from swinx.scoring.score_checks import check_scores
@@ -133,7 +134,7 @@ def score_folders(
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
     listed = read_reference_list(reference, data_list, label_set)
-    chosen = label_set or listed.label_set or FLARE23
+    chosen = classes_of_predictions(prediction, label_set or listed.label_set)
     pairs, unasked = pair_cases(reference, prediction, chosen)
     pairs, notes = with_facts(pairs, listed, chosen)
     if unasked:

@@ -66,6 +66,9 @@ def test_the_readme_tells_training_parameters_and_scores_and_nothing_of_the_mach
         assert told in head
     assert r"nodule\|spot" in head
     assert "anna" not in text
+    assert "No trained weights" not in text
+    assert "right kidney" not in text[: text.index("### Partial labels")]
+    assert "Target: left lobe, right lobe, nodule|spot." in text
     network = SwinXSeg(1, 4, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8)
     assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.1f} million" in head
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from swinx.labels import LabelSet
+from swinx.labels import LabelClass, LabelSet
 
 __all__ = ["model_card", "with_network"]
 
 _SHOWN = 6
+_TARGET = re.compile(r"Target: .*?\(14\)\.", re.DOTALL)
+"""The classes of the bundle as its README names them."""
 
 
 def with_network(
@@ -36,17 +39,14 @@ def with_network(
     named = _few(label_set)
     told["task"] = f"Segmentation of {named} in {modality}"
     told["name"] = f"Swin-X Seg: {named} in {modality}"
-    told["description"] = (
-        f"A reduced 3D Swin UNETR ({parameters / 1e6:.1f} million parameters) that segments {named} in {modality}, "
-        "after the FLARE-23 paper 3D Swin Transformer for Partial Medical Auto Segmentation."
-    )
+    told["description"] = described(label_set, settings, parameters)
     return told
 
 
 def model_card(
     readme: str, label_set: LabelSet, settings: Mapping[str, Any], parameters: int, record: Mapping[str, Any]
 ) -> str:
-    """Return the README of a bundle with a section about the network that is packed, after its first paragraphs.
+    """Return the README of a bundle with a section about the packed network in the place of its first paragraphs.
 
     Args:
         readme: README of the bundle, Markdown.
@@ -59,7 +59,7 @@ def model_card(
     rows += _training(record)
     facts = "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows)
     classes = "\n".join(
-        f"| {each.value} | {_cell(each.name)} | {_cell(f'{each.code[0]} {each.code[1]}' if each.code else '')} | "
+        f"| {each.value} | {_cell(each.name)} | {_cell(_code(each))} | "
         f"{'lesion in ' + _cell(', '.join(each.inside) or 'any place') if each.inside is not None else ''} |"
         for each in label_set.classes
     )
@@ -68,8 +68,20 @@ def model_card(
         f"| | |\n| --- | --- |\n{facts}\n\n"
         f"| number | class | SNOMED CT | |\n| ---: | --- | --- | --- |\n{classes}\n\n"
     )
-    head, heading, rest = readme.partition("\n## ")
-    return f"{head.rstrip()}\n\n{section}{heading.lstrip()}{rest}"
+    title = readme.partition("\n")[0]
+    _, heading, rest = readme.partition("\n## ")
+    target = f"Target: {', '.join(label_set.names[1:])}."
+    rest = _TARGET.sub(lambda _: target, rest, count=1)
+    return f"{title}\n\n{described(label_set, settings, parameters)}\n\n{section}{heading.lstrip()}{rest}"
+
+
+def described(label_set: LabelSet, settings: Mapping[str, Any], parameters: int) -> str:
+    """Return a sentence on a network."""
+    modality = "CT" if settings.get("intensity", "hu_window") == "hu_window" else "scans"
+    return (
+        f"A reduced 3D Swin UNETR ({parameters / 1e6:.1f} million parameters) that segments {_few(label_set)} "
+        f"in {modality}, after the FLARE-23 paper 3D Swin Transformer for Partial Medical Auto Segmentation."
+    )
 
 
 def _training(record: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -102,6 +114,11 @@ def _preprocessing(settings: Mapping[str, Any]) -> str:
 def _few(label_set: LabelSet) -> str:
     names = label_set.names[1:]
     return ", ".join(names) if len(names) <= _SHOWN else f"{len(names)} classes ({', '.join(names[:_SHOWN])} ...)"
+
+
+def _code(each: LabelClass) -> str:
+    code = " ".join(each.code) if each.code else ""
+    return f"{code}, {each.side}" if code and each.side else code
 
 
 def _cell(text: str) -> str:

@@ -58,13 +58,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = given.checkpoint or untrained(Path(folder) / "model.pt", given.seed)
         scans = make_scans(Path(folder), given.slices, given.seed, given.cache)
-        settings = {"trained": given.checkpoint is not None, "settings": settings}
-        settings |= {"repeats": given.repeats, "seed": given.seed}
+        facts = {"trained": given.checkpoint is not None, "settings": settings}
+        facts |= {"repeats": given.repeats, "seed": given.seed}
         cases: dict[str, Any] = {}
         for scan in scans:
             out = Path(folder) / f"out_{scan.name}"
             cases[scan.name] = measure(scan, out, given.ways, checkpoint, settings, given.repeats)
-            write_record(given.out, given.name, {**settings, "cases": cases})
+            write_record(given.out, given.name, {**facts, "cases": cases})
     print(json.dumps(cases, indent=1))
 
 

@@ -38,9 +38,9 @@ def given_label_set(given: Any, roots: Sequence[Path]) -> LabelSet | None:
     """
     if isinstance(given, str):
         return read_label_set(label_place(given, "labels", roots), "labels")
-    if given is None:
-        return None
     table = _table(given)
+    if table == {}:
+        return None
     for name in known_label_sets() if table is not None else ():
         known = read_label_set(name)
         if table == dict(zip(known.names[1:], known.values[1:], strict=True)):

@@ -1,4 +1,4 @@
-"""What a packed bundle says of its network: metadata and a section of its README, made from the weights' record."""
+"""Metadata and README of a packed bundle: a section on its network, made from the record of the weights."""
 
 from __future__ import annotations
 

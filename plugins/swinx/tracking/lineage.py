@@ -1,4 +1,4 @@
-"""Which artefact came from which run, told by a small file beside it."""
+"""Lineage of artefacts: the run that each came from, told by a small file beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a sliding window is worth computing, and what has to be read for it."""
+"""The part of a sliding window that is worth computing, and what has to be read for it."""
 
 from __future__ import annotations
 

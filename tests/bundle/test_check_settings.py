@@ -42,7 +42,7 @@ def used(**settings):
         ("device", "gpu", "device is 'gpu'; give cpu, cuda, or a GPU by its number, such as cuda:0"),
         ("device", 0, "device is 0; give cpu, cuda"),
         ("output_dir", "", "output_dir is ''; give a path"),
-        ("classes", [1, 40], r"classes is \[1, 40\]; give a list, each a whole number from 1 to 14"),
+        ("classes", [0, 1], r"classes is \[0, 1\]; give a list, each a whole number from 1 to 254, or a text"),
         ("student_overrides", "x", "student_overrides is 'x'; give values by name"),
         ("dataset_dir", "a#b", "dataset_dir is 'a#b', and MONAI replaces # in texts"),
     ],

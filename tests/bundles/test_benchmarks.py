@@ -18,14 +18,16 @@ def run(program: str, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=300)
 
 
-def test_windows_in_all_ways_agree(tmp_path):
-    done = run("windows.py", "--small", "--side", 32, "--rounds", 1, "--out", tmp_path)
+def test_windows_in_several_ways_agree(tmp_path):
+    """ONNX, whose export takes a minute, is compared in the tests of the export."""
+    ways = {"channels last", "split, margin 0.25", "OpenVINO, margin 0.25"}
+    done = run("windows.py", "--small", "--side", 32, "--rounds", 1, "--only", *sorted(ways), "--out", tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     (path,) = tmp_path.glob("windows_small_*.json")
     record = json.loads(path.read_text())
     assert {"machine", "date", "versions", "command", "load_of_the_machine"} <= record.keys()
     differences = {name: row["largest_difference"] for name, row in record["window"].items() if name != "as it is"}
-    assert {"split, margin 0.25", "OpenVINO, margin 0.25", "ONNX Runtime", "channels last"} <= differences.keys()
+    assert differences.keys() == ways
     assert max(differences.values()) < 1e-4, differences
     assert all(row["seconds"] > 0 and row["peak_rss_mb"] > 100 for row in record["window"].values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.bundle.bundle_folders import bundle_folder, bundle_folders
 from swinx.bundle.bundle_root import find_bundle_root, require_plugin
 from swinx.bundle.check_settings import check_run_settings, read_setting, read_settings
 from swinx.bundle.configuration import (
@@ -23,6 +24,8 @@ __all__ = [
     "SETTINGS",
     "Setting",
     "broken_relation",
+    "bundle_folder",
+    "bundle_folders",
     "check_run_settings",
     "configuration_at_work",
     "configuration_hash",

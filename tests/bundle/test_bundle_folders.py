@@ -1,0 +1,47 @@
+"""Folders of bundles, in an installed package and in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import swinx
+from swinx.bundle import bundle_folder, bundle_folders
+from swinx.errors import BundleError
+
+ROOT = Path(__file__).parents[2]
+
+
+def make_bundle(folder: Path) -> Path:
+    (folder / "configs").mkdir(parents=True)
+    (folder / "configs" / "metadata.json").write_text("{}")
+    return folder
+
+
+def test_a_checkout_has_its_bundles_beside_the_package():
+    assert bundle_folders() == {path.name: path for path in sorted((ROOT / "bundles").iterdir())}
+    assert bundle_folder("ssl_smit") == ROOT / "bundles" / "ssl_smit"
+
+
+def test_bundles_in_the_package_come_first(tmp_path, monkeypatch):
+    package = tmp_path / "plugins" / "swinx"
+    make_bundle(tmp_path / "bundles" / "of_checkout")
+    monkeypatch.setattr(swinx, "__file__", str(package / "__init__.py"))
+    assert bundle_folder("of_checkout") == tmp_path / "bundles" / "of_checkout"
+    inside = make_bundle(package / "bundles" / "installed")
+    (package / "bundles" / "no_bundle").mkdir()
+    assert bundle_folders() == {"installed": inside}
+
+
+@pytest.mark.parametrize("name", ["swinx", "../bundles/swinx_seg", "", "swinx_seg\nx"])
+def test_another_name_is_refused_in_one_line_with_the_known_ones(name):
+    with pytest.raises(BundleError, match=r"known are pseudolabel, ssl_smit, swinx_seg$") as refused:
+        bundle_folder(name)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_package_without_bundles_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(swinx, "__file__", str(tmp_path / "lib" / "swinx" / "__init__.py"))
+    with pytest.raises(BundleError, match=r"there is no bundle 'swinx_seg'; .*swinx brings none$"):
+        bundle_folder("swinx_seg")

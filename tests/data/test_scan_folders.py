@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
     MediaStorageDirectoryStorage,
@@ -21,7 +22,7 @@ from pydicom.uid import (
 
 from support.ct_series import ct_slice, series_uid, some_hu, write_ct_series
 from support.geometry import oblique_affine
-from swinx.data import check_data, find_cases, pick_series, read_volume, sitk, write_dicom_seg
+from swinx.data import check_data, find_cases, pick_series, read_volume, write_dicom_seg
 from swinx.data.folders.label_content import holds_labels
 from swinx.data.folders.no_scans import is_label_folder
 from swinx.errors import CaseError, DataListError
@@ -36,7 +37,7 @@ def write_scan(path, array=HU, compressed=True):
     if path.name.endswith((".nii", ".nii.gz")):
         nib.save(nib.Nifti1Image(array, AFFINE), path)
     else:
-        sitk.WriteImage(sitk.GetImageFromArray(array), str(path), compressed)
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(array), str(path), compressed)
     return path
 
 
@@ -393,8 +394,8 @@ def test_a_record_of_another_program_makes_no_scan_a_prediction(tmp_path):
 
 
 def test_data_files_of_detached_headers_are_no_scans(tmp_path):
-    sitk.WriteImage(sitk.GetImageFromArray(HU), str(tmp_path / "a.mhd"), True)
-    sitk.WriteImage(sitk.GetImageFromArray(HU), str(tmp_path / "b.nhdr"), False)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(HU), str(tmp_path / "a.mhd"), True)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(HU), str(tmp_path / "b.nhdr"), False)
     assert names(find_cases(tmp_path)) == ["a", "b"]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 
-from swinx.data import sitk
 from swinx.errors import DataListError
 from swinx.labels import read_label_set
 from swinx.planning import Machine, read_fingerprint
@@ -72,13 +72,13 @@ def write_case(folder, case, axcodes="RAS", oblique=False, suffix=".nii.gz", num
         if suffix == ".nii.gz":
             nib.save(nib.Nifti1Image(turned, affine), path)
             continue
-        image = sitk.GetImageFromArray(np.ascontiguousarray(turned.T))
+        image = SimpleITK.GetImageFromArray(np.ascontiguousarray(turned.T))
         flip = np.diag([-1.0, -1.0, 1.0])
         sizes = np.linalg.norm(affine[:3, :3], axis=0)
         image.SetSpacing(sizes.tolist())
         image.SetDirection((flip @ affine[:3, :3] / sizes).ravel().tolist())
         image.SetOrigin((flip @ affine[:3, 3]).tolist())
-        sitk.WriteImage(image, str(path))
+        SimpleITK.WriteImage(image, str(path))
     return {"case": case, "image": f"{case}_image{suffix}", "label": f"{case}_label{suffix}"}
 
 

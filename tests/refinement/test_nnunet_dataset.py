@@ -8,9 +8,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 
 from support.geometry import oblique_affine
-from swinx.data import sitk
 from swinx.errors import DataListError
 from swinx.labels import read_label_set
 from swinx.refinement import choose_classes, select_complete_cases, train_nnunet
@@ -29,7 +29,7 @@ def make_case(folder: Path, case: str, suffix: str = ".nii.gz", **entry: object)
     if suffix == ".nii.gz":
         (folder / "image.nii.gz").rename(paths["image"])
     else:
-        sitk.WriteImage(sitk.ReadImage(str(folder / "image.nii.gz")), str(paths["image"]))
+        SimpleITK.WriteImage(SimpleITK.ReadImage(str(folder / "image.nii.gz")), str(paths["image"]))
     return {"case": case, "annotated": ALL} | {key: str(path) for key, path in paths.items()} | entry
 
 
@@ -76,8 +76,10 @@ def test_chosen_classes_are_numbered_anew_and_the_others_are_background(tmp_path
 def test_the_image_is_the_same_scan_whatever_its_format(tmp_path, suffix):
     item = make_case(tmp_path, "anna", suffix)
     write_nnunet_dataset(tmp_path / "raw", [item], ALL)
-    written, given = (sitk.ReadImage(str(path)) for path in (tmp_path / "raw/imagesTr/anna_0000.nii.gz", item["image"]))
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(written), sitk.GetArrayFromImage(given))
+    written, given = (
+        SimpleITK.ReadImage(str(path)) for path in (tmp_path / "raw/imagesTr/anna_0000.nii.gz", item["image"])
+    )
+    np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(written), SimpleITK.GetArrayFromImage(given))
     np.testing.assert_allclose(written.GetDirection(), given.GetDirection(), atol=1e-6)
     np.testing.assert_allclose(written.GetOrigin(), given.GetOrigin(), rtol=1e-6)
 

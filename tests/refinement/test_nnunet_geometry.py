@@ -5,9 +5,9 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 
 from support.geometry import oblique_affine
-from swinx.data import sitk
 from swinx.refinement.teachers.nnunet.nnunet_geometry import from_nnunet, spacing_of, to_nnunet
 
 SHAPE = (7, 6, 5)
@@ -21,8 +21,8 @@ def volume() -> np.ndarray:
 def test_the_voxel_size_is_what_simpleitk_reads(tmp_path, oblique, name):
     nib.save(nib.Nifti1Image(volume(), oblique), tmp_path / "scan.nii.gz")
     if name != "scan.nii.gz":
-        sitk.WriteImage(sitk.ReadImage(str(tmp_path / "scan.nii.gz")), str(tmp_path / name))
-    stated = sitk.ReadImage(str(tmp_path / name)).GetSpacing()
+        SimpleITK.WriteImage(SimpleITK.ReadImage(str(tmp_path / "scan.nii.gz")), str(tmp_path / name))
+    stated = SimpleITK.ReadImage(str(tmp_path / name)).GetSpacing()
     assert tuple(spacing_of(oblique, SHAPE, tmp_path / name)) == stated
 
 
@@ -35,9 +35,9 @@ def test_without_a_file_of_its_own_the_affine_decides(tmp_path, oblique):
 
 def test_voxels_are_in_the_order_of_simpleitk(tmp_path, oblique):
     nib.save(nib.Nifti1Image(volume(), oblique), tmp_path / "scan.nii.gz")
-    read = sitk.ReadImage(str(tmp_path / "scan.nii.gz"))
+    read = SimpleITK.ReadImage(str(tmp_path / "scan.nii.gz"))
     voxels, spacing = to_nnunet(volume(), oblique, np.array(read.GetSpacing()), reorient=False)
-    np.testing.assert_array_equal(voxels[0], sitk.GetArrayFromImage(read))
+    np.testing.assert_array_equal(voxels[0], SimpleITK.GetArrayFromImage(read))
     assert spacing == list(read.GetSpacing())[::-1]
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 import torch
 
 from support.geometry import oblique_affine
-from swinx.data import sitk
 from swinx.errors import CaseError, TeacherError
 from swinx.labels import read_label_set
 from swinx.refinement import PredictionFolderTeacher, Teacher
@@ -109,7 +109,7 @@ def test_other_kinds_of_volume_are_found(scan, folder, suffix):
     source = write(folder / "anna.nii", draw(scan), scan.affine.numpy())
     expected = PredictionFolderTeacher(folder).predict("anna", scan)
     if suffix != ".nii":
-        sitk.WriteImage(sitk.ReadImage(str(source)), str(folder / f"anna{suffix}"))
+        SimpleITK.WriteImage(SimpleITK.ReadImage(str(source)), str(folder / f"anna{suffix}"))
         source.unlink()
     assert torch.equal(PredictionFolderTeacher(folder).predict("anna", scan).labels, expected.labels)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pandas as pd
-
 from swinx.errors import DataListError
-from swinx.files import read_table
+from swinx.files import read_rows, read_table
 
 __all__ = ["AIM", "LARGE_ORGANS", "demo_verdict"]
 
@@ -51,7 +49,7 @@ def demo_verdict(folder: str | os.PathLike[str], max_epochs: int, command: str) 
 
 def _reason(history: Path, max_epochs: int) -> str:
     try:
-        epochs = pd.to_numeric(read_table(history)["epoch"]).max()
+        epochs = max(float(row["epoch"]) for row in read_rows(history))
     except (OSError, KeyError, ValueError):
         return f"{history} cannot be read, so it is not known how far the training came"
     if epochs < max_epochs:

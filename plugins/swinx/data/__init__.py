@@ -15,7 +15,7 @@ from swinx.data.dicom_seg.segmentation_file import SegAlgorithm, SegFile, make_d
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
 from swinx.data.folders.case_files import find_cases
 from swinx.data.folders.label_folders import find_label_maps, label_case_name, label_maps_in
-from swinx.data.formats.itk_geometry import sitk
+from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
 from swinx.data.integrity import check_data
 from swinx.data.label_files import label_path, masks_found, read_label
 from swinx.data.label_masks import merge_masks
@@ -57,8 +57,10 @@ __all__ = [
     "SegmentCode",
     "Volume",
     "absolute_path",
+    "affine_from_itk",
     "annotated_by_people",
     "annotated_table",
+    "array_from_itk",
     "case_marks",
     "case_name",
     "check_data",
@@ -73,6 +75,7 @@ __all__ = [
     "flare_data_list",
     "format_report",
     "has_content",
+    "import_sitk",
     "label_case_name",
     "label_maps_in",
     "label_path",
@@ -96,7 +99,6 @@ __all__ = [
     "record_path",
     "recorded_content",
     "segment_codes",
-    "sitk",
     "stamp_of",
     "volume_suffix",
     "write_data_list",

@@ -7,8 +7,6 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from swinx.files import write_json, write_table
 from swinx.visible_text import visible
 
@@ -80,6 +78,8 @@ def write_report(report: CheckReport, out_dir: str | os.PathLike[str]) -> None:
     rows = [asdict(finding) for finding in report.findings]
     content = {"ok": report.ok, "num_cases": report.num_cases, "findings": rows, "collection": list(report.collection)}
     write_json(Path(out_dir) / "check.json", content)
+    import pandas as pd
+
     # as objects, since file names that are not UTF-8 are no strings to pandas
     write_table(Path(out_dir) / "check.csv", pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object))
 

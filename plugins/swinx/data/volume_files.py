@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from swinx.data.dicom.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
-from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, sitk
+from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
 from swinx.data.formats.itk_headers import read_itk_header
 from swinx.data.formats.itk_voxels import check_places, read_itk_voxels
 from swinx.data.formats.stored_bytes import check_claim, check_memory, check_surplus, read_gzip
@@ -229,7 +229,7 @@ def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     header = read_itk_header(place)
     _refuse(place, header.faults)
     check_places(place, header)  # before ITK opens what a detached header names
-    reader = sitk.ImageFileReader()
+    reader = import_sitk().ImageFileReader()
     reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
     reader.SetFileName(str(place))
     reader.ReadImageInformation()

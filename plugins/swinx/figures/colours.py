@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.colors import to_rgb
 
 from swinx.labels import FLARE23, LabelSet
 
@@ -18,6 +17,8 @@ def colour_table(opacity: float, label_set: LabelSet = FLARE23) -> npt.NDArray[n
         >>> colour_table(0.5)[[0, 5]].round(2).tolist()
         [[0.0, 0.0, 0.0, 0.0], [0.9100000262260437, 0.12999999523162842, 0.18000000715255737, 0.5]]
     """
+    from matplotlib.colors import to_rgb
+
     table = np.zeros((label_set.num_classes, 4), dtype=np.float32)
     for label, colour in label_set.colours.items():
         table[label] = (*to_rgb(colour), opacity)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-
-from matplotlib.figure import Figure
-from matplotlib.text import Text
+from typing import TYPE_CHECKING
 
 from swinx.files import write_whole
 from swinx.visible_text import visible_lines
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["figure_as_png", "write_figure"]
 
@@ -35,6 +36,8 @@ def figure_as_png(figure: Figure, dpi: int) -> bytes:
         figure: The figure; it has a canvas of its own.
         dpi: Pixels per inch.
     """
+    from matplotlib.text import Text
+
     for text in figure.findobj(Text):
         if isinstance(text, Text):
             text.set_parse_math(False)

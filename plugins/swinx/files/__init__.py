@@ -17,7 +17,7 @@ from swinx.files.plain_json import (
     shown,
 )
 from swinx.files.regular_files import check_regular, file_sha256, files_sha256, open_regular
-from swinx.files.tables import read_table, write_table
+from swinx.files.tables import read_rows, read_table, write_rows, write_table
 from swinx.files.written_files import EarlierFiles
 
 __all__ = [
@@ -41,10 +41,12 @@ __all__ = [
     "open_regular",
     "read_json",
     "read_object",
+    "read_rows",
     "read_table",
     "real_path",
     "shown",
     "write_json",
+    "write_rows",
     "write_several_whole",
     "write_table",
     "write_whole",

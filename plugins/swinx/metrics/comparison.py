@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import stats
 
 from swinx.errors import LabelSetError
@@ -16,6 +16,9 @@ from swinx.metrics.intervals import patient_codes
 from swinx.metrics.score_table import METRICS, metric_values, table_label_set
 from swinx.metrics.summary import averages, class_columns
 from swinx.rules import ScoreRules
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["compare_tables", "rank_biserial"]
 
@@ -87,6 +90,8 @@ def compare_tables(
             columns[f"{metric}_{key}"] = [row[key] for row in rows]
         adjusted = _adjusted(columns[f"{metric}_p"][: len(chosen)])
         columns[f"{metric}_p_adjusted"] = [*adjusted, *[math.nan] * len(groups)]
+    import pandas as pd
+
     index = pd.Index([*chosen.names[1:], *groups], name="class")
     return pd.DataFrame(columns, index=index).astype({f"{metric}_{key}": int for metric in METRICS for key in _COUNTS})
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from swinx.labels import FLARE23, LabelSet, read_label_set
 from swinx.metrics.scoring import CaseScores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["METRICS", "metric_values", "score_column", "score_columns", "score_table", "table_label_set"]
 
@@ -53,6 +56,8 @@ def score_table(scores: Mapping[str, CaseScores], label_set: LabelSet = FLARE23)
         0.5
     """
     rows = [[case[name][metric] for name in label_set.names[1:] for metric in METRICS] for case in scores.values()]
+    import pandas as pd
+
     index = pd.Index(list(scores), name="case", dtype=object)
     table = pd.DataFrame(rows, index=index, columns=list(score_columns(label_set)), dtype=np.float64)
     table.attrs["labels"] = label_set.as_json()  # plain data, since pandas copies attributes

@@ -6,14 +6,17 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from swinx.labels import FLARE23, LabelSet
 from swinx.metrics.intervals import mean_interval, patient_codes
 from swinx.metrics.score_table import METRICS, metric_values, table_label_set
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "ALL_CLASSES",

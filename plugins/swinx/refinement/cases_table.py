@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from swinx.files import write_table
+from swinx.files import write_rows
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.refinement.policies.selection import Verdict
 from swinx.rules import TeacherRules
@@ -44,7 +42,7 @@ def write_cases_table(
         else:
             row |= {"selected": False, "reason": failures.get(case, "not refined yet")}
         rows.append(row)
-    write_table(path, pd.DataFrame(rows))
+    write_rows(path, rows)
 
 
 def implausible_in_all(reports: Mapping[str, Mapping[str, Any]], label_set: LabelSet = FLARE23) -> str:

@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -20,6 +19,9 @@ from swinx.geometry import compare_grids
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.metrics import dice_per_class
 from swinx.refinement.label_of_case import read_case_label
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["RefinementGain", "gain_table", "refinement_gain"]
 
@@ -75,6 +77,8 @@ def refinement_gain(
     rows: list[dict[str, Any]] = []
     for item in tqdm(shared, desc="refined labels", unit="case", disable=not progress, leave=False):
         rows += _score(truths[item["case"]], partial.get(item["case"], {}), item, classes)
+    import pandas as pd
+
     table = pd.DataFrame(rows)
     if out is not None:
         write_table(out, table)

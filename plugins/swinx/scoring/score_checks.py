@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from swinx.errors import DataListError
 from swinx.files import file_sha256, read_object
@@ -14,6 +13,9 @@ from swinx.labels import FLARE23, LabelSet, read_label_set
 from swinx.metrics import score_columns
 from swinx.rules import ResultRules
 from swinx.visible_text import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["check_scores"]
 
@@ -38,6 +40,8 @@ def check_scores(
             missing, a value is no number of 0..1 (or nan, where a class is not defined), or cases of the summary are
             missing or not in it.
     """
+    import pandas as pd
+
     summary = _summary_of(path)
     if label_set is None and isinstance(summary.get("labels"), dict):
         label_set = read_label_set(summary["labels"], f"{path.parent / 'summary.json'}: labels")

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from swinx.data import probe_folder
 from swinx.errors import CaseError, DataListError, LabelSetError
@@ -33,6 +32,9 @@ from swinx.scoring.recorded_classes import classes_of_predictions
 from swinx.scoring.reference_facts import ReferenceList, choose_protocol, read_reference_list, with_facts
 from swinx.scoring.result_sets import one_result_set
 from swinx.scoring.score_checks import check_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import ignite.distributed as idist
 import numpy as np
-import pandas as pd
 import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
 from swinx.errors import CaseError, TrainingError
-from swinx.files import read_table, write_table
+from swinx.files import read_rows, write_rows
 from swinx.training.batch_files import files_of
 
 __all__ = ["TrainingHistory"]
@@ -45,7 +44,7 @@ class TrainingHistory:
         self.losses: list[float] = []
         self.started = 0.0
         self.overflows = 0
-        self.rows: pd.DataFrame | None = None
+        self.rows: list[dict[str, Any]] | None = None
 
     def attach(self, engine: Workflow) -> None:
         """Listen to the trainer."""
@@ -104,8 +103,8 @@ class TrainingHistory:
         row |= _scalars(engine)
         if self.evaluator is not None and self.evaluator.state.epoch == epoch:
             row |= _scalars(self.evaluator)
-        self.rows = pd.concat([self.rows, pd.DataFrame([row])], ignore_index=True)
-        write_table(self.path, self.rows)
+        self.rows = [*(self.rows or []), row]
+        write_rows(self.path, self.rows)
 
 
 def _scales(engine: Workflow) -> bool:
@@ -118,14 +117,14 @@ def _scalars(engine: Workflow) -> dict[str, float]:
     return {name: float(value) for name, value in engine.state.metrics.items() if isinstance(value, int | float)}
 
 
-def _read_before(path: Path, epoch: int) -> pd.DataFrame:
+def _read_before(path: Path, epoch: int) -> list[dict[str, Any]]:
     """Return the recorded rows of the epochs before ``epoch``."""
     if epoch == 1 or not path.is_file():
-        return pd.DataFrame()
+        return []
     try:
-        table = read_table(path)
+        rows = read_rows(path)
     except ValueError:  # also of text that is no text
-        table = pd.DataFrame()
-    if "epoch" not in table:
+        rows = []
+    if not rows or not all(isinstance(row.get("epoch"), int | float) for row in rows):
         raise ValueError(f"{path}: this is no history of a training, there is no column 'epoch'; move it away")
-    return table[table["epoch"] < epoch]
+    return [row for row in rows if row["epoch"] < epoch]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from swinx.data.dicom.dicom_headers import CT_IMAGE
-from swinx.data.formats.itk_geometry import sitk
+from swinx.data.formats.itk_geometry import import_sitk
 from swinx.rules import RescaleRules, SeriesChoiceRules
 
 __all__ = ["may_be_slices", "tell_unreadable", "undecodable_slices"]
@@ -43,7 +43,7 @@ def undecodable_slices(files: Sequence[str]) -> dict[Path, str]:
     """Return the slices whose pixels SimpleITK cannot decode, one by one."""
     damaged = {}
     for name in files:
-        reader = sitk.ImageFileReader()
+        reader = import_sitk().ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(name)
         try:

@@ -18,7 +18,7 @@ from swinx.data.dicom.dicom_headers import SliceHeader
 from swinx.data.dicom.dicom_padding import fill_padding
 from swinx.data.dicom.slice_stack import find_slice_faults, slice_order, stack_affine
 from swinx.data.formats.decoder_warnings import caught_decoder_warnings
-from swinx.data.formats.itk_geometry import array_from_itk, sitk
+from swinx.data.formats.itk_geometry import array_from_itk, import_sitk
 from swinx.data.formats.stored_bytes import check_memory
 from swinx.errors import CaseError
 from swinx.rules import ByteRules, RescaleRules, SliceRules, ValueRules
@@ -87,6 +87,7 @@ def read_dicom_series(
 
 def _decode(stack: SliceStack) -> tuple[Any, list[str]]:
     """Return the image and the warnings of its decoder."""
+    sitk = import_sitk()
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(stack.files)
     if len({(header.slope, header.intercept, header.signed) for header in stack.headers}) > 1:

@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
-__all__ = ["affine_from_itk", "array_from_itk", "sitk"]
-
-sitk: Any = SimpleITK
-"""SimpleITK, whose Python layer carries no types."""
+__all__ = ["affine_from_itk", "array_from_itk", "import_sitk"]
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def import_sitk() -> Any:
+    """Import SimpleITK, whose Python layer carries no types, where a file is read that needs it.
+
+    Raises:
+        ImportError: If it is not installed; the message says how to get it.
+    """
+    try:
+        import SimpleITK
+    except ImportError as error:
+        raise ImportError("reading NRRD, MetaImage and DICOM needs SimpleITK: pip install simpleitk") from error
+    return SimpleITK
 
 
 def affine_from_itk(image: Any) -> NDArray[np.float64]:
@@ -22,6 +31,7 @@ def affine_from_itk(image: Any) -> NDArray[np.float64]:
     ITK's world is LPS (x to the left, y to the back), so the first two rows change sign.
 
     Examples:
+        >>> sitk = import_sitk()
         >>> image = sitk.Image([2, 2, 2], sitk.sitkInt16)
         >>> image.SetOrigin((10.0, 20.0, 30.0))
         >>> affine_from_itk(image)[:3, 3].tolist()
@@ -36,5 +46,5 @@ def affine_from_itk(image: Any) -> NDArray[np.float64]:
 
 def array_from_itk(image: Any) -> NDArray[Any]:
     """Return the voxels of a 3D ``SimpleITK.Image`` in ``(x, y, z)`` index order, as a copy that outlives it."""
-    array: NDArray[Any] = sitk.GetArrayFromImage(image)
+    array: NDArray[Any] = import_sitk().GetArrayFromImage(image)
     return array.transpose()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import aligned_table
 from swinx.pretraining.probe.probed_encoders import PRETRAINED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_probe", "probe_page", "probe_table"]
 
@@ -40,6 +41,8 @@ def probe_table(content: Mapping[str, Any], label_set: LabelSet = FLARE23) -> pd
         for encoder, scores in content["encoders"].items()
         for row, name in enumerate(content["classes"])
     ]
+    import pandas as pd
+
     return pd.DataFrame(rows)
 
 
@@ -88,6 +91,9 @@ def draw_probe(content: Mapping[str, Any]) -> Figure:
     others = [random["balanced_accuracy"], *random["recall"].values()]
     columns = -(-len(names) // _BARS_IN_COLUMN)
     rows = -(-len(names) // columns)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9.0 * columns, 1.9 + 0.42 * rows), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     for column in range(columns):

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from torch import Tensor
 
 from swinx.figures import VIEWS, View, cut, draw_orientation, draw_scale_bar, plane_size_mm, to_canonical, write_figure
 from swinx.geometry import voxel_sizes_mm
 from swinx.pretraining.masking import enlarge_blocks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 __all__ = ["COLUMNS", "MASK_COLOUR", "draw_plane", "draw_reconstruction", "draw_triplets"]
 
@@ -173,6 +173,8 @@ def draw_plane(
     else:
         image = axes.imshow(filled if column == "Reconstruction" else scan, cmap="gray", vmin=low, vmax=high, **place)
     if column == "Masked input":
+        from matplotlib.colors import to_rgba
+
         colours = np.array([(0.0, 0.0, 0.0, 0.0), to_rgba(MASK_COLOUR)])
         axes.imshow(colours[mask.astype(np.intp)], **place)
     axes.set(xlim=(0, size[0]), ylim=(0, size[1]), xticks=[], yticks=[], facecolor="black")
@@ -192,6 +194,9 @@ def _new_page(rows: Sequence[_Row], columns: int, lines: Sequence[str]) -> Figur
     heights_in = [row.size[1] * scale for row in rows]
     top_in = _LINE_IN * (len(lines) + 1.5)
     width_in, height_in = edges_in + columns * column_in, top_in + sum(heights_in) + len(rows) * _GAP_IN
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width_in, height_in), facecolor="white")
     FigureCanvasAgg(figure)
     for number, line in enumerate(lines):

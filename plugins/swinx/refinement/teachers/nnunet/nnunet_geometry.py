@@ -10,7 +10,7 @@ import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 from numpy.typing import NDArray
 
-from swinx.data import sitk, volume_suffix
+from swinx.data import import_sitk, volume_suffix
 from swinx.geometry import voxel_sizes_mm
 
 __all__ = ["from_nnunet", "spacing_of", "to_nnunet"]
@@ -35,7 +35,7 @@ def spacing_of(
     sizes = voxel_sizes_mm(affine).astype(np.float32).astype(np.float64)  # headers are in single precision
     if file is None or not volume_suffix(file) or not Path(file).is_file():
         return sizes
-    reader = sitk.ImageFileReader()
+    reader = import_sitk().ImageFileReader()
     reader.SetFileName(os.fspath(file))
     try:
         reader.ReadImageInformation()

@@ -23,7 +23,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
         entry = {"case": case, "image": str(image.relative_to(folder)), "label": str(label.relative_to(folder))}
         # What is annotated differs from scan to scan, and of one it is not recorded.
         sections.setdefault(section, []).append(entry | ({"annotated": list(range(1, 3 + seed))} if seed else {}))
-    (folder / "datalist.json").write_text(json.dumps({"name": "spheres", "labels": {"0": "background"}} | sections))
+    (folder / "datalist.json").write_text(json.dumps({"name": "spheres"} | sections))
     return folder
 
 

@@ -213,7 +213,7 @@ def test_of_a_data_list_the_unlabelled_scans_are_taken(scans, untrained, tmp_pat
     entries = {name: {"case": name, "image": f"images/{name}_0000.nii.gz"} for name in "ab"}
     sections = {"unlabeled": [entries["b"]], "testing": [entries["a"]]}
     shutil.copytree(scans, tmp_path / "data" / "images")
-    (tmp_path / "data" / "datalist.json").write_text(json.dumps({"name": "two", "labels": {}} | sections))
+    (tmp_path / "data" / "datalist.json").write_text(json.dumps({"name": "two"} | sections))
     finished = reconstruct(tmp_path / "data", untrained, tmp_path / "out")
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert [record["case"] for record in json.loads((tmp_path / "out/cases.json").read_text())["done"]] == ["b"]
@@ -231,7 +231,7 @@ def test_of_a_data_list_the_unlabelled_scans_are_taken(scans, untrained, tmp_pat
 )
 def test_the_last_line_names_what_is_wrong(scans, untrained, tmp_path, settings, message):
     if "dataset_dir" in settings:
-        (tmp_path / "datalist.json").write_text(json.dumps({"name": "none", "labels": {}, "testing": []}))
+        (tmp_path / "datalist.json").write_text(json.dumps({"name": "none", "testing": []}))
         settings = settings | {"dataset_dir": tmp_path / "datalist.json"}
     given = {"dataset_dir": scans, "checkpoint": untrained, "output_dir": tmp_path / "out"}
     finished = run_bundle("inference", "inference", configs=PRETRAINING, **(given | SMALL_PRETRAINING | settings))

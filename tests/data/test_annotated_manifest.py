@@ -8,6 +8,7 @@ import unicodedata
 import pytest
 
 from swinx.data import load_annotated_manifest, look_up_annotated
+from swinx.data.lists.annotated_manifest import manifest_notes
 from swinx.errors import DataListError
 
 NFC, NFD = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
@@ -51,3 +52,13 @@ def test_an_unusable_manifest_is_named(tmp_path, name, content, fault):
 def test_a_manifest_in_the_home_of_an_unknown_user_is_named():
     with pytest.raises(DataListError, match=r"nobody-of-this-name/m\.json: cannot read the manifest"):
         load_annotated_manifest("~nobody-of-this-name/m.json")
+
+
+def test_rows_that_match_no_case_and_cases_without_a_row_are_named():
+    manifest = {"a_*": [1], f"b_{NFC}": [1], "a_2": [2], "c_*": [1], "annna": [3]}
+    cases = ["a_1", "a_2", f"b_{NFD}", "d"]
+    unused, uncovered = manifest_notes("m.csv", manifest, cases, ["a_1", "d"], "count as complete")
+    assert unused.startswith("m.csv: 2 rows match no case")
+    assert unused.endswith(": c_*, annna")
+    assert uncovered == "m.csv: 1 labelled cases have no row, and count as complete: d"
+    assert manifest_notes("m.csv", {"*": [1]}, cases, cases, "count as complete") == ()

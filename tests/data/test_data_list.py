@@ -282,7 +282,7 @@ def test_a_path_that_nothing_can_be_at_is_left_to_the_reader_of_its_case(root):
         ({"description": ["a"]}, "description is .*; give a text"),
         ({"description": "$1"}, "description is .*; give a text"),
         ({"labels": ["liver"]}, "labels is .*; give an object"),
-        ({"labels": {"0": {"a": 1}}}, "labels is .*; give an object"),
+        ({"labels": {"0": {"a": 1}}}, "labels: class '0' has the number"),
         ({"roots": ["/"]}, "roots names /, which is a whole disk"),
         ({"roots": ["~/.."]}, "roots names .*, which is a whole disk or home folder, or holds one"),
         ({"roots": ["~"]}, "roots names .*, which is a whole disk or home folder"),
@@ -296,8 +296,24 @@ def test_the_head_of_a_list_is_of_plain_values_and_narrow_roots(root, head, faul
 
 
 @pytest.mark.parametrize("labels", [{"0": "background"}, {}, {"background": 0}])
-def test_labels_that_name_no_class_say_nothing(root, labels):
-    assert load_data_list(write(root, {"labels": labels, "training": [GOOD]}), "training")
+def test_labels_that_name_no_class_are_refused_not_taken_for_those_of_flare23(root, labels):
+    with pytest.raises(DataListError, match=r"list\.json: labels: there is no class but background; name at least one"):
+        load_data_list(write(root, {"labels": labels, "training": [GOOD]}), "training")
+
+
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [
+        ({"background": 0, "liver": 1.5}, "class 'liver' has the number 1.5; give one whole number"),
+        ({"background": 0, "liver": None}, "class 'liver' has the number None"),
+        ({"labels": {"background": 0, "liver": 1}, "classes": 3}, "classes has 3"),
+        ("none.json", "no such file '.*none.json'"),
+        ("nowhere", "no such file|no label set"),
+    ],
+)
+def test_labels_that_are_no_label_set_are_refused_with_the_class_at_fault(root, labels, fault):
+    with pytest.raises(DataListError, match=rf"list\.json: labels: {fault}"):
+        load_data_list(write(root, {"labels": labels, "training": [GOOD]}), "training")
 
 
 def test_regions_of_another_tool_are_no_label_set_and_give_way_to_one(root):

@@ -120,7 +120,7 @@ def test_a_drawn_class_that_is_not_listed_as_annotated_is_a_note(flare):
     (flare / "list.json").write_text(json.dumps({"training": [entry]}))
     report = check_data(flare / "list.json")
     assert report.ok
-    assert "classes [14] occur but are not listed" in report.notes[0].finding
+    assert "classes that occur but are not listed as annotated: 14 tumor" in report.notes[0].finding
 
 
 def test_unknown_voxels_are_a_note_and_no_class_that_is_missing_from_the_list(flare):
@@ -202,7 +202,7 @@ def test_an_empty_label_is_what_was_found_where_the_list_says_what_was_looked_fo
     (tmp_path / "datalist.json").write_text(json.dumps({"training": [entry | record]}))
     (finding,) = check_data(tmp_path / "datalist.json").findings
     assert finding.severity == severity
-    assert ("none of the annotated classes [14] occurs" if record else "empty label") in finding.finding
+    assert ("none of the annotated classes occurs in it: 14 tumor" if record else "empty label") in finding.finding
 
 
 def test_a_name_that_cannot_name_a_file_is_a_fault_and_the_report_is_written(tmp_path):
@@ -255,8 +255,8 @@ def test_labels_are_read_by_the_label_set_of_their_list(tmp_path):
     assert "right and left are exchanged" in report.notes[0].finding
     assert report.collection == (
         "3 labels without a record of annotated classes are taken as complete: a class that does not occur counts as "
-        "looked for and not found",
-        "numbers that are no class of the data list in 1 labels: outside; give a label_map for them",
+        "looked for and not found: good, odd, outside",
+        "numbers that are no class of the label set of left lung lobe, right lung lobe, nodule in 1 labels: outside; give a label_map for them",
         "right and left exchanged in 1 of 2 labels: right lung lobe (1)",
         "2 of 3 labels differ from the others by numbers, volumes or sides, as if of another numbering: odd, outside",
     )
@@ -281,3 +281,23 @@ def test_the_label_set_asked_for_outranks_that_of_the_list(tmp_path):
     assert check_data(path, label_set=mirrored).findings == ()
     kidneys = check_data(path, label_set=read_label_set("flare22"))
     assert "nothing would be left" in kidneys.faults[0].finding
+
+
+def test_classes_and_cases_are_called_by_their_names(tmp_path):
+    labels = {"background": 0, "left lung lobe": 3, "nodule": 9}
+    listed = a_collection(
+        tmp_path,
+        {"a": drawn(3, 9), "b": drawn(3)},
+        [("a", {"annotated": ["nodule"]}), ("b", {})],
+        labels=labels,
+    )
+    text = format_report(check_data(listed))
+    assert "classes that occur but are not listed as annotated: 3 left lung lobe" in text
+    assert "1 labels without a record of annotated classes" in text
+    assert "looked for and not found: b" in text
+
+
+def test_classes_of_the_list_that_a_given_label_set_lacks_are_named(tmp_path, caplog):
+    listed = a_collection(tmp_path, {"a": drawn(1, 2)}, [("a", {})], labels={"background": 0, "liver": 1, "ileum": 2})
+    check_data(listed, label_set=read_label_set({"background": 0, "liver": 5}))
+    assert "classes of the list that the label set in use lacks count as background: ileum" in caplog.text

@@ -189,7 +189,7 @@ def test_masks_need_one_grid_up_to_rounding(tmp_path):
     read_label(folder, LUNG)
     shifted[:3, 3] += 1.0
     save(folder / "nodule.nii.gz", (some_ids(LUNG) == 3).astype(np.uint8), shifted)
-    with pytest.raises(CaseError, match=r"a grid 1\.73 mm from that of left_lung_lobe\.nii\.gz \(shape 8 x 6 x 5\)"):
+    with pytest.raises(CaseError, match=r"a grid 1\.73 mm from that of left_lung_lobe\.nii\.gz; all masks"):
         read_label(folder, LUNG)
 
 
@@ -300,3 +300,29 @@ def test_a_reader_of_images_does_not_mind_a_label_set(tmp_path):
     path = save(tmp_path / "scan.nii.gz", np.random.default_rng(0).integers(-900, 900, SHAPE).astype(np.int16))
     assert read_volume(path).array.min() < -500
     assert CTReader(label_set=GAPS).get_data((str(path),))[0].min() < -500
+
+
+def test_a_class_that_is_annotated_and_has_no_mask_is_told_as_a_contradiction(tmp_path, caplog):
+    ids = some_ids(LUNG)
+    folder = save_masks(tmp_path / "masks", ids, LUNG)
+    (folder / "nodule.nii.gz").unlink()
+    (note,) = read_label(folder, LUNG, annotated=[1, 3]).notes
+    assert note.startswith("annotated lists nodule, of which there is no mask")
+    assert read_label(folder, LUNG, annotated=[1]).notes == ("no mask of nodule: not annotated here",)
+    with caplog.at_level(logging.WARNING):
+        LoadLabeld("label", LUNG)({"label": str(folder), "annotated": [1, 2, 3]})
+    assert "annotated lists nodule" in caplog.text
+
+
+def test_notes_on_many_absent_masks_are_short(tmp_path):
+    total = read_label_set("totalsegmentator")
+    folder = save_masks(tmp_path / "masks", np.ones(SHAPE, np.uint8), read_label_set({"background": 0, "spleen": 1}))
+    (note,) = read_label(folder, total).notes
+    assert note == "no mask of 116 classes (kidney_right, kidney_left, gallbladder ...): not annotated here"
+
+
+def test_masks_of_other_shapes_are_told_by_their_shapes(tmp_path):
+    folder = save_masks(tmp_path / "masks", some_ids(LUNG), LUNG)
+    save(folder / "nodule.nii.gz", np.ones((8, 6, 4), np.uint8))
+    with pytest.raises(CaseError, match=r"shape 8 x 6 x 4, and left_lung_lobe\.nii\.gz has 8 x 6 x 5; all masks"):
+        read_label(folder, LUNG)

@@ -75,7 +75,9 @@ def test_labels_may_be_a_file_in_the_folders_of_the_list(folder, tmp_path_factor
     elsewhere.write_text(json.dumps(CHEST))
     with pytest.raises(DataListError, match=r"list\.json: labels .* is outside the data directory"):
         list_label_set(a_list(folder, labels=str(elsewhere)))
-    with pytest.raises(DataListError, match=r"list\.json: labels: no label set '.*lungs'; give one of amos"):
+    with pytest.raises(
+        DataListError, match=r"list\.json: labels: no such file '.*lungs'; give a JSON file, or one of amos"
+    ):
         list_label_set(a_list(folder, labels="lungs"))
 
 

@@ -25,6 +25,11 @@ def test_words_of_any_script_count():
     assert name_words("\u809d\u81d3")
 
 
+def test_vowel_signs_belong_to_their_word():
+    assert name_words("\u0e15\u0e31\u0e1a") != name_words("\u0e15\u0e34\u0e1a")
+    assert len(name_words("\u092f\u0915\u0943\u0924 1")) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "side", "mirrored"),
     [

@@ -93,6 +93,18 @@ def test_a_partner_may_be_taken_away():
         ({"labels": SHORT, "classes": {"liver": {"inside": ["liver"]}}}, "refers to 'liver'"),
         ({"labels": SHORT, "classes": {"liver": {"mirror": "left kidney"}}}, "mirror of liver is left kidney"),
         ({"labels": SHORT, "classes": {"liver": 7}}, "unknown entry 7"),
+        ({"background": 0, "Liver": 1, "liver": 2}, "have one name; case, order of words and Unicode form"),
+        ({"background": 0, "ni\u00e8re": 1, "nie\u0300re": 2}, "have one name; case, order of words and Unicode form"),
+        ({"0": "background", "1": "ni\u00e8re", "2": "nie\u0300re"}, "have one name"),
+        ({"background": 0, "\uff4civer": 1, "liver": 2}, "have one name"),
+        ({"background": 0, "unknown": 1}, "'unknown' cannot name a class, since it means voxels without annotation"),
+        ({"background": 0, "255": 1, "liver": 2}, "'255' cannot name a class, since it means a number in label files"),
+        ({"background": 0, "1 2": 1}, "cannot name a class"),
+        ({"labels": SHORT, "classes": {"liver": {"aliases": ["7"]}}}, "'7' cannot name a class"),
+        (
+            {"labels": SHORT, "classes": {"liver": {"inside": ["left kidney"]}, "left kidney": {"inside": ["liver"]}}},
+            "liver and left kidney lie inside each other",
+        ),
     ],
 )
 def test_what_is_no_label_set_is_refused_in_one_line(given, message):
@@ -107,5 +119,36 @@ def test_a_file_is_named_and_one_that_is_no_json_says_so(tmp_path):
     (tmp_path / "mine.json").write_text("{")
     with pytest.raises(LabelSetError, match=r"mine\.json"):
         read_label_set(tmp_path / "mine.json")
-    with pytest.raises(LabelSetError, match=r"labels: no label set 'nowhere\.json'; give one of amos, btcv"):
-        read_label_set("nowhere.json")
+    with pytest.raises(LabelSetError, match=r"--labels: no such file 'nowhere\.json'"):
+        read_label_set("nowhere.json", "--labels")
+    with pytest.raises(LabelSetError, match=r"labels: no label set 'nowhere'; give one of amos, btcv"):
+        read_label_set("nowhere")
+
+
+def test_partners_and_hosts_are_found_however_their_names_are_written():
+    classes = {"cancer": {"inside": ["LIVER"]}, "Kidney_left": {"mirror": "Right Kidney"}}
+    classes |= {"kidney_right": {"mirror": "LEFT kidney"}}
+    labels = {"background": 0, "liver": 1, "cancer": 2, "Kidney_left": 3, "kidney_right": 4}
+    label_set = read_label_set({"labels": labels, "classes": classes})
+    assert (label_set.hosts(2), label_set.pairs) == ((1,), ((4, 3),))
+
+
+def test_a_lesion_may_lie_in_a_lesion_that_lies_in_an_organ():
+    classes = {"necrosis": {"inside": ["cancer"]}, "cancer": {"inside": ["liver"]}}
+    label_set = read_label_set({"labels": {"liver": 1, "cancer": 2, "necrosis": 3}, "classes": classes})
+    assert (label_set.hosts(2), label_set.hosts(3)) == ((1,), (2,))
+
+
+def test_one_name_in_two_unicode_forms_is_one_class_in_every_system():
+    composed, apart = (read_label_set({"background": 0, name: 1}) for name in ("ni\u00e8re", "nie\u0300re"))
+    assert composed == apart
+    assert apart.find("NI\u00c8RE") == apart.find("NIE\u0300RE") == 1
+
+
+def test_a_set_without_a_name_is_called_by_its_classes():
+    assert read_label_set(SHORT).title == "of liver, left kidney, right kidney"
+    assert read_label_set("btcv").title == "btcv"
+    assert (
+        "".join(read_label_set({str(n): f"rib {n}" for n in range(1, 9)}).title)
+        == "of 8 classes (rib 1, rib 2, rib 3 ...)"
+    )

@@ -45,6 +45,16 @@ def a_label_with_a_number_of_no_class(folder: Path) -> str:
     return collection(folder, {"a": {77: 10}})
 
 
+@example(CollectionRules.LEFT_OUT)
+def a_mask_of_no_class(folder: Path) -> str:
+    nifti(folder / "a_0000.nii.gz", HU)
+    (folder / "masks").mkdir()
+    for name in ("liver", "femur"):
+        nifti(folder / f"masks/{name}.nii.gz", (HU > 0).astype(np.uint8))
+    write_json(folder / "list.json", {"training": [{"image": "a_0000.nii.gz", "label": "masks"}]})
+    return format_report(check_data(folder / "list.json"))
+
+
 @example(CollectionRules.UNKNOWN)
 def a_label_with_unknown_voxels(folder: Path) -> str:
     return collection(folder, {"a": {1: 1500, 255: 10}})

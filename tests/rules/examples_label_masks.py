@@ -49,6 +49,13 @@ def a_label_map_among_masks(folder: Path) -> str:
 
 
 @example(LabelMaskRules.OTHER_GRID)
+def a_mask_elsewhere(folder: Path) -> str:
+    nifti(folder / "liver.nii.gz", MASK)
+    nifti(folder / "spleen.nii.gz", MASK, AFFINE + np.pad(np.full((3, 1), 10.0), ((0, 1), (3, 0))))
+    return refused(folder)
+
+
+@example(LabelMaskRules.OTHER_SHAPE)
 def a_mask_of_another_shape(folder: Path) -> str:
     return refused(masks(folder, liver=MASK, spleen=MASK[1:]))
 
@@ -70,6 +77,11 @@ def masks_that_share_a_voxel(folder: Path) -> str:
 @example(LabelMaskRules.ABSENT)
 def masks_of_some_classes(folder: Path) -> str:
     return "\n".join(read_label(masks(folder, liver=MASK)).notes)
+
+
+@example(LabelMaskRules.CLAIMED)
+def a_class_that_is_annotated_and_has_no_mask(folder: Path) -> str:
+    return "\n".join(read_label(masks(folder, liver=MASK), annotated=[1, 3]).notes)
 
 
 @example(LabelMaskRules.OTHER_CLASSES)

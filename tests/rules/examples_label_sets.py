@@ -36,6 +36,21 @@ def a_label_set_that_there_is_not(_: Path) -> str:
     return refusal(lambda: read_label_set("flare99"))
 
 
+@example(LabelSetRules.NO_FILE)
+def a_file_that_is_not_there(folder: Path) -> str:
+    return refusal(lambda: read_label_set(folder / "mine.json"))
+
+
+@example(LabelSetRules.RESERVED)
+def a_class_called_unknown(_: Path) -> str:
+    return refused({"background": 0, "unknown": 1})
+
+
+@example(LabelSetRules.CIRCLE)
+def lesions_that_lie_in_each_other(_: Path) -> str:
+    return refused(LUNGS, nodule={"inside": ["left lung"]}, **{"left lung": {"inside": ["nodule"]}})
+
+
 @example(LabelSetRules.KEY)
 def a_label_set_with_an_entry_of_another_program(_: Path) -> str:
     return refused({"labels": LUNGS, "numTraining": 3})

@@ -10,9 +10,17 @@ from rules.examples import example
 from rules.examples_folders import _log
 from rules.examples_names import _refusal
 from rules.examples_scans import nifti
-from swinx.data import check_data, format_report, load_annotated_manifest, load_data_list, write_data_list
+from swinx.data import (
+    check_data,
+    format_report,
+    list_collection,
+    load_annotated_manifest,
+    load_data_list,
+    write_data_list,
+)
 from swinx.errors import DataListError
 from swinx.files import write_json
+from swinx.labels import read_label_set
 from swinx.rules import ListRules, ManifestRules
 from swinx.training import take_as_absent
 
@@ -84,6 +92,36 @@ def a_section_of_another_name(folder: Path) -> str:
 def a_written_entry_outside_of_the_folder(folder: Path) -> str:
     sections = {"testing": [{"image": "/elsewhere/a.nii.gz"}]}
     return said(lambda: write_data_list(folder / "list.json", sections))
+
+
+def listed_by(folder: Path, manifest: str) -> str:
+    """What is told of a manifest when a collection of the cases a and b is listed."""
+    for name in ("images/a.nii.gz", "images/b.nii.gz", "labels/a.nii.gz", "labels/b.nii.gz"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    (folder / "annotated.csv").write_text(manifest)
+    patterns = {"image": "images/*.nii.gz", "label": "labels/*.nii.gz"}
+    listed = list_collection(folder, folder / "list.json", annotated=folder / "annotated.csv", **patterns)
+    return "\n".join(listed.notes)
+
+
+@example(ManifestRules.UNUSED)
+def a_manifest_with_a_row_of_no_case(folder: Path) -> str:
+    return listed_by(folder, "case,annotated\n*,1\nanna,1\n")
+
+
+@example(ManifestRules.UNCOVERED)
+def a_manifest_without_a_row_of_a_case(folder: Path) -> str:
+    return listed_by(folder, "case,annotated\na,1\n")
+
+
+@example(ListRules.LEFT_OUT)
+def a_list_of_classes_that_are_not_asked_for(folder: Path) -> str:
+    nifti(folder / "a.nii.gz")
+    write_json(folder / "list.json", {"labels": "flare22", "training": [{"image": "a.nii.gz"}]})
+    with _log() as told:
+        load_data_list(folder / "list.json", "training", label_set=read_label_set("flare21"))
+    return "\n".join(told)
 
 
 def of_manifest(folder: Path, name: str, content: str) -> str:

@@ -27,6 +27,7 @@ class CheckedLabel:
         numbers: The same by the numbers in its file, where these are meant to be those of the label set.
         is_outside: Whether it has numbers that are no class.
         unlisted: Whether classes occur that are not listed as annotated.
+        left_out: Names of its masks or regions that are of no class.
     """
 
     case: str
@@ -35,21 +36,25 @@ class CheckedLabel:
     numbers: LabelFacts | None = None
     is_outside: bool = False
     unlisted: bool = False
+    left_out: tuple[str, ...] = ()
 
 
-def collection_lines(labels: Sequence[CheckedLabel], label_set: LabelSet, complete: int = 0) -> tuple[str, ...]:
+def collection_lines(
+    labels: Sequence[CheckedLabel], label_set: LabelSet, complete: Collection[str] = ()
+) -> tuple[str, ...]:
     """Return a line for each thing that is to be said of several labels at once.
 
     Args:
         labels: All labels that were read.
         label_set: Their classes.
-        complete: Number of listed cases with a label that record no annotated classes.
+        complete: Names of the listed cases with a label that record no annotated classes.
     """
-    lines = [Rule.COMPLETE.says(count=complete)] if complete else []
+    lines = [Rule.COMPLETE.says(count=len(complete), cases=_some(complete))] if complete else []
     if outside := [label.case for label in labels if label.is_outside]:
-        lines.append(
-            Rule.OUTSIDE.says(count=len(outside), name=label_set.name or "the data list", cases=_some(outside))
-        )
+        lines.append(Rule.OUTSIDE.says(count=len(outside), name=label_set.title, cases=_some(outside)))
+    if left_out := Counter(name for label in labels for name in label.left_out):
+        names = [f"{name} ({count})" for name, count in left_out.most_common()]
+        lines.append(Rule.LEFT_OUT.says(count=len(left_out), name=label_set.title, names=_some(names)))
     if unknown := [label.unknown_percent for label in labels if label.unknown_percent]:
         lines.append(Rule.UNKNOWN.says(count=len(unknown), total=len(labels), most=max(unknown)))
     if unlisted := [label.case for label in labels if label.unlisted]:
@@ -72,9 +77,7 @@ def _numberings(labels: Sequence[CheckedLabel], label_set: LabelSet) -> Iterable
     better = _better_fits([label for label in judged if label.case in odd], label_set, odd)
     name, cases = max(better.items(), key=lambda one: (len(one[1]), _shared(one[0], label_set)), default=("", []))
     if cases and 2 * len(cases) >= len(judged):
-        yield Rule.OTHER_SET.says(
-            count=len(cases), total=len(judged), fits=name, name=label_set.name or "the data list"
-        )
+        yield Rule.OTHER_SET.says(count=len(cases), total=len(judged), fits=name, name=label_set.title)
     elif 0 < len(odd) < len(judged):
         yield Rule.TWO.says(count=len(odd), total=len(judged), cases=_some(odd))
         if cases:

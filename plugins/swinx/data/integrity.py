@@ -16,7 +16,7 @@ from swinx.data.collection_facts import CheckedLabel, collection_lines
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
 from swinx.data.folders.case_files import name_scans
 from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible, label_facts, sides_text, volumes_text
-from swinx.data.label_files import label_path, read_label
+from swinx.data.label_files import label_path, names_left_out, read_label
 from swinx.data.lists.data_list import data_list_sections, scan_data_list
 from swinx.data.lists.flare_layout import flare_sections, is_flare_layout
 from swinx.data.lists.list_labels import list_label_set
@@ -68,7 +68,7 @@ def check_data(
     for found, label in thread_map(check, items, max_workers=workers, desc="checking", unit="case"):
         findings += found
         labels += [] if label is None else [label]
-    complete = sum("section" in item and "label" in item and "annotated" not in item for item in items)
+    complete = [item["case"] for item in items if {"section", "label"} <= item.keys() and "annotated" not in item]
     report = CheckReport(
         num_cases,
         tuple(sorted(findings, key=lambda finding: (finding.case, finding.severity))),
@@ -166,7 +166,8 @@ def _check_case(item: dict[str, Any], label_set: LabelSet) -> tuple[list[Finding
         findings += [Finding("fault", item["case"], file, text) for text in faults]
         findings += [Finding("note", item["case"], file, text) for text in notes]
     numbers = facts.renamed(dict(enumerate(label_set.values))) if _has_plain_numbers(item) else None
-    return findings, CheckedLabel(item["case"], facts, unknown, numbers, unlisted=bool(unlisted))
+    left_out = tuple(names_left_out(item["label"], label_set))
+    return findings, CheckedLabel(item["case"], facts, unknown, numbers, unlisted=bool(unlisted), left_out=left_out)
 
 
 def _has_plain_numbers(item: dict[str, Any]) -> bool:
@@ -198,7 +199,8 @@ def _image(item: dict[str, Any], findings: list[Finding]) -> Volume | None:
 
 def _label(item: dict[str, Any], label_set: LabelSet) -> Volume:
     allow_empty = may_be_empty(item.get("annotated"), label_set.num_classes)
-    return read_label(item["label"], label_set, item.get("label_map"), allow_empty=allow_empty, image=item["image"])
+    facts = {"image": item["image"], "annotated": item.get("annotated")}
+    return read_label(item["label"], label_set, item.get("label_map"), allow_empty=allow_empty, **facts)
 
 
 def _unlisted(item: dict[str, Any], facts: LabelFacts) -> list[int]:
@@ -214,10 +216,9 @@ def _values_told(
     if unknown:
         texts.append(LabelRules.UNKNOWN_SHARE.says(percent=unknown, unknown=UNKNOWN))
     if not facts.volumes_ml:
-        annotated = [label_set.values[label] for label in sorted(item["annotated"])]
-        texts.append(LabelRules.NONE_FOUND.says(annotated=annotated))
+        texts.append(LabelRules.NONE_FOUND.says(names=label_set.numbered(sorted(item["annotated"]))))
     if unlisted:
-        texts.append(LabelRules.UNLISTED.says(ids=[label_set.values[label] for label in unlisted]))
+        texts.append(LabelRules.UNLISTED.says(names=label_set.numbered(unlisted)))
     if odd := implausible(facts, label_set):
         texts.append(volumes_text(odd, label_set))
     if pairs := exchanged_sides(facts, label_set):

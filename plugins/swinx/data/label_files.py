@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from swinx.data.dicom.structure_set import (
     read_structure_set,
     series_of_structures,
 )
-from swinx.data.mask_files import LabelPlace, absence_note, match_names, merged, named_masks, read_masks
+from swinx.data.mask_files import LabelPlace, absence_notes, match_names, merged, named_masks, read_masks
 from swinx.data.volume_files import Volume, read_volume
 from swinx.errors import CaseError, LabelSetError
 from swinx.files import expanded
@@ -25,7 +25,7 @@ from swinx.geometry import find_grid_faults
 from swinx.labels import FLARE23, ClassNumbers, LabelMapping, LabelSet, class_numbers
 from swinx.rules import LabelRules
 
-__all__ = ["label_path", "masks_found", "read_label"]
+__all__ = ["label_path", "masks_found", "names_left_out", "read_label"]
 
 
 def read_label(
@@ -35,6 +35,7 @@ def read_label(
     allow_empty: bool = False,
     allow_unknown: bool = True,
     image: str | os.PathLike[str] | None = None,
+    annotated: Collection[int] | None = None,
 ) -> Volume:
     """Read the label of a case as class ids.
 
@@ -50,10 +51,11 @@ def read_label(
         allow_empty: Accept a label without a voxel of any class.
         allow_unknown: Accept voxels of unknown class (255) in a label map.
         image: The scan of the case, for an RTSTRUCT in another folder than its series.
+        annotated: Classes whose annotation is said to be complete; None if nothing is said.
 
     Returns:
         Class ids, 255 where unknown, on the grid of the file, the masks or the series. The ``notes`` name the classes
-        without a mask: they count as not annotated, see :func:`masks_found`.
+        without a mask: they count as not annotated, see :func:`masks_found`, unless they are among ``annotated``.
 
     Raises:
         CaseError: If a file is missing, damaged or no label, or on another grid than others of the case; no mask is of
@@ -61,9 +63,9 @@ def read_label(
     """
     place = Path(label_path(label))
     if masks := named_masks(label):
-        volume = read_masks(match_names(masks, place, label_set), place, label_set)
+        volume = read_masks(match_names(masks, place, label_set), place, label_set, annotated)
     elif (file := _structure_set(label)) is not None:
-        volume = _read_structures(file, label_set, None if image is None else expanded(image))
+        volume = _read_structures(file, label_set, None if image is None else expanded(image), annotated)
     else:
         numbers = _numbers(label_set, label_map, place)
         return read_volume(place, "label", allow_empty, allow_unknown, numbers=numbers, set_name=label_set.name)
@@ -91,6 +93,18 @@ def masks_found(label: LabelPlace, label_set: LabelSet = FLARE23) -> list[int] |
     return None if file is None else sorted(_drawn(read_structure_set(file), label_set))
 
 
+def names_left_out(label: LabelPlace, label_set: LabelSet = FLARE23) -> list[str]:
+    """Return the names of masks and regions that are of no class; none for a label map.
+
+    Raises:
+        CaseError: If a structure set is damaged.
+    """
+    names = [name for name, _ in named_masks(label)]
+    if not names and (file := _structure_set(label)) is not None:
+        names = [region.name for region in read_structure_set(file).regions if region.contours]
+    return [name for name in names if not label_set.find(name)]
+
+
 def label_path(label: LabelPlace) -> str:
     """Return the path that stands for a label in messages and records: its own, or that of its first mask."""
     return str(expanded(next(iter(label.values()), ".") if isinstance(label, Mapping) else label))
@@ -115,7 +129,7 @@ def _drawn(structures: StructureSet, label_set: LabelSet) -> dict[int, Region]:
     return match_names(regions, structures.path, label_set)
 
 
-def _read_structures(file: Path, label_set: LabelSet, image: Path | None) -> Volume:
+def _read_structures(file: Path, label_set: LabelSet, image: Path | None, annotated: Collection[int] | None) -> Volume:
     structures = read_structure_set(file)
     drawn = _drawn(structures, label_set)
     stack = series_of_structures(structures, image)
@@ -130,4 +144,4 @@ def _read_structures(file: Path, label_set: LabelSet, image: Path | None) -> Vol
             yield label, mask
 
     array, shared = merged(arrays(), file, label_set)
-    return Volume(array, stack.affine, (*notes, *shared, *absence_note(drawn, label_set)))
+    return Volume(array, stack.affine, (*notes, *shared, *absence_notes(drawn, label_set, annotated)))

@@ -26,8 +26,8 @@ class LoadLabeld(MapTransform):
 
     A label becomes what ``LoadImaged(reader=CTReader(kind="label"), ensure_channel_first=True, image_only=True)`` makes
     of a label map: a float32 ``MetaTensor`` ``(1, X, Y, Z)`` of class ids with the same metadata. An item may say in
-    ``"label_map"`` what the numbers of its label map mean. Notes of a label are logged once, but for
-    classes without a mask: ``swinx data check`` names them.
+    ``"label_map"`` what the numbers of its label map mean. Notes of a label are logged once, but for classes without a
+    mask, which ``swinx data check`` names, unless the item lists them as annotated.
 
     Args:
         keys: Labels: paths, or class names with the path of a mask each.
@@ -37,6 +37,7 @@ class LoadLabeld(MapTransform):
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
         image_key: Item that holds the scan, its path or as loaded; an RTSTRUCT may lie elsewhere than its series.
         map_key: Item that holds the meaning of numbers, see :func:`swinx.labels.class_numbers`.
+        annotated_key: Item with the ids of the classes whose annotation is complete.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class LoadLabeld(MapTransform):
         allow_missing_keys: bool = False,
         image_key: str = "image",
         map_key: str = "label_map",
+        annotated_key: str = "annotated",
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.label_set = label_set
@@ -55,6 +57,7 @@ class LoadLabeld(MapTransform):
         self.allow_unknown = allow_unknown
         self.image_key = image_key
         self.map_key = map_key
+        self.annotated_key = annotated_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data`` with the labels read.
@@ -69,8 +72,8 @@ class LoadLabeld(MapTransform):
 
     def _load(self, label: LabelPlace, item: Mapping[Hashable, Any]) -> Any:
         limits = {"allow_empty": self.allow_empty, "allow_unknown": self.allow_unknown}
-        image = _scan_path(item.get(self.image_key))
-        volume = read_label(label, self.label_set, item.get(self.map_key), **limits, image=image)
+        facts = {"image": _scan_path(item.get(self.image_key)), "annotated": item.get(self.annotated_key)}
+        volume = read_label(label, self.label_set, item.get(self.map_key), **limits, **facts)
         path = label_path(label)
         for note in volume.notes:
             if not is_absence(note):

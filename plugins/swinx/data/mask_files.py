@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from swinx.labels import LabelSet
 from swinx.rules import LabelMaskRules as Rule
 from swinx.visible_text import visible
 
-__all__ = ["LabelPlace", "absence_note", "is_absence", "match_names", "merged", "named_masks", "read_masks"]
+__all__ = ["LabelPlace", "absence_notes", "is_absence", "match_names", "merged", "named_masks", "read_masks"]
 
 LabelPlace = str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]
 """A label map, structure set or folder of masks; or class names with the file of the mask of each."""
@@ -61,7 +61,7 @@ def match_names(named: Sequence[tuple[str, _Named]], place: Path, label_set: Lab
     for name, value in named:
         label = label_set.find(name)
         if not label:
-            _tell_once(visible(name), label_set.name)
+            _tell_once(visible(name), label_set.title)
         elif label in found:
             told = {"first": visible(found[label][0]), "second": visible(name), "name": label_set.names[label]}
             raise CaseError(place, Rule.TWO.says(**told))
@@ -70,17 +70,20 @@ def match_names(named: Sequence[tuple[str, _Named]], place: Path, label_set: Lab
     if not found:
         names = ", ".join(visible(name) for name, _ in named[:_SHOWN]) or "none"
         more = ", ..." if len(named) > _SHOWN else ""
-        raise CaseError(place, Rule.NO_CLASS.says(count=len(named), name=label_set.name, found=names + more))
+        raise CaseError(place, Rule.NO_CLASS.says(count=len(named), name=label_set.title, found=names + more))
     return {label: found[label][1] for label in merging_order(found, label_set)}
 
 
-def read_masks(masks: Mapping[int, Path], place: Path, label_set: LabelSet) -> Volume:
+def read_masks(
+    masks: Mapping[int, Path], place: Path, label_set: LabelSet, annotated: Collection[int] | None = None
+) -> Volume:
     """Read a mask for each class, one after another, and return them as one label map.
 
     Args:
         masks: Class id to file, as :func:`match_names` orders them.
         place: What stands for the label in messages.
         label_set: The classes.
+        annotated: Classes whose annotation is said to be complete; None if nothing is said.
 
     Raises:
         CaseError: If a file is missing, damaged, no mask, or on another grid than the first; or masks overlap.
@@ -96,7 +99,7 @@ def read_masks(masks: Mapping[int, Path], place: Path, label_set: LabelSet) -> V
             yield label, volume.array
 
     array, shared = merged(arrays(), place, label_set)
-    return Volume(array, grid.affine, (*notes, *shared, *absence_note(masks, label_set)))
+    return Volume(array, grid.affine, (*notes, *shared, *absence_notes(masks, label_set, annotated)))
 
 
 def merged(
@@ -111,14 +114,18 @@ def merged(
         raise CaseError(place, str(error)) from error
 
 
-def absence_note(found: Mapping[int, Any], label_set: LabelSet) -> tuple[str, ...]:
-    """Return a note on the classes without a mask, if there are any."""
+def absence_notes(
+    found: Collection[int], label_set: LabelSet, annotated: Collection[int] | None = None
+) -> tuple[str, ...]:
+    """Return notes on the classes without a mask: those that count as not annotated, and those said to be annotated."""
     absent = [label for label in label_set.foreground if label not in found]
-    return (Rule.ABSENT.says(names=label_set.listed(absent)),) if absent else ()
+    claimed = [label for label in absent if label in (annotated or ())]
+    by_rule = {Rule.CLAIMED: claimed, Rule.ABSENT: [label for label in absent if label not in claimed]}
+    return tuple(rule.says(names=label_set.listed(labels, _SHOWN)) for rule, labels in by_rule.items() if labels)
 
 
 def is_absence(note: str) -> bool:
-    """Return whether a note says that classes have no mask."""
+    """Return whether a note says that classes have no mask, and count as not annotated."""
     return note.startswith(Rule.ABSENT.value.message.partition("{")[0])
 
 
@@ -135,11 +142,13 @@ class _OneGrid:
         shape = volume.array.shape
         if not self.shape:
             self.first, self.affine, self.shape = path, volume.affine, shape
+        told = {"shape": _by(shape), "first": visible(self.first.name), "other": _by(self.shape)}
+        if shape != self.shape:
+            raise CaseError(path, Rule.OTHER_SHAPE.says(**told))
         difference = grid_difference_mm(self.affine, self.shape, volume.affine, shape)
         smallest = min(voxel_sizes_mm(self.affine).min(), voxel_sizes_mm(volume.affine).min())
         if not difference <= GRID_TOLERANCE_VOXELS * smallest:
-            told = {"shape": _by(shape), "first": visible(self.first.name), "other": _by(self.shape)}
-            raise CaseError(path, Rule.OTHER_GRID.says(**told, difference=difference))
+            raise CaseError(path, Rule.OTHER_GRID.says(first=told["first"], difference=difference))
 
 
 def _read_mask(path: Path) -> Volume:

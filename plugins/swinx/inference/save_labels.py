@@ -75,7 +75,7 @@ class SaveLabelsd(SaveImaged):
         """Return the numbers of class ids; an id without a class would become the number of another."""
         classes = self.label_set.num_classes
         if self.label_set.has_gaps and (strange := set(np.unique(labels).tolist()) - {*range(classes), UNKNOWN}):
-            raise ValueError(f"{key} holds the class ids {sorted(strange)}; {self.label_set.name} has 0..{classes - 1}")
+            raise ValueError(f"{key} holds the class ids {sorted(strange)}; its label set has 0..{classes - 1}")
         return file_numbers(self.label_set, labels)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 __all__ = ["mirrored_name", "name_words", "side_of"]
 
 _SIDES = {"left": "right", "right": "left"}
-_WORD = re.compile(r"[^\W\d_]+|\d+")
+_WORD = re.compile(r"\d+|[^\d\s]+")
 _SIDE = re.compile(r"(?<![^\W\d_])(left|right)(?![^\W\d_])", re.IGNORECASE)
 
 
 def name_words(name: str) -> frozenset[str]:
     """Return the words of a name; names of the same words mean the same class.
 
-    Case, the order of words, and what separates them do not matter.
+    Case, the order of words, what separates them, and the Unicode form of letters do not matter.
 
     Examples:
         >>> name_words("kidney_right") == name_words("Right Kidney")
@@ -22,7 +23,13 @@ def name_words(name: str) -> frozenset[str]:
         >>> name_words("rib_left_1") == name_words("rib_left_11")
         False
     """
-    return frozenset(_WORD.findall(name.casefold()))
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return frozenset(_WORD.findall("".join(letter if _is_of_a_word(letter) else " " for letter in folded)))
+
+
+def _is_of_a_word(letter: str) -> bool:
+    """Return whether a character is a letter, a digit, or a mark such as a vowel sign that belongs to a letter."""
+    return letter.isalnum() or unicodedata.category(letter).startswith("M")
 
 
 def side_of(name: str) -> str | None:

@@ -127,7 +127,7 @@ def _checked(ids: dict[int, int], label_set: LabelSet, source: str, several: boo
             raise LabelSetError(Rule.MAP_TWICE.says(source=source, first=taken[label], second=number, name=name))
         taken.setdefault(label, number)
     if not taken:
-        raise LabelSetError(Rule.MAP_EMPTY.says(source=source, name=label_set.name or "the label set"))
+        raise LabelSetError(Rule.MAP_EMPTY.says(source=source, name=label_set.title))
     return ClassNumbers(ids)
 
 

@@ -23,6 +23,7 @@ UNKNOWN = 255
 """Value of voxels of unknown class in a label map; loss and scores leave them out."""
 
 _DEFAULT_TOLERANCE_MM = 2.0
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -202,9 +203,22 @@ class LabelSet:
             raise LabelSetError(Rule.BACKGROUND_GIVEN.says(source=source))
         return ids
 
-    def listed(self, labels: Iterable[int]) -> str:
-        """Return the names of class ids, separated by commas."""
-        return ", ".join(self.names[label] for label in labels)
+    @property
+    def title(self) -> str:
+        """What messages call the set after the words "label set": its name, or "of" and its first classes."""
+        return self.name or f"of {self.listed(self.foreground, most=_FEW)}"
+
+    def listed(self, labels: Iterable[int], most: int | None = None) -> str:
+        """Return the names of class ids, separated by commas; of more than ``most``, their number and the first few."""
+        names = [self.names[label] for label in labels]
+        if most is None or len(names) <= most:
+            return ", ".join(names)
+        return f"{len(names)} classes ({', '.join(names[:_FEW])} ...)"
+
+    def numbered(self, labels: Iterable[int], most: int = 10) -> str:
+        """Return the numbers in files and the names of class ids, separated by commas; of the first ``most``."""
+        shown = [f"{self.values[label]} {self.names[label]}" for label in labels]
+        return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
 
     def same_classes(self, other: LabelSet) -> bool:
         """Return whether another set has the same classes by name and order, whatever else is known of them."""

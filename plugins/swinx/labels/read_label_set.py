@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from swinx.errors import LabelSetError, RecordError
 from swinx.files import is_listed, read_object, shown
 from swinx.labels.class_colours import generated_colour
 from swinx.labels.class_names import mirrored_name, name_words
+from swinx.labels.class_references import check_meaning, check_references
 from swinx.labels.label_set import BACKGROUND, UNKNOWN, LabelClass, LabelSet
 from swinx.labels.structures import structure
 from swinx.rules import LabelSetRules as Rule
@@ -70,9 +73,9 @@ def read_label_set(
         return _known(str(given))
     path = Path(given).expanduser()
     if not path.is_file():
-        raise LabelSetError(
-            Rule.NO_SET.says(source=source, given=visible(repr(str(given))), known=", ".join(known_label_sets()))
-        )
+        rule = Rule.NO_FILE if path.suffix or len(path.parts) > 1 else Rule.NO_SET
+        told = {"given": visible(repr(str(given))), "known": ", ".join(known_label_sets())}
+        raise LabelSetError(rule.says(source=source, **told))
     try:
         content = read_object(path)
     except (RecordError, OSError) as error:
@@ -95,6 +98,7 @@ def _parsed(content: Mapping[str, Any], source: str, name: str, quiet: bool = Fa
         labels, name = content["labels"], str(content.get("name") or name)
         facts = _facts(content.get("classes"), source)
     numbers = _numbers(labels, source)
+    facts = {_composed(key): value for key, value in facts.items()}
     if strange := [key for key in facts if key not in numbers]:
         raise LabelSetError(Rule.FACTS_OF.says(source=source, name=shown(strange[0])))
     mirrors = _mirrors(numbers, facts, source, quiet)
@@ -103,8 +107,8 @@ def _parsed(content: Mapping[str, Any], source: str, name: str, quiet: bool = Fa
         _class(each, value, label, facts.get(each), mirrors.get(each), source)
         for label, (value, each) in enumerate(ordered, start=1)
     ]
-    label_set = LabelSet(tuple(classes), visible(name))
-    _check_references(label_set, source)
+    label_set = LabelSet(tuple(_with_own_names(classes)), visible(name))
+    check_references(label_set, source)
     return label_set
 
 
@@ -115,14 +119,18 @@ def _numbers(labels: Mapping[str, Any], source: str) -> dict[str, int]:
     found: dict[str, int] = {}
     words: dict[frozenset[str], str] = {}
     by_number: dict[int, str] = {}
-    for name, value in labels.items():
-        _check_class(name, value, source)
-        if name == _IGNORE:  # nnU-Net's class of voxels without annotation
+    seen: set[str] = set()
+    for given, value in labels.items():
+        _check_class(given, value, source)
+        if given == _IGNORE:  # nnU-Net's class of voxels without annotation
             continue
-        if (first := words.setdefault(name_words(name), name)) != name:
+        name = _composed(given)
+        first = words.setdefault(name_words(name), name)
+        if first != name or name in seen:
             raise LabelSetError(Rule.ALIKE.says(source=source, first=shown(first), second=shown(name)))
         if (first := by_number.setdefault(value, name)) != name:
             raise LabelSetError(Rule.SAME_NUMBER.says(source=source, first=first, second=shown(name), value=value))
+        seen.add(name)
         found[name] = value
     if found.pop(BACKGROUND, 0) != 0 or 0 in found.values():
         raise LabelSetError(Rule.NO_BACKGROUND.says(source=source))
@@ -157,6 +165,12 @@ def _check_class(name: Any, value: Any, source: str) -> None:
         raise LabelSetError(Rule.NAME.says(source=source, name=shown(name), longest=_LONGEST_NAME))
     if type(value) is not int or value < 0:
         raise LabelSetError(Rule.NUMBER.says(source=source, name=shown(name), value=shown(value)))
+    check_meaning(name, source)
+
+
+def _composed(name: Any) -> Any:
+    """Return a name in composed Unicode form, so that names from macOS and other systems are equal."""
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
 
 
 def _is_name(name: str) -> bool:
@@ -204,19 +218,13 @@ def _class(name: str, value: int, label: int, given: Any, mirror: str | None, so
     return LabelClass(name=name, value=value, **facts)
 
 
-def _check_references(label_set: LabelSet, source: str) -> None:
-    """Refuse partners and hosts that are no classes, partners that are not mutual, and aliases of two classes."""
-    for each in label_set.classes:
-        for other in (*([each.mirror] if each.mirror else []), *(each.inside or ())):
-            if other not in label_set.names[1:] or other == each.name:
-                raise LabelSetError(Rule.OTHER_CLASS.says(source=source, name=each.name, other=shown(other)))
-        if each.mirror and label_set.classes[label_set.names.index(each.mirror) - 1].mirror != each.name:
-            raise LabelSetError(Rule.ONE_SIDED.says(source=source, name=each.name, other=each.mirror))
-    taken = {name_words(name): name for name in label_set.names}
-    for each in label_set.classes:
-        for alias in each.aliases:
-            if (owner := taken.setdefault(name_words(alias), each.name)) != each.name:
-                raise LabelSetError(Rule.ALIAS.says(source=source, alias=shown(alias), first=owner, second=each.name))
+def _with_own_names(classes: Sequence[LabelClass]) -> Iterator[LabelClass]:
+    """Yield classes whose partners and hosts have the names that these have in the set."""
+    names = {name_words(each.name): each.name for each in classes}
+    for each in classes:
+        mirror = each.mirror and names.get(name_words(each.mirror), each.mirror)
+        inside = each.inside and tuple(names.get(name_words(host), host) for host in each.inside)
+        yield replace(each, mirror=mirror, inside=inside)
 
 
 def _is_texts(value: Any) -> bool:

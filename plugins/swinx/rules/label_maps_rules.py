@@ -33,8 +33,8 @@ class LabelRules(Rules):
         "swinx data check",
         "{percent:.3g} % of the voxels are {unknown}, unknown; the training ignores them",
     )
-    NONE_FOUND = Rule("warned", "swinx data check", "none of the annotated classes {annotated} occurs in it")
-    UNLISTED = Rule("warned", "swinx data check", "classes {ids} occur but are not listed as annotated")
+    NONE_FOUND = Rule("warned", "swinx data check", "none of the annotated classes occurs in it: {names}")
+    UNLISTED = Rule("warned", "swinx data check", "classes that occur but are not listed as annotated: {names}")
     VOLUME = Rule("warned", "swinx data check", "class {number} {name!r} has {volume}, {relation} than {limit}")
     OTHER_NUMBERING = Rule("warned", "swinx data check", "{found}: is this another numbering?")
     SIDES = Rule(
@@ -51,12 +51,17 @@ class CollectionRules(Rules):
         "warned",
         "swinx data check",
         "{count} labels without a record of annotated classes are taken as complete: a class that does not occur "
-        "counts as looked for and not found",
+        "counts as looked for and not found: {cases}",
     )
     OUTSIDE = Rule(
         "refused",
         "swinx data check",
-        "numbers that are no class of {name} in {count} labels: {cases}; give a label_map for them",
+        "numbers that are no class of the label set {name} in {count} labels: {cases}; give a label_map for them",
+    )
+    LEFT_OUT = Rule(
+        "skipped",
+        "swinx data check",
+        "{count} masks or regions have names of no class of the label set {name}, and are left out: {names}",
     )
     UNKNOWN = Rule(
         "warned", "swinx data check", "voxels of unknown class in {count} of {total} labels, up to {most:.3g} % of one"
@@ -67,8 +72,8 @@ class CollectionRules(Rules):
     OTHER_SET = Rule(
         "warned",
         "swinx data check",
-        "{count} of {total} labels fit the numbers of the label set {fits} better than those of {name}; if they follow "
-        "it, say so by labels or label_map",
+        "{count} of {total} labels fit the numbers of the label set {fits} better than those of the label set {name}; "
+        "if they follow it, say so by labels or label_map",
     )
     TWO = Rule(
         "warned",
@@ -97,9 +102,9 @@ class LabelMaskRules(Rules):
     OTHER_GRID = Rule(
         "refused",
         _MASKS,
-        "shape {shape} and a grid {difference:.3g} mm from that of {first} (shape {other}); all masks of a case need "
-        "one grid",
+        "a grid {difference:.3g} mm from that of {first}; all masks of a case need one grid",
     )
+    OTHER_SHAPE = Rule("refused", _MASKS, "shape {shape}, and {first} has {other}; all masks of a case need one grid")
     OVERLAP = Rule(
         "refused",
         _MASKS,
@@ -110,6 +115,12 @@ class LabelMaskRules(Rules):
         "warned", _MASKS, "the masks of {first} and {second} share {count} voxels, which count as {winner}"
     )
     ABSENT = Rule("warned", _MASKS, "no mask of {names}: not annotated here")
+    CLAIMED = Rule(
+        "warned",
+        _MASKS,
+        "annotated lists {names}, of which there is no mask: taken as looked for and not found; if that is wrong, take "
+        "them out of annotated",
+    )
     OTHER_CLASSES = Rule("skipped", _MASKS, "mask {mask} is of no class of the label set {name}")
 
 

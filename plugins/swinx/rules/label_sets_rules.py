@@ -16,6 +16,9 @@ class LabelSetRules(Rules):
     NO_SET = Rule(
         "refused", _SET, "{source}: no label set {given}; give one of {known}, a JSON file, or names and numbers"
     )
+    NO_FILE = Rule("refused", _SET, "{source}: no such file {given}; give a JSON file, or one of {known}")
+    RESERVED = Rule("refused", _SET, "{source}: {name} cannot name a class, since it means {meaning}; rename it")
+    CIRCLE = Rule("refused", _SET, "{source}: {names} lie inside each other; leave out inside of one of them")
     KEY = Rule("refused", _SET, "{source}: unknown entry {key}; a label set has name, description, labels and classes")
     NAME = Rule(
         "refused", _SET, "{source}: {name} is no name of a class; give a text of at most {longest} characters on a line"
@@ -24,10 +27,15 @@ class LabelSetRules(Rules):
         "refused", _SET, "{source}: class {name} has the number {value}; give one whole number from 0 on for each class"
     )
     TWICE = Rule("refused", _SET, "{source}: classes {first} and {second} are both called {name}; rename one")
-    ALIKE = Rule("refused", _SET, "{source}: classes {first} and {second} have one name; rename one")
+    ALIKE = Rule(
+        "refused",
+        _SET,
+        "{source}: classes {first} and {second} have one name; case, order of words and Unicode form do not "
+        "tell names apart; rename one",
+    )
     SAME_NUMBER = Rule("refused", _SET, "{source}: classes {first} and {second} both have the number {value}")
     NO_BACKGROUND = Rule("refused", _SET, "{source}: number 0 must be the class background, and no other")
-    NO_CLASSES = Rule("refused", _SET, "{source}: there is no class but background")
+    NO_CLASSES = Rule("refused", _SET, "{source}: there is no class but background; name at least one")
     TOO_MANY = Rule(
         "refused",
         _SET,
@@ -52,4 +60,6 @@ class LabelSetRules(Rules):
     MAP_TWICE = Rule(
         "refused", _MAP, "{source}: numbers {first} and {second} are both mapped to {name}; map one to background"
     )
-    MAP_EMPTY = Rule("refused", _MAP, "{source}: no number is mapped to a class of {name}; nothing would be left")
+    MAP_EMPTY = Rule(
+        "refused", _MAP, "{source}: no number is mapped to a class of the label set {name}; nothing would be left"
+    )

@@ -18,6 +18,11 @@ class ListRules(Rules):
     NO_OBJECT = Rule("refused", _LISTS, "{path}: a data list is an object of sections, not a {kind}")
     NO_SECTION = Rule("refused", _LISTS, "{path}: no section {section!r}; choose one of {sections}")
     SECTION_KIND = Rule("refused", _LISTS, "{path}: section {section!r} is a {kind}, not a list of entries")
+    LEFT_OUT = Rule(
+        "warned",
+        _LISTS,
+        "{path}: classes of the list that the label set in use lacks count as background: {names}",
+    )
     EMPTY_SECTION = Rule("refused", _LISTS, "{path}: section {section!r} is empty")
     FAULTS = Rule("refused", "data lists in training", "{path}: {count} fault(s) in section {section!r}:{faults}")
     TWO_SECTIONS = Rule("warned", "swinx data check", "listed under {first} and under {other}")
@@ -47,6 +52,8 @@ class ManifestRules(Rules):
         _MANIFESTS,
         "{path}: not a manifest of annotated classes: columns {columns} instead of case, annotated",
     )
+    UNUSED = Rule("warned", _MANIFESTS, "{path}: {count} rows match no case, which may be misspelt: {rows}")
+    UNCOVERED = Rule("warned", _MANIFESTS, "{path}: {count} labelled cases have no row, and {otherwise}: {cases}")
     TWICE = Rule("refused", _MANIFESTS, "{path}: case {case} has two rows")
     CLASS_IDS = Rule(
         "refused", _MANIFESTS, "{source}: {value} is not a list of class ids in {ids}, or of names of classes"
@@ -98,7 +105,8 @@ class CollectionListRules(Rules):
     RENAMED = Rule(
         "warned",
         _COLLECTIONS,
-        "no class of --labels has the name of one of {layout}; label files are taken to have the numbers of --labels",
+        "no class of --labels has the name of one of {layout} ({names}); label files are taken to have the numbers of "
+        "--labels",
     )
     NO_PATIENT = Rule(
         "warned",

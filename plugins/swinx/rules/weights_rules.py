@@ -32,7 +32,7 @@ class WeightsRules(Rules):
     OTHER_CLASSES = Rule(
         "refused",
         _RUNS,
-        "{path}: these weights tell {recorded}, and the label set given tells {given}; leave labels out, or give other "
+        "{path}: the label set given is not that of these weights: {difference}; leave labels out, or give other "
         "weights",
     )
     ROWS = Rule(

@@ -25,6 +25,8 @@ _logger = logging.getLogger(__name__)
 _OF_TENSORS = ("embed_dim", "depths", "num_heads", "qkv_bias", "decoder_channels", "published_window_order")
 """Settings of which tensors, or what they mean, depend."""
 
+_MANY = 10
+
 
 def trained_settings(checkpoint: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the settings that weights were trained with, from the record beside them.
@@ -119,7 +121,7 @@ def agreed_label_set(
         return own or read_label_set(DEFAULT_LABEL_SET)
     given = read_label_set(labels)
     if own is not None and not own.same_classes(given):
-        raise WeightsError(Rule.OTHER_CLASSES.says(path=visible(checkpoint), **_difference(own, given)))
+        raise WeightsError(Rule.OTHER_CLASSES.says(path=visible(checkpoint), difference=_difference(own, given)))
     return given
 
 
@@ -128,13 +130,13 @@ def _warn_once(text: str) -> None:
     _logger.warning("%s", text)
 
 
-def _difference(own: LabelSet, given: LabelSet) -> dict[str, str]:
+def _difference(own: LabelSet, given: LabelSet) -> str:
     """Return what tells two label sets apart, for a message."""
-    lost = [name for name in own.names[1:] if given.find(name) is None]
-    new = [name for name in given.names[1:] if own.find(name) is None]
-    if lost or new:
-        return {"recorded": shown(lost or "no more", quoted=False), "given": shown(new or "fewer", quoted=False)}
-    return {"recorded": shown(own.names[1:], quoted=False), "given": shown(given.names[1:], quoted=False)}
+    lost = [label for label in own.foreground if given.find(own.names[label]) is None]
+    new = [label for label in given.foreground if own.find(given.names[label]) is None]
+    parts = [f"it lacks {own.listed(lost, _MANY)}"] if lost else []
+    parts += [f"they do not know {given.listed(new, _MANY)}"] if new else []
+    return " and ".join(parts) or f"its order is {given.listed(given.foreground)}, not {own.listed(own.foreground)}"
 
 
 def _plain(value: Any) -> Any:

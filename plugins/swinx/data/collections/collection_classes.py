@@ -14,6 +14,8 @@ from swinx.visible_text import visible
 
 __all__ = ["with_classes"]
 
+_MANY = 20
+
 
 def with_classes(
     found: FoundCollection, folder: Path, label_set: LabelSet | None
@@ -40,9 +42,9 @@ def with_classes(
         return found, label_set, []
     names = {each.name: next(filter(label_set.find, (each.name, *each.aliases)), 0) for each in own.classes}
     if not any(names.values()):
-        return found, label_set, [Rule.RENAMED.says(layout=found.layout)]
-    lacking = [name for name, meant in names.items() if not meant]
-    told = Rule.BY_NAME.says(layout=found.layout, lacking=visible(", ".join(lacking)) or "none")
+        return found, label_set, [Rule.RENAMED.says(layout=found.layout, names=own.listed(own.foreground, _MANY))]
+    lacking = [label for label, meant in enumerate(names.values(), start=1) if not meant]
+    told = Rule.BY_NAME.says(layout=found.layout, lacking=own.listed(lacking, _MANY) or "none")
     if all(each.label is None or each.label.is_dir() for each in found.cases):  # masks have names
         return found, label_set, [told]
     listed = found.label_map or {str(each.value): each.name for each in own.classes}

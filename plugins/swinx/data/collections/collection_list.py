@@ -17,7 +17,7 @@ from swinx.data.collections.known_layouts import FLARE, LAYOUTS, find_known_layo
 from swinx.data.collections.path_patterns import PathPattern, paths_below
 from swinx.data.collections.patient_folds import folds_of, part_of, patients_named
 from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
-from swinx.data.lists.annotated_manifest import load_annotated_manifest
+from swinx.data.lists.annotated_manifest import load_annotated_manifest, manifest_notes
 from swinx.data.lists.flare_layout import with_annotated
 from swinx.data.lists.written_list import write_data_list
 from swinx.errors import DataListError
@@ -94,8 +94,9 @@ def list_collection(
     if annotated is None and found.layout == FLARE:
         annotated = "inferred"
     if annotated is not None:
-        items, left_out = _with_annotated(items, annotated, classes, found.label_map, workers)
+        items, left_out, odd = _with_annotated(items, annotated, classes, found.label_map, workers)
         found = replace(found, left_out=(*found.left_out, *left_out))
+        notes += odd
     sections, more = _sections(items, validation if folds == 0 else 0, seed)
     lists = _folds(sections, folds, seed) if folds else [sections]
     targets = [_target(Path(out), number if folds else None) for number in range(len(lists))]
@@ -179,13 +180,17 @@ def _with_annotated(
     label_set: LabelSet,
     label_map: Mapping[str, Any] | None,
     workers: int,
-) -> tuple[list[tuple[str | None, dict[str, Any]]], list[tuple[str, str]]]:
+) -> tuple[list[tuple[str | None, dict[str, Any]]], list[tuple[str, str]], tuple[str, ...]]:
     manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated, label_set)
     options: dict[str, Any] = {"label_set": label_set, "infer": manifest is None, "label_map": label_map}
     look = partial(with_annotated, manifest=manifest, **options)
     told = thread_map(look, [item for _, item in items], max_workers=workers, desc="labels", unit="case")
     kept = [(section, item) for (section, _), item in zip(items, told, strict=True) if "reason" not in item]
-    return kept, [(item["case"], item["reason"]) for item in told if "reason" in item]
+    notes: tuple[str, ...] = ()
+    if manifest is not None:
+        cases, labelled = [item["case"] for _, item in items], [item["case"] for _, item in items if "label" in item]
+        notes = manifest_notes(annotated, manifest, cases, labelled, "count as complete")
+    return kept, [(item["case"], item["reason"]) for item in told if "reason" in item], notes
 
 
 def _sections(

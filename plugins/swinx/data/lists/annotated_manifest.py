@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from swinx.labels import FLARE23, LabelSet
 from swinx.rules import ManifestRules
 from swinx.visible_text import visible
 
-__all__ = ["load_annotated_manifest", "look_up_annotated"]
+__all__ = ["load_annotated_manifest", "look_up_annotated", "manifest_notes"]
 
 _LONGEST_ID = 10
+_SHOWN = 10
 
 
 def load_annotated_manifest(path: str | os.PathLike[str], label_set: LabelSet = FLARE23) -> dict[str, list[int]]:
@@ -72,6 +73,39 @@ def look_up_annotated(manifest: Mapping[str, list[int]], case: str) -> list[int]
     if name in manifest:
         return manifest[name]
     return next((ids for pattern, ids in manifest.items() if fnmatchcase(name, pattern)), None)
+
+
+def manifest_notes(
+    path: str | os.PathLike[str],
+    manifest: Mapping[str, list[int]],
+    cases: Collection[str],
+    labelled: Collection[str],
+    otherwise: str,
+) -> tuple[str, ...]:
+    """Return notes on the rows of a manifest that match no case, and on labelled cases without a row.
+
+    Args:
+        path: The manifest, for the notes.
+        manifest: Its rows.
+        cases: Names of all cases.
+        labelled: Names of those with a label.
+        otherwise: How a labelled case without a row is taken.
+    """
+    known = {composed(case) for case in cases}
+    unused = [row for row in manifest if row not in known and not any(fnmatchcase(case, row) for case in known)]
+    uncovered = [case for case in labelled if look_up_annotated(manifest, case) is None]
+    notes = []
+    if unused:
+        notes.append(ManifestRules.UNUSED.says(path=visible(path), count=len(unused), rows=_some(unused)))
+    if uncovered:
+        told = {"path": visible(path), "count": len(uncovered), "cases": _some(uncovered)}
+        notes.append(ManifestRules.UNCOVERED.says(**told, otherwise=otherwise))
+    return tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(visible, names[:_SHOWN])) + more
 
 
 def _csv_rows(path: Path, label_set: LabelSet) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tqdm.contrib.concurrent import thread_map
 from swinx.data.case_names import name_fault
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
 from swinx.data.label_files import read_label
-from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated
+from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated, manifest_notes
 from swinx.data.lists.written_list import write_data_list
 from swinx.errors import CaseError, DataListError
 from swinx.files import expanded
@@ -81,6 +81,12 @@ def flare_data_list(
         left_out += [{"case": item["case"], "reason": item["reason"]} for item in found if "reason" in item]
     for item in left_out:
         _logger.error("left out %s: %s", visible(item["case"]), visible(item["reason"]))
+    if manifest is not None:
+        cases = [item for items in sections.values() for item in items]
+        labelled = [item["case"] for item in cases if "label" in item]
+        told = manifest_notes(annotated, manifest, [item["case"] for item in cases], labelled, "are inferred")
+        for note in told:
+            _logger.warning("%s", note)
     target = base / "datalist.json" if out is None else expanded(out)
     origin = "FLARE-23, abdominal organs and tumours on partially labelled CT"
     extra = {"left_out": left_out}

@@ -27,7 +27,7 @@ def listed_labels(label_set: LabelSet) -> Any:
 
 
 def given_label_set(given: Any, roots: Sequence[Path]) -> LabelSet | None:
-    """Return the label set of ``labels`` as a list has them; None if they name no class.
+    """Return the label set of ``labels`` as a list has them; None if it has none.
 
     Args:
         given: Name, path of a file, or the classes themselves.
@@ -38,9 +38,9 @@ def given_label_set(given: Any, roots: Sequence[Path]) -> LabelSet | None:
     """
     if isinstance(given, str):
         return read_label_set(label_place(given, "labels", roots), "labels")
-    table = _table(given)
-    if table == {}:
+    if given is None:
         return None
+    table = _table(given)
     for name in known_label_sets() if table is not None else ():
         known = read_label_set(name)
         if table == dict(zip(known.names[1:], known.values[1:], strict=True)):
@@ -56,8 +56,6 @@ def _inline(text: str) -> LabelSet:
 
 def _table(given: Any) -> dict[str, int] | None:
     """Return names to numbers of an inline label set, without the background; None if more is told of its classes."""
-    if given is None:
-        return {}
     labels = given.get("labels", given) if "classes" not in given else None
     if not isinstance(labels, Mapping):
         return None

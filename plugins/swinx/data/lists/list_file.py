@@ -83,9 +83,7 @@ def _are_folders(value: Any) -> bool:
 
 
 def _are_labels(value: Any) -> bool:
-    if isinstance(value, dict) and isinstance(value.get("labels"), dict):  # the long form
-        return is_listed(value)
-    return _is_name(value) or (isinstance(value, dict) and is_listed(value) and _flat(value))
+    return _is_name(value) or (isinstance(value, dict) and is_listed(value))  # the rest is for its reader to say
 
 
 def is_label_map(value: Any) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +17,15 @@ from swinx.data.lists.list_file import list_roots, read_list
 from swinx.errors import DataListError, LabelSetError
 from swinx.files import absolute_path, shown
 from swinx.labels import FLARE23, UNKNOWN, ClassNumbers, LabelSet, class_numbers
-from swinx.rules import EntryRules, LabelSetRules
+from swinx.rules import EntryRules, LabelSetRules, ListRules
 from swinx.visible_text import visible
 
 __all__ = ["ListLabels", "data_directory", "labels_of", "list_label_set"]
 
 _Map = Mapping[str, Any] | str | None
+_MANY = 20
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,18 @@ class ListLabels:
             return dict(masks)
         kept = {self.used.names[found[0]]: masks[name] for name, found in ids.items() if found}
         if not kept:
-            raise LabelSetError(LabelSetRules.MAP_EMPTY.says(source=source, name=self.used.name or "the label set"))
+            raise LabelSetError(LabelSetRules.MAP_EMPTY.says(source=source, name=self.used.title))
         return kept
 
     @cached_property
     def covered(self) -> frozenset[int]:
         """Ids of the classes that the list's own label set can tell."""
         return frozenset(self.used.foreground if self.is_same else set(self._used_ids.values()) - {0, UNKNOWN})
+
+    @cached_property
+    def left_out(self) -> tuple[int, ...]:
+        """Ids of the list's own classes that the label set in use lacks."""
+        return () if self.is_same else tuple(label for label in self.own.foreground if not self._used_ids[label])
 
     def _meaning(self, label_map: _Map, source: str) -> ClassNumbers:
         key = label_map if isinstance(label_map, str | None) else json.dumps(label_map)
@@ -112,7 +121,7 @@ class ListLabels:
             return own
         ids = {number: self._used_ids[label] for number, label in own.ids.items()}
         if not set(ids.values()) - {0, UNKNOWN}:
-            raise LabelSetError(LabelSetRules.MAP_EMPTY.says(source=source, name=self.used.name or "the label set"))
+            raise LabelSetError(LabelSetRules.MAP_EMPTY.says(source=source, name=self.used.title))
         return ClassNumbers(ids)
 
     def _own_numbers(self, label_map: _Map, source: str) -> ClassNumbers:
@@ -184,7 +193,14 @@ def labels_of(
         found.check()
     except LabelSetError as error:
         raise DataListError(f"{visible(path)}: {error}") from error
+    if found.left_out:
+        _tell_once(ListRules.LEFT_OUT.says(path=visible(path), names=own.listed(found.left_out, _MANY)))
     return found
+
+
+@lru_cache(maxsize=64)
+def _tell_once(text: str) -> None:
+    _logger.warning("%s", text)
 
 
 def data_directory(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import swinx
-from swinx.bundle import bundle_folder, bundle_folders
+from swinx.bundle import bundle_folder, bundle_folders, is_installed, output_root, own_weights
 from swinx.errors import BundleError
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +39,31 @@ def test_another_name_is_refused_in_one_line_with_the_known_ones(name):
     with pytest.raises(BundleError, match=r"known are pseudolabel, ssl_smit, swinx_seg$") as refused:
         bundle_folder(name)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_runs_of_an_installed_bundle_write_below_the_working_directory(tmp_path, monkeypatch):
+    package, here = tmp_path / "lib" / "swinx", tmp_path / "here"
+    monkeypatch.setattr(swinx, "__file__", str(package / "__init__.py"))
+    bundle = make_bundle(package / "bundles" / "seg")
+    copy = make_bundle(here / "seg")
+    monkeypatch.chdir(here)
+    assert (is_installed(bundle), output_root(bundle)) == (True, "seg")
+    assert (is_installed(copy), output_root(copy)) == (False, copy.as_posix())
+    assert is_installed("../lib/swinx/bundles/seg")
+    assert not is_installed(package)
+
+
+def test_weights_of_a_training_go_before_those_that_a_bundle_came_with(tmp_path, monkeypatch):
+    package, here = tmp_path / "lib" / "swinx", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(swinx, "__file__", str(package / "__init__.py"))
+    bundle = make_bundle(package / "bundles" / "seg")
+    assert own_weights(bundle) == "seg/models/model.pt"
+    for place in (bundle / "models" / "model.pt", Path("seg/models/model.pt")):
+        place.parent.mkdir(parents=True)
+        place.touch()
+        assert own_weights(bundle) == place.as_posix()
 
 
 def test_a_package_without_bundles_says_so(tmp_path, monkeypatch):

@@ -58,7 +58,7 @@ def rewrite(path: Path, **changes: object) -> None:
 def test_packing_twice_gives_the_same_bytes(packed, weights, tmp_path):
     again = pack_bundle(ROOT / "bundles/swinx_seg", tmp_path, weights=weights, settings=SETTINGS)
     assert again.read_bytes() == packed.read_bytes()
-    assert again.name == packed.name == "swinx_seg_v0.1.0.zip"
+    assert again.name == packed.name == "swinx_seg_v0.2.0.zip"
 
 
 def test_the_zip_has_one_folder_with_configurations_weights_documents_and_the_package(packed):
@@ -253,8 +253,8 @@ def test_settings_are_recorded_beside_the_weights_whoever_gave_them(packed, weig
     ("change", "reason"),
     [
         ({"version": "0.3.0"}, "0.3.0 is not in the changelog"),
-        ({"swinx_version": "0.9.0"}, "made for swinx 0.9.0, and swinx 0.1.0 would be packed"),
-        ({"monai_version": "0.1.0"}, "monai_version 0.1.0 is stated, and swinx needs monai==1.6.1"),
+        ({"swinx_version": "0.9.0"}, "made for swinx 0.9.0, and swinx 0.2.0 would be packed"),
+        ({"monai_version": "0.1.0"}, "monai_version 0.1.0 is stated, and swinx needs monai<1.7,>=1.6.1"),
         ({"numpy_version": "1.2"}, "numpy_version 1.2 is stated, and swinx needs numpy>=1.26"),
         (
             {"required_packages_version": {"Nibabel": "1.0"}},

@@ -201,3 +201,13 @@ def test_a_version_in_the_registry_stays_as_it_was(tmp_path):
     versions = sorted(client.search_model_versions("name = 'net'"), key=lambda version: int(version.version))
     told = [Path(client.get_model_version_download_uri("net", v.version).removeprefix("file://")) for v in versions]
     assert [(place / "weights").read_text() for place in told] == ["one", "two"]
+
+
+def test_without_mlflow_that_is_said_once_and_nothing_is_tracked(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert fill(TrackedRun(sqlite_uri(tmp_path / "mlflow.db"), tmp_path / "local.db", "swinx", "first")) is None
+    assert [record.message for record in caplog.records] == [
+        'MLflow is not installed: pip install "mlflow>=3,<4"; until then runs are recorded in their output folders '
+        "alone"
+    ]
+    assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.bundle.bundle_folders import bundle_folder, bundle_folders
+from swinx.bundle.bundle_folders import bundle_folder, bundle_folders, is_installed, output_root, own_weights
 from swinx.bundle.bundle_root import find_bundle_root, require_plugin
 from swinx.bundle.check_settings import check_run_settings, read_setting, read_settings
 from swinx.bundle.configuration import (
@@ -31,7 +31,10 @@ __all__ = [
     "configuration_hash",
     "find_bundle_root",
     "flat_settings",
+    "is_installed",
     "nearest",
+    "output_root",
+    "own_weights",
     "read_setting",
     "read_settings",
     "require_plugin",

@@ -1,14 +1,15 @@
-"""Folders of the bundles that come with the package."""
+"""Folders of the bundles that come with the package, and of what their runs write."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import swinx
 from swinx.errors import BundleError
 from swinx.files import shown
 
-__all__ = ["bundle_folder", "bundle_folders"]
+__all__ = ["bundle_folder", "bundle_folders", "is_installed", "output_root", "own_weights"]
 
 
 def bundle_folders() -> dict[str, Path]:
@@ -16,8 +17,7 @@ def bundle_folders() -> dict[str, Path]:
 
     The build copies the bundles into the package (``setup.py``). A checkout has none there, and its own are taken.
     """
-    package = Path(swinx.__file__).parent
-    for place in (package / "bundles", package.parents[1] / "bundles"):
+    for place in (_installed(), Path(swinx.__file__).parents[2] / "bundles"):
         if found := sorted(path.parents[1] for path in place.glob("*/configs/metadata.json")):
             return {folder.name: folder for folder in found}
     return {}
@@ -43,3 +43,35 @@ def bundle_folder(name: str) -> Path:
         known = f"known are {', '.join(folders)}" if folders else f"{Path(swinx.__file__).parent} brings none"
         raise BundleError(f"there is no bundle {shown(name)}; {known}")
     return folders[name]
+
+
+def is_installed(bundle_root: str | os.PathLike[str]) -> bool:
+    """Return whether a bundle lies in the installed package, where nothing is written."""
+    return Path(bundle_root).resolve().is_relative_to(_installed().resolve())
+
+
+def output_root(bundle_root: str | os.PathLike[str]) -> str:
+    """Return the folder below which the runs of a bundle write by default.
+
+    It is the bundle itself, or, for an installed bundle, the folder of its name in the working directory.
+
+    Args:
+        bundle_root: Folder of the bundle.
+    """
+    place = Path(bundle_root)
+    return place.resolve().name if is_installed(place) else place.as_posix()
+
+
+def own_weights(bundle_root: str | os.PathLike[str]) -> str:
+    """Return the weights that a bundle takes by default: ``models/model.pt`` of its trainings, or that it came with.
+
+    Args:
+        bundle_root: Folder of the bundle.
+    """
+    trained = Path(output_root(bundle_root), "models", "model.pt")
+    brought = Path(bundle_root, "models", "model.pt")
+    return (brought if brought.is_file() and not trained.is_file() else trained).as_posix()
+
+
+def _installed() -> Path:
+    return Path(swinx.__file__).parent / "bundles"

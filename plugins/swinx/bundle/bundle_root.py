@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import swinx
+from swinx.bundle.bundle_folders import bundle_folders
 from swinx.errors import BundleError
 from swinx.files import shown
 from swinx.workarounds import running_bundle
@@ -20,13 +21,15 @@ def find_bundle_root(name: str) -> str:
     """Return the folder of the bundle whose configuration calls this, as the working directory sees it.
 
     A configuration does not know where its file lies; the workflow that reads it does. Without a workflow
-    (``ckpt_export``, ``verify_net_in_out``) the working directory, ``<name>`` in the folder ``bundles`` and ``<name>``
-    are tried; give ``--bundle_root`` if it is none of them.
+    (``ckpt_export``, ``verify_net_in_out``) the working directory, ``<name>`` in the folder ``bundles``, ``<name>`` and
+    the bundle that comes with the package are tried; give ``--bundle_root`` if it is none of them.
 
     Args:
         name: Name of the bundle.
     """
     tried = [Path(), Path("bundles", name), Path(name)]
+    if (brought := bundle_folders().get(name)) is not None:
+        tried.append(brought)
     if (folder := running_bundle().folder) is not None:
         tried.insert(0, folder)
     found = (place for place in tried if (place / _METADATA).is_file())

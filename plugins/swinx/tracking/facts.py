@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from swinx import __version__
+from swinx.bundle import is_installed
 
 __all__ = ["environment", "git_commit", "project_root", "run_tags"]
 
@@ -23,9 +24,13 @@ _SECONDS = 5.0
 def project_root(bundle_root: str | os.PathLike[str]) -> Path:
     """Return the nearest folder above a bundle that is a checkout or a project; else the working directory.
 
+    The latter is the project of an installed bundle, too, whatever the environment lies in.
+
     Args:
         bundle_root: Folder of the bundle.
     """
+    if is_installed(bundle_root):
+        return Path.cwd()
     for folder in Path(bundle_root).absolute().parents:
         if (folder / ".git").exists() or (folder / "pyproject.toml").is_file():
             return folder
@@ -67,7 +72,7 @@ def run_tags(stage: str, bundle_root: str | os.PathLike[str]) -> dict[str, str]:
         "swinx.host": socket.gethostname(),
         "swinx.device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine() + " CPU",
     }
-    if commit := git_commit(root):
+    if not is_installed(root) and (commit := git_commit(root)):
         tags |= {"mlflow.source.git.commit": commit.removesuffix("-dirty"), "swinx.commit": commit}
     return tags
 

@@ -179,14 +179,15 @@ class TrackingSession:
             _logger.warning("no sidecar for %s: %s", product, error)
 
     def _register(self, name: str, checkpoint: str | os.PathLike[str]) -> None:
+        if self.run is None or self.run.is_lost:
+            return
         with tempfile.TemporaryDirectory() as folder:
             try:
                 model = save_mlflow_model(folder, self.bundle_root, checkpoint, flat_settings(self.configuration))
             except Exception as error:  # nothing about tracking ends a run
                 _logger.warning("%s is not registered as %s: %s", checkpoint, name, without_credentials(error))
                 return
-            if self.run is not None:
-                self.run.register(model, name, artefact_hash(checkpoint))
+            self.run.register(model, name, artefact_hash(checkpoint))
 
     def _data_hash(self, sources: Sequence[Mapping[str, Any]]) -> str | None:
         listed = next((source["sha256"] for source in sources if source["name"] == "data"), None)

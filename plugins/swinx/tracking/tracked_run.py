@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -17,9 +18,12 @@ from swinx.tracking.addresses import names_same_store, sqlite_path, without_cred
 from swinx.tracking.sqlite_file import alone_in, artifacts_beside, sqlite_uri
 from swinx.visible_text import visible
 
-__all__ = ["TrackedRun", "be_impatient"]
+__all__ = ["MISSING", "TrackedRun", "be_impatient"]
 
 _logger = logging.getLogger(__name__)
+
+MISSING = 'MLflow is not installed: pip install "mlflow>=3,<4"'
+"""Told where MLflow is needed and not there; it is an optional package (extra ``tracking``)."""
 
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow would try for many minutes to reach a server that is away; a user's own values of these stay."""
@@ -35,6 +39,8 @@ _DIGEST = 36  # characters that MLflow keeps of a data set's digest
 
 class TrackedRun:
     """A run of an experiment. If its store fails, it warns once and goes on in a local SQLite file.
+
+    Where MLflow is not installed, that is said once, and nothing is tracked.
 
     What was logged before stays where it was. The run in the local file has the same name, tags, parameters, texts and
     data sets, and its tag ``swinx.continues`` is the id of the run that it goes on.
@@ -64,7 +70,7 @@ class TrackedRun:
         self.name = name
         self.run_id: str | None = run_id
         self.system_metrics = system_metrics
-        self._is_lost = False  # not even the local file can be written
+        self.is_lost = False  # not even the local file can be written
         self._client: Any = None
         self._monitor: Any = None
         self._tags: dict[str, str] = {}
@@ -73,7 +79,10 @@ class TrackedRun:
         self._data_sets: list[tuple[str, str, str]] = []
 
     def start(self) -> str | None:
-        """Open the run and return its id; None if not even the local file can be written."""
+        """Open the run and return its id; None if not even the local file can be written, or MLflow is missing."""
+        if importlib.util.find_spec("mlflow") is None:
+            _logger.warning("%s; until then runs are recorded in their output folders alone", MISSING)
+            self.is_lost = True
         self._try(lambda: None)
         return self.run_id
 
@@ -135,7 +144,7 @@ class TrackedRun:
             self._try(lambda: self._client.set_terminated(self.run_id, status))
 
     def _try(self, action: Callable[[], object]) -> None:
-        if self._is_lost:
+        if self.is_lost:
             return
         for uri in dict.fromkeys([self.uri, sqlite_uri(self.local)]):
             opened = False
@@ -157,7 +166,7 @@ class TrackedRun:
                     _logger.warning("MLflow at %s: %s; tracking goes on in %s", place, reason, self.local)
                 else:
                     _logger.warning("MLflow cannot write %s: %s; nothing more is tracked", self.local, reason)
-                    self._is_lost = True
+                    self.is_lost = True
 
     def _move(self, uri: str) -> None:
         """Go on at another place, with all that is known of the run."""

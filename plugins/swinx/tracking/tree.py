@@ -13,7 +13,7 @@ from swinx.rules import TrackingRules
 from swinx.tracking.addresses import local_store, names_same_store, sqlite_path, without_credentials
 from swinx.tracking.facts import project_root
 from swinx.tracking.lineage import artefact_hash, hashed_files, read_sidecar
-from swinx.tracking.tracked_run import be_impatient
+from swinx.tracking.tracked_run import MISSING, be_impatient
 from swinx.visible_text import visible
 
 __all__ = ["lineage_tree"]
@@ -177,8 +177,11 @@ def _ask(question: Callable[[Any], _Answer], uri: str) -> _Answer | None:
     Raises:
         DataListError: If it does not answer.
     """
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
+    try:
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise DataListError(f"{without_credentials(uri)}: cannot be asked: {MISSING}") from error
 
     be_impatient()
     try:

@@ -1,0 +1,44 @@
+"""Build of the package: ``pyproject.toml`` describes it, and this step copies the bundles into it.
+
+Only listed files are taken, since a ``models`` folder of a checkout holds weights of its owner.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+FILES = ("LICENSE", "configs/*.json", "configs/*.conf", "docs/*.md")
+WEIGHTS: tuple[str, ...] = ()
+"""Weights that are shipped, by their path below ``bundles``, such as ``swinx_seg/models/NAME.pt``."""
+
+
+def bundle_files() -> list[str]:
+    """Return the files of the bundles that the package brings, by their path below the checkout."""
+    bundles = sorted(path.parents[1] for path in ROOT.glob("bundles/*/configs/metadata.json"))
+    found = [path for bundle in bundles for pattern in FILES for path in sorted(bundle.glob(pattern))]
+    found += [ROOT / "bundles" / name for name in WEIGHTS]
+    return [path.relative_to(ROOT).as_posix() for path in found]
+
+
+class BuildWithBundles(build_py):
+    """The ordinary build, and the bundles; an editable installation finds those of the checkout instead."""
+
+    def run(self) -> None:
+        """Build, then copy the bundles."""
+        super().run()
+        if not self.editable_mode:
+            for name in bundle_files():
+                target = Path(self.build_lib, "swinx", name)
+                self.mkpath(str(target.parent))
+                self.copy_file(str(ROOT / name), str(target), preserve_mode=False)
+
+    def get_source_files(self) -> list[str]:
+        """Return what the source distribution holds."""
+        return [*super().get_source_files(), *bundle_files()]
+
+
+setup(cmdclass={"build_py": BuildWithBundles})

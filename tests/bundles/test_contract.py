@@ -43,7 +43,7 @@ def test_what_training_and_inference_repeat_agrees():
     train, other = content("train"), content("inference")
     repeated = ["pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias", "roi_size", "overlap"]
     repeated += ["embed_dim", "num_heads", "decoder_channels", "published_window_order"]
-    for setting in [*repeated, "bundle_root", "checkpoint", "device", "network"]:
+    for setting in [*repeated, "bundle_root", "device", "network"]:
         assert train[setting] == default_of(setting, other[setting]), setting
     of_training = {"drop_path_rate": "@drop_path_rate", "use_checkpoint": "@use_checkpoint"}
     assert train["network_def"] == other["network_def"] | of_training

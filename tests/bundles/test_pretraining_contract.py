@@ -51,7 +51,6 @@ def test_what_the_configurations_repeat_agrees(config):
         "roi_size",
         "bundle_root",
         "device",
-        "checkpoint",
     ]:
         assert train[setting] == default_of(setting, other[setting]), setting
     assert train["network_def"]["student"] == other["network_def"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-__all__ = ["correlated_noise", "smooth_displacement", "smooth_field"]
+__all__ = ["correlated_noise", "smooth_displacement", "smooth_field", "spline_weights"]
 
 
 def smooth_field(
@@ -34,14 +34,14 @@ def smooth_field(
     """
     if node_spacing_mm <= 0 or min(spacing_mm) <= 0:
         raise ValueError(f"node spacing {node_spacing_mm} mm and voxel size {tuple(spacing_mm)} mm must be positive")
-    weights = [_spline_weights(n, s / node_spacing_mm) for n, s in zip(shape, spacing_mm, strict=True)]
+    weights = [spline_weights(n, s / node_spacing_mm) for n, s in zip(shape, spacing_mm, strict=True)]
     field = rng.standard_normal([w.shape[1] for w in weights], dtype=np.float32)
     for weight in weights:  # each product consumes the first axis and appends the fine one: (x,y,z) -> (y,z,X) -> ...
         field = np.tensordot(field, weight, axes=(0, 1))
     return np.ascontiguousarray(field)
 
 
-def _spline_weights(size: int, step: float) -> NDArray[np.float32]:
+def spline_weights(size: int, step: float) -> NDArray[np.float32]:
     """Return cubic B-spline weights ``(size, nodes)`` at ``0, step, 2 step, ...`` in node units, unit row norm."""
     position = np.arange(size) * step
     cell = np.floor(position).astype(int)

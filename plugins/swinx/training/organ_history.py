@@ -1,0 +1,58 @@
+"""History of the validation by class, as a table by epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import numpy as np
+import pandas as pd
+from ignite.engine import Events
+from monai.engines import Workflow
+
+from swinx.files import read_table, write_table
+from swinx.labels import FLARE23, LabelSet
+
+__all__ = ["OrganHistory"]
+
+
+class OrganHistory:
+    """Handler that writes a CSV row per validation with the mean Dice of every class.
+
+    Attach it to the validation engine. A class that no case has is left empty. Rows from the epoch on that is being
+    repeated are replaced.
+
+    Args:
+        path: The CSV file.
+        metric: Name of a Dice metric of the engine that saves details.
+        label_set: The classes.
+    """
+
+    def __init__(self, path: str, metric: str = "val_mean_organ_dice", label_set: LabelSet = FLARE23) -> None:
+        self.path = Path(path)
+        self.metric = metric
+        self.names = label_set.names[1:]
+
+    def attach(self, engine: Workflow) -> None:
+        """Listen to the validation engine."""
+        engine.add_event_handler(Events.COMPLETED, self)
+
+    def __call__(self, engine: Workflow) -> None:
+        """Write the row of this validation, on the first process only.
+
+        Raises:
+            OSError: If the file cannot be written; the message names it.
+        """
+        if idist.get_rank() != 0:
+            return
+        scores = np.atleast_2d(np.asarray(engine.state.metric_details[self.metric].cpu(), dtype=np.float64))
+        known = [column[np.isfinite(column)] for column in scores.T]
+        row: dict[str, Any] = {"epoch": engine.state.epoch}
+        row |= {
+            name: round(float(values.mean()), 4) if values.size else None
+            for name, values in zip(self.names, known, strict=True)
+        }
+        before = read_table(self.path) if self.path.is_file() else pd.DataFrame({"epoch": []})
+        kept = before[before["epoch"] < engine.state.epoch]
+        write_table(self.path, pd.concat([kept.dropna(axis=1, how="all"), pd.DataFrame([row])], ignore_index=True))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from monai.networks.blocks import UnetOutBlock, UnetrBasicBlock, UnetrUpBlock
 from monai.networks.blocks.dynunet_block import get_conv_layer
@@ -13,26 +13,39 @@ from torch import Tensor, nn
 from swinx.networks.swin_encoder import SwinEncoder
 from swinx.networks.tracing import trace_for_script, window_sides
 
-__all__ = ["ReductionBlock", "SwinXSeg"]
+__all__ = ["NORMS", "ReductionBlock", "SwinXSeg"]
+
+NORMS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "batch": ("batch", {}),
+    "instance": ("instance", {"affine": True}),
+    "group": ("group", {"num_groups": 4}),
+}
+"""Normalisations of the convolutional blocks, as MONAI names them.
+
+Batch norm is that of the published network. It needs several patches a step: with one or two, the means of a step are
+not those that inference uses. The others have no running means. Instance norm sees 8 voxels of a channel at the
+bottleneck of a patch of 64 voxels a side; groups of channels have more.
+"""
 
 
 class ReductionBlock(nn.Module):
     """Residual block at a feature map's own width, then a reduction of its channels.
 
-    conv3, batch norm, add the input, LeakyReLU; conv1 to the decoder's width, batch norm,
+    conv3, norm, add the input, LeakyReLU; conv1 to the decoder's width, norm,
     LeakyReLU. Convolutions have no bias.
 
     Args:
         in_channels: Channels of the encoder's map.
         out_channels: Channels of the decoder's level.
+        norm: One of :data:`NORMS`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, norm: str = "batch") -> None:
         super().__init__()
         self.conv1 = get_conv_layer(3, in_channels, in_channels, kernel_size=3, act=None, norm=None)
-        self.norm1 = get_norm_layer("batch", spatial_dims=3, channels=in_channels)
+        self.norm1 = get_norm_layer(NORMS[norm], spatial_dims=3, channels=in_channels)
         self.conv2 = get_conv_layer(3, in_channels, out_channels, kernel_size=1, act=None, norm=None)
-        self.norm2 = get_norm_layer("batch", spatial_dims=3, channels=out_channels)
+        self.norm2 = get_norm_layer(NORMS[norm], spatial_dims=3, channels=out_channels)
         self.activation = get_act_layer(("leakyrelu", {"inplace": True, "negative_slope": 0.01}))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -69,9 +82,12 @@ class SwinXSeg(nn.Module):
         qkv_bias: Learn a bias for queries, keys and values; the published pretraining has none.
         script_window: Sides, in voxels, of the only windows that the result of ``torch.jit.script`` takes; the network
             itself takes others as well.
+        norm: Normalisation of the convolutional blocks, one of :data:`NORMS`; group norm needs channels that are
+            multiples of 4.
 
     Raises:
-        ValueError: If depths, heads, channels or decoder levels do not fit together, or the window has not three sides.
+        ValueError: If depths, heads, channels or decoder levels do not fit together, the window has not three sides, or
+            the norm is unknown.
     """
 
     def __init__(
@@ -89,8 +105,11 @@ class SwinXSeg(nn.Module):
         published_window_order: bool = False,
         qkv_bias: bool = True,
         script_window: Sequence[int] = (96, 96, 96),
+        norm: str = "batch",
     ) -> None:
         super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
         self.script_window = window_sides(script_window)
         widths = _level_widths(decoder_channels, levels=len(depths) + 1)
         self.encoder = SwinEncoder(
@@ -105,13 +124,14 @@ class SwinXSeg(nn.Module):
             use_checkpoint=use_checkpoint,
             published_window_order=published_window_order,
         )
-        self.image_block = UnetrBasicBlock(3, in_channels, widths[0], kernel_size=3, stride=1, norm_name="batch")
+        self.image_block = UnetrBasicBlock(3, in_channels, widths[0], kernel_size=3, stride=1, norm_name=NORMS[norm])
         self.skip_reductions = nn.ModuleList(
-            ReductionBlock(channels, width) for channels, width in zip(self.encoder.channels, widths[1:], strict=True)
+            ReductionBlock(channels, width, norm)
+            for channels, width in zip(self.encoder.channels, widths[1:], strict=True)
         )
-        self.bottleneck_reduction = ReductionBlock(2 * self.encoder.channels[-1], widths[-1])
+        self.bottleneck_reduction = ReductionBlock(2 * self.encoder.channels[-1], widths[-1], norm)
         self.up_blocks = nn.ModuleList(
-            UnetrUpBlock(3, deeper, width, kernel_size=3, upsample_kernel_size=2, norm_name="batch", res_block=True)
+            UnetrUpBlock(3, deeper, width, kernel_size=3, upsample_kernel_size=2, norm_name=NORMS[norm], res_block=True)
             for deeper, width in zip((*widths[1:], widths[-1]), widths, strict=True)
         )
         self.dropout = nn.Dropout(dropout)

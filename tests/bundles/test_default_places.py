@@ -20,7 +20,7 @@ def test_a_default_place_is_in_the_bundle_only_if_it_is_read_alone(path):
 
 @pytest.mark.parametrize("bundle", ["ssl_smit", "swinx_seg"])
 def test_an_inference_takes_by_default_what_a_training_writes(bundle, monkeypatch, tmp_path):
-    """Both in a copy, which is its own output folder, and in the package, whose output lies in the working directory."""
+    """Both in a copy, which is its own output folder, and in the package, which is none."""
     import swinx
     from swinx.bundle import output_root, own_weights
 
@@ -31,7 +31,7 @@ def test_an_inference_takes_by_default_what_a_training_writes(bundle, monkeypatc
     for root in (tmp_path / bundle, tmp_path / "lib" / "swinx" / "bundles" / bundle):
         names = {"output_root": output_root, "own_weights": own_weights, "os": __import__("os")}
         written, read = (
-            eval(config["checkpoint"][1:].replace("@bundle_root", repr(str(root))), names)  # noqa: S307
+            eval(config["checkpoint"][1:].replace("@bundle_root", repr(str(root))), names)
             for config in (train, inference)
         )
         assert read == written

@@ -33,6 +33,7 @@ def export(
             training that made the weights come from the file beside them, where there is one.
     """
     check_paths(bundle, to, checkpoint, out)
+    from swinx.bundle import output_root
     from swinx.errors import ExportError
     from swinx.export import FORMATS, TOLERANCE, export_network, format_of, read_bundle_network
     from swinx.tracking import upstream_of
@@ -42,7 +43,7 @@ def export(
     limit = TOLERANCE if tolerance is None else tolerance
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         raise ExportError(f"tolerance {limit!r} must be a number above 0")
-    target = Path(out) if out else Path(bundle) / "models" / f"model{FORMATS[to].suffix}"
+    target = Path(out) if out else Path(output_root(bundle), "models", f"model{FORMATS[to].suffix}")
     format_of(to, target)  # before the weights are read, which takes a while
     found = read_bundle_network(bundle, checkpoint, config_file, overrides)
     facts = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import swinx
-from swinx.bundle import PLACES, SETTINGS
+from swinx.bundle import PLACES, SETTINGS, output_root, own_weights
 from swinx.errors import BundleError
 from swinx.files import check_regular, check_setting_of
 from swinx.labels import FLARE23
@@ -147,9 +147,8 @@ def _checked_metadata(root: Path) -> dict[str, Any]:
 
 
 def _find_weights(root: Path, weights: str | os.PathLike[str] | None, teacher: bool) -> Path:
-    given = (
-        Path(weights).expanduser() if weights is not None else root / "models" / ("teacher" if teacher else "model.pt")
-    )
+    own = Path(output_root(root), "models", "teacher") if teacher else Path(own_weights(root))
+    given = own if weights is None else Path(weights).expanduser()
     if not given.exists():
         raise BundleError(f"{given}: no such weights; a packed bundle has some: train the bundle, or name them")
     if given.is_dir() != teacher:
@@ -199,7 +198,9 @@ def _refuse_links_outside(files: Iterable[Path], folder: Path) -> None:
 
 def _package_files(package: Path) -> list[Path]:
     """Return the files of this package: modules, their data, its mark for type checkers, and what bundles share."""
-    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    left_out = {"__pycache__", "bundles"}  # the bundles that come with an installed package
+    inside = (path.relative_to(package) for path in package.rglob("*") if path.is_file())
+    files = (package / path for path in inside if not left_out & set(path.parts))
     return sorted(
         path
         for path in files

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
-
-from monai.bundle import ConfigParser
+from typing import TYPE_CHECKING, Any
 
 from swinx.bundle.configuration import OF_WEIGHTS
 from swinx.bundle.overlays import overlay_fault
@@ -20,6 +18,9 @@ from swinx.files import shown
 from swinx.rules import SettingRules as Rule
 from swinx.visible_text import visible
 from swinx.workarounds import end_with_reason, raw_text, replace_setting, running_bundle, silence_third_parties
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
 
 __all__ = ["check_run_settings", "read_setting", "read_settings"]
 

@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from swinx.files import is_setting
 from swinx.visible_text import visible
 from swinx.workarounds import running_bundle
@@ -67,6 +65,8 @@ def configuration_at_work() -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON can tell, a device by its name; None for objects."""
+    import torch  # here, since commands that need no network read the table of settings
+
     if isinstance(value, torch.device):
         return str(value)
     if isinstance(value, list | tuple) and all(isinstance(item, str | int | float | bool) for item in value):

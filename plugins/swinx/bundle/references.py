@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monai.bundle import ConfigParser
-from monai.bundle.reference_resolver import ReferenceResolver
-
 __all__ = ["is_plain", "names_in_use", "tracking_names"]
 
 _MARKS = ("$", "@", "%")
@@ -20,6 +17,8 @@ def names_in_use(configuration: Mapping[str, Any]) -> set[str]:
         >>> sorted(names_in_use({"net": {"dim": "@dim"}, "rate": "$@lr::low * 2", "mail": "a@b", "dim": 4}))
         ['dim', 'lr']
     """
+    from monai.bundle.reference_resolver import ReferenceResolver
+
     found: set[str] = set()
     for value in configuration.values():
         for text in _texts(value):
@@ -42,6 +41,8 @@ def tracking_names(tracking: Any) -> set[str]:
         return set()
     names = {"tracking_uri", "experiment_name", "run_name", "save_execute_config", "is_not_rank0"}
     if isinstance(tracking, dict) or (isinstance(tracking, str) and tracking.endswith((".json", ".yaml", ".yml"))):
+        from monai.bundle import ConfigParser
+
         names |= set(ConfigParser.load_config_files(tracking).get("configs", ()))
     return names
 

@@ -11,12 +11,14 @@ Can go: when MONAI passes its parser to what it builds, or checks settings itsel
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from monai.bundle import ConfigParser, ConfigWorkflow
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
 
 __all__ = ["RunningBundle", "replace_setting", "running_bundle"]
 
@@ -49,6 +51,10 @@ class RunningBundle:
 
 def running_bundle() -> RunningBundle:
     """Return the bundle that is building the caller; all is empty if there is none."""
+    if "monai.bundle" not in sys.modules:  # commands that need no network start without it
+        return RunningBundle()
+    from monai.bundle import ConfigParser, ConfigWorkflow
+
     parser: ConfigParser | None = None
     folder: Path | None = None
     call: Mapping[str, Any] = {}

@@ -9,9 +9,10 @@ Can go: when PyTorch ends the threads with the group. PyTorch 2.13.0 does not; t
 
 from __future__ import annotations
 
-import ignite.distributed as idist
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["leave_processes"]
 
@@ -26,6 +27,9 @@ def leave_processes(network: nn.Module | None = None) -> None:
         network: What was trained; cannot be used any more afterwards if it was distributed. A network of another kind
             stays as it is.
     """
+    import ignite.distributed as idist
+    from torch.nn.parallel import DistributedDataParallel
+
     if isinstance(network, DistributedDataParallel):
         for name in _HOLDERS:
             delattr(network, name)

@@ -8,15 +8,15 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from fire.decorators import SetParseFns
+from typing import TYPE_CHECKING, Any
 
 from swinx.errors import DataListError, LabelSetError
-from swinx.labels import LabelSet, read_label_set
 from swinx.rules import SettingRules
 from swinx.visible_text import visible_lines
 from swinx.workarounds import unquoted
+
+if TYPE_CHECKING:
+    from swinx.labels import LabelSet
 
 __all__ = ["check_paths", "complain", "data_list_of", "label_set_given", "say", "take_texts_as_they_are"]
 
@@ -27,6 +27,8 @@ def take_texts_as_they_are(command: Callable[..., Any]) -> None:
     Args:
         command: Function or method with annotated arguments; ``"None"`` still means none where it can be.
     """
+    from fire.decorators import SetParseFns
+
     texts = {"str": _as_typed, "str | None": _as_typed_or_none}
     arguments = inspect.signature(command).parameters.values()
     functions = {one.name: texts[str(one.annotation)] for one in arguments if str(one.annotation) in texts}
@@ -56,6 +58,8 @@ def label_set_given(labels: str | None) -> LabelSet | None:
     """
     if labels is None:
         return None
+    from swinx.labels import read_label_set
+
     if not labels.lstrip().startswith("{"):
         return read_label_set(labels, "--labels")
     try:

@@ -13,6 +13,7 @@ from swinx.rules.planning_rules import PlanningRules
 from swinx.rules.rule import Action, Rule, Rules
 from swinx.rules.runs_rules import LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.rules.scans_rules import ByteRules, GeometryRules, ValueRules
+from swinx.rules.segmentation_rules import ModelRules, ScanInputRules
 from swinx.rules.settings_rules import RelationRules, SettingRules
 from swinx.rules.trust_rules import FileRules, NnUNetRules, PlainDataRules, TrackingRules
 from swinx.rules.volumes_rules import GridRules, VolumeFileRules, VoxelRules
@@ -36,6 +37,7 @@ __all__ = [
     "ListRules",
     "LockRules",
     "ManifestRules",
+    "ModelRules",
     "NameRules",
     "NnUNetRules",
     "PlainDataRules",
@@ -49,6 +51,7 @@ __all__ = [
     "Rule",
     "Rules",
     "ScanFolderRules",
+    "ScanInputRules",
     "ScoreRules",
     "SegRules",
     "SeriesChoiceRules",
@@ -82,6 +85,7 @@ ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     "Names, data lists and tables": (NameRules, ListRules, EntryRules, ManifestRules, CollectionListRules, TextRules),
     "Runs and their results": (LockRules, ReadingRules, ResumeRules, ResultRules),
     "Settings and weights": (SettingRules, RelationRules, PlanningRules, WeightsRules),
+    "Models and scans of swinx segment": (ModelRules, ScanInputRules),
     "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),
     "Figures": (ScoreRules, TeacherRules),
 }

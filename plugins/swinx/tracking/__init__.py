@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinx.tracking.addresses import without_credentials
 from swinx.tracking.lineage import artefact_hash, read_sidecar, sidecar_path, upstream_of, write_sidecar
 from swinx.tracking.mlflow_model import save_mlflow_model
+from swinx.tracking.model_download import download_model
 from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.sqlite_file import sqlite_uri
 from swinx.tracking.tracked_run import TrackedRun
@@ -17,6 +18,7 @@ __all__ = [
     "TrackingSession",
     "agreed_label_set",
     "artefact_hash",
+    "download_model",
     "lineage_tree",
     "provenance",
     "read_record",

@@ -1,0 +1,62 @@
+"""``swinx segment``: labels of a scan, or of all scans of a folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swinx.cli.terminal import check_paths, say
+
+__all__ = ["segment"]
+
+_FILES = (".nii.gz", ".nii")
+
+
+def segment(
+    scans: str,
+    output: str,
+    model: str | None = None,
+    profile: str = "standard",
+    classes: str | None = None,
+    statistics: bool = False,
+    preview: bool = False,
+    dicom_seg: bool = False,
+    device: str = "auto",
+    series: str | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> None:
+    """Segment a scan, or all scans of a folder; the exit code is 1 if one could not be segmented.
+
+    Args:
+        scans: A file (NIfTI, NRRD, MetaImage), the folder of a DICOM series, a folder of scans, or a data list.
+        output: Folder for the labels; or, for one scan, a name in .nii.gz.
+        model: The folder of a bundle, a packed zip, a weights file, or an address of MLflow such as
+            models:/swinx_seg/1; by default the weights shipped with swinx.
+        profile: "standard", "fast", "lowmem", or another overlay of the bundle; several with commas between.
+        classes: Classes to keep, with commas between, such as liver,spleen; by default all.
+        statistics: Write a table of volume and intensity of each class.
+        preview: Draw a PNG of each case.
+        dicom_seg: Write a DICOM Segmentation of each DICOM series.
+        device: "auto", "cpu", "cuda" or "mps".
+        series: SeriesInstanceUID, where a folder has several series.
+        progress: Show progress bars.
+        settings: Further settings of the inference, such as --overlap 0.25 or --max_ram_mb 8000.
+    """
+    check_paths(scans, output, model)
+    names = None if classes is None else [name.strip() for name in classes.split(",") if name.strip()]
+    from swinx.segmentation import load_model, segment_folder
+    from swinx.segmentation import segment as segment_one
+
+    files = {"statistics": statistics, "preview": preview, "dicom_seg": dicom_seg}
+    loaded = load_model(model, profile, device, progress, **settings)
+    if output.lower().endswith(_FILES):
+        found = segment_one(scans, output, loaded, progress=progress, classes=names, series=series, **files)
+        records, failed = [found.record], bool(found.record.get("unwritten"))
+    else:
+        batch = segment_folder(scans, output, loaded, classes=names, series=series, progress=progress, **files)
+        records, failed = batch.done, not batch.ok
+    for record in records:
+        volumes = ", ".join(f"{name} {volume:.0f} ml" for name, volume in record["volumes_ml"].items())
+        say(f"{record['prediction']}: {volumes or 'no voxel of any class'}")
+    if failed:
+        raise SystemExit(1)

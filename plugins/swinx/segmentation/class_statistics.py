@@ -1,0 +1,69 @@
+"""Volumes and intensities of the classes in a segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from swinx.geometry import voxel_volume_mm3
+from swinx.labels import LabelSet
+
+__all__ = ["class_statistics", "volumes_ml"]
+
+
+def volumes_ml(
+    class_ids: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    label_set: LabelSet,
+    chosen: Collection[int] | None = None,
+) -> dict[str, float]:
+    """Return the volume of each class in ml, by its name.
+
+    Args:
+        class_ids: Class ids ``(X, Y, Z)``.
+        affine: Voxels to RAS millimetres.
+        label_set: The classes.
+        chosen: Ids of the classes that are listed; by default all.
+    """
+    counts = np.bincount(class_ids.ravel(order="K"), minlength=label_set.num_classes)
+    voxel_ml = float(voxel_volume_mm3(affine)) / 1000
+    ids = label_set.foreground if chosen is None else sorted(chosen)
+    return {label_set.names[label]: round(float(counts[label]) * voxel_ml, 3) for label in ids}
+
+
+def class_statistics(
+    case: str, scan: NDArray[Any], class_ids: NDArray[np.uint8], affine: NDArray[np.float64], label_set: LabelSet
+) -> pd.DataFrame:
+    """Return a table with a row for each class that has voxels: volume, and mean, deviation and median of the scan.
+
+    Args:
+        case: Name of the scan, in the first column.
+        scan: Values ``(X, Y, Z)``, in HU for a CT.
+        class_ids: Class ids of the same shape.
+        affine: Voxels to RAS millimetres.
+        label_set: The classes.
+    """
+    rows = []
+    for name, volume in volumes_ml(class_ids, affine, label_set).items():
+        if volume == 0:
+            continue
+        values = scan[class_ids == label_set.names.index(name)].astype(np.float64)
+        facts = {"mean": values.mean(), "standard_deviation": values.std(), "median": float(np.median(values))}
+        touches = _touches_border(class_ids, label_set.names.index(name))
+        rows.append(
+            {"case": case, "class": name, "volume_ml": volume}
+            | {key: round(float(value), 2) for key, value in facts.items()}
+            | {"cut_by_border": touches}
+        )
+    return pd.DataFrame(
+        rows, columns=["case", "class", "volume_ml", "mean", "standard_deviation", "median", "cut_by_border"]
+    )
+
+
+def _touches_border(class_ids: NDArray[np.uint8], label: int) -> bool:
+    """Return whether a class reaches the border of the scan, so that its volume is a lower bound."""
+    return any(bool((class_ids.take(end, axis=axis) == label).any()) for axis in range(3) for end in (0, -1))

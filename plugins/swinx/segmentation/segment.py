@@ -1,0 +1,142 @@
+"""Segmentation of one scan in one call."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from swinx.data import case_name, record_path, volume_suffix
+from swinx.errors import CaseError
+from swinx.files import real_path, write_json
+from swinx.labels import file_numbers
+from swinx.nifti import write_nifti
+from swinx.rules import ScanInputRules as Rule
+from swinx.runs import require_writable
+from swinx.segmentation.class_statistics import class_statistics, volumes_ml
+from swinx.segmentation.loaded_model import STANDARD, LoadedModel, load_model
+from swinx.segmentation.scan_input import Scan, scan_of
+from swinx.segmentation.segmentation_result import Segmentation
+from swinx.segmentation.side_files import SideFiles, write_side_files
+
+__all__ = ["segment", "segment_scan"]
+
+_SUFFIXES = (".nii.gz", ".nii")
+
+
+def segment(
+    image: Any,
+    output: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | LoadedModel | None = None,
+    profile: str = STANDARD,
+    device: str = "auto",
+    progress: bool = True,
+    *,
+    classes: Collection[str] | None = None,
+    statistics: bool = False,
+    preview: bool = False,
+    dicom_seg: bool = False,
+    series: str | None = None,
+) -> Segmentation:
+    """Segment one scan; the labels are those that ``monai.bundle run inference`` gives.
+
+    Args:
+        image: A file (NIfTI, NRRD, MetaImage), the folder of a DICOM series or of one scan, a nibabel or SimpleITK
+            image, a ``MetaTensor``, or ``(array, affine)``: HU, and the affine from voxels to RAS millimetres.
+        output: A name in ``.nii.gz`` or ``.nii``, or a folder, for the labels and a JSON file with their record; by
+            default nothing is written.
+        model: The folder of a bundle, a packed zip, a weights file, an address of MLflow (``models:/name/version``), or
+            what :func:`swinx.load_model` returns, which has its profile and device; by default the weights shipped
+            with swinx.
+        profile: ``"standard"``, or an overlay of the bundle, such as ``"fast"`` or ``"lowmem"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: Show a progress bar, and which weights were loaded.
+        classes: Names of classes to keep; the others become background. By default all.
+        statistics: Measure volume and intensity of each class.
+        preview: Draw a PNG beside the labels.
+        dicom_seg: Write a DICOM Segmentation beside the labels of a DICOM series.
+        series: SeriesInstanceUID, where a folder has several series.
+
+    Returns:
+        The labels in the type and on the grid of ``image``, with volumes and record.
+
+    Raises:
+        BundleError: If there is no such model, profile or device.
+        CaseError: If the scan cannot be segmented, or its output not be written there.
+        DataListError: If a folder has no scan.
+        LabelSetError: If the model has no such class.
+        WeightsError: If the weights cannot be read or are of another network.
+        OSError: If a file cannot be written.
+    """
+    if output is None and (asked := [name for name, on in (("preview", preview), ("dicom_seg", dicom_seg)) if on]):
+        raise CaseError("scan", Rule.NO_OUTPUT.says(names=" and ".join(asked)))
+    scan = scan_of(image, series)
+    target = None if output is None else _target(os.fspath(output), scan)
+    loaded = model if isinstance(model, LoadedModel) else load_model(model, profile, device, progress)
+    side_files = SideFiles(statistics, preview, dicom_seg)
+    return segment_scan(scan, target, loaded, progress, classes, side_files)
+
+
+def segment_scan(
+    scan: Scan,
+    target: Path | None,
+    model: LoadedModel,
+    progress: bool,
+    classes: Collection[str] | None,
+    side_files: SideFiles,
+) -> Segmentation:
+    """Segment a scan that has been found, see :func:`segment`.
+
+    Args:
+        scan: The scan.
+        target: File of the labels; None to write nothing.
+        model: The model.
+        progress: Show a progress bar.
+        classes: Names of the classes to keep; None for all.
+        side_files: What to write beside the labels.
+    """
+    label_set = model.label_set
+    chosen = None if classes is None else label_set.ids_of(list(classes), "classes")
+    prediction = model.predict(scan, progress)
+    started = time.perf_counter()
+    ids, affine, record = prediction.class_ids, prediction.affine, prediction.record
+    if chosen is not None:
+        ids = np.where(np.isin(ids, chosen), ids, 0).astype(np.uint8)
+        record["classes"] = [label_set.names[label] for label in chosen]
+    numbers = file_numbers(label_set, ids)
+    volumes = volumes_ml(ids, affine, label_set, chosen)
+    record["volumes_ml"] = {name: volume for name, volume in volumes.items() if volume > 0}
+    table = None
+    if side_files.statistics:
+        table = class_statistics(scan.case, prediction.voxels, ids, affine, label_set)
+    if target is not None:
+        write_nifti(target, numbers, affine)
+        record["prediction"] = str(target)
+        write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), table, model)
+        record["seconds"]["save"] = round(time.perf_counter() - started, 3)
+        record["seconds"]["total"] = round(record["seconds"]["total"] + record["seconds"]["save"], 3)
+        write_json(record_path(target.parent, case_name(target)), record)
+    image = scan.give_back(numbers, affine)
+    return Segmentation(scan.case, image, ids, affine, label_set, volumes, record, target, table)
+
+
+def _target(output: str, scan: Scan) -> Path:
+    """Return the file of the labels, after finding out that it can be written there.
+
+    Raises:
+        CaseError: If the name is of another kind of file, or that of the scan.
+        OSError: If it cannot be written.
+    """
+    path = Path(output)
+    if not output.lower().endswith(_SUFFIXES):
+        if volume_suffix(path) and not path.is_dir():
+            raise CaseError(output, Rule.OUTPUT.says())
+        path = path / f"{scan.case}.nii.gz"
+    if scan.path is not None and real_path(path) == real_path(scan.path):
+        raise CaseError(path, Rule.OVER_SCAN.says())
+    require_writable(str(path))
+    return path

@@ -1,0 +1,147 @@
+"""Segmentation of all scans of a folder: a bad one is named, and the others go on."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from swinx.data import find_cases, pick_series, record_path
+from swinx.errors import CaseError, DataListError, find_case_error, reason_of
+from swinx.files import EarlierFiles, hold, real_path, write_json, write_table
+from swinx.rules import ScanInputRules as Rule
+from swinx.runs import require_writable
+from swinx.segmentation.loaded_model import LoadedModel
+from swinx.segmentation.scan_input import Scan, as_nibabel
+from swinx.segmentation.segment import segment_scan
+from swinx.segmentation.side_files import SideFiles, check_dicom_seg
+from swinx.visible_text import visible
+
+__all__ = ["Batch", "segment_folder"]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Batch:
+    """What became of the scans of a folder.
+
+    Attributes:
+        done: Records of the scans that were segmented.
+        failed: Case and reason of those that were not.
+        incomplete: Case and reason of those that lack a file beside the labels.
+    """
+
+    done: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    incomplete: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all went well."""
+        return not self.failed and not self.incomplete
+
+
+def segment_folder(
+    source: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    model: LoadedModel,
+    *,
+    classes: Collection[str] | None = None,
+    statistics: bool = False,
+    preview: bool = False,
+    dicom_seg: bool = False,
+    series: str | None = None,
+    progress: bool = True,
+) -> Batch:
+    """Segment every scan of a folder, a data list or a pattern of paths.
+
+    Each case gives ``<case>.nii.gz`` and ``<case>.json``, and all together ``cases.json``, as the inference of the
+    bundle writes them.
+
+    Args:
+        source: A scan, a folder, a data list (section ``testing``), or a pattern such as ``"scans/*.nii.gz"``.
+        output_dir: Folder of the labels.
+        model: What :func:`swinx.load_model` returns.
+        classes: Names of classes to keep; by default all.
+        statistics: Write ``statistics.csv``: volume and intensity of each class of each case.
+        preview: Draw ``<case>.png``.
+        dicom_seg: Write ``<case>.dcm`` for scans that are DICOM series.
+        series: SeriesInstanceUID of the series to segment.
+        progress: Show a progress bar over the windows of each case.
+
+    Raises:
+        DataListError: If there is no scan, or a label map would replace one.
+        LabelSetError: If the model has no such class.
+        RunError: If another run is writing into the folder.
+        OSError: If the folder cannot be written.
+    """
+    folder = Path(output_dir)
+    items = pick_series(find_cases(source, output_dir=folder), series)
+    if folder.is_file():
+        raise DataListError(Rule.NOT_A_FOLDER.says(path=visible(folder), count=len(items)))
+    names = None if classes is None else list(classes)
+    model.label_set.ids_of(names or [], "classes")  # before the first scan
+    require_writable(str(folder / "cases.json"))
+    hold(folder)
+    scans = [Scan(str(item["case"]), dict(item), as_nibabel) for item in items]
+    targets = _targets(scans, folder)
+    earlier = EarlierFiles(path for case in targets for path in (targets[case], record_path(folder, case)))
+    side_files = SideFiles(statistics, preview, dicom_seg)
+    for scan in [scan for scan in scans if dicom_seg and "fault" not in scan.item]:
+        check_dicom_seg(scan, folder)
+    batch, tables = Batch(), []
+    for number, scan in enumerate(scans, start=1):
+        try:
+            if "fault" in scan.item:
+                raise CaseError(scan.case, str(scan.item["fault"]))
+            found = segment_scan(scan, targets[scan.case], model, progress, names, side_files)
+        except Exception as error:  # one bad case must not end the batch, whatever is wrong with it
+            _fail(batch, scan.case, error, [targets[scan.case], record_path(folder, scan.case)], earlier)
+            continue
+        batch.done.append(found.record)
+        batch.incomplete += [{"case": scan.case, "reason": why} for why in found.record.get("unwritten", ())]
+        if found.statistics is not None:
+            tables.append(found.statistics)
+        told = found.record["seconds"]["total"], found.record["peak_memory"]["rss_mb"]
+        _logger.info("[%d/%d] %s: %.1f s, %.0f MB", number, len(scans), scan.case, *told)
+    if tables:
+        write_table(folder / "statistics.csv", pd.concat(tables, ignore_index=True))
+    labels = dict(zip(model.label_set.names, model.label_set.values, strict=True))
+    write_json(folder / "cases.json", {"labels": labels, "done": batch.done, "failed": batch.failed})
+    return batch
+
+
+def _targets(scans: Sequence[Scan], folder: Path) -> dict[str, Path]:
+    """Return the file of the labels of each case.
+
+    Raises:
+        DataListError: If one is a scan.
+    """
+    targets = {scan.case: folder / f"{scan.case}.nii.gz" for scan in scans}
+    places = {real_path(target) for target in targets.values()}
+    for path in [scan.path for scan in scans if scan.path is not None]:
+        if real_path(path) in places:
+            raise DataListError(f"{visible(path)}: {Rule.OVER_SCAN.says()}")
+    return targets
+
+
+def _fail(batch: Batch, case: str, error: Exception, files: list[Path], earlier: EarlierFiles) -> None:
+    """Note a case that failed, and remove what an earlier run left of it."""
+    if find_case_error(error) is None and not isinstance(error, OSError):
+        _logger.debug("case %s failed", case, exc_info=error)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    reason = reason_of(error)
+    batch.failed.append({"case": case, "reason": reason})
+    _logger.error("not segmented: %s: %s", case, reason)
+    for path in files:
+        if path.is_file() and earlier.may_remove(path):
+            path.unlink()
+            _logger.warning("removed %s, since its case failed", path)

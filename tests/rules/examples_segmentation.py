@@ -1,0 +1,123 @@
+"""Models and scans that ``swinx.segment`` refuses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rules.examples import example
+from support.bundles import ROOT
+from support.segmentation import some_scan, write_scan
+from swinx.errors import BundleError, CaseError, DataListError, reason_of
+from swinx.packaging import write_zip
+from swinx.rules import ModelRules, ScanInputRules
+from swinx.segmentation import load_model, model_files, segment, segment_folder
+
+
+def refusal(function, *arguments, **options) -> str:
+    with pytest.raises((BundleError, CaseError, DataListError)) as told:
+        function(*arguments, **options)
+    text = reason_of(told.value)
+    assert "\n" not in text
+    return text
+
+
+def bundle(folder: Path) -> Path:
+    shutil.copytree(ROOT / "bundles" / "swinx_seg" / "configs", folder / "own" / "configs")
+    return folder / "own"
+
+
+@example(ModelRules.NOT_SHIPPED)
+def no_weights_of_the_package(folder: Path) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_files, "own_weights", lambda _: folder / "model.pt")
+        return refusal(segment, some_scan())
+
+
+@example(ModelRules.UNKNOWN)
+def a_model_that_is_nowhere(folder: Path) -> str:
+    return refusal(load_model, folder / "nowhere")
+
+
+@example(ModelRules.NO_BUNDLE)
+def zips_and_folders_of_something_else(folder: Path) -> str:
+    write_zip(folder / "other.zip", {"a/readme.txt": b"no bundle"})
+    (folder / "text.zip").write_text("no zip")
+    told = [refusal(load_model, place) for place in (folder / "other.zip", folder / "text.zip", folder)]
+    assert all("is no bundle" in text for text in told)
+    return told[0]
+
+
+@example(ModelRules.WITHOUT_WEIGHTS)
+def a_bundle_that_was_not_trained(folder: Path) -> str:
+    return refusal(load_model, bundle(folder))
+
+
+@example(ModelRules.NOT_LOADED)
+def a_model_that_mlflow_does_not_have(_folder: Path) -> str:
+    def fail(address: str, _place: str) -> Path:
+        raise RuntimeError(f"{address} not found\nin the registry")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_files, "download_model", fail)
+        return refusal(load_model, "models:/swinx_seg/7")
+
+
+@example(ModelRules.PROFILE)
+def a_misspelt_profile(folder: Path) -> str:
+    (bundle(folder) / "models").mkdir()
+    (folder / "own" / "models" / "model.pt").write_bytes(b"")
+    text = refusal(load_model, folder / "own", profile="fasst")
+    assert "did you mean fast?" in text
+    return text
+
+
+@example(ModelRules.DEVICE)
+def a_device_that_is_not_there(folder: Path) -> str:
+    return refusal(load_model, folder, device="cuda:97")
+
+
+@example(ScanInputRules.KIND)
+def a_number(_folder: Path) -> str:
+    return refusal(segment, 3)
+
+
+@example(ScanInputRules.NO_AFFINE)
+def an_array_alone(_folder: Path) -> str:
+    return refusal(segment, some_scan()[0])
+
+
+@example(ScanInputRules.SEVERAL)
+def a_folder_of_two_scans(folder: Path) -> str:
+    for name in "ab":
+        write_scan(folder / f"{name}.nii.gz")
+    return refusal(segment, folder)
+
+
+@example(ScanInputRules.OUTPUT)
+def labels_as_nrrd(folder: Path) -> str:
+    return refusal(segment, write_scan(folder / "a.nii.gz"), folder / "labels.nrrd")
+
+
+@example(ScanInputRules.OVER_SCAN)
+def labels_over_the_scan(folder: Path) -> str:
+    scan = write_scan(folder / "a.nii.gz")
+    text = refusal(segment, scan, folder)
+    assert refusal(segment, scan, scan) == text
+    assert scan.stat().st_size > 1000
+    return text
+
+
+@example(ScanInputRules.NOT_A_FOLDER)
+def a_file_for_the_labels_of_a_folder(folder: Path) -> str:
+    write_scan(folder / "scans" / "a.nii.gz")
+    (folder / "labels").write_text("a file")
+    return refusal(segment_folder, folder / "scans", folder / "labels", None)
+
+
+@example(ScanInputRules.NO_OUTPUT)
+def a_picture_without_a_place(_folder: Path) -> str:
+    return refusal(segment, (np.zeros((4, 4, 4)), np.eye(4)), preview=True)

@@ -1,0 +1,169 @@
+"""Scans of every kind get the labels that MONAI's own run gives, back in their own kind and on their own grid."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK
+import torch
+from monai.data import MetaTensor
+
+import swinx
+from support.segmentation import CLASSES, some_scan
+from swinx.cli import main
+from swinx.segmentation import segment_folder
+
+
+def as_meta_tensor(hu, affine, with_channel=True):
+    tensor = torch.from_numpy(hu.astype(np.float32))
+    return MetaTensor(tensor[None] if with_channel else tensor, affine=torch.from_numpy(affine))
+
+
+def in_memory(kind: str, scans):
+    """The scan of the folder as a user may have it in memory."""
+    hu, affine = some_scan()
+    return {
+        "nibabel": lambda: nib.load(scans / "nifti_0000.nii.gz"),
+        "nibabel, scaled": lambda: scaled(hu, affine),
+        "SimpleITK": lambda: SimpleITK.ReadImage(str(scans / "nifti_0000.nii.gz")),
+        "MetaTensor": lambda: as_meta_tensor(hu, affine),
+        "MetaTensor without a channel": lambda: as_meta_tensor(hu, affine, with_channel=False),
+        "array": lambda: (hu, affine),
+        "tensor": lambda: (torch.from_numpy(hu), torch.from_numpy(affine)),
+    }[kind]()
+
+
+def scaled(hu, affine):
+    image = nib.Nifti1Image(hu + 1024, affine)
+    stored = nib.Nifti1Image.from_bytes(image.to_bytes())
+    stored.dataobj._slope, stored.dataobj._inter = 1.0, -1024.0
+    return stored
+
+
+def voxels(image) -> np.ndarray:
+    """Labels in the order of the axes of the scan, whatever the kind of the image."""
+    if isinstance(image, tuple):
+        return np.asarray(image[0])
+    if isinstance(image, SimpleITK.Image):
+        return SimpleITK.GetArrayFromImage(image).T
+    return np.asarray(image.dataobj) if hasattr(image, "dataobj") else image.as_tensor().numpy()
+
+
+@pytest.mark.parametrize(("name", "case"), [("nifti_0000.nii.gz", "nifti"), ("nrrd.nrrd", "nrrd"), ("dicom", "dicom")])
+def test_a_path_gets_the_labels_of_a_run_of_monai(model, scans, by_monai, tmp_path, name, case):
+    found = model.segment(scans / name, tmp_path / "a.nii.gz", progress=False)
+    assert np.array_equal(voxels(found.image), by_monai[case])
+    assert np.array_equal(np.asarray(nib.load(tmp_path / "a.nii.gz").dataobj), by_monai[case])
+    assert set(np.unique(by_monai[case])) == set(CLASSES.values())  # else the test would tell little
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["nibabel", "nibabel, scaled", "SimpleITK", "MetaTensor", "MetaTensor without a channel", "array", "tensor"],
+)
+def test_a_scan_in_memory_gets_the_labels_of_a_run_of_monai(model, scans, by_monai, kind):
+    image = in_memory(kind, scans)
+    found = model.segment(image, progress=False).image
+    assert type(found) is type(image)
+    assert np.array_equal(voxels(found).squeeze(), by_monai["nifti"])
+    if isinstance(image, tuple):
+        assert type(found[0]) is type(image[0])
+        assert found[1] is image[1]
+    elif isinstance(image, SimpleITK.Image):
+        assert [found.GetOrigin(), found.GetSpacing(), found.GetDirection()] == [
+            image.GetOrigin(),
+            image.GetSpacing(),
+            image.GetDirection(),
+        ]
+    else:
+        assert found.shape == image.shape
+        assert np.array_equal(np.asarray(found.affine), np.asarray(image.affine))
+
+
+def test_a_tensor_in_the_world_of_itk_is_taken_for_what_it_says(model, by_monai):
+    hu, affine = some_scan()
+    image = as_meta_tensor(hu, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+    image.meta["space"] = "LPS"
+    assert np.array_equal(voxels(model.segment(image, progress=False).image)[0], by_monai["nifti"])
+
+
+def test_a_folder_gets_the_labels_of_a_run_of_monai(model, scans, by_monai, tmp_path):
+    batch = segment_folder(scans, tmp_path, model, progress=False)
+    assert batch.ok
+    assert sorted(record["case"] for record in batch.done) == sorted(by_monai)
+    for case, labels in by_monai.items():
+        assert np.array_equal(np.asarray(nib.load(tmp_path / f"{case}.nii.gz").dataobj), labels)
+
+
+def test_training_mode_of_the_network_changes_no_label(model, by_monai):
+    model._network.train()
+    assert np.array_equal(voxels(model.segment(some_scan(), progress=False).image), by_monai["nifti"])
+
+
+def test_the_input_stays_as_it_is(model):
+    hu, affine = some_scan()
+    image = as_meta_tensor(hu, affine)
+    model.segment(image, progress=False)
+    assert np.array_equal(image.as_tensor().numpy()[0], hu)
+    assert np.array_equal(image.affine.numpy(), affine)
+
+
+def test_volumes_are_those_of_the_labels_and_chosen_classes_alone_are_kept(model):
+    hu, affine = some_scan()
+    found = model.segment((hu, affine), progress=False, classes=["spleen"], statistics=True)
+    labels = found.image[0]
+    voxel_ml = abs(np.linalg.det(affine[:3, :3])) / 1000
+    assert set(np.unique(labels)) == {0, CLASSES["spleen"]}
+    assert found.volumes_ml == pytest.approx({"spleen": (labels > 0).sum() * voxel_ml}, abs=1e-3)
+    row = found.statistics.iloc[0]
+    assert (row["class"], row["mean"]) == ("spleen", pytest.approx(hu[labels > 0].mean(), abs=0.01))
+
+
+def test_the_record_tells_seconds_memory_backend_and_warnings(model):
+    hu, affine = some_scan()
+    record = model.segment((hu + 2000, affine), progress=False).record
+    assert record["seconds"]["total"] >= record["seconds"]["network"] > 0
+    assert record["peak_memory"]["rss_mb"] > 0
+    assert (record["device"], record["windows"]["backend"]) == ("cpu", "torch")
+    assert "not plausible HU" in record["warnings"][0]
+
+
+def test_no_operation_of_the_network_or_the_windows_is_in_double_precision(model, monkeypatch):
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    doubles = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            result = func(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor) and result.dtype == torch.float64:
+                doubles.append(str(func))
+            return result
+
+    run = model._run
+
+    def watched(image, *rest):
+        with Watch():
+            return run(image, *rest)
+
+    monkeypatch.setattr(model, "_run", watched)
+    model.segment(some_scan(), progress=False)
+    on_the_host = {"aten.eye.default", "aten.detach.default", "aten.lift_fresh.default"}  # affines and NumPy arrays
+    assert set(doubles) <= on_the_host
+
+
+def test_the_package_and_the_command_offer_the_same(model, weights, scans, by_monai, monkeypatch, capsys, tmp_path):
+    import sys
+
+    found = swinx.segment(str(scans / "nrrd.nrrd"), model=model, progress=False)
+    assert isinstance(found, swinx.Segmentation)
+    assert np.array_equal(voxels(found.image), by_monai["nrrd"])
+    words = ["swinx", "segment", scans / "dicom", tmp_path / "out", "--model", weights, "--dicom-seg", "--preview"]
+    monkeypatch.setattr(sys, "argv", [*map(str, words), "--statistics", "--progress", "False", "--backend", "torch"])
+    main()
+    assert "liver" in capsys.readouterr().out
+    names = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "dicom.nii.gz", "dicom.json", "dicom.dcm", "dicom.png", "dicom_statistics.csv", "cases.json", "statistics.csv"
+    }  # fmt: skip

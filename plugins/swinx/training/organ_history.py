@@ -7,11 +7,10 @@ from typing import Any
 
 import ignite.distributed as idist
 import numpy as np
-import pandas as pd
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx.files import read_table, write_table
+from swinx.files import read_rows, write_rows
 from swinx.labels import FLARE23, LabelSet
 
 __all__ = ["OrganHistory"]
@@ -53,6 +52,6 @@ class OrganHistory:
             name: round(float(values.mean()), 4) if values.size else None
             for name, values in zip(self.names, known, strict=True)
         }
-        before = read_table(self.path) if self.path.is_file() else pd.DataFrame({"epoch": []})
-        kept = before[before["epoch"] < engine.state.epoch]
-        write_table(self.path, pd.concat([kept.dropna(axis=1, how="all"), pd.DataFrame([row])], ignore_index=True))
+        before = read_rows(self.path) if self.path.is_file() else []
+        kept = [earlier for earlier in before if earlier["epoch"] < engine.state.epoch]
+        write_rows(self.path, [*kept, row])

@@ -9,9 +9,13 @@ set -eu
 inputs=${SWINX_INPUTS:-inputs}
 outputs=${SWINX_OUTPUTS:-outputs}
 logs=${SWINX_LOGS:-logs}
-bundle=${SWINX_BUNDLE:-bundles/swinx_seg}
-weights=${SWINX_WEIGHTS:-$bundle/models/model.pt}
 python=${SWINX_PYTHON:-python}
+bundle=${SWINX_BUNDLE:-bundles/swinx_seg}
+if [ -z "${SWINX_BUNDLE:-}" ] && [ ! -d "$bundle" ]; then # not in a checkout: that of the installed package
+    installed=$("$python" -c "import pathlib, swinx; print(pathlib.Path(swinx.__file__).parent)" 2>/dev/null) || installed=
+    bundle=${installed:+$installed/}bundles/swinx_seg
+fi
+weights=${SWINX_WEIGHTS:-$bundle/models/model.pt}
 
 refuse() {
     echo "predict.sh: $1" >&2
@@ -30,12 +34,15 @@ mkdir -p "$outputs" "$logs"
 
 outputs=$(cd "$outputs" && pwd)
 work=$(mktemp -d "$outputs/.predict.XXXXXX") # on the disk of the outputs, so that a label map appears whole
+escaped=$(printf '%s' "$work" | sed 's/[][\\.*^$|]/\\&/g')
+final=$(printf '%s' "$outputs" | sed 's/[\\&|]/\\&/g')
 publish() {
     for label in "$work"/*.nii.gz; do
         if [ -f "$label" ]; then mv -f "$label" "$outputs/"; fi
     done
     for record in "$work"/*.json "$work"/*.log; do
-        if [ -f "$record" ]; then mv -f "$record" "$logs/"; fi
+        # they name the place of the label maps while the run was at work
+        if [ -f "$record" ]; then sed "s|$escaped|$final|g" "$record" >"$logs/${record##*/}"; fi
     done
     rm -rf "$work"
 }

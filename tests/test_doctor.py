@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.server
 import importlib.metadata
 import json
+import sys
 import threading
 
 import pytest
 
+from swinx.bundle import bundle_folders
 from swinx.cli.doctor import doctor, examine
 from swinx.cli.requirements import check_requirements
 from swinx.tracking import sqlite_uri
@@ -22,7 +24,7 @@ class Fake(importlib.metadata.Distribution):
         lines = ["Metadata-Version: 2.1", "Name: fake", "Version: 1", "Provides-Extra: more", "Provides-Extra: all"]
         lines += ["Requires-Dist: numpy>=1", "Requires-Dist: torch>=99", "Requires-Dist: nowhere-to-be-found>=2"]
         lines += ["Requires-Dist: absent-one; extra == 'more'", "Requires-Dist: scipy>=1; extra == 'all'"]
-        lines += ["Requires-Dist: other-system; sys_platform == 'none'"]
+        lines += ["Requires-Dist: other-system; sys_platform == 'none'", "Requires-Dist: fake[more]; extra == 'all'"]
         return "\n".join(lines) if filename == "METADATA" else None
 
     def locate_file(self, path):
@@ -136,7 +138,7 @@ def test_bundles_with_and_without_weights_are_told(tmp_path):
     seen = found(examine(tmp_path))
     assert (seen["trained"].state, seen["fresh"].state) == ("ok", "note")
     assert "2 MB" in seen["trained"].detail
-    assert "broken" not in seen
+    assert "weights" not in seen["broken"].detail
 
 
 def test_a_folder_of_bundles_that_is_missing_or_empty_is_told(capsys, tmp_path):
@@ -153,6 +155,8 @@ def test_the_environment_of_monai_label_counts_once_it_is_complete(monkeypatch, 
     """``make install-label`` leaves its mark last."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LABEL_VENV", raising=False)
+    assert "MONAI Label" not in found(examine(tmp_path))  # no checkout, and so no make
+    (tmp_path / "label.mk").touch()
     assert found(examine(tmp_path))["MONAI Label"].remedy == "make install-label"
     (tmp_path / ".venv-label").mkdir()
     assert found(examine(tmp_path))["MONAI Label"].state == "note"
@@ -163,9 +167,27 @@ def test_the_environment_of_monai_label_counts_once_it_is_complete(monkeypatch, 
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])
-def test_a_container_engine_is_found_on_the_path(monkeypatch, tmp_path, engine):
+def test_a_container_engine_counts_if_its_service_answers(monkeypatch, tmp_path, engine):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert found(examine(tmp_path))["containers"].state == "note"
-    (tmp_path / engine).touch(0o755)
+    assert found(examine(tmp_path))["containers"].detail.startswith("neither docker nor podman")
+    program = tmp_path / engine
+    program.write_text("#!/bin/sh\necho warning >&2\necho 'Cannot connect to the daemon' >&2\nexit 1\n")
+    program.chmod(0o755)
     seen = found(examine(tmp_path))["containers"]
-    assert (seen.state, seen.detail) == ("ok", str(tmp_path / engine))
+    assert (seen.state, seen.detail) == ("note", f"{program} does not answer: Cannot connect to the daemon")
+    program.write_text("#!/bin/sh\n[ $1 = info ] && echo abc\n")
+    seen = found(examine(tmp_path))["containers"]
+    assert (seen.state, seen.detail) == ("ok", f"{program} answers")
+
+
+def test_the_bundles_of_the_package_are_looked_at_by_default(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    seen = found(examine())
+    for name, folder in bundle_folders().items():
+        assert seen[name].detail.startswith(str(folder))
+
+
+def test_a_missing_tracker_is_a_note_with_its_command(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    seen = found(examine(tmp_path))["tracker"]
+    assert (seen.state, seen.remedy) == ("note", 'pip install "mlflow>=3,<4"')

@@ -77,7 +77,9 @@ def test_every_scan_gets_a_label_on_its_grid_and_nothing_else_is_among_the_outpu
         assert label.get_data_dtype() == np.uint8
     done = json.loads((folder / "logs" / "cases.json").read_text())["done"]
     assert [case["case"] for case in done] == AXES
-    assert (folder / "logs" / "inference.log").is_file()
+    for record in (folder / "logs").iterdir():
+        assert ".predict." not in record.read_text(), record
+    assert str(folder / "outputs" / "LPS.nii.gz") in (folder / "logs" / "inference.log").read_text()
 
 
 def test_a_bad_scan_is_named_and_the_others_come_out(trained, tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -15,6 +17,7 @@ import psutil
 import torch
 
 import swinx
+from swinx.bundle import bundle_folders, own_weights
 from swinx.cli.requirements import Finding, check_requirements
 from swinx.cli.terminal import say
 from swinx.files import read_json
@@ -28,13 +31,14 @@ _LITTLE_SHARED_MEMORY_GB = 1
 _LITTLE_MEMORY_GB = 8
 _MARKS = {"ok": "ok", "note": "note", "fault": "FAULT"}
 _SERVER_ANSWERS_WITHIN_S = 3.0
+_ENGINE_ANSWERS_WITHIN_S = 10.0
 
 
-def doctor(bundles: str = "bundles") -> None:
+def doctor(bundles: str | None = None) -> None:
     """Print what is installed and what is missing, with the command that fixes it; the exit code is 1 at a fault.
 
     Args:
-        bundles: Folder of the bundles.
+        bundles: Folder of bundles; by default those that come with the package.
     """
     findings = list(examine(bundles))
     width = max(len(finding.name) for finding in findings)
@@ -48,11 +52,11 @@ def doctor(bundles: str = "bundles") -> None:
         raise SystemExit(1)
 
 
-def examine(bundles: str | os.PathLike[str] = "bundles") -> Iterator[Finding]:
+def examine(bundles: str | os.PathLike[str] | None = None) -> Iterator[Finding]:
     """Yield findings about packages, devices, disks, tracking, optional tools and bundles.
 
     Args:
-        bundles: Folder of the bundles.
+        bundles: Folder of bundles; by default those that come with the package.
     """
     yield _python()
     yield Finding("swinx", "ok", f"{swinx.__version__} in {Path(swinx.__file__).parent}")
@@ -60,9 +64,10 @@ def examine(bundles: str | os.PathLike[str] = "bundles") -> Iterator[Finding]:
     yield from _devices()
     yield from _host()
     yield _tracker()
-    yield _label_server()
+    if (Path.cwd() / "label.mk").is_file():
+        yield _label_server()
     yield _containers()
-    yield from _bundles(Path(bundles))
+    yield from _bundles(None if bundles is None else Path(bundles))
 
 
 def _python() -> Finding:
@@ -103,6 +108,8 @@ def _host() -> Iterator[Finding]:
 
 
 def _tracker() -> Finding:
+    if importlib.util.find_spec("mlflow") is None:
+        return Finding("tracker", "note", "MLflow is not installed: runs are not tracked", 'pip install "mlflow>=3,<4"')
     if os.environ.get("SWINX_MLFLOW", "").lower() in ("0", "off", "false", "no"):
         return Finding("tracker", "note", "off by SWINX_MLFLOW", "unset SWINX_MLFLOW to track runs")
     uri = without_credentials(os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db"))
@@ -136,27 +143,45 @@ def _label_server() -> Finding:
 
 
 def _containers() -> Finding:
-    found = [path for engine in ("docker", "podman") if (path := shutil.which(engine))]
-    if found:
-        return Finding("containers", "ok", ", ".join(found))
-    remedy = "install one to build the image of docker/Dockerfile"
-    return Finding("containers", "note", "neither docker nor podman; the image alone needs one", remedy)
+    found = {path: _engine_fault(path) for engine in ("docker", "podman") if (path := shutil.which(engine))}
+    if not found:
+        remedy = "install one to build the image of docker/Dockerfile"
+        return Finding("containers", "note", "neither docker nor podman; the image alone needs one", remedy)
+    if answering := [path for path, fault in found.items() if not fault]:
+        return Finding("containers", "ok", f"{', '.join(answering)} answers")
+    detail = "; ".join(f"{path} {fault}" for path, fault in found.items())
+    return Finding("containers", "note", detail, "start its service, or ask for access to it")
 
 
-def _bundles(folder: Path) -> Iterator[Finding]:
-    listed = sorted(folder.glob("*/configs/metadata.json"))
+def _engine_fault(program: str) -> str:
+    """Return the reason why a container engine cannot run anything; empty if its service answers."""
+    try:
+        asked = [program, "info", "--format", "{{.ID}}" if program.endswith("docker") else "{{.Host.Os}}"]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=_ENGINE_ANSWERS_WITHIN_S, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"does not answer: {error}"
+    lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+    return "" if done.returncode == 0 else f"does not answer: {lines[-1]}"
+
+
+def _bundles(folder: Path | None) -> Iterator[Finding]:
+    if folder is None:
+        listed = list(bundle_folders().values())
+    else:
+        listed = sorted(path.parents[1] for path in folder.glob("*/configs/metadata.json"))
     if not listed:
-        detail = f"no bundle in {folder}" if folder.is_dir() else f"{folder}: no such folder"
+        place = folder or Path(swinx.__file__).parent
+        detail = f"no bundle in {place}" if place.is_dir() else f"{place}: no such folder"
         yield Finding("bundles", "note", detail, "give the folder of the bundles: swinx doctor --bundles FOLDER")
-    for metadata in listed:
-        bundle = metadata.parents[1]
-        weights = bundle / "models" / "model.pt"
+    for bundle in listed:
+        weights = Path(own_weights(bundle))
         if weights.is_file():
-            yield Finding(bundle.name, "ok", f"{weights}, {weights.stat().st_size / 1e6:.0f} MB")
+            yield Finding(bundle.name, "ok", f"{bundle}; {weights}, {weights.stat().st_size / 1e6:.0f} MB")
         elif _makes_weights(bundle / "configs" / "train.json"):
-            yield Finding(
-                bundle.name, "note", f"no weights in {bundle / 'models'}", "train it, or give --checkpoint FILE"
-            )
+            remedy = "train it, or give --checkpoint FILE"
+            yield Finding(bundle.name, "note", f"{bundle}; no weights at {weights}", remedy)
+        else:
+            yield Finding(bundle.name, "ok", str(bundle))
 
 
 def _makes_weights(config: Path) -> bool:

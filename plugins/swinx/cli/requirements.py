@@ -60,7 +60,7 @@ def check_requirements(package: str) -> Iterator[Finding]:
             yield Finding(requirement.name, "fault" if fault else "ok", fault or version, remedy)
     wanted: dict[str, list[Requirement]] = defaultdict(list)
     for requirement in listed:
-        for extra in extras:
+        for extra in extras if requirement.name != package else ():  # an extra may name others of the same package
             marker = requirement.marker
             if marker is not None and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
                 wanted[extra].append(requirement)

@@ -21,14 +21,16 @@ _CORE_HU = 100.0
 
 _GAS_HU = -300.0
 _AORTA = 52
+_FAT, _SOFT, _BRIGHT = FIRST_TISSUE + 1, FIRST_TISSUE + TISSUES - 2, FIRST_TISSUE + TISSUES - 1
+_RIM_HU = 75.0
 
 
 class RandContrastd(RandomizableTransform, MapTransform):
     """Random contrast of every structure of a patch.
 
     A phase is drawn, and for every group of structures a mean in its range (:data:`TYPICAL_HU`); both kidneys share
-    theirs but for a little. The structure's own texture stays around the new mean, stronger or weaker, so that mixed
-    voxels at its border stay mixed. With ``synthetic_prob`` the patch is painted anew instead from its structures alone
+    theirs but for a little. The structure's own texture stays around the new mean, stronger or weaker, and mixed voxels
+    at its border stay mixed. With ``synthetic_prob`` the patch is painted anew instead from its structures alone
     with random means, as SynthSeg (https://arxiv.org/abs/2107.09559) does; gas and bone keep their kind.
 
     Args:
@@ -79,18 +81,17 @@ class RandContrastd(RandomizableTransform, MapTransform):
         for number, group in self.groups.items():
             shift[number] = means[group] + self.R.normal(0, 4) - old[number]
             gain[number] = self.R.uniform(0.1, 0.5) if group == "kidney" and phase != 1 else self.R.uniform(0.5, 1.1)
-        soft, bright = FIRST_TISSUE + TISSUES - 2, FIRST_TISSUE + TISSUES - 1
-        shift[soft] = means["muscle"] - 52 + self.R.normal(0, 4)
-        gain[bright] = np.clip((means["artery"] - 40) / max(old[_AORTA] - 40, 60.0), 0.0, 1.2) if old[_AORTA] else 1.0
-        shift[bright] = (40 - old[bright]) * (1 - gain[bright])
-        fat = FIRST_TISSUE + 1
-        shift[fat] = self.R.uniform(-12, 12)
+        shift[_SOFT] = means["muscle"] - 52 + self.R.normal(0, 4)
+        shift[_FAT] = self.R.uniform(-12, 12)
         shift_of, gain_of, old_of = (
             torch.from_numpy(table.astype(np.float32)).to(image.device)[structures] for table in (shift, gain, old)
         )
-        deviation = image - old_of
-        core = deviation.clamp(-_CORE_HU, 3 * _CORE_HU)
-        moved = old_of + core * gain_of + (deviation - core) + _softened(shift_of)
+        share = _share_of_structure(image, structures, old_of)
+        core = (image - old_of).clamp(-_CORE_HU, 3 * _CORE_HU)
+        moved = image + share * (shift_of + (gain_of - 1) * core)
+        vessels = float(np.clip((means["artery"] - 40) / max(old[_AORTA] - 40, 60.0), 0.0, 1.2)) if old[_AORTA] else 1.0
+        unlabelled = (structures == _SOFT) | (structures == _BRIGHT)  # small vessels, and the rims of large ones
+        moved = torch.where(unlabelled & (image > _RIM_HU), _RIM_HU + (image - _RIM_HU) * vessels, moved)
         return torch.where(image < _GAS_HU, image, moved)
 
     def _paint(self, image: Tensor, structures: Tensor, medians: Tensor) -> Tensor:
@@ -100,7 +101,7 @@ class RandContrastd(RandomizableTransform, MapTransform):
             stiff = old[number] < _GAS_HU or (old[number] > 180 and number not in self.groups)
             mean[number] = old[number] + self.R.normal(0, 40) if stiff else self.R.uniform(-80, 260)
             deviation[number] = self.R.uniform(2, 25)
-        mean[FIRST_TISSUE + 1] = self.R.uniform(-130, -60)
+        mean[_FAT] = self.R.uniform(-130, -60)
         mean_of, deviation_of = (
             torch.from_numpy(table.astype(np.float32)).to(image.device)[structures] for table in (mean, deviation)
         )
@@ -108,6 +109,20 @@ class RandContrastd(RandomizableTransform, MapTransform):
         bias = smooth_tensor(self.R, 1, image.shape, 1.0, 20.0, image.device)[0] * self.R.uniform(0, 12)
         painted = _softened(mean_of) + deviation_of * texture + bias * (structures > 0)
         return torch.where(image < _GAS_HU, image, painted)
+
+
+def _share_of_structure(image: Tensor, structures: Tensor, old: Tensor) -> Tensor:
+    """Return how much of each voxel is its structure, in [0, 1].
+
+    Inside it is all; at the border it follows from the intensity, between that of the structure and that of fat, or of
+    soft tissue around a structure full of contrast medium. All arguments and the result are ``(X, Y, Z)``.
+    """
+    numbers = structures.float()[None, None]
+    highest = torch.nn.functional.max_pool3d(numbers, 3, stride=1, padding=1)
+    lowest = -torch.nn.functional.max_pool3d(-numbers, 3, stride=1, padding=1)
+    around = torch.where(old > 130, 20.0, -100.0)
+    mixed = ((image - around) / (old - around).clamp(min=20.0)).clamp(0, 1)
+    return torch.where((highest == lowest)[0, 0], 1.0, mixed)
 
 
 def _softened(field: Tensor) -> Tensor:

@@ -1,0 +1,276 @@
+"""Generated patches: label and image move together, sides, phases of contrast, contents, ends of the scan, seeds."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from monai.transforms import Compose
+
+from swinx.cohorts import (
+    GeometryRanges,
+    RandAcquisitiond,
+    RandContrastd,
+    RandFieldOfViewd,
+    RandLumend,
+    RandPatchd,
+    RandSurroundingsd,
+    SourceScan,
+    StructuresToLabeld,
+    write_held_out,
+)
+from swinx.cohorts.generator.contrast_phases import PHASES, TYPICAL_HU, group_of
+from swinx.data import read_volume
+from swinx.errors import CaseError
+from swinx.labels import FLARE23, FlareLabel, read_label_set
+from swinx.training import RandLeftRightFlipd
+
+LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, STOMACH, AORTA = 5, 2, 3, 6, 52
+PLACES = {LIVER: (55, 15, 25), RIGHT_KIDNEY: (45, -25, -35), LEFT_KIDNEY: (-45, -25, -35), STOMACH: (-45, 20, 25)}
+RADII = {LIVER: 32, RIGHT_KIDNEY: 18, LEFT_KIDNEY: 18, STOMACH: 24, AORTA: 14}
+HU = {LIVER: 70, RIGHT_KIDNEY: 190, LEFT_KIDNEY: 190, STOMACH: 45, AORTA: 370}
+STILL = GeometryRanges(scale=(1, 1), degrees=0, smooth_mm=(0, 0), organs=0, fat=(1, 1))
+SIZE = (40, 32, 32)
+MM = 5.0
+
+
+def world_of(shape, affine):
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
+    return index @ affine[:3, :3].T + affine[:3, 3]
+
+
+def body_at(world):
+    """HU and structures of a body of few spheres, at positions ``(..., 3)`` in mm toward right, front and head."""
+    body = (world[..., 0] / 105) ** 2 + (world[..., 1] / 70) ** 2 < 1
+    hounsfield, structures = np.where(body, 40.0, -1000.0), np.zeros(body.shape, dtype=np.uint8)
+    for number in RADII:
+        place = np.array(PLACES.get(number, (0, -30, 0)), dtype=float)
+        axes = (0, 1) if number == AORTA else (0, 1, 2)
+        inside = sum((world[..., a] - place[a]) ** 2 for a in axes) < RADII[number] ** 2
+        hounsfield[inside], structures[inside] = HU[number], number
+    table = (np.abs(world[..., 1] + 92) < 3) & (np.abs(world[..., 0]) < 90)
+    hounsfield[table] = 300
+    return hounsfield, structures
+
+
+@pytest.fixture(scope="module")
+def source():
+    """An oblique, anisotropic scan with axes toward feet, left and front."""
+    turn = np.deg2rad(8)
+    directions = np.array([[0, -np.cos(turn), -np.sin(turn)], [0, -np.sin(turn), np.cos(turn)], [-1, 0, 0]])
+    affine = np.eye(4)
+    affine[:3, :3] = directions @ np.diag([5.0, 3.0, 4.0])
+    shape = (36, 88, 52)
+    affine[:3, 3] = -affine[:3, :3] @ (np.array(shape) - 1) / 2
+    return SourceScan.from_arrays(*body_at(world_of(shape, affine)), affine, "spheres")
+
+
+def draw(transform, seed, data=None):
+    return transform.set_random_state(seed)(data or {})
+
+
+@pytest.fixture
+def still(source):
+    """A patch around the liver of the body as it is."""
+    patch = RandPatchd([source], spatial_size=SIZE, spacing_mm=MM, ranges=STILL, jitter=0, other_prob=0)
+    return lambda seed=0: draw(patch, seed)
+
+
+def centre_of(volume, number):
+    index = np.argwhere(np.asarray(volume[0]) == number)
+    affine = volume.affine.numpy()
+    return (index @ affine[:3, :3].T + affine[:3, 3]).mean(axis=0)
+
+
+def test_the_table_is_no_part_of_the_patient(source):
+    assert float((source.image - 1024).max()) < 450
+    world = world_of(source.image.shape, source.affine)
+    assert world[source.structures.numpy() > 0][:, 1].min() > -85
+
+
+def test_a_scan_without_a_body_is_refused():
+    with pytest.raises(CaseError, match="no body"):
+        SourceScan.from_arrays(np.full((20, 20, 20), -1000.0), np.zeros((20, 20, 20)), np.eye(4), "air")
+
+
+def test_without_variation_every_organ_is_where_the_oblique_scan_has_it(source):
+    whole = RandPatchd([source], spatial_size=(50, 36, 36), spacing_mm=MM, ranges=STILL, jitter=0, other_prob=0)
+    made = draw(whole, 3)
+    for number in (LIVER, RIGHT_KIDNEY, LEFT_KIDNEY):
+        if int((made["structures"] == number).sum()) > 4 / 3 * np.pi * (RADII[number] / MM) ** 3 * 0.9:
+            assert np.abs(centre_of(made["structures"], number) - PLACES[number]).max() < 3
+    present = made["structures"].unique().tolist()
+    assert {LIVER, AORTA} <= set(present)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_label_and_image_move_together(source, seed):
+    made = draw(RandPatchd([source], spatial_size=SIZE, spacing_mm=MM), seed)
+    structures, image = made["structures"][0], made["image"][0]
+    for number in (LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, AORTA):
+        here = structures == number
+        inner = torch.nn.functional.max_pool3d((~here).float()[None], 3, 1, 1)[0] == 0
+        if int(inner.sum()) > 10:
+            assert float(image[inner].median()) == pytest.approx(HU[number], abs=25)
+
+
+def test_geometry_differs_between_draws_and_repeats_with_its_seed(source):
+    patch = RandPatchd([source], spatial_size=SIZE, spacing_mm=MM)
+    first, again, other = (draw(patch, seed)["structures"] for seed in (5, 5, 6))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_right_stays_right_after_a_flip(source):
+    whole = RandPatchd([source], spatial_size=(50, 36, 36), spacing_mm=MM, ranges=STILL, jitter=0, other_prob=1)
+    made = (StructuresToLabeld()(draw(whole, seed)) for seed in range(40))
+    sides = (FlareLabel.RIGHT_KIDNEY, FlareLabel.LEFT_KIDNEY)
+    both = next(each for each in made if all(bool((each["label"] == side).any()) for side in sides))
+    for each in (both, RandLeftRightFlipd(["image", "label"], prob=1.0)(both)):
+        right, left = (np.argwhere(np.asarray(each["label"][0]) == side)[:, 0].mean() for side in sides)
+        assert right > left  # the first axis runs toward the patient's right
+
+
+@pytest.mark.parametrize("phase", range(4))
+def test_every_phase_has_its_intensities(still, phase):
+    contrast = RandContrastd(synthetic_prob=0.0, same_prob=0.0)
+    patch = still(1)
+    found = 0
+    for seed in range(100):
+        made = draw(contrast, seed, patch)
+        if made["phase"] != PHASES[phase]:
+            continue
+        for number, name in ((LIVER, "liver"), (AORTA, "artery")):
+            here = made["structures"][0] == number
+            low, high = TYPICAL_HU[name][phase]
+            slack = 75 if name == "liver" else 20  # some livers are fatty
+            assert low - slack < float(made["image"][0][here].median()) < high + 20
+        found += 1
+        if found == 3:
+            break
+    assert found == 3
+
+
+def test_gas_stays_gas_whatever_the_contrast(still):
+    patch = still(1)
+    air = patch["image"] < -900
+    assert bool(air.any())
+    for seed in range(8):
+        assert float(draw(RandContrastd(synthetic_prob=0.5), seed, patch)["image"][air].max()) < -300
+
+
+def test_bones_and_lungs_have_no_contrast_and_vessels_do():
+    names, groups = read_label_set("totalsegmentator").names, group_of()
+    assert {groups[names.index(name)] for name in ("aorta", "iliac_artery_left")} == {"artery"}
+    assert groups[names.index("kidney_left")] == "kidney"
+    assert groups[names.index("kidney_cyst_left")] == "cyst"
+    assert not {names.index("vertebrae_L1"), names.index("lung_upper_lobe_left"), names.index("rib_left_5")} & set(
+        groups
+    )
+
+
+def test_contents_change_inside_hollow_organs_alone_and_gas_lies_in_front(source):
+    patch = RandPatchd([source], spatial_size=SIZE, spacing_mm=MM, ranges=STILL, jitter=0, other_prob=0)
+    made = next(
+        each for each in (draw(patch, seed) for seed in range(20)) if (each["structures"] == STOMACH).sum() > 200
+    )
+    inside, seen_gas = made["structures"] == STOMACH, False
+    for seed in range(12):
+        filled = draw(RandLumend(prob=1.0), seed, made)["image"]
+        assert torch.equal(filled[~inside], made["image"][~inside])
+        gas, rest = ((filled < -500) & inside)[0], ((filled > -200) & inside)[0]
+        if int(gas.sum()) > 20 and int(rest.sum()) > 20:
+            seen_gas = True
+            assert gas.nonzero()[:, 1].float().mean() > rest.nonzero()[:, 1].float().mean()
+    assert seen_gas
+
+
+def test_table_and_arms_leave_the_patient_alone(still):
+    patch = still(1)
+    body = patch["structures"] > 0
+    changed = False
+    for seed in range(4):
+        made = draw(RandSurroundingsd(spacing_mm=MM, table_prob=1, arms_prob=1), seed, patch)["image"]
+        assert torch.equal(made[body], patch["image"][body])
+        changed |= not torch.equal(made, patch["image"])
+    assert changed
+
+
+def test_beyond_the_end_of_the_scan_there_is_air_and_no_label(still):
+    patch = still(1)
+    made = draw(RandFieldOfViewd(end_prob=1, circle_prob=1), 3, patch)
+    cut = made["image"] == -1024
+    assert bool((made["structures"][cut] == 0).all())
+    assert 0 < int((made["structures"] > 0).sum()) < int((patch["structures"] > 0).sum())
+
+
+def test_noise_has_the_strength_that_is_asked_for(still):
+    patch = still(1)
+    sharp = RandAcquisitiond(spacing_mm=MM, kernel_mm=(0, 0), noise_hu=(20, 20), gain=0, shift_hu=0)
+    difference = (draw(sharp, 0, patch)["image"] - patch["image"])[patch["structures"] == LIVER]
+    assert float(difference.std()) == pytest.approx(20, rel=0.15)
+
+
+def test_thick_slices_blur_along_the_body_alone(still):
+    patch = still(1)
+    thick = RandAcquisitiond(spacing_mm=2.0, slice_mm=(4, 4), kernel_mm=(0, 0), noise_hu=(0, 0), gain=0, shift_hu=0)
+    ramp = {"image": torch.zeros_like(patch["image"])}
+    ramp["image"][:, 20] = 100
+    assert torch.allclose(draw(thick, 0, ramp)["image"], ramp["image"], atol=1e-3)
+    ramp["image"][:] = 0
+    ramp["image"][..., 16] = 100
+    assert 40 < float(draw(thick, 0, ramp)["image"][0, 5, 5, 16]) < 60
+
+
+def test_classes_follow_the_label_set_by_name(still):
+    patch = still(1)
+    btcv = read_label_set("btcv")
+    label = StructuresToLabeld(btcv)(patch)
+    assert torch.equal(label["label"] == btcv.find("liver"), patch["structures"] == LIVER)
+    assert btcv.find("portal vein and splenic vein") in label["annotated"]
+    flare = StructuresToLabeld(FLARE23)(patch)
+    assert FlareLabel.TUMOR not in flare["annotated"]
+
+
+def test_a_partly_annotated_source_says_so(source):
+    partly = SourceScan(**{**source.__dict__, "annotated": ("aorta",)})
+    patch = RandPatchd([partly], spatial_size=SIZE, spacing_mm=MM)
+    assert StructuresToLabeld()(draw(patch, 0))["annotated"] == [FlareLabel.AORTA]
+
+
+def test_the_whole_chain_repeats_with_its_seed(source):
+    chain = Compose(
+        [
+            RandPatchd([source], spatial_size=SIZE, spacing_mm=MM),
+            *(RandContrastd(), RandLumend(), RandSurroundingsd(spacing_mm=MM), RandFieldOfViewd()),
+            *(RandAcquisitiond(spacing_mm=MM), StructuresToLabeld()),
+        ]
+    )
+    for seed in range(6):
+        first, again = (chain.set_random_state(seed)({"case": "a"}) for _ in range(2))
+        assert torch.equal(first["image"], again["image"])
+        assert torch.equal(first["label"], again["label"])
+        assert bool(torch.isfinite(first["image"]).all())
+        assert first["image"].shape == (1, *SIZE)
+        assert first["label"].dtype == torch.uint8
+
+
+def test_held_out_patients_are_written_once_with_what_is_annotated(source, tmp_path):
+    path = write_held_out(tmp_path, [source], count=1, spacing_mm=12.0)
+    before = path.stat().st_mtime_ns
+    assert write_held_out(tmp_path, [source], count=1, spacing_mm=12.0).stat().st_mtime_ns == before
+    (item,) = json.loads(path.read_text())["validation"]
+    label = read_volume(tmp_path / "labelsVal" / "held_out_001.nii.gz", "label")
+    assert set(np.unique(label.array)) >= {FlareLabel.LIVER, FlareLabel.AORTA}
+    assert FlareLabel.LIVER in item["annotated"]
+
+
+@pytest.mark.gpu
+def test_a_gpu_makes_the_same_patients(source):
+    chain = Compose([RandPatchd([source], spatial_size=SIZE, spacing_mm=MM)])
+    there = Compose([RandPatchd([source.to("cuda")], spatial_size=SIZE, spacing_mm=MM)])
+    here, away = draw(chain, 1)["image"], draw(there, 1)["image"]
+    assert away.device.type == "cuda"
+    assert float((here - away.cpu()).abs().mean()) < 1

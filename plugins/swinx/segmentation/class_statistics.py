@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from swinx.geometry import voxel_volume_mm3
 from swinx.labels import LabelSet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["class_statistics", "volumes_ml"]
 
@@ -47,6 +49,8 @@ def class_statistics(
         affine: Voxels to RAS millimetres.
         label_set: The classes.
     """
+    import pandas as pd  # here, since most segmentations need no table
+
     rows = []
     for name, volume in volumes_ml(class_ids, affine, label_set).items():
         if volume == 0:

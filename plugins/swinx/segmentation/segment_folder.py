@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 from swinx.data import find_cases, pick_series, record_path
@@ -112,6 +111,8 @@ def segment_folder(
         told = found.record["seconds"]["total"], found.record["peak_memory"]["rss_mb"]
         _logger.info("[%d/%d] %s: %.1f s, %.0f MB", number, len(scans), scan.case, *told)
     if tables:
+        import pandas as pd
+
         write_table(folder / "statistics.csv", pd.concat(tables, ignore_index=True))
     labels = dict(zip(model.label_set.names, model.label_set.values, strict=True))
     write_json(folder / "cases.json", {"labels": labels, "done": batch.done, "failed": batch.failed})

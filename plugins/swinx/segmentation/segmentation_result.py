@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from swinx.labels import LabelSet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Segmentation"]
 

@@ -6,9 +6,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from monai.data import MetaTensor
 
 from swinx.data import DicomSegCheck, SaveDicomSegd, case_name
@@ -17,6 +16,9 @@ from swinx.files import write_table
 from swinx.report import write_overlay
 from swinx.segmentation.loaded_model import LoadedModel, Prediction
 from swinx.segmentation.scan_input import Scan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SideFiles", "check_dicom_seg", "write_side_files"]
 

@@ -43,14 +43,14 @@ def test_what_training_and_inference_repeat_agrees():
     train, other = content("train"), content("inference")
     repeated = ["pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias", "roi_size", "overlap"]
     repeated += ["embed_dim", "num_heads", "decoder_channels", "published_window_order"]
-    for setting in [*repeated, "bundle_root", "device", "network"]:
+    for setting in [*repeated, "bundle_root", "device", "memory_format", "network"]:
         assert train[setting] == default_of(setting, other[setting]), setting
     of_training = {"drop_path_rate": "@drop_path_rate", "use_checkpoint": "@use_checkpoint"}
     assert train["network_def"] == other["network_def"] | of_training
     assert not set(of_training) & set(other)
     load, prepare = other["preprocessing"]["transforms"]
     train_load, *_, train_prepare = train["train"]["deterministic_transforms"]
-    assert load.pop("reader") == {**train_load.pop("reader"), "max_ram_mb": "@max_ram_mb"}
+    assert other["reader"] == {**train["reader"], "max_ram_mb": "@max_ram_mb"}
     assert load == train_load
     assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
 

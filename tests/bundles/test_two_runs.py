@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from support.bundles import ROOT, SMALL, run_bundle
 from support.other_runs import another_run
+from swinx.errors import RunError
+from swinx.runs import open_run
 
-RUNS = [(path, name) for path in sorted(ROOT.glob("bundles/*/configs/*.json")) for name in ("run",)]
+CONFIGURATIONS = sorted(ROOT.glob("bundles/*/configs/*.json"))
 
 
-@pytest.mark.parametrize(
-    ("path", "name"), RUNS, ids=lambda value: str(value.name) if isinstance(value, Path) else value
-)
-def test_every_run_locks_what_it_writes_before_it_writes_a_log(path, name):
-    steps = json.loads(path.read_text()).get(name, [])
-    writes = [number for number, step in enumerate(steps) if "start_log(" in step]
-    locks = [number for number, step in enumerate(steps) if "lock_output(@output_dir" in step]
-    assert len(writes) == len(locks)
-    assert all(lock < write for lock, write in zip(locks, writes, strict=True))
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
+def test_every_run_is_opened_once_and_before_it_writes_anything(path):
+    steps = json.loads(path.read_text()).get("run", [])
+    opened = [step for step in steps if step.startswith("$open_run(@bundle_root, @output_dir, ")]
+    assert len(opened) == bool(steps)
+    assert not steps or [step for step in steps if "set_determinism" not in step].index(opened[0]) == 1
+
+
+def test_a_run_is_locked_before_it_writes_a_log(tmp_path):
+    with another_run(tmp_path), pytest.raises(RunError, match="being written by another run"):
+        open_run(str(ROOT / "bundles" / "swinx_seg"), str(tmp_path), "training.log")
+    assert not (tmp_path / "training.log").exists()
 
 
 @pytest.mark.slow

@@ -15,7 +15,9 @@ def logged(results: dict[str, Any]) -> dict[str, float]:
     """What a run is asked to log of some results."""
     found: dict[str, float] = {}
     run = SimpleNamespace(metrics=lambda numbers, **_: found.update(numbers))
-    MLflowRun(SimpleNamespace(run=run, end=lambda *_: None)).close(results)
+    tracked = MLflowRun(stage="training", bundle_root="", output_dir="")
+    tracked.session = SimpleNamespace(run=run, end=lambda *_: None)
+    tracked.close(results)
     return found
 
 

@@ -21,8 +21,8 @@ _logger = logging.getLogger(__name__)
 
 
 def load_pretrained(
-    network: nn.Module, path: str | os.PathLike[str], label_set: LabelSet, own: LabelSet | None = None
-) -> LoadReport:
+    network: nn.Module, path: str | os.PathLike[str] | None, label_set: LabelSet, own: LabelSet | None = None
+) -> LoadReport | None:
     """Load what another training can give: the encoder, or the whole network with the classes that both know.
 
     A whole network is taken as one if its classes are known, and all but the output layer has the same shapes. Output
@@ -31,16 +31,19 @@ def load_pretrained(
 
     Args:
         network: A :class:`swinx.networks.SwinXSeg`, as it was initialised.
-        path: The weights: a pretrained encoder, or a network of this kind with other or the same classes.
+        path: The weights: a pretrained encoder, or a network of this kind with other or the same classes; None leaves
+            the network as it is.
         label_set: Classes of ``network``.
         own: Classes of the weights, see :func:`swinx.tracking.recorded_label_set`; None for an encoder, or if unknown.
 
     Returns:
-        What was matched and loaded.
+        What was matched and loaded; None if there are no weights.
 
     Raises:
         WeightsError: If the file cannot be read, or holds no encoder that fits.
     """
+    if path is None:
+        return None
     state = read_checkpoint(path)
     if own is None or not _is_whole(state, bare_network(network)):
         return load_weights(network, path, part="encoder")

@@ -25,7 +25,6 @@ from swinx.refinement.refinement_cases import (
     load_refinement_cases,
     pending_cases,
     refinement_case,
-    refuse_overwriting,
 )
 from swinx.refinement.refinement_gain import RefinementGain, refinement_gain
 from swinx.refinement.refinement_record_settings import RefinementSettings, refinement_settings
@@ -79,7 +78,6 @@ __all__ = [
     "refinement_case",
     "refinement_gain",
     "refinement_settings",
-    "refuse_overwriting",
     "restrict_classes",
     "run_rounds",
     "select_complete_cases",

@@ -35,7 +35,6 @@ __all__ = [
     "pending_cases",
     "record_path",
     "refinement_case",
-    "refuse_overwriting",
 ]
 
 _SECTIONS = ("training", "unlabeled")
@@ -102,6 +101,7 @@ def refinement_case(
     image: str | os.PathLike[str],
     label: str | os.PathLike[str] | None = None,
     annotated: Sequence[int | str] | None = None,
+    output_dir: str | os.PathLike[str] | None = None,
     label_set: LabelSet = FLARE23,
 ) -> dict[str, Any]:
     """Return one case as :func:`load_refinement_cases` lists it.
@@ -111,10 +111,11 @@ def refinement_case(
         label: Its partial truth, if there is one.
         annotated: Classes annotated in it, by name or by number in label files; by default those that occur in the
             label.
+        output_dir: Folder of the refined label, which must not replace the scan or the label.
         label_set: The classes.
 
     Raises:
-        DataListError: If a file is missing, or an annotated class is none.
+        DataListError: If a file is missing or would be replaced, or an annotated class is none.
     """
     for place in (image, *([label] if label is not None else ())):
         if not os.path.exists(absolute_path(place)):  # noqa: PTH110 - pathlib raises for names that are too long
@@ -126,6 +127,8 @@ def refinement_case(
     item: dict[str, Any] = {"case": case_name(image), "section": "given", "image": str(absolute_path(image))}
     if label is not None:
         item["label"] = str(absolute_path(label))
+    if output_dir is not None:
+        _refuse_overwriting([item], output_dir)
     manifest = {} if ids is None else {item["case"]: ids}
     return _with_annotated(item, manifest, infer=ids is None, label_set=label_set)
 
@@ -150,26 +153,17 @@ def pending_cases(
     Raises:
         DataListError: If a refined label would replace the scan or the label of a case.
     """
-    refuse_overwriting(items, output_dir)
+    _refuse_overwriting(items, output_dir)
     return [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
 
 
-def refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.PathLike[str]) -> Sequence[dict[str, Any]]:
-    """Return the items, unless a refined label would replace one of their scans or labels.
-
-    Args:
-        items: Cases with ``image`` and, where there is one, ``label``.
-        output_dir: Folder of the refined labels.
-
-    Raises:
-        DataListError: If it would; the message names the file.
-    """
+def _refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.PathLike[str]) -> None:
+    """Refuse to replace a scan or a label by a refined label."""
     written = {real_path(Path(output_dir) / f"{item['case']}{end}") for item in items for end in CASE_FILE_ENDS}
     for item in items:
         for place in [item[key] for key in ("image",) if key in item] + places_of(item.get("label")):
             if real_path(place) in written:
                 raise DataListError(f"{place} would be overwritten by a refined label; choose another output_dir")
-    return items
 
 
 def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], settings: str) -> bool:

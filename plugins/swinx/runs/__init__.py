@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swinx.runs.mlflow_run import MLflowRun
-from swinx.runs.output_lock import lock_output
+from swinx.runs.open_run import open_run
 from swinx.runs.run_log import require_writable, start_log
 from swinx.runs.seeding import seed_epoch
 from swinx.workarounds import leave_processes
@@ -11,7 +11,7 @@ from swinx.workarounds import leave_processes
 __all__ = [
     "MLflowRun",
     "leave_processes",
-    "lock_output",
+    "open_run",
     "require_writable",
     "seed_epoch",
     "start_log",

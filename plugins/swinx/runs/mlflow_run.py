@@ -27,20 +27,16 @@ class MLflowRun:
     at the end of an epoch must be there by then.
 
     Args:
-        session: The run.
         table: CSV file that gets a row each epoch, such as that of :class:`swinx.training.TrainingHistory`.
         keep_open: Leave the run open when the engine has finished, for what comes after it; :meth:`close` ends it.
         products: Models and data lists to sign at the end.
+        session: Stage, folders, sources and files of the run: the arguments of a session.
     """
 
     def __init__(
-        self,
-        session: TrackingSession,
-        table: str | None = None,
-        keep_open: bool = False,
-        products: Sequence[str] = (),
+        self, table: str | None = None, keep_open: bool = False, products: Sequence[str] = (), **session: Any
     ) -> None:
-        self.session = session
+        self.session = TrackingSession(**session)
         self.table = None if table is None else Path(table)
         self.keep_open = keep_open
         self.products = list(products)

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 from swinx.bundle.settings.kinds import Kind, MisfitError
 
-__all__ = ["RUNS", "Setting", "Stage"]
+__all__ = [
+    *("NETWORKS", "PREDICTIONS", "PRETRAININGS", "REFINEMENTS", "RUNS", "SEGMENTATIONS", "TRAININGS"),
+    *("Setting", "Stage"),
+]
 
 Stage = Literal[
     "pretraining",
@@ -28,6 +31,19 @@ RUNS: tuple[Stage, ...] = (
     *("training", "inference", "evaluation"),
 )
 """All commands that ``monai.bundle run`` knows."""
+
+PRETRAININGS: tuple[Stage, ...] = ("pretraining", "reconstruction", "probes")
+"""Commands of the network that is pretrained."""
+
+SEGMENTATIONS: tuple[Stage, ...] = ("training", "inference", "evaluation")
+"""Commands of the network that segments."""
+
+NETWORKS: tuple[Stage, ...] = (*PRETRAININGS, *SEGMENTATIONS)
+"""Commands with an encoder and its preprocessing."""
+
+TRAININGS: tuple[Stage, ...] = ("pretraining", "training")
+PREDICTIONS: tuple[Stage, ...] = ("inference", "evaluation")
+REFINEMENTS: tuple[Stage, ...] = ("refinement", "one case")
 
 _NONE = ("none", "null")
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from swinx import __version__
+from swinx.bundle import configuration_at_work, flat_settings
 from swinx.data import patient_of
 from swinx.errors import DataListError
 from swinx.figures import write_figure
@@ -59,7 +60,6 @@ def probe_encoders(
     probe: Probe = "linear",
     fit_section: str = "training",
     section: str = "validation",
-    settings: Mapping[str, Any] | None = None,
     cases: Sequence[Mapping[str, Any]] = (),
     label_set: LabelSet = FLARE23,
 ) -> ProbeReport:
@@ -79,7 +79,6 @@ def probe_encoders(
         probe: ``"linear"`` or ``"knn"``, see :func:`swinx.pretraining.run_probe`.
         fit_section: Section of the data list to fit on.
         section: Section to test on.
-        settings: Recorded as they are in ``probe.json``.
         cases: Entries of the data list; cases of one ``patient`` are one pair of the test.
         label_set: The classes.
 
@@ -113,7 +112,7 @@ def probe_encoders(
         "encoders": {encoder: _as_json(one, label_set) for encoder, one in scores.items()},
         "failed": list(records.failed),
         "empty": list(records.empty),
-        "settings": dict(settings or {}),
+        "settings": flat_settings(configuration_at_work()),
         "versions": {"swinx": __version__, "torch": torch.__version__, "scikit-learn": version("scikit-learn")},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }

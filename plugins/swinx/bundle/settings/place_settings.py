@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from swinx.bundle.settings.kinds import Device, Either, Flag, Many, Number, Object, PathName, Text, Whole
-from swinx.bundle.settings.setting import RUNS, Setting
+from swinx.bundle.settings.setting import (
+    NETWORKS,
+    PREDICTIONS,
+    PRETRAININGS,
+    REFINEMENTS,
+    RUNS,
+    SEGMENTATIONS,
+    TRAININGS,
+    Setting,
+)
 
 __all__ = ["PLACE_SETTINGS"]
 
@@ -19,7 +28,7 @@ PLACE_SETTINGS = (
         "datalist",
         PathName(),
         "JSON data list; scans of the folder without one",
-        ("pretraining", "reconstruction", "probes", "teacher", "refinement", "training", "inference", "evaluation"),
+        (*PRETRAININGS, "teacher", "refinement", *SEGMENTATIONS),
         optional=True,
     ),
     Setting(
@@ -28,31 +37,20 @@ PLACE_SETTINGS = (
             (Object("names and numbers, such as \"{'background': 0, 'liver': 1}\""), PathName("a name or a JSON file"))
         ),
         "label set; null for that of the weights, of the data list, or FLARE-23",
-        ("probes", "teacher", "refinement", "one case", "training", "inference", "evaluation"),
+        ("probes", "teacher", *REFINEMENTS, *SEGMENTATIONS),
         optional=True,
     ),
     Setting("output_dir", PathName(), "folder for results, log and state", RUNS),
     Setting("scores_dir", PathName(), "folder for tables of scores", ("evaluation",)),
     Setting("overlay_dir", PathName(), "folder for pictures of scores", ("evaluation",)),
     Setting("split", PathName(), "file with the cases that a training keeps for its validation", ("training",)),
-    Setting(
-        "checkpoint",
-        PathName(),
-        "weights of the network, written by trainings and read by the others",
-        ("pretraining", "reconstruction", "probes", "training", "inference", "evaluation"),
-    ),
-    Setting(
-        "pretrained",
-        PathName(),
-        "checkpoint whose encoder a training starts from",
-        ("pretraining", "training"),
-        optional=True,
-    ),
+    Setting("checkpoint", PathName(), "weights of the network, written by trainings and read by the others", NETWORKS),
+    Setting("pretrained", PathName(), "checkpoint whose encoder a training starts from", TRAININGS, optional=True),
     Setting(
         "section",
         Either((Text(), Many(Text(), "['unlabeled','training']", least=1))),
         "section of the data list, or a list of sections",
-        ("pretraining", "reconstruction", "probes", "teacher", "inference", "evaluation"),
+        (*PRETRAININGS, "teacher", *PREDICTIONS),
     ),
     Setting(
         "sections",
@@ -63,42 +61,17 @@ PLACE_SETTINGS = (
     Setting("fit_section", Text(), "section of the data list that the probes are fitted on", ("probes",)),
     Setting("exported", PathName(), "exported network", ("inference",)),
     Setting("series", Text(), "SeriesInstanceUID of the DICOM series to segment", ("inference",), optional=True),
-    Setting(
-        "device",
-        Device(),
-        "where the network runs",
-        (
-            "pretraining",
-            "reconstruction",
-            "probes",
-            "teacher",
-            "refinement",
-            "one case",
-            "training",
-            "inference",
-            "evaluation",
-        ),
-    ),
+    Setting("device", Device(), "where the network runs", (*PRETRAININGS, "teacher", *REFINEMENTS, *SEGMENTATIONS)),
     Setting(
         "amp",
         Flag(),
         "mixed precision, on a GPU; in trainings also on a processor with bfloat16",
-        ("pretraining", "reconstruction", "probes", "teacher", "training", "inference", "evaluation"),
+        (*PRETRAININGS, "teacher", *SEGMENTATIONS),
     ),
-    Setting(
-        "num_workers",
-        Whole(0, 1024),
-        "processes that load scans",
-        ("pretraining", "reconstruction", "probes", "refinement", "one case", "training", "inference", "evaluation"),
-    ),
+    Setting("num_workers", Whole(0, 1024), "processes that load scans", (*PRETRAININGS, *REFINEMENTS, *SEGMENTATIONS)),
     Setting("num_processes", Whole(1, 1024), "processes of nnU-Net", ("teacher",)),
-    Setting("cache_rate", Number(0, 1), "share of the scans kept preprocessed in memory", ("pretraining", "training")),
-    Setting(
-        "progress",
-        Flag(),
-        "progress bars",
-        ("pretraining", "reconstruction", "probes", "refinement", "one case", "training", "inference", "evaluation"),
-    ),
+    Setting("cache_rate", Number(0, 1), "share of the scans kept preprocessed in memory", TRAININGS),
+    Setting("progress", Flag(), "progress bars", (*PRETRAININGS, *REFINEMENTS, *SEGMENTATIONS)),
     Setting(
         "is_rank_zero",
         Flag(),
@@ -113,7 +86,7 @@ PLACE_SETTINGS = (
         "seed of all random numbers",
         ("pretraining", "reconstruction", "probes", "teacher", "training"),
     ),
-    Setting("resume", Flag(), "go on from the state in `output_dir`", ("pretraining", "training")),
+    Setting("resume", Flag(), "go on from the state in `output_dir`", TRAININGS),
     Setting(
         "mlflow",
         Flag(),
@@ -125,7 +98,7 @@ PLACE_SETTINGS = (
         "time_limit_minutes",
         Number(0, above=True, unit="minutes"),
         "time after which a training stops, with its state saved",
-        ("pretraining", "training"),
+        TRAININGS,
         optional=True,
     ),
     Setting("tracking_uri", Text(), "address of the MLflow server, in `mlflow.json`", ("tracking",), optional=True),

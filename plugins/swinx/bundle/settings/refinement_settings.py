@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swinx.bundle.settings.kinds import Choice, Either, Flag, Many, Number, Object, PathName, Text, Whole
-from swinx.bundle.settings.setting import Setting
+from swinx.bundle.settings.setting import REFINEMENTS, Setting
 
 __all__ = ["REFINEMENT_SETTINGS"]
 
@@ -17,17 +17,12 @@ REFINEMENT_SETTINGS = (
     Setting("teacher_bundle", PathName(), "bundle that is the teacher", ("refinement",)),
     Setting("teacher_checkpoint", PathName(), "weights of the bundle that is the teacher", ("refinement",)),
     Setting("teacher_overrides", Object(), "settings of the bundle that is the teacher", ("refinement",)),
-    Setting(
-        "teacher_source",
-        PathName(),
-        "file or folder that the run of the teacher wrote",
-        ("refinement",),
-    ),
+    Setting("teacher_source", PathName(), "file or folder that the run of the teacher wrote", ("refinement",)),
     Setting(
         "label_map",
         Either((Object("classes by name, such as \"{'liver': 1}\""), PathName("the name of a label set"))),
         "class of each class of the teacher",
-        ("refinement", "one case"),
+        REFINEMENTS,
         optional=True,
     ),
     Setting(
@@ -37,27 +32,23 @@ REFINEMENT_SETTINGS = (
         ("teacher", "refinement", "one case"),
         optional=True,
     ),
-    Setting("per_fold", Flag(), "prediction of each fold for the rules on disagreement", ("refinement", "one case")),
-    Setting(
-        "confidence", Flag(), "confidence of the teacher for the rule `MinimumConfidence`", ("refinement", "one case")
-    ),
+    Setting("per_fold", Flag(), "prediction of each fold for the rules on disagreement", REFINEMENTS),
+    Setting("confidence", Flag(), "confidence of the teacher for the rule `MinimumConfidence`", REFINEMENTS),
     Setting(
         "annotated",
         Either((Many(Either((Whole(0, 254), Text())), "[1,2,3]"), PathName())),
         "annotated classes, a manifest of them, or `inferred`",
-        ("refinement", "one case"),
+        REFINEMENTS,
         optional=True,
     ),
     Setting("label", PathName(), "partial label of the case", ("one case",), optional=True),
-    Setting("pseudo_tumor", Flag(), "pseudo labels of tumor", ("refinement", "one case")),
-    Setting(
-        "check_volumes", Flag(), "rule against organs of the teacher of implausible volume", ("refinement", "one case")
-    ),
+    Setting("pseudo_tumor", Flag(), "pseudo labels of tumor", REFINEMENTS),
+    Setting("check_volumes", Flag(), "rule against organs of the teacher of implausible volume", REFINEMENTS),
     Setting(
         "volume_ranges",
         PathName(),
         "JSON file of least and largest volumes in ml; null for those of the package",
-        ("refinement", "one case"),
+        REFINEMENTS,
         optional=True,
     ),
     Setting("drop_unpredicted", Flag(), "rule against classes that the teacher predicts in no case", ("refinement",)),
@@ -65,7 +56,7 @@ REFINEMENT_SETTINGS = (
         "previous_rounds",
         Many(PathName(), "['round_1']"),
         "folders of earlier refinements to compare with",
-        ("refinement", "one case"),
+        REFINEMENTS,
     ),
     Setting("quantile", Number(0, 1), "share of the cases that `low_disagreement.json` keeps", ("refinement",)),
     Setting("rounds", Whole(1, 100), "rounds of refinement and training", ("rounds",)),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from swinx.bundle.settings.kinds import Flag, Number, Whole
-from swinx.bundle.settings.setting import Setting
+from swinx.bundle.settings.setting import TRAININGS, Setting
 
 __all__ = ["TRAINING_SETTINGS"]
 
 TRAINING_SETTINGS = (
-    Setting("max_epochs", Whole(1), "epochs of the run", ("pretraining", "training")),
-    Setting("warmup_epochs", Whole(0), "epochs in which the learning rate rises", ("pretraining", "training")),
+    Setting("max_epochs", Whole(1), "epochs of the run", TRAININGS),
+    Setting("warmup_epochs", Whole(0), "epochs in which the learning rate rises", TRAININGS),
     Setting("val_interval", Whole(1), "epochs between validations", ("training",)),
     Setting(
         "learning_rate",
@@ -18,8 +18,8 @@ TRAINING_SETTINGS = (
         ("pretraining", "teacher", "training"),
         optional=True,
     ),
-    Setting("weight_decay", Number(0, 1), "weight decay of AdamW", ("pretraining", "training")),
-    Setting("scans_per_batch", Whole(1, 100000), "scans of a step on each process", ("pretraining", "training")),
+    Setting("weight_decay", Number(0, 1), "weight decay of AdamW", TRAININGS),
+    Setting("scans_per_batch", Whole(1, 100000), "scans of a step on each process", TRAININGS),
     Setting("positive_patches", Whole(0, 100000), "patches of a scan centred on an organ", ("training",)),
     Setting("negative_patches", Whole(0, 100000), "patches of a scan centred elsewhere", ("training",)),
     Setting("flip_prob", Number(0, 1), "probability of a flip along each axis", ("training",)),

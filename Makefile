@@ -23,6 +23,8 @@ DEMO_CONFIG = "['bundles/$(1)/configs/$(2).json','bundles/$(1)/configs/demo.json
 DEMO_OVERLAY = "['bundles/$(1)/configs/inference.json','bundles/$(1)/configs/$(2).json','bundles/$(1)/configs/demo.json']"
 RUN := $(BIN)/python -m monai.bundle run
 DEMO_EPOCHS := 15
+# Of make gpu-check.
+MINUTES := 9
 # Epochs of the training after make demo-more.
 EPOCHS := 30
 EVALUATE := "['bundles/swinx_seg/configs/inference.json','bundles/swinx_seg/configs/evaluate.json']"
@@ -37,7 +39,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 export MALLOC_TOP_PAD_ ?= 268435456
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-more pack test test-fast lint sync clean
+.PHONY: help install demo demo-more pack test test-fast gpu-check lint sync clean
 
 help:
 	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
@@ -48,6 +50,7 @@ help:
 	@echo "make test-apps  the tests of MONAI Label, in an environment of their own"
 	@echo "make test       all tests, linters and types"
 	@echo "make test-fast  the tests that take less than 5 seconds each"
+	@echo "make gpu-check  MINUTES=9: windows, whole cases, steps and tests on a GPU; writes benchmarks/results/gpu_*.json"
 	@echo "make lint       ruff and mypy"
 	@echo "make sync       copy the configuration files that the bundles share; write docs/refusals.md and docs/settings.md"
 	@echo "make docs       the documentation as a site: build/site/index.html"
@@ -101,6 +104,10 @@ test: $(INSTALLED) lint
 
 test-fast: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m $(PYTEST) -m "not gpu and not label and not slow"
+
+# From a bare checkout on a machine with a GPU: needs PyTorch and MONAI in PYTHON, and installs nothing.
+gpu-check:
+	$(PYTHON) benchmarks/gpu.py --minutes $(MINUTES)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -108,9 +108,10 @@ def measure(name: str, data: Path, steps: int, settings: dict[str, Any]) -> dict
     places = {"bundle_root": str(ROOT / "bundles" / bundle), "dataset_dir": str(data)}
     places |= {"datalist": str(data / "datalist.json"), "output_dir": str(data / "out")}
     places["checkpoint"] = str(data / "out" / "model.pt")
-    settings = {"mlflow": False, "progress": False, "resume": False, "max_epochs": 100}
+    fixed = {"mlflow": False, "progress": False, "resume": False, "max_epochs": 100}
+    known = {name: value for name, value in settings.items() if name in config}
     parser = ConfigParser(config)
-    for key, value in (places | settings | changes | {k: v for k, v in settings.items() if k in config}).items():
+    for key, value in (places | fixed | changes | known).items():
         parser[key] = value
     trainer = parser.get_parsed_content("train#trainer")
     device = torch.device(parser.get_parsed_content("device"))
@@ -122,6 +123,7 @@ def measure(name: str, data: Path, steps: int, settings: dict[str, Any]) -> dict
     waiting, working = (median(seconds[WARM_UP:]) for seconds in (clock.waiting, clock.working))
     found = {
         "patches_in_a_step": float(clock.patches),
+        "side_of_a_patch": float(clock.side),
         "seconds_working": working,
         "seconds_waiting": waiting,
         "share_waiting": sum(clock.waiting[WARM_UP:]) / sum(clock.waiting[WARM_UP:] + clock.working[WARM_UP:]),
@@ -138,7 +140,7 @@ class StepClock:
         self.steps = steps
         self.waiting: list[float] = []
         self.working: list[float] = []
-        self.patches = 0
+        self.patches = self.side = 0
         self.clock = time.perf_counter()
         trainer.add_event_handler(Events.GET_BATCH_STARTED, self.begin)
         trainer.add_event_handler(Events.GET_BATCH_COMPLETED, self.got)
@@ -151,7 +153,8 @@ class StepClock:
     def got(self, trainer: Engine) -> None:
         """Take the time of waiting, and start working."""
         batch: dict[str, torch.Tensor] = trainer.state.batch  # type: ignore[assignment]
-        self.patches = sum(len(part) for key, part in batch.items() if key in PATCHES)
+        parts = [part for key, part in batch.items() if key in PATCHES]
+        self.patches, self.side = sum(map(len, parts)), parts[0].shape[-1]
         now = time.perf_counter()
         self.waiting.append(now - self.clock)
         self.clock = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -80,3 +81,53 @@ def test_the_page_of_the_experiment_says_of_each_step_what_its_own_trainings_sup
     for name in ("partial_as_complete to partial_loss", "partial_loss to refined", "refined to refined_pretrained"):
         mean, (low, high) = steps[name]["mean"], steps[name]["interval"]
         assert f"{mean:+.1f} [{low:.1f}, {high:.1f}] | {'yes' if decided[name] else 'undecided'} |" in page
+
+
+def test_the_check_of_a_gpu_keeps_a_record_of_each_part(tmp_path):
+    """Steps and tests start a process each and are left to the command itself: with them it takes three minutes."""
+    done = run("gpu.py", "--small", "--parts", "windows", "cases", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    windows, cases = (
+        json.loads(next(tmp_path.glob(f"gpu_{part}_small_*.json")).read_text()) for part in ("windows", "cases")
+    )
+    assert {"machine", "date", "versions", "command"} <= windows.keys()
+    assert {"fp32", "bf16"} <= windows["ceiling"].keys()
+    assert windows["window"]["fp32"]["largest_difference"] < 1e-5
+    assert 0 < windows["window"]["bf16"]["largest_difference"] < 0.1
+    assert windows["window"]["fp32"]["gflop_a_window"] == windows["gflop_a_window"] > 0
+    for profile in ("standard", "fast"):
+        shapes = [tuple(case["shape"]) for case in cases["cases"][profile].values()]
+        assert shapes == [(48, 48, 16), (48, 48, 24)]
+        assert all(case["seconds"]["total"] > 0 for case in cases["cases"][profile].values())
+    assert cases["reference pipeline"]["slices_016"]["network_shape"]
+
+
+def test_a_row_that_fails_costs_no_other_and_late_rows_are_named(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setattr(sys, "argv", ["gpu_part.py", "--seconds", "100", "--out", str(tmp_path)])
+    part = importlib.import_module("gpu_part").Part("trial", None)
+
+    def fails() -> dict:
+        raise RuntimeError("no kernel\nfor this device")
+
+    part.rows("rows", {"bad": fails, "good": lambda: {"seconds": 1.0}})
+    part.rows("rows", {"late": fails}, at_least=1000)
+    (path,) = tmp_path.glob("trial_*.json")
+    record = json.loads(path.read_text())
+    assert record["rows"] == {"bad": {"failed": "RuntimeError: no kernel"}, "good": {"seconds": 1.0}}
+    assert record["no_time_for"] == ["rows: late"]
+
+
+def test_a_part_that_takes_too_long_is_ended_and_the_others_run(monkeypatch, capfd):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    gpu = importlib.import_module("gpu")
+    programs = {"windows": "import time; time.sleep(600)", "cases": "print('cases ran')"}
+    monkeypatch.setattr(gpu, "commands", lambda name, *_: [sys.executable, "-c", programs[name]])
+    monkeypatch.setattr(gpu, "STARTING_SECONDS", 0)
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--minutes", "0.5", "--parts", "windows", "cases"])
+    monkeypatch.setattr(gpu, "PARTS", (gpu.Share("windows", 1, 1), gpu.Share("cases", 29, 1)))
+    assert gpu.main() == 1
+    printed = capfd.readouterr().out
+    assert "windows: ended after 1 s" in printed
+    assert "cases ran" in printed
+    assert "1 of 2 parts done; not windows" in printed

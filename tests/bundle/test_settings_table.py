@@ -32,6 +32,8 @@ STAGES = {
     "pseudolabel/inference": "one case",
     "pseudolabel/rounds": "rounds",
     "swinx_seg/train": "training",
+    "swinx_seg/strong": "training",
+    "swinx_seg/weights": "training",
     "swinx_seg/inference": "inference",
     "swinx_seg/inference_dicom": "inference",
     "swinx_seg/inference_openvino": "inference",

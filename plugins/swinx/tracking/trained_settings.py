@@ -22,7 +22,7 @@ __all__ = ["agreed_label_set", "recorded_label_set", "trained_settings"]
 
 _logger = logging.getLogger(__name__)
 
-_OF_TENSORS = ("embed_dim", "depths", "num_heads", "qkv_bias", "decoder_channels", "published_window_order")
+_OF_TENSORS = ("embed_dim", "depths", "num_heads", "qkv_bias", "decoder_channels", "norm", "published_window_order")
 """Settings of which tensors, or what they mean, depend."""
 
 _MANY = 10

@@ -46,6 +46,12 @@ NETWORK_SETTINGS = (
         "channels of the decoder, of all stages or of each",
         SEGMENTATIONS,
     ),
+    Setting(
+        "norm",
+        Choice(("batch", "instance", "group")),
+        "normalisation of the convolutions; that of the paper is batch",
+        SEGMENTATIONS,
+    ),
     Setting("drop_path_rate", Number(0, 0.99), "stochastic depth of the last block", TRAININGS),
     Setting("use_checkpoint", Flag(), "recompute activations to save memory", TRAININGS),
     Setting("published_window_order", Flag(), "window defect of the published code, to use its checkpoints", NETWORKS),

@@ -40,6 +40,7 @@ PLACE_SETTINGS = (
         ("probes", "teacher", *REFINEMENTS, *SEGMENTATIONS),
         optional=True,
     ),
+    Setting("source_dir", PathName(), "folder of the scans that patches are generated from", ("training",)),
     Setting("output_dir", PathName(), "folder for results, log and state", RUNS),
     Setting("scores_dir", PathName(), "folder for tables of scores", ("evaluation",)),
     Setting("overlay_dir", PathName(), "folder for pictures of scores", ("evaluation",)),

@@ -26,7 +26,13 @@ TRAINING_SETTINGS = (
     Setting("flip_swaps_sides", Flag(), "exchange of left and right organs in a left-right flip", ("training",)),
     Setting("partial_labels", Flag(), "loss over the annotated classes of a case alone", ("training",)),
     Setting("pseudo_weight", Number(0, 1), "weight of a class of pseudo labels in the loss", ("training",)),
-    Setting("max_gradient_norm", Number(0, above=True), "largest joint norm of all gradients", ("pretraining",)),
+    Setting(
+        "ema_momentum", Number(0, 1, above=True), "share of a step in the running mean of the weights", ("training",)
+    ),
+    Setting("patches_per_epoch", Whole(1), "generated patches of an epoch", ("training",)),
+    Setting(
+        "max_gradient_norm", Number(0, above=True), "largest joint norm of all gradients", ("pretraining", "training")
+    ),
     Setting("block_size", Whole(1, 1024), "side of a masked block in voxels", ("pretraining", "reconstruction")),
     Setting("mask_ratio", Number(0, 1), "share of the blocks that is masked", ("pretraining", "reconstruction")),
     Setting("min_tissue", Number(0, 1), "share of tissue that a view must have", ("pretraining",)),

@@ -41,7 +41,7 @@ def write_held_out(
 
     Args:
         out_dir: Folder to write.
-        sources: Completely annotated scans.
+        sources: Scans of the training; those that are annotated only partly are left out.
         count: Number of patients.
         spacing_mm: Voxel size.
         label_set: The classes.
@@ -56,6 +56,7 @@ def write_held_out(
     target = root / "datalist.json"
     if target.is_file():
         return target
+    sources = [source for source in sources if source.annotated is None]
     size = [round(n * 3.0 / spacing_mm) for n in _SIZE]
     patient = RandPatchd(
         sources, spatial_size=size, spacing_mm=spacing_mm, other_prob=0.0, jitter=0.0, label_set=label_set

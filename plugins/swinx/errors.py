@@ -19,6 +19,7 @@ __all__ = [
     "TrainingError",
     "WeightsError",
     "find_case_error",
+    "find_user_error",
     "is_known",
     "reason_of",
 ]
@@ -107,6 +108,23 @@ def find_case_error(error: BaseException) -> CaseError | None:
             return CaseError(sent["path"], sent["reason"])
         waiting += [current.__context__, current.__cause__]
     return None
+
+
+def find_user_error(error: BaseException) -> Exception | None:
+    """Return the error of this module that ``error`` is or was raised from, or None.
+
+    Examples:
+        >>> try:
+        ...     try:
+        ...         raise WeightsError("a.pt: no such file")
+        ...     except WeightsError as inner:
+        ...         raise RuntimeError("Failed to instantiate component") from inner
+        ... except RuntimeError as outer:
+        ...     find_user_error(outer)
+        WeightsError('a.pt: no such file')
+    """
+    own = (current for current in _chain(error) if isinstance(current, (*_FOR_USERS, RunError)))
+    return next((current for current in own if isinstance(current, Exception)), None) or find_case_error(error)
 
 
 _SENT_BY_WORKER = re.compile(

@@ -10,7 +10,7 @@ import pytest
 
 from rules.examples import example
 from support.bundles import ROOT
-from support.segmentation import some_scan, write_scan
+from support.segmentation import some_scan, some_weights, write_scan
 from swinx.errors import BundleError, CaseError, DataListError, reason_of
 from swinx.packaging import write_zip
 from swinx.rules import ModelRules, ScanInputRules
@@ -64,6 +64,16 @@ def a_model_that_mlflow_does_not_have(_folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_files, "download_model", fail)
         return refusal(load_model, "models:/swinx_seg/7")
+
+
+@example(ModelRules.NOT_BUILT)
+def a_configuration_that_names_what_is_not_there(folder: Path) -> str:
+    config = bundle(folder) / "configs" / "inference.json"
+    config.write_text(config.read_text().replace("swinx.inference.WindowBudget", "swinx.inference.WindowBugdet"))
+    (folder / "own" / "models").mkdir()
+    shutil.copyfile(some_weights(folder), folder / "own" / "models" / "model.pt")
+    shutil.copyfile(folder / "tiny.json", folder / "own" / "models" / "model.json")
+    return refusal(load_model, folder / "own")
 
 
 @example(ModelRules.PROFILE)

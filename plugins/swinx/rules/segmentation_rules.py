@@ -30,6 +30,7 @@ class ModelRules(Rules):
         "refused", _MODELS, "{path}: the bundle has no weights; train it, or give the weights file itself as the model"
     )
     NOT_LOADED = Rule("refused", _MODELS, "{model}: MLflow cannot load it: {detail}")
+    NOT_BUILT = Rule("refused", _MODELS, "{config}: its parts cannot be built: {detail}")
     PROFILE = Rule("refused", _MODELS, "there is no profile {name}{nearest}; the bundle has {known}")
     DEVICE = Rule("refused", _MODELS, "device {device} is not there: {detail}; give cpu, or auto for the best there is")
 

@@ -21,7 +21,7 @@ from monai.transforms import Compose
 from numpy.typing import NDArray
 
 from swinx.bundle import nearest, read_settings
-from swinx.errors import BundleError, find_case_error
+from swinx.errors import BundleError, find_user_error, reason_of
 from swinx.files import check_overrides
 from swinx.geometry import find_image_notes, reader_notes
 from swinx.labels import LabelSet
@@ -73,15 +73,21 @@ class LoadedModel:
         self.device = torch.device(device)
         self._files = files  # keeps an unpacked zip
         parser = _configured(files, profile, device, settings)
+        with _user_errors(str(files.bundle / "configs" / "inference.json")):
+            self._build(parser)
+        load_weights(parser.get_parsed_content("network_def"), files.checkpoint)
+        self._network: torch.nn.Module = parser.get_parsed_content("network")
+        self._network.requires_grad_(False).eval()
+        self._prepared = False
+
+    def _build(self, parser: ConfigParser) -> None:
+        """Build the parts that segment."""
         self.label_set: LabelSet = parser.get_parsed_content("label_set")
         self._preprocessing: Compose = parser.get_parsed_content("preprocessing")
         self._inferer: Any = parser.get_parsed_content("inferer")
         self._amp = bool(parser.get_parsed_content("evaluator::amp"))
         self._hu = parser.get_parsed_content("intensity") == "hu_window" if "intensity" in parser else True
-        load_weights(parser.get_parsed_content("network_def"), files.checkpoint)
-        self._network: torch.nn.Module = parser.get_parsed_content("network")
-        self._network.requires_grad_(False).eval()
-        self._prepared = False
+        parser.get_parsed_content("network_def")
 
     def segment(self, image: Any, output: str | os.PathLike[str] | None = None, **options: Any) -> Segmentation:
         """Segment one scan, see :func:`swinx.segment`, which takes the same options but those of the model."""
@@ -104,17 +110,14 @@ class LoadedModel:
         try:
             clock = [time.perf_counter()]
             first, *others = self._preprocessing.transforms
-            loaded: Any = Compose([first])(scan.item) if scan.path is not None else dict(scan.item)
-            clock.append(time.perf_counter())
-            batch: Any = list_data_collate([Compose(others)(loaded)])
+            with _user_errors():
+                loaded: Any = Compose([first])(scan.item) if scan.path is not None else dict(scan.item)
+                clock.append(time.perf_counter())
+                batch: Any = list_data_collate([Compose(others)(loaded)])
             clock.append(time.perf_counter())
             clock.append(clock[-1] + self._prepare())
             labels = self._run(batch["image"], clock[2] - clock[0], progress)
             clock.append(time.perf_counter())
-        except Exception as error:  # MONAI wraps the reason in errors of its own
-            if (fault := find_case_error(error)) is not None:
-                raise fault from error
-            raise
         finally:
             memory = monitor.stop()
         image: MetaTensor = loaded["image"]
@@ -226,6 +229,23 @@ def _device(device: str) -> str:
         detail = str(error).strip().partition("\n")[0].partition(". ")[0]
         raise BundleError(Rule.DEVICE.says(device=visible(text), detail=visible(detail))) from error
     return text
+
+
+@contextmanager
+def _user_errors(config: str = "") -> Iterator[None]:
+    """Raise the error that was written for users in place of those that MONAI wraps it in.
+
+    Args:
+        config: Configuration that is built; a program of others, whose own errors become one of the bundle.
+    """
+    try:
+        yield
+    except Exception as error:  # whatever the configuration calls may raise
+        if (fault := find_user_error(error)) is not None:
+            raise fault from error
+        if config:
+            raise BundleError(Rule.NOT_BUILT.says(config=visible(config), detail=reason_of(error))) from error
+        raise
 
 
 @contextmanager

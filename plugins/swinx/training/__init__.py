@@ -6,10 +6,12 @@ from swinx.training.best_model import BestModel
 from swinx.training.epoch_seed import EpochSeed
 from swinx.training.epoch_validation import EpochValidation
 from swinx.training.expected_end import ExpectedEnd
+from swinx.training.gradient_clipping import GradientClipping
 from swinx.training.history import TrainingHistory
 from swinx.training.latest_model import LatestModel
 from swinx.training.left_right_flip import RandLeftRightFlipd
 from swinx.training.mixed_precision_inferer import MixedPrecisionInferer
+from swinx.training.organ_history import OrganHistory
 from swinx.training.partial.absent_classes import take_as_absent
 from swinx.training.partial.annotated_classes import AnnotatedClassesd
 from swinx.training.partial.crop_known import RandCropByKnownLabeld
@@ -28,9 +30,11 @@ __all__ = [
     "EpochSeed",
     "EpochValidation",
     "ExpectedEnd",
+    "GradientClipping",
     "LatestModel",
     "MaskUnannotatedd",
     "MixedPrecisionInferer",
+    "OrganHistory",
     "PartialDiceCELoss",
     "PartialTarget",
     "RandCropByKnownLabeld",

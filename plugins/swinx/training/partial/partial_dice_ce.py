@@ -52,16 +52,27 @@ class PartialDiceCELoss(nn.Module):
         include_background: Count the Dice of the background; cross-entropy always does.
         lambda_dice: Weight of the Dice term.
         lambda_ce: Weight of the cross-entropy.
+        batch_dice: Take the Dice of each class over all patches of a step together, with the mean of its weights, so
+            that a class that one patch lacks is judged by the others.
 
     Raises:
         ValueError: If a weight of a term is negative.
     """
 
-    def __init__(self, include_background: bool = True, lambda_dice: float = 1.0, lambda_ce: float = 1.0) -> None:
+    def __init__(
+        self,
+        include_background: bool = True,
+        lambda_dice: float = 1.0,
+        lambda_ce: float = 1.0,
+        batch_dice: bool = False,
+    ) -> None:
         super().__init__()
         if min(lambda_dice, lambda_ce) < 0:
             raise ValueError(f"lambda_dice {lambda_dice} and lambda_ce {lambda_ce} must not be negative")
-        self.dice = DiceLoss(include_background, to_onehot_y=True, softmax=True, reduction="none", ignore_index=UNKNOWN)
+        self.dice = DiceLoss(
+            include_background, to_onehot_y=True, softmax=True, reduction="none", batch=batch_dice, ignore_index=UNKNOWN
+        )
+        self.batch_dice = batch_dice
         self.lambda_dice = lambda_dice
         self.lambda_ce = lambda_ce
 
@@ -88,9 +99,12 @@ class PartialDiceCELoss(nn.Module):
         )
 
     def _dice(self, merged: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
-        losses: Tensor = self.dice(merged, ids).flatten(1)
-        knows_anything = (ids != UNKNOWN).flatten(1).any(dim=1, keepdim=True)
-        return _weighted_mean(losses, weights[:, -losses.shape[1] :] * knows_anything)
+        losses: Tensor = self.dice(merged, ids)
+        known = weights * (ids != UNKNOWN).flatten(1).any(dim=1, keepdim=True)
+        if self.batch_dice:
+            losses, known = losses.flatten()[None], known.mean(dim=0, keepdim=True)
+        losses = losses.flatten(1)
+        return _weighted_mean(losses, known[:, -losses.shape[1] :])
 
 
 def _cross_entropy(merged: Tensor, ids: Tensor, weights: Tensor) -> Tensor:

@@ -88,10 +88,10 @@ def swinx_command(python: Path, *words: object, cwd: Path) -> str:
 def test_wheel_and_source_distribution_bring_the_listed_files_of_the_bundles_alone(checkout, wheel, tmp_path):
     files = modules_and_bundles(wheel)
     shipped = {
-        f"swinx/{path.relative_to(ROOT).as_posix()}"
+        f"swinx/{path.relative_to(checkout).as_posix()}"
         for bundle in ("pseudolabel", "ssl_smit", "swinx_seg")
         for pattern in ("LICENSE", "configs/*", "docs/README.md")
-        for path in (ROOT / "bundles" / bundle).glob(pattern)
+        for path in (checkout / "bundles" / bundle).glob(pattern)
     }
     assert {name for name in files if name.startswith("swinx/bundles/")} == shipped
     assert not {f"swinx/{name}" for name in PRIVATE} & files

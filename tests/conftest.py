@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import locale
 import os
 import shutil
@@ -17,6 +18,12 @@ from support.geometry import oblique_affine
 pytest_plugins = ("support.small_networks",)
 
 os.environ["SWINX_MLFLOW"] = "off"  # also in the commands that tests start; tests of tracking switch it on
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and tests, millions of objects that stay, out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(params=["LPS", "RAS", "PSR", "LAI"])

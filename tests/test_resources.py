@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 import torch
@@ -17,27 +16,41 @@ from swinx.resources import PeakMemory, ResourceMonitor
 MIB = 2**20
 
 
-def allocate(mib: int) -> None:
-    """Touch memory, hold it for a few samples, and give it back."""
+class Watched(ResourceMonitor):
+    """Tells when it has taken a sample."""
+
+    def __init__(self) -> None:
+        super().__init__(interval_seconds=0.01)
+        self.sampled = threading.Event()
+
+    def _sample(self) -> None:
+        super()._sample()
+        self.sampled.set()
+
+
+def allocate(mib: int, monitor: Watched) -> None:
+    """Touch memory, hold it for a sample that begins and ends meanwhile, and give it back."""
     with mmap.mmap(-1, mib * MIB) as block:  # not by the C library, which may keep memory or reuse it
         for page in range(0, mib * MIB, mmap.PAGESIZE):
             block[page] = 1
-        time.sleep(0.06)
+        for _ in range(2):  # the first one may have begun before
+            monitor.sampled.clear()
+            assert monitor.sampled.wait(60)
 
 
 def test_memory_that_was_held_within_the_stretch_is_in_its_peak():
-    monitor = ResourceMonitor(interval_seconds=0.01)
+    monitor = Watched()
     monitor.start()
     quiet = monitor.stop().rss_mb
     monitor.start()
-    allocate(200)
+    allocate(200, monitor)
     assert monitor.stop().rss_mb - quiet == pytest.approx(200, abs=30)
 
 
 def test_a_new_stretch_knows_nothing_of_the_one_before():
-    monitor = ResourceMonitor(interval_seconds=0.01)
+    monitor = Watched()
     monitor.start()
-    allocate(200)
+    allocate(200, monitor)
     busy = monitor.stop().rss_mb
     monitor.start()
     assert busy - monitor.stop().rss_mb == pytest.approx(200, abs=30)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
+import subprocess
 
 import pandas as pd
 import pytest
 import torch
 
-from support.bundles import CONFIGS, SMALL, arguments, run
+from support.bundles import CONFIGS, ROOT, SMALL, arguments
+from support.warm_programs import run_in_processes
 
 pytestmark = pytest.mark.slow
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+
+def train(settings: dict[str, object]) -> subprocess.CompletedProcess[str]:
+    files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
+    words = ["-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**settings)]
+    return run_in_processes(words, ROOT)
 
 
 def test_two_processes_train_one_model(cohort, tmp_path):
-    files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
     settings = SMALL | {
         "max_epochs": 2,
         "time_limit_minutes": 30,
@@ -25,10 +29,7 @@ def test_two_processes_train_one_model(cohort, tmp_path):
         "output_dir": tmp_path,
         "checkpoint": tmp_path / "m.pt",
     }
-    finished = run(
-        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**settings)],
-        timeout=400,
-    )
+    finished = train(settings)
     assert finished.returncode == 0, finished.stderr[-3000:]
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["epoch"].tolist() == [1, 2]
@@ -43,12 +44,8 @@ def test_more_processes_than_validation_cases_do_not_wait_for_each_other(cohort,
     lists = json.loads((cohort / "datalist.json").read_text())
     lists["validation"] = lists["validation"][:1]
     (cohort / "one_validation_case.json").write_text(json.dumps(lists))
-    files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
     settings = SMALL | {"max_epochs": 1, "dataset_dir": cohort, "output_dir": tmp_path, "checkpoint": tmp_path / "m.pt"}
     settings |= {"datalist": cohort / "one_validation_case.json"}
-    finished = run(
-        [*TORCHRUN, "-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**settings)],
-        timeout=200,
-    )
+    finished = train(settings)
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert (tmp_path / "m.pt").is_file()

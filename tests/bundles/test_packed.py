@@ -79,7 +79,9 @@ def test_swinx_and_mlflow_are_not_in_the_environment(bare, tmp_path):
 
 
 def test_inference_from_inside_the_bundle_gives_the_same_voxels(downloaded, bare, cohort, expected, tmp_path):
-    words = arguments(config_file="configs/inference.json", dataset_dir=a_scan(cohort), output_dir=tmp_path / "out")
+    words = arguments(
+        config_file="configs/inference.json", dataset_dir=a_scan(cohort), output_dir=tmp_path / "out", backend="torch"
+    )
     done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=downloaded)
     assert done.returncode == 0, done.stderr[-3000:]
     assert np.array_equal(labels_in(tmp_path / "out"), expected)
@@ -88,7 +90,7 @@ def test_inference_from_inside_the_bundle_gives_the_same_voxels(downloaded, bare
 
 def test_inference_from_elsewhere_finds_the_bundle_s_weights_and_package(downloaded, bare, cohort, expected, tmp_path):
     config = downloaded / "configs" / "inference.json"
-    words = arguments(config_file=config, dataset_dir=a_scan(cohort), output_dir=tmp_path / "out")
+    words = arguments(config_file=config, dataset_dir=a_scan(cohort), output_dir=tmp_path / "out", backend="torch")
     done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert np.array_equal(labels_in(tmp_path / "out"), expected)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 
 from support.bundles import run
 from support.refinement import partial_cohort
+from support.warm_programs import warm_programs
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")]
 
@@ -27,14 +30,16 @@ TEACHER = (
 )
 
 
-def make(*words: str):
-    """Run make with this environment, not one of its own."""
-    programs = [f"BIN={Path(sys.executable).parent}", f"VENV={Path(sys.prefix)}"]
-    return run(["make", "--old-file", f"{Path(sys.prefix)}/.installed", *programs, *words], timeout=600)
+@pytest.fixture(scope="module")
+def make() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Make with this environment, not one of its own, and with programs that start at once."""
+    with warm_programs() as programs:
+        words = ["make", "--old-file", f"{Path(sys.prefix)}/.installed", f"BIN={programs}", f"VENV={Path(sys.prefix)}"]
+        yield lambda *more: run([*words, *more], timeout=3600)
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def pipeline(make, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The outputs of a pipeline, and the words that it was made with."""
     folder = tmp_path_factory.mktemp("pipeline")
     cohort = partial_cohort(folder / "data", labelled=4, unlabelled=2)
@@ -46,7 +51,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
         f"TEACHER_ARGS={TEACHER}",
         'REFINE_ARGS=--folds ["all"]',
         "TRAIN_ARGS=--decoder_channels 8 --max_epochs 1 --warmup_epochs 0",
-        "EVALUATE_ARGS=--decoder_channels 8",
+        "EVALUATE_ARGS=--decoder_channels 8 --backend torch",
     ]
     finished = make("pipeline", *words)
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-3000:]
@@ -71,7 +76,7 @@ def test_the_report_has_all_parts(pipeline):
         assert f"<h2>{heading}</h2>" in page or f">{heading}</h2>" in page, heading
 
 
-def test_a_step_that_is_done_is_not_done_again(pipeline):
+def test_a_step_that_is_done_is_not_done_again(make, pipeline):
     out, words = pipeline
     before = {name: (out / name).stat().st_mtime_ns for name in ("models/pretrained.pt", "models/model.pt")}
     for step in ("pipeline-pretrain", "pipeline-teacher", "pipeline-train"):
@@ -80,13 +85,13 @@ def test_a_step_that_is_done_is_not_done_again(pipeline):
     assert before == {name: (out / name).stat().st_mtime_ns for name in before}
 
 
-def test_data_that_are_not_there_are_named():
+def test_data_that_are_not_there_are_named(make):
     finished = make("pipeline", "DATA=nowhere")
     assert finished.returncode != 0
     assert "DATA=nowhere is no folder" in finished.stdout + finished.stderr
 
 
-def test_a_teacher_that_was_interrupted_goes_on_and_one_of_the_users_own_is_left_alone(tmp_path):
+def test_a_teacher_that_was_interrupted_goes_on_and_one_of_the_users_own_is_left_alone(make, tmp_path):
     """nnU-Net writes ``plans.json`` when it begins: it does not tell that a training has ended."""
     own = tmp_path / "own"
     for folder in (own, tmp_path / "out/teacher/results/Dataset001_FLARE/nnUNetTrainer__nnUNetPlans__3d_fullres"):

@@ -65,7 +65,7 @@ def test_training_and_inference_take_the_overlay_as_it_is_and_say_nothing_of_wha
     trained = run([sys.executable, *command_of(printed, "training"), *arguments(**short)])
     assert trained.returncode == 0, trained.stdout + trained.stderr
     del places["mlflow"]
-    segment = SIZES | places | {"section": "testing", "output_dir": cohort / "segmented"}
+    segment = SIZES | places | {"section": "testing", "output_dir": cohort / "segmented", "backend": "torch"}
     segmented = run([sys.executable, *command_of(printed, "inference"), *arguments(**segment)])
     assert segmented.returncode == 0, segmented.stdout + segmented.stderr
     told = segmented.stdout + segmented.stderr

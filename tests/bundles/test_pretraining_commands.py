@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -25,8 +23,10 @@ from support.bundles import (
     run,
     run_bundle,
     spheres,
+    start,
 )
 from support.ct_series import write_ct_series
+from support.warm_programs import run_in_processes
 
 pytestmark = pytest.mark.slow
 
@@ -148,9 +148,8 @@ def test_the_state_of_the_pretraining_serves_as_well(pretrained, cohort, tmp_pat
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(pretrained, cohort, tmp_path):
     """Kill -9 as soon as the first epoch is on record, then run the same command again."""
     command = bundle_command("training", "train", PRETRAINING, **settings(tmp_path, cohort))
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    state, deadline = tmp_path / "out" / "training_state.pt", time.monotonic() + 300
+    process = start(command)
+    state, deadline = tmp_path / "out" / "training_state.pt", time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None and not state.is_file():
         time.sleep(0.01)
     assert process.poll() is None, "the training ended before it could be killed"
@@ -181,9 +180,8 @@ def _differing(one, two, name="state") -> list[str]:
 
 def test_two_processes_train_one_student(cohort, tmp_path):
     files = str([f"{PRETRAINING}/train.json", f"{PRETRAINING}/multi_gpu_train.json"])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    command = [*torchrun, "-m", "monai.bundle", "run", "training", "--config_file", files]
-    finished = run([*command, *arguments(**settings(tmp_path, cohort))], timeout=600)
+    command = ["-m", "monai.bundle", "run", "training", "--config_file", files]
+    finished = run_in_processes([*command, *arguments(**settings(tmp_path, cohort))], ROOT)
     assert finished.returncode == 0, finished.stderr[-3000:]
     steps = pd.read_csv(tmp_path / "out" / "steps.csv")
     # Eight scans on two processes, two scans a step: two steps an epoch, where one process takes four.

@@ -76,7 +76,7 @@ def test_labels_are_those_of_monais_reference_pipeline(undecided, scan, tmp_path
     reference = run([sys.executable, str(program), *words])
     assert reference.returncode == 0, reference.stderr[-3000:]
     peer = labels_in(tmp_path / "peer")
-    done = segment(undecided, scan, tmp_path / "ours", **grid)
+    done = segment(undecided, scan, tmp_path / "ours", backend="auto", **grid)
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(np.unique(peer)) > 5
     assert (labels_in(tmp_path / "ours") == peer).mean() >= 0.9999
@@ -91,7 +91,7 @@ def test_a_profile_labels_trained_weights_as_the_standard(profile, trained, scan
 
 
 def test_the_budget_is_estimated_logged_and_kept(trained, scan, tmp_path):
-    done = segment(trained, scan, tmp_path, max_seconds=100, max_ram_mb=6000)
+    done = segment(trained, scan, tmp_path, backend="auto", max_seconds=100, max_ram_mb=6000)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "MB of RAM predicted with overlap 0.5, margin 0, 1 windows at once" in done.stdout + done.stderr
     (record,) = json.loads((tmp_path / "cases.json").read_text())["done"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -17,8 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support.bundles import ROOT, SMALL, run, run_bundle
+from support.bundles import ROOT, SMALL, run, run_bundle, start
 from support.refinement import REFINEMENT, files_of, flawed_teacher, partial_cohort, refine_command
+from support.warm_programs import run_in_processes
 from swinx.data import load_data_list
 from swinx.files import read_table
 
@@ -111,22 +110,20 @@ def test_the_segmentation_trains_from_its_data_list_unchanged(refined, tmp_path)
 
 
 def test_two_processes_write_the_files_of_one(partial, teacher, refined, tmp_path):
-    finished = run(refine_command(partial, teacher, processes=2, output_dir=tmp_path / "out"))
+    words = refine_command(partial, teacher, ["multi_gpu_refine"], output_dir=tmp_path / "out")[1:]
+    finished = run_in_processes(words, ROOT)
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert _contents(tmp_path / "out") == _contents(refined)
 
 
 def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(partial, teacher, refined, tmp_path):
     command = refine_command(partial, teacher, output_dir=tmp_path / "out")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     moment = random.Random(0)
     killed_between = 0
     for _ in range(4):
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = start(command)
         before = len(list((tmp_path / "out").glob("records/*.json")))
-        wanted, deadline = before + moment.randint(0, 1), time.monotonic() + 120
+        wanted, deadline = before + moment.randint(0, 1), time.monotonic() + 600
         while process.poll() is None and time.monotonic() < deadline:
             if len(list((tmp_path / "out").glob("**/*.nii.gz"))) > 2 * wanted:
                 break

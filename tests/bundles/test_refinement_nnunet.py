@@ -59,7 +59,7 @@ def test_train_then_refine(tmp_path):
         check_volumes=False,  # a teacher of some steps is no anatomist
     )
     command[command.index("--config_file") + 1] = str([f"{REFINEMENT}/inference.json", f"{REFINEMENT}/refine.json"])
-    finished = run(command, timeout=600)
+    finished = run(command)
     assert finished.returncode == 0, finished.stderr[-3000:]
     table = pd.read_csv(tmp_path / "out" / "cases.csv", index_col="case")
     assert table["refined"].all()

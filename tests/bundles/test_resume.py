@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import time
 
 import numpy as np
@@ -12,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from support.bundles import ROOT, SMALL, bundle_command, run_bundle
+from support.bundles import SMALL, bundle_command, run_bundle, start
 
 pytestmark = pytest.mark.slow
 
@@ -36,9 +34,8 @@ def killed(cohort, tmp_path_factory):
     """Kill -9 as soon as the second epoch is on record, then run the same command again."""
     folder = tmp_path_factory.mktemp("killed")
     command = bundle_command("training", "train", **settings(folder, cohort))
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    state, deadline = folder / "out" / "training_state.pt", time.monotonic() + 200
+    process = start(command)
+    state, deadline = folder / "out" / "training_state.pt", time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         if state.is_file() and torch.load(state, weights_only=True)["epoch"] >= 2:
             break

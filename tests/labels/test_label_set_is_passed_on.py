@@ -7,23 +7,28 @@ import importlib
 import inspect
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "plugins" / "swinx"
-TREES = {
-    ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts): ast.parse(path.read_text())
-    for path in sorted(SOURCE.rglob("*.py"))
-}
-
 FLARE_ROOMS = ("labels", "cohorts")
 """Rooms that may speak of FLARE-23 by name: it is a label set, and the phantoms are of it."""
 
 
+@cache
+def trees() -> dict[str, ast.Module]:
+    """All modules of the package, by name; none is read where no test of this file runs."""
+    return {
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts): ast.parse(path.read_text())
+        for path in sorted(SOURCE.rglob("*.py"))
+    }
+
+
 def test_a_label_set_is_passed_on_to_whatever_takes_one():
-    found = {module: dict(callables_with_label_set(tree)) for module, tree in TREES.items()}
+    found = {module: dict(callables_with_label_set(tree)) for module, tree in trees().items()}
     lost = []
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         if is_of_flare(module):
             continue
         takes = found[module] | {
@@ -84,7 +89,7 @@ def test_no_module_speaks_of_the_classes_of_flare_but_as_a_label_set():
     )
     found = [
         f"{module}: {name}"
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         if not is_of_flare(module)
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 
 from support.pretraining import start_pretraining
+from support.warm_programs import run_in_processes
 from swinx.pretraining import (
     PretrainingHealth,
     SmitLoss,
@@ -234,15 +232,7 @@ def test_two_processes_have_the_same_numbers_those_of_all_their_steps(tmp_path):
     (tmp_path / "handlers_test.py").write_text(Path(__file__).read_text())
     (tmp_path / "one_of_two.py").write_text(ONE_OF_TWO)
     paths = json.dumps([str(tmp_path), str(tests), str(tests.parent / "plugins")])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    finished = subprocess.run(
-        [*torchrun, str(tmp_path / "one_of_two.py"), paths],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=200,
-        check=False,
-    )
+    finished = run_in_processes([tmp_path / "one_of_two.py", paths], tmp_path)
     assert finished.returncode == 0, finished.stderr[-3000:]
     first, second = (json.loads((tmp_path / f"rank_{rank}.json").read_text()) for rank in (0, 1))
     assert first == second

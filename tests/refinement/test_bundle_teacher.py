@@ -232,7 +232,7 @@ def test_our_own_bundle_says_what_its_documented_command_writes(load_scan, tmp_p
     for axcodes in ("PSR", "LAI"):
         write_scan(tmp_path / "scans" / f"{axcodes}_0000.nii.gz", oblique_affine(axcodes))
     torch.manual_seed(0)
-    settings = SMALL | {"pixdim": [1.0, 1.0, 1.0]}
+    settings = SMALL | {"pixdim": [1.0, 1.0, 1.0], "backend": "torch"}
     network = SwinXSeg(1, 15, **{key: settings[key] for key in ("embed_dim", "num_heads", "decoder_channels")})
     with torch.no_grad():
         list(network.parameters())[-1].zero_()  # the bias of the last layer, so that no class wins everywhere

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 
 import psutil
 import pytest
 
+from support.bundles import start
 from support.processes import running, started
 from swinx.refinement.child_process import run_child
 
@@ -37,21 +37,21 @@ run_child(sys.argv[1:])
 def test_all_that_a_command_started_ends_when_the_process_that_ran_it_is_killed(tmp_path, kill):
     place = tmp_path / "processes"
     words = [sys.executable, "-c", PARENT, sys.executable, "-c", COMMAND, str(place)]
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as parent:
-        processes = started(place)
-        parent.send_signal(kill)
-        parent.wait(30)
-        assert running(processes, 15) == []
+    parent = start(words)
+    processes = started(place)
+    parent.send_signal(kill)
+    parent.wait(60)
+    assert running(processes, 30) == []
 
 
 def test_a_guard_that_is_killed_takes_the_command_along(tmp_path):
     place = tmp_path / "processes"
     words = [sys.executable, "-c", PARENT, sys.executable, "-c", COMMAND, str(place)]
-    with subprocess.Popen(words) as parent:
-        command, in_group, _, deaf = started(place)
-        command.parent().kill()
-        assert running([command, in_group, deaf], 10) == []
-        parent.wait(30)
+    parent = start(words)
+    command, in_group, _, deaf = started(place)
+    command.parent().kill()
+    assert running([command, in_group, deaf], 30) == []
+    parent.wait(60)
 
 
 @pytest.mark.slow

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from support.bundles import start
 from support.other_runs import another_run
 from support.processes import running, started
 from swinx.errors import RunError
@@ -56,11 +56,11 @@ def test_a_worker_ends_with_its_parent(tmp_path, program, kill):
     (tmp_path / "refine.json").write_text("{}")
     (tmp_path / "student" / "configs").mkdir(parents=True)
     (tmp_path / "student" / "configs" / "inference.json").write_text("{}")
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as parent:
-        workers = started(place)
-        parent.send_signal(kill)
-        parent.wait(30)
-        assert running(workers, 15) == []
+    parent = start([sys.executable, "-c", program, str(tmp_path)])
+    workers = started(place)
+    parent.send_signal(kill)
+    parent.wait(60)
+    assert running(workers, 30) == []
 
 
 def test_no_second_worker_does_a_job_that_one_is_doing(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Server that forks a Python process for each command: what takes seconds to import is imported once.
 
+Several commands may run at once.
+
 A forked process has its own folder, environment, arguments, output and exit status, and ends as every interpreter does.
 It starts with what the server has imported, and with the server's seed of hashes.
 """
@@ -8,9 +10,11 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
+import select
 import sys
 from pathlib import Path
 
@@ -18,24 +22,44 @@ import numpy as np
 
 __all__: list[str] = []
 
+_PAUSE = 0.01
+"""Seconds after which the server looks again whether a process has ended."""
+
 
 def _next_command() -> list[str]:
-    """Fork at each order; return, in the forked process alone, the command that it has to run."""
-    for line in sys.stdin:
-        order = json.loads(line)
-        process = os.fork()
-        if not process:
-            return _become(order)
-        _, status = os.waitpid(process, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-    sys.exit()
+    """Fork at each order and tell of each process when it has begun and ended.
+
+    Returns:
+        In a forked process alone, the command that it has to run.
+    """
+    running: dict[int, int] = {}
+    # Unbuffered, so that select sees all that was not read yet.
+    with io.FileIO(os.dup(0)) as orders:
+        while True:
+            ready, _, _ = select.select([orders], [], [], _PAUSE if running else None)
+            for process, number in list(running.items()):
+                ended, status = os.waitpid(process, os.WNOHANG)
+                if ended:
+                    del running[process]
+                    print(number, "ended", os.waitstatus_to_exitcode(status), flush=True)
+            if ready:
+                line = orders.readline()
+                if not line:
+                    sys.exit()
+                order = json.loads(line)
+                process = os.fork()
+                if not process:
+                    break
+                running[process] = order["number"]
+                print(order["number"], "began", process, flush=True)
+    return _become(order)
 
 
 def _become(order: dict) -> list[str]:
     for path, descriptor, flags in (
         (os.devnull, 0, os.O_RDONLY),
-        (order["out"], 1, os.O_WRONLY | os.O_CREAT),
-        (order["err"], 2, os.O_WRONLY | os.O_CREAT),
+        (order["out"], 1, os.O_WRONLY | os.O_CREAT | os.O_APPEND),
+        (order["err"], 2, os.O_WRONLY | os.O_CREAT | os.O_APPEND),
     ):
         opened = os.open(path, flags)
         os.dup2(opened, descriptor)
@@ -56,7 +80,10 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()
     _, *words = _next_command()
-    if words[0] == "-m":
+    if words[0] == "-c":
+        sys.argv[:] = words[:1] + words[2:]
+        exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
+    elif words[0] == "-m":
         sys.path.insert(0, str(Path.cwd()))
         sys.argv[:] = words[:1] + words[2:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)

@@ -21,7 +21,7 @@ def predict_by_command(model: Path, scans: Path, out: Path, folds: Sequence[int]
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]

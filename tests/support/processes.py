@@ -12,7 +12,7 @@ __all__ = ["running", "started"]
 
 def started(place: Path) -> list[psutil.Process]:
     """The processes of the command, when all are there."""
-    until = time.monotonic() + 120  # to import torch and MONAI, on a busy machine
+    until = time.monotonic() + 600  # to import torch and MONAI, on a busy machine
     while not place.exists():
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -35,15 +36,12 @@ def flawed_teacher(cohort: Path, folder: Path) -> Path:
     return folder
 
 
-def refine_command(cohort: Path, teacher: Path, processes: int = 1, **settings: object) -> list[str]:
+def refine_command(cohort: Path, teacher: Path, overlays: Sequence[str] = (), **settings: object) -> list[str]:
     """The documented command line, with a folder of predictions as teacher."""
-    names = ["inference", "refine", "teacher_folder", *(["multi_gpu_refine"] if processes > 1 else [])]
-    start = [sys.executable]
-    if processes > 1:
-        start += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    names = ["inference", "refine", "teacher_folder", *overlays]
     files = str([f"{REFINEMENT}/{name}.json" for name in names])
     words = arguments(dataset_dir=cohort, teacher_dir=teacher, progress=False, **settings)
-    return [*start, "-m", "monai.bundle", "run", "refine", "--config_file", files, *words]
+    return [sys.executable, "-m", "monai.bundle", "run", "refine", "--config_file", files, *words]
 
 
 def files_of(folder: Path) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
+import time
 
 import pytest
 from mlflow import MlflowClient
 
+from support.bundles import start
 from swinx.errors import DataListError
 from swinx.tracking import TrackingSession, provenance, read_sidecar, sqlite_uri
 
@@ -159,9 +160,11 @@ def test_a_run_that_somebody_stops_is_killed_not_failed(bundle, number, code):
         "run = TrackingSession('training', *sys.argv[1:]); run.begin(); print('ready', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", program, str(bundle / "bundle"), str(bundle / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(number)
-        assert process.wait(60) in (code, -number)
+    process = start(command, bundle / "said")
+    while not (bundle / "said").read_text().endswith("ready\n"):
+        assert process.poll() is None, (bundle / "said").read_text()
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait() in (code, -number)
     run_id = json.loads((bundle / "out" / "mlflow_run.json").read_text())["run_id"]
     assert found(bundle, run_id).info.status == "KILLED"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from support.bundles import start
 from swinx.tracking import TrackedRun, sqlite_uri
 
 AWAY = "http://127.0.0.1:9"  # the discard port, on which nobody listens
@@ -61,10 +61,9 @@ def test_processes_that_begin_one_new_file_at_once_all_end_up_in_it(tmp_path):
         "run.metrics({'loss': 1.0}, 1); run.end(); assert run.uri == sys.argv[1], run.uri"
     )
     commands = [[sys.executable, "-c", program, uri, str(tmp_path / "local.db"), "swinx", name] for name in "abc"]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
+    started = [start(command, tmp_path / command[-1]) for command in commands]
     for process in started:
-        _, errors = process.communicate(timeout=200)
-        assert process.returncode == 0, errors
+        assert process.wait() == 0, (tmp_path / process.args[-1]).read_text()
     client = MlflowClient(tracking_uri=uri)
     found = client.search_runs([client.get_experiment_by_name("swinx").experiment_id])
     assert {run.info.run_name for run in found} == set("abc")
@@ -74,7 +73,7 @@ def test_processes_that_begin_one_new_file_at_once_all_end_up_in_it(tmp_path):
 def test_a_server_that_is_away_costs_a_warning_and_seconds(tmp_path, caplog):
     began = time.monotonic()
     run_id = fill(TrackedRun(AWAY, tmp_path / "local.db", "swinx", "first"))
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 100  # MLflow by itself tries for minutes, at each call
     run = MlflowClient(tracking_uri=sqlite_uri(tmp_path / "local.db")).get_run(run_id)
     assert run.data.metrics["loss"] == 0.5
     warnings = [record for record in caplog.records if record.name.startswith("swinx")]

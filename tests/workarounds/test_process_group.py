@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from support.warm_programs import run_in_processes
 from swinx.workarounds import leave_processes
 
 TRAIN = """
@@ -39,15 +37,7 @@ Path(__file__).with_name(f"gone_{rank}").write_text(" ".join(sorted(during - thr
 def test_no_thread_of_the_group_outlives_it(tmp_path):
     """One that does may end the process with exit code -6 while the interpreter is taken down."""
     (tmp_path / "train.py").write_text(TRAIN)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*torchrun, str(tmp_path / "train.py")],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2] / "plugins")},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=200,
-        check=False,
-    )
+    done = run_in_processes([tmp_path / "train.py"], tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     for rank in (0, 1):
         assert (tmp_path / f"gone_{rank}").read_text() == "gloo_tcp_loop pt_gloo_runloop"

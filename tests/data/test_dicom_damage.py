@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import ImplicitVRLittleEndian, JPEGLSLossless, RLELossless, RTStructureSetStorage
 
 from support.ct_series import ct_slice, series_uid, some_hu, write_ct_series
@@ -62,6 +65,57 @@ def test_a_slice_that_is_cut_off_is_named_wherever_it_lies_and_wherever_it_ends(
 def test_a_compressed_slice_that_is_cut_off_is_named(tmp_path, syntax, length):
     damaged = cut(write(tmp_path / "series", syntax=syntax)[-1], length)
     assert f"cannot be read: {damaged.name}" in refusal(tmp_path / "series")
+
+
+def run_codes(frame):
+    """The places of the codes of a frame in its first segment."""
+    start, end = struct.unpack_from("<2I", frame, 4)
+    while start < end - 1:
+        yield start
+        start += frame[start] + 2 if frame[start] < 128 else 2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_run_of_another_length_is_damage(tmp_path, share):
+    smooth = np.sort(HU, axis=0)  # neighbouring voxels alike: runs of both kinds
+
+    def change(ds, index):
+        ds.compress(RLELossless, generate_instance_uid=False)
+        if index == 3:
+            frame = bytearray(next(generate_frames(ds.PixelData, number_of_frames=1)))
+            places = list(run_codes(frame))
+            frame[places[int(share * len(places))]] ^= 4
+            ds.PixelData = encapsulate([bytes(frame)])
+
+    folder = write_ct_series(tmp_path, smooth, oblique_affine(), change=change)
+    assert "bytes in place of 1440; damaged" in refusal(folder)
+
+
+def test_a_picture_without_a_segment_ends_no_process(tmp_path):
+    def change(ds, index):
+        ds.compress(RLELossless, generate_instance_uid=False)
+        if index == 3:
+            ds.PixelData = encapsulate([bytes(500)])
+
+    reason = refusal(write_ct_series(tmp_path, HU, oblique_affine(), change=change))
+    assert "not of 2 segments" in reason
+
+
+@pytest.mark.parametrize("size", [(131, 20, 2), (40, 36, 3)])
+@pytest.mark.parametrize("kind", ["noise", "steps", "air"])
+def test_run_lengths_without_damage_are_read(tmp_path, size, kind):
+    hu = {
+        "noise": some_hu(size),
+        "steps": some_hu(size).clip(-1000) // 500 * 500,
+        "air": np.full(size, -1024, np.int16),
+    }[kind]
+    hu[0, 0] = 40
+
+    def change(ds, _):
+        ds.compress(RLELossless, generate_instance_uid=False)
+
+    affine = oblique_affine(spacing_mm=(9, 9, 9))
+    np.testing.assert_array_equal(read_volume(write_ct_series(tmp_path, hu, affine, change=change)).array, hu)
 
 
 def test_a_slice_whose_pixels_cannot_be_decoded_is_named(tmp_path):

@@ -120,6 +120,31 @@ def test_a_copy_of_a_slice_is_left_out_with_a_note(tmp_path):
     assert whole.notes == ()
 
 
+def test_slices_of_one_instance_uid_are_no_copies_where_their_positions_differ(tmp_path):
+    whole = read_volume(write_ct_series(tmp_path / "whole"))
+
+    def change(ds, _):
+        ds.SOPInstanceUID = "1.2.3"
+
+    np.testing.assert_array_equal(read_volume(series_with(tmp_path, change)).array, whole.array)
+
+
+@pytest.mark.parametrize("spacing", [["-1.8", "1.6"], ["1.8", "-1.6"]])
+def test_a_negative_pixel_spacing_is_refused_and_mirrors_nothing(tmp_path, spacing):
+    def change(ds, _):
+        ds.PixelSpacing = spacing
+
+    assert "is not a voxel size" in refusal(series_with(tmp_path, change))
+
+
+@pytest.mark.parametrize(("stored", "high"), [(12, 15), (16, 14), (12, 3)])
+def test_bits_that_do_not_end_below_the_stored_ones_are_refused(tmp_path, stored, high):
+    def change(ds, _):
+        ds.BitsStored, ds.HighBit = stored, high
+
+    assert f"stores {stored} bits up to bit {high}" in refusal(series_with(tmp_path, change))
+
+
 def test_slices_without_an_instance_uid_are_no_copies(tmp_path):
     def change(ds, _):
         del ds.SOPInstanceUID

@@ -30,6 +30,35 @@ def test_one_axis_without_spacing_is_refused_like_all(tmp_path, axes):
         read_volume(nrrd(tmp_path / "scan.nrrd", axes))
 
 
+@pytest.mark.parametrize("word", ["big", "Big", "BIG"])
+def test_the_byte_order_may_be_written_in_capitals(tmp_path, word):
+    path = nrrd(tmp_path / "scan.nrrd", LPS, HU.T.astype(">i2").tobytes())
+    path.write_bytes(path.read_bytes().replace(b"endian: little", f"endian: {word}".encode()))
+    np.testing.assert_array_equal(read_volume(path).array, HU)
+
+
+def test_voxels_begin_behind_the_header(tmp_path):
+    path = nrrd(tmp_path / "scan.nrrd", f"{LPS}byte skip: -5\n")
+    with pytest.raises(CaseError, match="the voxels begin at byte"):
+        read_volume(path)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(HU.T), str(tmp_path / "scan.mha"))
+    path = tmp_path / "scan.mha"
+    whole = path.read_bytes()
+    for size, fault in ((7, "the voxels begin at byte 7"), (-3, "the voxels begin at byte -3")):
+        path.write_bytes(whole.replace(b"ElementDataFile", f"HeaderSize = {size}\nElementDataFile".encode()))
+        with pytest.raises(CaseError, match=fault):
+            read_volume(path)
+
+
+@pytest.mark.parametrize("encoding", ["text", "hex"])
+def test_text_that_cannot_hold_the_voxels_is_refused_before_memory_is_asked_for(tmp_path, encoding):
+    path = nrrd(tmp_path / "scan.nrrd", LPS, b"1 2 3")
+    content = path.read_bytes().replace(b"sizes: 9 8 7", b"sizes: 2200 2200 2200")
+    path.write_bytes(content.replace(b"encoding: raw", f"encoding: {encoding}".encode()))
+    with pytest.raises(CaseError, match="the file holds 5"):
+        read_volume(path)
+
+
 def test_a_rescaling_that_the_header_states_is_applied(tmp_path):
     path = tmp_path / "scan.mha"
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(HU.T), str(path))

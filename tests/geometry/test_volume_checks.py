@@ -185,9 +185,23 @@ def test_a_label_map_is_told_from_a_scan(dtype):
         lambda hu: (hu.clip(-250, 250) + 250) / 500,
         lambda hu: (hu - hu.mean()) / hu.std(),
         lambda hu: hu * -1,
+        lambda hu: hu * 10,
+        lambda hu: hu - 1024,
+        lambda hu: hu.clip(-1000, 300) - 1048,
         lambda hu: np.where(np.arange(hu.size).reshape(hu.shape) % 9, hu + 1024, -976),
     ],
-    ids=["+1024", "wrapped", "0..255", "0..1", "z-score", "negative", "+1024 with padding"],
+    ids=[
+        "+1024",
+        "wrapped",
+        "0..255",
+        "0..1",
+        "z-score",
+        "negative",
+        "x 10",
+        "-1024",
+        "-1024 of clipped",
+        "+1024 with padding",
+    ],
 )
 def test_values_that_are_no_hu_are_noted(spoil):
     grid = np.indices((40, 40, 20)) - np.array([20, 20, 10])[:, None, None, None]
@@ -195,6 +209,17 @@ def test_values_that_are_no_hu_are_noted(spoil):
     hu = np.where(body, 40, -1000) + np.random.default_rng(0).normal(0, 20, body.shape).round()
     assert find_image_notes(hu.astype(np.int16)) == []
     assert "not plausible HU" in find_image_notes(spoil(hu.astype(np.int32)))[0]
+
+
+def test_numbers_of_all_8_bits_are_no_hu():
+    numbers = np.random.default_rng(0).integers(-128, 128, (20, 18, 16)).astype(np.int8)
+    assert "-128..127, without air" in find_image_notes(numbers)[0]
+
+
+def test_two_values_of_padding_are_not_below_air():
+    scan = a_body(20).clip(-1024)
+    scan[:8], scan[-8:] = -2000, -3024
+    assert find_image_notes(scan) == []
 
 
 def a_body(radius: int, skull: int = 0) -> np.ndarray:

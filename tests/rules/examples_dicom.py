@@ -227,6 +227,14 @@ def streams_that_no_decoder_takes(folder: Path) -> str:
     return series(folder, damaged_stream())
 
 
+@example(RescaleRules.NO_PREAMBLE)
+def slices_that_begin_with_their_meta_information(folder: Path) -> str:
+    path = write_ct_series(folder / "series", HU, AFFINE)
+    for file in path.iterdir():
+        file.write_bytes(file.read_bytes()[132:])
+    return told(path)
+
+
 @example(RescaleRules.ONE_UNDECODABLE)
 def one_stream_that_no_decoder_takes(folder: Path) -> str:
     return series(folder, damaged_stream([4]))

@@ -11,8 +11,8 @@ import imagecodecs
 import nibabel as nib
 import numpy as np
 import SimpleITK
-from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGLosslessSV1
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import JPEGLosslessSV1, RLELossless
 
 from rules.examples import example
 from support.ct_series import some_hu, write_ct_series
@@ -78,6 +78,28 @@ def voxels_that_begin_within_the_header(folder: Path) -> str:
     content[108:112] = struct.pack("<f", 0)
     path.write_bytes(content)
     return told(path)
+
+
+@example(ByteRules.RLE_TABLE)
+def a_picture_of_no_segment(folder: Path) -> str:
+    def change(ds, index):
+        ds.compress(RLELossless, generate_instance_uid=False)
+        if index == 4:
+            ds.PixelData = encapsulate([bytes(200)])
+
+    return series(folder, change)
+
+
+@example(ByteRules.RLE_SEGMENT)
+def runs_that_give_too_few_voxels(folder: Path) -> str:
+    def change(ds, index):
+        ds.compress(RLELossless, generate_instance_uid=False)
+        if index == 4:
+            frame = bytearray(next(generate_frames(ds.PixelData, number_of_frames=1)))
+            frame[64] = 128  # no run in place of one
+            ds.PixelData = encapsulate([bytes(frame)])
+
+    return series(folder, change)
 
 
 @example(ByteRules.JPEG_END)
@@ -241,6 +263,16 @@ def hu_plus_1024_with_padding(folder: Path) -> str:
     return told(nifti(folder / "scan.nii.gz", array))
 
 
+@example(ValueRules.BELOW_AIR)
+def hu_times_ten(folder: Path) -> str:
+    return told(nifti(folder / "scan.nii.gz", HU * 10))
+
+
+@example(ValueRules.NO_TISSUE)
+def hu_from_which_the_intercept_was_taken_twice(folder: Path) -> str:
+    return told(nifti(folder / "scan.nii.gz", np.where(HU < -900, -2048, HU.clip(0, 400) - 1024).astype(np.int16)))
+
+
 @example(ValueRules.LABELS)
 def a_label_map_in_place_of_a_scan(folder: Path) -> str:
     array = np.zeros((12, 11, 10), np.int16)
@@ -252,6 +284,14 @@ def a_label_map_in_place_of_a_scan(folder: Path) -> str:
 def more_bits_stored_than_allocated(folder: Path) -> str:
     def change(ds, _):
         ds.BitsStored = 20
+
+    return series(folder, change)
+
+
+@example(ValueRules.HIGH_BIT)
+def bits_that_end_elsewhere(folder: Path) -> str:
+    def change(ds, _):
+        ds.BitsStored = 12
 
     return series(folder, change)
 

@@ -43,6 +43,16 @@ def text_in_place_of_a_nifti(folder: Path) -> str:
     return told(folder / "scan.nii.gz")
 
 
+@example(VolumeFileRules.COMPRESSED)
+def a_compressed_nifti_without_gz_in_its_name(folder: Path) -> str:
+    return told(nifti(folder / "scan.nii.gz").rename(folder / "scan.nii"))
+
+
+@example(VolumeFileRules.NOT_COMPRESSED)
+def a_nifti_with_gz_in_its_name_alone(folder: Path) -> str:
+    return told(nifti(folder / "scan.nii").rename(folder / "scan.nii.gz"))
+
+
 def changed(path: Path, old: bytes, new: bytes) -> str:
     """What is said of a file with a piece of its header changed."""
     content = path.read_bytes()
@@ -64,6 +74,16 @@ def a_nrrd_that_skips_lines(folder: Path) -> str:
 @example(VolumeFileRules.NO_ASSIGNMENT)
 def a_metaimage_with_a_line_of_something_else(folder: Path) -> str:
     return changed(nrrd(folder / "scan.mha"), b"NDims = 3", b"three axes\nNDims = 3")
+
+
+@example(VolumeFileRules.FIELD)
+def a_nrrd_without_sizes(folder: Path) -> str:
+    return changed(nrrd(folder / "scan.nrrd"), b"sizes: 10 11 12\n", b"")
+
+
+@example(VolumeFileRules.ELEMENT_TYPE)
+def a_metaimage_of_an_unknown_type(folder: Path) -> str:
+    return changed(nrrd(folder / "scan.mha"), b"MET_SHORT", b"met_short")
 
 
 @example(VolumeFileRules.HEADER_SIZE)

@@ -14,6 +14,7 @@ __all__ = [
     "absolute_path",
     "case_name",
     "has_dicom_magic",
+    "has_preamble",
     "volume_suffix",
 ]
 
@@ -74,9 +75,18 @@ def has_dicom_magic(path: Path) -> bool:
 
     That is with a preamble (PS3.10, 7.1), or, as old exports have it, with the first element of the header.
     """
+    head = _head(path)
+    return head[_DICOM_PREAMBLE:] == _DICOM_MAGIC or _BARE_DICOM.match(head) is not None
+
+
+def has_preamble(path: Path) -> bool:
+    """Return whether a file begins with DICOM's preamble; False if it cannot be opened."""
+    return _head(path)[_DICOM_PREAMBLE:] == _DICOM_MAGIC
+
+
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            head = stream.read(_DICOM_PREAMBLE + len(_DICOM_MAGIC))
+            return stream.read(_DICOM_PREAMBLE + len(_DICOM_MAGIC))
     except OSError:
-        return False
-    return head[_DICOM_PREAMBLE:] == _DICOM_MAGIC or _BARE_DICOM.match(head) is not None
+        return b""

@@ -38,7 +38,7 @@ def files_read(path: str | os.PathLike[str]) -> list[Path]:
         return [place]
     try:
         parts = read_itk_header(place).parts
-    except (ValueError, KeyError):  # damaged: its reader will say so
+    except ValueError:  # damaged: its reader will say so
         return [place]
     return [place, *(place.parent / part.name for part in parts if part.name)]
 

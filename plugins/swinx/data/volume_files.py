@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import nibabel as nib
 import numpy as np
-from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
 from swinx.data.dicom.dicom_series import read_dicom_series
 from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
+from swinx.data.formats.format_faults import one_line, refuse_faults
 from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
 from swinx.data.formats.itk_headers import read_itk_header
 from swinx.data.formats.itk_voxels import check_places, read_itk_voxels
-from swinx.data.formats.stored_bytes import check_claim, check_memory, check_surplus, read_gzip
+from swinx.data.formats.nifti_files import read_nifti
+from swinx.data.formats.stored_bytes import check_memory
 from swinx.errors import CaseError
 from swinx.files import check_regular, expanded
 from swinx.geometry import (
-    GRID_TOLERANCE_VOXELS,
-    check_affine,
     check_spacing,
     find_grid_faults,
     find_grid_notes,
@@ -32,11 +29,9 @@ from swinx.geometry import (
     find_image_notes,
     find_label_faults,
     find_shape_faults,
-    grid_difference_mm,
-    voxel_sizes_mm,
 )
 from swinx.labels import FLARE23, ClassNumbers, class_numbers
-from swinx.rules import ByteRules, GeometryRules, LabelFolderRules, VolumeFileRules
+from swinx.rules import LabelFolderRules, VolumeFileRules
 
 __all__ = ["ANY_NUMBERS", "Volume", "VolumeKind", "read_volume"]
 
@@ -48,13 +43,6 @@ VolumeKind = Literal["image", "label"]
 _ITK_FORMATS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 
 _SLICER_SEGMENT = "Segment0_ID"
-
-_HEADER_AGREEMENT = 0.01
-"""Relative difference between the spacing field of a NIfTI header and its affine that is rounding."""
-
-
-_OTHER_UNITS = {1: "metres", 3: "micrometres"}
-"""NIfTI's codes of units of length other than mm."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +103,7 @@ def read_volume(
     except CaseError as error:
         raise CaseError(path, error.reason) from error.__cause__
     except Exception as error:  # decoders raise whatever the bytes lead them into; all of it means: unreadable
-        told = VolumeFileRules.DAMAGED.says(kind=_format_name(place), detail=_one_line(error))
+        told = VolumeFileRules.DAMAGED.says(kind=_format_name(place), detail=one_line(error))
         raise CaseError(path, told) from error
     faults = find_grid_faults(volume.affine, volume.array.shape, of_scan=kind == "image")
     if kind == "label":
@@ -123,7 +111,7 @@ def read_volume(
         faults += find_label_faults(volume.array, numbers, allow_empty, allow_unknown, set_name)
     else:
         faults += find_image_faults(volume.array)
-    _refuse(place, faults)
+    refuse_faults(place, faults)
     if kind == "label":
         if numbers is None or numbers is ANY_NUMBERS or numbers.is_identity:
             return volume
@@ -152,82 +140,15 @@ def _decode(place: Path, max_ram_mb: float | None) -> Volume:
     if place.is_dir() or suffix in DICOM_SUFFIXES or not suffix:
         array, affine, notes = read_dicom_series(place, max_ram_mb)
         return Volume(_as_stored(array), affine, notes)
-    read = _read_nifti if suffix in NIFTI_SUFFIXES else _read_itk
-    return read(place, max_ram_mb)
-
-
-def _read_nifti(place: Path, max_ram_mb: float | None) -> Volume:
-    found: Any = nib.load(place)
-    stored = found.dataobj.dtype
-    channels = len(stored.fields) if stored.fields is not None else 1
-    shape = _without_single_volumes(found.shape)
-    _refuse(place, find_shape_faults(shape, channels))
-    with ImageOpener(str(place)) as stream:  # nibabel silently replaces a spacing of 0 by 1 mm: look at what is stored
-        header = type(found.header).from_fileobj(stream, check=False)
-    sizes_mm = np.asarray(header["pixdim"][1:4], dtype=np.float64)
-    _refuse(place, check_spacing(sizes_mm))
-    offset = int(found.dataobj.offset)
-    if offset < header.single_vox_offset:  # its own header would be read as voxels
-        _refuse(place, [ByteRules.OFFSET.says(offset=offset, least=header.single_vox_offset)])
-    is_compressed = place.suffix.lower() == ".gz"
-    promised = offset + math.prod(shape) * stored.itemsize
-    check_claim(place, promised, place.stat().st_size, "zlib" if is_compressed else "raw")
-    check_memory(place, math.prod(shape), stored.itemsize, max_ram_mb)
-    affine = np.array(found.affine, dtype=np.float64)
-    notes = _header_notes(header, sizes_mm, affine, shape)
-    if not is_compressed:
-        array, stored_bytes = _nifti_voxels(found), place.stat().st_size
-    else:
-        array, stored_bytes = read_gzip(place, lambda stream: _nifti_voxels(type(found).from_stream(stream)))
-    check_surplus(place, promised, stored_bytes, shape, stored.itemsize)
-    return Volume(_as_stored(array.reshape(shape, order="A")), affine, tuple(notes))
-
-
-def _without_single_volumes(shape: Sequence[int]) -> tuple[int, ...]:
-    """Return a shape without axes of time and channels of length 1, which some exports have."""
-    kept = list(shape)
-    while len(kept) > 3 and kept[-1] == 1:
-        kept.pop()
-    return tuple(kept)
-
-
-def _nifti_voxels(image: Any) -> NDArray[Any]:
-    data, kind = image.dataobj, image.dataobj.dtype.kind
-    whole = kind in "iub" and not data.inter and data.slope == 1
-    array: NDArray[Any] = np.asarray(data) if whole or kind == "c" else image.get_fdata(dtype=np.float32)
-    return array
-
-
-def _header_notes(
-    header: Any, sizes_mm: NDArray[np.float64], affine: NDArray[np.float64], shape: Sequence[int]
-) -> list[str]:
-    notes = []
-    codes = int(header["sform_code"]), int(header["qform_code"])
-    if codes == (0, 0):
-        notes.append(GeometryRules.NO_ORIENTATION.says())
-    elif not np.allclose(sizes_mm, voxel_sizes_mm(affine), rtol=_HEADER_AGREEMENT):
-        written, used = (" x ".join(f"{size:g}" for size in sizes) for sizes in (sizes_mm, voxel_sizes_mm(affine)))
-        notes.append(GeometryRules.HEADER_SPACING.says(written=written, used=used))
-    if min(codes) > 0 and not check_affine(affine, shape):
-        notes += _qform_notes(header, affine, shape)
-    if unit := _OTHER_UNITS.get(int(header["xyzt_units"]) % 8):
-        notes.append(GeometryRules.UNIT.says(unit=unit))
-    return notes
-
-
-def _qform_notes(header: Any, affine: NDArray[np.float64], shape: Sequence[int]) -> list[str]:
-    try:
-        qform = header.get_qform()
-    except Exception as error:  # of numbers that are no rotation
-        return [GeometryRules.NO_QFORM.says(detail=_one_line(error))]
-    distance = grid_difference_mm(affine, shape, qform, shape)
-    same = distance <= GRID_TOLERANCE_VOXELS * voxel_sizes_mm(affine).min()
-    return [] if same else [GeometryRules.TWO_FORMS.says(distance=distance)]
+    if suffix in NIFTI_SUFFIXES:
+        array, affine, notes = read_nifti(place, max_ram_mb)
+        return Volume(_as_stored(array), affine, notes)
+    return _read_itk(place, max_ram_mb)
 
 
 def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     header = read_itk_header(place)
-    _refuse(place, header.faults)
+    refuse_faults(place, header.faults)
     check_places(place, header)  # before ITK opens what a detached header names
     reader = import_sitk().ImageFileReader()
     reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
@@ -235,9 +156,9 @@ def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
     reader.ReadImageInformation()
     channels = reader.GetNumberOfComponents()
     if channels > 1 and reader.HasMetaDataKey(_SLICER_SEGMENT):
-        _refuse(place, [LabelFolderRules.LAYERS.says(layers=channels)])
-    _refuse(place, find_shape_faults(reader.GetSize(), channels))
-    _refuse(place, check_spacing(reader.GetSpacing()))
+        refuse_faults(place, [LabelFolderRules.LAYERS.says(layers=channels)])
+    refuse_faults(place, find_shape_faults(reader.GetSize(), channels))
+    refuse_faults(place, check_spacing(reader.GetSpacing()))
     if header.shape != tuple(reader.GetSize()):
         raise ValueError(VolumeFileRules.TWO_SIZES.says(shape=header.shape, other=reader.GetSize()))
     check_memory(place, math.prod(header.shape), header.dtype.itemsize, max_ram_mb)
@@ -260,11 +181,6 @@ def _ids(array: NDArray[Any], numbers: ClassNumbers) -> NDArray[np.uint8]:
     return ids
 
 
-def _refuse(place: Path, faults: Sequence[str]) -> None:
-    if faults:
-        raise CaseError(place, "; ".join(faults))
-
-
 def _format_name(place: Path) -> str:
     suffix = volume_suffix(place)
     if suffix in NIFTI_SUFFIXES:
@@ -272,10 +188,3 @@ def _format_name(place: Path) -> str:
     return {".nrrd": "NRRD file", ".nhdr": "NRRD file"}.get(
         suffix, "MetaImage file" if suffix in ITK_SUFFIXES else "DICOM series"
     )
-
-
-def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # ITK ends its messages with the system's last error, which may have nothing to do with the file.
-    lines = [line for line in lines if not line.startswith("Reason:")]
-    return f"{type(error).__name__} {lines[-1] if lines else ''}".strip()

@@ -34,6 +34,13 @@ _BONE_HU = 700
 _DENSEST_HU = 32767
 _LITTLE = 1e-3
 _LEAST_RANGE_HU = 100
+_RANGE_OF_8_BITS = 255
+
+_TISSUE_HU = (-300, 300)
+_MUCH_BELOW_AIR = 0.05
+_FEW_VALUES = 16
+"""As many different values below air are padding."""
+
 _MUCH_BONE = 0.05
 """Share of dense bone in a scan without air: a vertebra has less, and HU + 1024 nearly all soft tissue."""
 
@@ -94,8 +101,8 @@ def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -
 def find_image_notes(array: NDArray[Any], hu: bool = True) -> list[str]:
     """Return notes on unusual values of a scan that can still be segmented.
 
-    The rules find values that were never rescaled (HU + 1024, wrapped numbers, 0..255, 0..1), images of other
-    modalities, and label maps.
+    The rules find values that were never rescaled (HU + 1024, wrapped numbers, 0..255, 0..1), or twice, images of
+    other modalities, and label maps.
 
     Args:
         array: A volume in which :func:`find_image_faults` found nothing.
@@ -116,8 +123,15 @@ def find_image_notes(array: NDArray[Any], hu: bool = True) -> list[str]:
     measured = sample[sample > low]  # the lowest value may be padding
     air = np.count_nonzero((measured >= _AIR_HU[0]) & (measured <= _AIR_HU[1])) / max(measured.size, 1)
     dense = np.count_nonzero(measured > _BONE_HU) / max(measured.size, 1)
-    if air < _LITTLE and (low >= 0 or high - low < _LEAST_RANGE_HU):
+    if air < _LITTLE and (low >= 0 or high - low < _LEAST_RANGE_HU or high - low == _RANGE_OF_8_BITS):
         return [ValueRules.NO_AIR.says(low=low, high=high)]
+    below = measured[measured < _AIR_HU[0]]
+    share = below.size / max(measured.size, 1)
+    if share > _MUCH_BELOW_AIR and np.unique(below).size > _FEW_VALUES:
+        return [ValueRules.BELOW_AIR.says(share=100 * share, low=low)]
+    tissue = np.count_nonzero((measured >= _TISSUE_HU[0]) & (measured <= _TISSUE_HU[1])) / max(measured.size, 1)
+    if tissue < _LITTLE:
+        return [ValueRules.NO_TISSUE.says(low=low, high=high)]
     if dense > (_MUCH_BONE if air < _LITTLE else _MUCH_BONE_BESIDE_AIR) and air < dense / 2:
         return [ValueRules.BONE.says(dense=100 * dense, air=100 * air)]
     return []

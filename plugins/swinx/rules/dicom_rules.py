@@ -90,6 +90,12 @@ class RescaleRules(Rules):
         _DICOM,
         "damaged, or compressed in a way that SimpleITK cannot decode{syntax}; write the series uncompressed first",
     )
+    NO_PREAMBLE = Rule(
+        "refused",
+        _DICOM,
+        "its files lack the first 128 bytes and the mark of DICOM, and SimpleITK does not read them; write them anew "
+        "(dcmconv of DCMTK does)",
+    )
     ONE_UNDECODABLE = Rule("refused", _DICOM, "its pixels cannot be decoded")
     UNIT = Rule("refused", _DICOM, "the values are in {units}, not in HU")
     NOT_RESCALED = Rule(

@@ -28,7 +28,7 @@ class ByteRules(Rules):
     )
     OFFSET = Rule(
         "refused",
-        "NIfTI",
+        "NIfTI, NRRD, MetaImage",
         "the header says that the voxels begin at byte {offset}, within the header; they begin at {least} or later",
     )
     HEADER_CUT = Rule("refused", "DICOM", "the file ends within its header, or has no pixels")
@@ -37,6 +37,17 @@ class ByteRules(Rules):
         "refused",
         "DICOM that is compressed",
         "the header declares {promised} and the compressed picture has {found}",
+    )
+    RLE_TABLE = Rule(
+        "refused",
+        "DICOM that is compressed as RLE",
+        "its compressed pixels are damaged, or not of {segments} segments; copy the series from the source again",
+    )
+    RLE_SEGMENT = Rule(
+        "refused",
+        "DICOM that is compressed as RLE",
+        "segment {number} of its compressed pixels gives {found} bytes in place of {promised}; damaged: copy the "
+        "series from the source again",
     )
     JPEG_END = Rule(
         "refused",
@@ -127,6 +138,18 @@ class ValueRules(Rules):
         "the values are not plausible HU: {dense:.0f} % are as dense as bone (above 700) and {air:.0f} % are air; were "
         "they rescaled to HU?",
     )
+    BELOW_AIR = Rule(
+        "warned",
+        "scans",
+        "the values are not plausible HU: {share:.0f} % are below air ({low:g}..-1100); were they rescaled to HU, or "
+        "twice?",
+    )
+    NO_TISSUE = Rule(
+        "warned",
+        "scans",
+        "the values are not plausible HU: {low:g}..{high:g}, hardly any of fat, water and organs (-300 to 300); were "
+        "they rescaled to HU?",
+    )
     LABELS = Rule(
         "warned",
         "scans",
@@ -142,9 +165,14 @@ class ValueRules(Rules):
         "DICOM",
         "{name} has the photometric interpretation {kind}; the numbers of a CT are MONOCHROME2",
     )
-    SLOPE = Rule(
+    HIGH_BIT = Rule(
         "refused",
         "DICOM",
+        "{name} stores {stored} bits up to bit {high}, and DICOM has them end at bit {last}; write the series anew",
+    )
+    SLOPE = Rule(
+        "refused",
+        "DICOM, NIfTI",
         "{name} is rescaled by slope {slope:g} and intercept {intercept:g}; a slope is a number other than 0",
     )
     RESCALING = Rule(

@@ -19,9 +19,13 @@ class VolumeFileRules(Rules):
         "refused", "other files", "unknown kind of file {suffix!r}; give {formats} or a DICOM series folder"
     )
     DAMAGED = Rule("refused", _EVERY, "damaged, or not a {kind}: {detail}")
+    COMPRESSED = Rule("refused", "NIfTI", "its content is compressed and its name says otherwise; name it {name!r}")
+    NOT_COMPRESSED = Rule("refused", "NIfTI", "its content is not compressed as its name says; name it {name!r}")
     ENCODING = Rule("refused", "NRRD", "encoding {encoding!r} is not known here; write it as raw or gzip")
     LINE_SKIP = Rule("refused", "NRRD", "it skips lines of its data; write it anew without")
     NO_ASSIGNMENT = Rule("refused", "MetaImage", "line {line!r} of the header is no 'key = value'")
+    FIELD = Rule("refused", "NRRD, MetaImage", "its header lacks the field {name!r}")
+    ELEMENT_TYPE = Rule("refused", "NRRD, MetaImage", "its header states voxels of type {kind!r}, which is not known")
     HEADER_SIZE = Rule("refused", "NRRD, MetaImage", "size {size!r} holds no voxels")
     PATTERN = Rule(
         "refused",

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from swinx.data.dicom.rle_frames import find_rle_fault
 from swinx.rules import ByteRules
 
 __all__ = ["PixelLayout", "find_pixel_fault"]
@@ -18,6 +19,7 @@ __all__ = ["PixelLayout", "find_pixel_fault"]
 _PIXELS = (0x7FE0, 0x0010)
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _UNDEFINED = 0xFFFFFFFF
+_RLE = "1.2.840.10008.1.2.5"
 _IMPLICIT = "1.2.840.10008.1.2"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _NATIVE = ("", _IMPLICIT, "1.2.840.10008.1.2.1", _BIG_ENDIAN)
@@ -92,6 +94,7 @@ def _pixel_length(stream: BinaryIO, syntax: str) -> int | None:
 def _fragment_fault(stream: BinaryIO, syntax: str, layout: PixelLayout, total: int) -> str:
     """Walk through the fragments; the first is the table of offsets."""
     first, number, last = b"", 0, (0, 0)
+    frame = bytearray()
     while True:
         head = stream.read(8)
         if len(head) < 8:
@@ -104,11 +107,16 @@ def _fragment_fault(stream: BinaryIO, syntax: str, layout: PixelLayout, total: i
         start = stream.tell()
         if number == 1:
             first = stream.read(min(length, _HEAD_BYTES))
+        if number and syntax == _RLE and layout.frames == 1:
+            stream.seek(start)
+            frame += stream.read(length)
         stream.seek(start + length)
         last = start, length
         number += 1
     if not first:
         return ByteRules.COMPRESSED_CUT.says(detail="it holds no pixels")
+    if frame:
+        return find_rle_fault(bytes(frame), layout.rows * layout.columns, layout.samples * layout.bits_allocated // 8)
     if syntax in _JPEG and not _has_end(stream, *last):
         return ByteRules.JPEG_END.says()
     return _size_fault(first, layout) if syntax in _STATES_SIZE else ""

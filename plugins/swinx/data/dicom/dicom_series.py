@@ -17,10 +17,12 @@ from swinx.data.dicom.dicom_damage import tell_unreadable, undecodable_slices
 from swinx.data.dicom.dicom_headers import SliceHeader
 from swinx.data.dicom.dicom_padding import fill_padding
 from swinx.data.dicom.slice_stack import find_slice_faults, slice_order, stack_affine
+from swinx.data.file_kinds import has_preamble
 from swinx.data.formats.decoder_warnings import caught_decoder_warnings
 from swinx.data.formats.itk_geometry import array_from_itk, import_sitk
 from swinx.data.formats.stored_bytes import check_memory
 from swinx.errors import CaseError
+from swinx.geometry import check_spacing
 from swinx.rules import ByteRules, RescaleRules, SliceRules, ValueRules
 
 __all__ = ["SliceStack", "read_dicom_series", "stack_slices"]
@@ -76,6 +78,8 @@ def read_dicom_series(
         damaged = undecodable_slices(stack.files)
         if 0 < len(damaged) < len(stack.files):
             raise CaseError(place, tell_unreadable(damaged)) from error
+        if not has_preamble(Path(stack.files[0])):
+            raise CaseError(place, RescaleRules.NO_PREAMBLE.says()) from error
         raise CaseError(place, RescaleRules.UNDECODABLE.says(syntax=stack.headers[0].syntax_note)) from error
     if corrupt:
         raise CaseError(place, ByteRules.JPEG.says(detail=corrupt[0]))
@@ -102,8 +106,8 @@ def _decode(stack: SliceStack) -> tuple[Any, list[str]]:
 def stack_slices(place: Path, series: str | None = None) -> SliceStack:
     """Return the grid into which the files of a series stack.
 
-    Files with the instance UID of another are copies of it, and localizers are no slices: both are left out,
-    with a note.
+    Files with instance UID and position of another are copies of it, and localizers are no slices: both are left
+    out, with a note.
 
     Args:
         place: Folder whose files are slices, or one of those files.
@@ -123,7 +127,10 @@ def stack_slices(place: Path, series: str | None = None) -> SliceStack:
     positions, orientations = positions[order], orientations[order]
     if faults := find_slice_faults(positions, orientations):
         raise CaseError(place, "; ".join(faults))
-    affine = stack_affine(positions, orientations, headers[0].numbers("pixel_spacing", 2))
+    spacing = headers[0].numbers("pixel_spacing", 2)
+    if faults := check_spacing([spacing[1], spacing[0], 1.0]):  # an affine does not tell the sign
+        raise CaseError(place, "; ".join(faults))
+    affine = stack_affine(positions, orientations, spacing)
     if not headers[0].modality:
         left_out = (*left_out, SliceRules.NO_MODALITY.says())
     if any(header.lossy == "01" for header in headers):
@@ -134,7 +141,7 @@ def stack_slices(place: Path, series: str | None = None) -> SliceStack:
 def _slices(headers: Sequence[SliceHeader]) -> tuple[list[SliceHeader], tuple[str, ...]]:
     scouts = [header for header in headers if "LOCALIZER" in header.image_type.split("\\")]
     rest = [header for header in headers if header not in scouts] if len(scouts) < len(headers) else list(headers)
-    once = {header.instance or header.path: header for header in reversed(rest)}
+    once = {(header.instance or header.path, header.position): header for header in reversed(rest)}
     notes = []
     if len(rest) < len(headers):
         notes.append(SliceRules.LOCALIZERS.says(count=len(headers) - len(rest), first=scouts[0].name))
@@ -156,6 +163,9 @@ def _check_frames(place: Path, headers: Sequence[SliceHeader]) -> None:
                 place,
                 ValueRules.BITS.says(name=header.name, stored=header.bits_stored, allocated=header.bits_allocated),
             )
+        if header.bits_stored and header.high_bit not in (None, header.bits_stored - 1):  # GDCM shifts nothing
+            told = {"stored": header.bits_stored, "high": header.high_bit, "last": header.bits_stored - 1}
+            raise CaseError(place, ValueRules.HIGH_BIT.says(name=header.name, **told))
     if len(headers) == 1:
         raise CaseError(place, SliceRules.ONE_SLICE.says())
 

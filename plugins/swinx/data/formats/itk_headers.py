@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -104,8 +104,7 @@ def read_itk_header(path: Path) -> StoredVolume:
     """Read the header of an NRRD or MetaImage file; the content decides which it is.
 
     Raises:
-        ValueError: If it is no such header, or its fields are invalid.
-        KeyError: If a field is missing.
+        ValueError: If it is no such header, or a field is missing or invalid.
         OSError: If the file cannot be read.
     """
     with path.open("rb") as stream:
@@ -114,8 +113,15 @@ def read_itk_header(path: Path) -> StoredVolume:
         return _read_nrrd(stream) if is_nrrd else _read_meta(stream)
 
 
+class _Fields(dict[str, str]):
+    """Fields of a header by name."""
+
+    def __missing__(self, name: str) -> str:
+        raise ValueError(VolumeFileRules.FIELD.says(name=name))
+
+
 def _read_nrrd(stream: BinaryIO) -> StoredVolume:
-    fields: dict[str, str] = {}
+    fields = _Fields()
     listed: list[str] = []
     for line in _lines(stream):
         if not line:
@@ -133,13 +139,13 @@ def _read_nrrd(stream: BinaryIO) -> StoredVolume:
     if int(fields.get("lineskip", 0)):
         raise ValueError(VolumeFileRules.LINE_SKIP.says())
     shape = _shape(fields["sizes"])
-    dtype = np.dtype(_NRRD_TYPES[fields["type"].lower()]).newbyteorder(">" if fields.get("endian") == "big" else "<")
-    start = None if fields.get("byteskip") == "-1" else int(fields.get("byteskip", 0))
+    dtype = _type(fields["type"].lower(), _NRRD_TYPES, fields.get("endian", "").lower() == "big")
+    skipped = int(fields.get("byteskip", 0))
     if "datafile" in fields:
         names = listed or _names(fields["datafile"], shape)
-        parts = [DataPart(name, start) for name in names]
+        parts = [DataPart(name, _start(skipped)) for name in names]
     else:
-        parts = [DataPart("", None if start is None else stream.tell() + start)]
+        parts = [DataPart("", None if skipped == -1 else _start(stream.tell() + skipped, stream.tell()))]
     faults, notes = _judge_nrrd(fields, len(shape))
     return StoredVolume(
         shape, 1, dtype, encoding, tuple(parts), faults=(*faults, *_part_faults(parts, shape)), notes=notes
@@ -165,7 +171,7 @@ def _judge_nrrd(fields: dict[str, str], axes: int) -> tuple[tuple[str, ...], tup
 
 
 def _read_meta(stream: BinaryIO) -> StoredVolume:
-    fields: dict[str, str] = {}
+    fields = _Fields()
     for line in _lines(stream):
         name, sign, value = (word.strip() for word in line.partition("="))
         if not sign:
@@ -175,17 +181,17 @@ def _read_meta(stream: BinaryIO) -> StoredVolume:
             break
     shape = _shape(fields["DimSize"])
     data = fields["ElementDataFile"]
-    start = None if int(fields.get("HeaderSize", 0)) < 0 else int(fields.get("HeaderSize", 0))
-    if data.upper() == "LOCAL":
-        parts = [DataPart("", stream.tell())]
+    skipped = int(fields.get("HeaderSize", 0))
+    if data.upper() == "LOCAL":  # a header size counts from the beginning of the file
+        parts = [DataPart("", _start(skipped or stream.tell(), stream.tell()))]
     else:
         listed = [word for word in _lines(stream) if word] if data.upper().startswith("LIST") else _names(data, shape)
-        parts = [DataPart(name, start) for name in listed]
+        parts = [DataPart(name, _start(skipped)) for name in listed]
     encoding: Encoding = "zlib" if _is_true(fields, "CompressedData") else "raw"
     if not _is_true(fields, "BinaryData", True):
         encoding = "text"
     big = _is_true(fields, "BinaryDataByteOrderMSB") or _is_true(fields, "ElementByteOrderMSB")
-    dtype = np.dtype(_META_TYPES[fields["ElementType"].removesuffix("_ARRAY")]).newbyteorder(">" if big else "<")
+    dtype = _type(fields["ElementType"].removesuffix("_ARRAY"), _META_TYPES, big)
     slope, offset = (float(fields.get(f"ElementToIntensityFunction{key}", default)) for key, default in _RESCALE)
     spacing = _finite(fields.get("ElementSpacing", fields.get("ElementSize", "")))
     faults = () if len(spacing) >= min(len(shape), 3) else (GeometryRules.NO_SPACING.says(kind="MetaImage"),)
@@ -206,6 +212,25 @@ def _read_meta(stream: BinaryIO) -> StoredVolume:
 
 
 _RESCALE = (("Slope", "1"), ("Offset", "0"))
+
+
+def _type(name: str, known: Mapping[str, str], big: bool) -> np.dtype[np.generic]:
+    if name not in known:
+        raise ValueError(VolumeFileRules.ELEMENT_TYPE.says(kind=name[:40]))
+    return np.dtype(known[name]).newbyteorder(">" if big else "<")
+
+
+def _start(offset: int, least: int = 0) -> int | None:
+    """Return the first byte of voxels; None for -1, which means that they are the last bytes.
+
+    Raises:
+        ValueError: If it lies before ``least``.
+    """
+    if offset == -1:
+        return None
+    if offset < least:
+        raise ValueError(ByteRules.OFFSET.says(offset=offset, least=least))
+    return offset
 
 
 def _shape(text: str) -> tuple[int, ...]:

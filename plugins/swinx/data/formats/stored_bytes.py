@@ -33,14 +33,14 @@ def check_claim(path: Path, promised: int, stored: int, encoding: Encoding) -> N
 
     Args:
         path: The file, for the message.
-        promised: Bytes of voxels, decompressed.
+        promised: Bytes of voxels, decompressed; of text, the fewest that it takes.
         stored: Bytes that the file holds.
         encoding: How they are stored.
 
     Raises:
         CaseError: If they cannot.
     """
-    if encoding == "raw" and stored < promised:
+    if encoding != "zlib" and stored < promised:
         raise CaseError(path, ByteRules.SHORT.says(promised=promised, found=stored))
     if encoding == "zlib" and promised > stored * _DEFLATE_LIMIT + _OVERHEAD:
         raise CaseError(path, ByteRules.IMPOSSIBLE_CLAIM.says(promised=promised, found=stored))

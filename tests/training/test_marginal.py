@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swinx.training.partial.marginal import merge_unannotated_labels, merge_unannotated_logits
+from swinx.training.partial.partial_dice_ce import merge_unannotated_labels, merge_unannotated_logits
 
 
 def logits_of(seed: int, spread: float = 5.0):

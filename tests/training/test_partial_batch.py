@@ -11,9 +11,11 @@ from monai.handlers import MeanDice, from_engine
 from monai.losses import DiceCELoss
 from monai.transforms import AsDiscreted, Compose
 
+from swinx.labels import read_label_set
 from swinx.training import AnnotatedClassesd, MaskUnannotatedd, PartialDiceCELoss, prepare_partial_batch
 
 CLASSES = 4
+LABELS = read_label_set({"background": 0} | {f"organ {label}": label for label in range(1, CLASSES)})
 CPU = torch.device("cpu")
 
 
@@ -27,7 +29,7 @@ def items(annotated, unknown=False, count=3):
             label[:, :2] = 255
         lists = {} if annotated is None else {"annotated": annotated}
         found.append({"image": MetaTensor(image), "label": MetaTensor(label), **lists})
-    return Dataset(found, Compose([AnnotatedClassesd(num_classes=CLASSES), _without_lists]))
+    return Dataset(found, Compose([AnnotatedClassesd(label_set=LABELS), _without_lists]))
 
 
 def _without_lists(case):

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from monai.metrics import DiceMetric
 from monai.transforms.utils import map_binary_to_indices
 
-from swinx.training.partial.partial_labels import class_weights, find_crop_centres, mask_unannotated
+from swinx.training.partial.annotated_classes import class_weights
+from swinx.training.partial.crop_known import find_crop_centres
+from swinx.training.partial.mask_unannotated import mask_unannotated
 
 
 def maps(seed: int, classes: int = 4):

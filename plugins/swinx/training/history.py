@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import ignite.distributed as idist
 import numpy as np
 import torch
 from ignite.engine import Events
+from monai.data import MetaTensor
 from monai.engines import Workflow
 
 from swinx.errors import CaseError, TrainingError
 from swinx.files import read_rows, write_rows
-from swinx.training.batch_files import files_of
 
 __all__ = ["TrainingHistory"]
 
@@ -69,7 +70,7 @@ class TrainingHistory:
             return  # half precision overflows now and then; the gradient scaler skips the step
         if self.overflows:
             raise CaseError(
-                files_of(engine.state.batch),
+                _files_of(engine.state.batch),
                 f"the loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}; "
                 "check these files, or lower learning_rate; right after a resume, the state itself may be bad "
                 "(--resume False begins anew)",
@@ -128,3 +129,20 @@ def _read_before(path: Path, epoch: int) -> list[dict[str, Any]]:
     if not rows or not all(isinstance(row.get("epoch"), int | float) for row in rows):
         raise ValueError(f"{path}: this is no history of a training, there is no column 'epoch'; move it away")
     return [row for row in rows if row["epoch"] < epoch]
+
+
+def _files_of(batch: Any) -> str:
+    """Return the names of the files of a batch, collated or not, for a message; ``"?"`` if none is known."""
+    return ", ".join(sorted(set(_names(batch)))) or "?"
+
+
+def _names(value: Any) -> Iterator[str]:
+    if isinstance(value, MetaTensor):
+        found = value.meta.get("filename_or_obj", ())
+        yield from (str(name) for name in ([found] if isinstance(found, str) else found))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _names(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _names(item)

@@ -6,15 +6,40 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, RandCropByPosNegLabeld, Randomizable
 from monai.transforms.traits import MultiSampleTrait
+from monai.transforms.utils import map_binary_to_indices
+from torch import Tensor
 
-from swinx.training.partial.partial_labels import find_crop_centres
+from swinx.labels import UNKNOWN
 
-__all__ = ["RandCropByKnownLabeld"]
+__all__ = ["RandCropByKnownLabeld", "find_crop_centres"]
 
 _FOREGROUND, _BACKGROUND = "_foreground_indices", "_background_indices"
+
+
+def find_crop_centres(label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the possible centres of patches: voxels of classes and of background, without unknown ones.
+
+    Args:
+        label: Class ids, ``(1, X, Y, Z)``.
+
+    Returns:
+        Indices into the flat volume in rising order, as MONAI's ``map_binary_to_indices`` gives them. If all voxels
+        are unknown, all count as background.
+
+    Examples:
+        >>> foreground, background = find_crop_centres(torch.tensor([[[[0, 3, 255, 0]]]]))
+        >>> foreground.tolist(), background.tolist()
+        ([1], [0, 3])
+    """
+    known = label != UNKNOWN
+    if not known.any():
+        known = ~known
+    foreground, background = map_binary_to_indices(torch.where(label == UNKNOWN, 0, label), image=known)
+    return torch.as_tensor(foreground), torch.as_tensor(background)
 
 
 class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):
@@ -30,7 +55,6 @@ class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):
         pos: Share of patches centred on a class, against ``neg``.
         neg: Share of patches centred on background.
         num_samples: Patches of one scan.
-        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
     """
 
     def __init__(
@@ -41,9 +65,8 @@ class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):
         pos: float = 1.0,
         neg: float = 1.0,
         num_samples: int = 1,
-        allow_missing_keys: bool = False,
     ) -> None:
-        MapTransform.__init__(self, keys, allow_missing_keys)
+        MapTransform.__init__(self, keys)
         self.label_key = label_key
         self.crop = RandCropByPosNegLabeld(
             keys=keys,
@@ -54,7 +77,6 @@ class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):
             num_samples=num_samples,
             fg_indices_key=_FOREGROUND,
             bg_indices_key=_BACKGROUND,
-            allow_missing_keys=allow_missing_keys,
         )
 
     def set_random_state(

@@ -1,8 +1,9 @@
-"""Dice and cross-entropy for labels that are complete only for some classes."""
+"""Dice and cross-entropy for labels that are complete only for some classes, and their batches."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from monai.data import MetaTensor
@@ -11,9 +12,75 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from swinx.labels import UNKNOWN
-from swinx.training.partial.marginal import merge_unannotated_labels, merge_unannotated_logits
 
-__all__ = ["PartialDiceCELoss", "PartialTarget"]
+__all__ = [
+    "PartialDiceCELoss",
+    "PartialTarget",
+    "merge_unannotated_labels",
+    "merge_unannotated_logits",
+    "prepare_partial_batch",
+]
+
+
+def merge_unannotated_logits(logits: Tensor, class_weights: Tensor) -> Tensor:
+    r"""Return logits in which the background's probability includes that of all unannotated classes.
+
+    .. math:: z'_0 = \log \sum_{k \in \{0\} \cup U} e^{z_k}, \qquad z'_k = -\infty \text{ for } k \in U
+
+    with the unannotated classes :math:`U` of the case; the logits of the others stay as they are. Where all classes
+    are annotated the result equals ``logits``, bit by bit, and so does the gradient.
+
+    The time goes with the number of classes that are unannotated in any case; to know them, a GPU is waited for.
+
+    Reference:
+        Shi et al., "Marginal loss and exclusion loss for partially supervised multi-organ segmentation", Medical
+        Image Analysis 70 (2021), https://arxiv.org/abs/2007.03868.
+
+    Args:
+        logits: Class scores before the softmax, ``(B, K, ...)``.
+        class_weights: ``(B, K)``; 0 marks an unannotated class. Background is never merged.
+
+    Returns:
+        A tensor of the same shape, dtype and device, minus infinity for unannotated classes; ``logits`` itself if
+        there are none.
+
+    Examples:
+        >>> logits = torch.tensor([[0.1, 0.2, 0.7]]).log()
+        >>> merge_unannotated_logits(logits, torch.tensor([[1.0, 0.0, 1.0]])).exp()
+        tensor([[0.3000, 0.0000, 0.7000]])
+    """
+    hidden = class_weights[:, 1:] == 0
+    ids = 1 + hidden.any(dim=0).nonzero().flatten()
+    if not len(ids):
+        return logits
+    spread = (len(logits), -1, *[1] * (logits.ndim - 2))
+    pooled = logits[:, ids].masked_fill(~hidden[:, ids - 1].view(spread), -torch.inf)
+    background = torch.cat([logits[:, :1], pooled], dim=1).logsumexp(dim=1, keepdim=True)
+    return torch.cat([background, logits[:, 1:].masked_fill(hidden.view(spread), -torch.inf)], dim=1)
+
+
+def merge_unannotated_labels(label: Tensor, class_weights: Tensor) -> Tensor:
+    """Return label maps in which voxels of unannotated classes are background.
+
+    Voxels of an unannotated class may be labelled all the same. What is left of it lies in the background, so a
+    voxel of it says no more than that it is background or unannotated.
+
+    Args:
+        label: Class ids, integer, ``(B, 1, ...)``; :data:`swinx.labels.UNKNOWN` stays.
+        class_weights: ``(B, K)``; 0 marks an unannotated class.
+
+    Returns:
+        A new tensor with the shape, dtype and device of ``label``.
+
+    Examples:
+        >>> label = torch.tensor([[[0, 1, 2, 255]]])
+        >>> merge_unannotated_labels(label, torch.tensor([[1.0, 0.0, 1.0]])).tolist()
+        [[[0, 0, 2, 255]]]
+    """
+    known = label != UNKNOWN
+    ids = torch.where(known, label, 0).long()
+    weights = class_weights.gather(1, ids.flatten(1)).view_as(ids)
+    return torch.where(known & (weights == 0), 0, label)
 
 
 class PartialTarget(NamedTuple):
@@ -27,6 +94,30 @@ class PartialTarget(NamedTuple):
 
     label: Tensor
     class_weights: Tensor
+
+
+def prepare_partial_batch(
+    batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **kwargs: Any
+) -> tuple[Tensor, PartialTarget]:
+    """Return image and target of a batch, for ``prepare_batch`` of MONAI's ``SupervisedTrainer``.
+
+    Args:
+        batch: ``image`` ``(B, C, D, H, W)``, ``label`` ``(B, 1, D, H, W)`` and ``class_weights`` ``(B, K)``.
+        device: Where to put them.
+        non_blocking: Copy asynchronously if possible.
+        kwargs: More arguments of ``Tensor.to`` for image and label.
+
+    Returns:
+        The image, and the target of :class:`swinx.training.PartialDiceCELoss`.
+
+    Raises:
+        KeyError: If one of the three is missing; the message says which transform makes the weights.
+    """
+    missing = [key for key in ("image", "label", "class_weights") if key not in batch]
+    if missing:
+        raise KeyError(f"{', '.join(missing)} missing from the batch; AnnotatedClassesd makes class_weights")
+    image, label = (batch[key].to(device=device, non_blocking=non_blocking, **kwargs) for key in ("image", "label"))
+    return image, PartialTarget(label, batch["class_weights"].to(device=device, non_blocking=non_blocking))
 
 
 class PartialDiceCELoss(nn.Module):

@@ -19,27 +19,16 @@ __all__ = ["RefuseEmptyLabeld"]
 class RefuseEmptyLabeld(MapTransform):
     """Transform that refuses a label map without any class, unless the case may have one.
 
-    See :func:`swinx.labels.may_be_empty`.
+    The ids under ``annotated`` decide, see :func:`swinx.labels.may_be_empty`.
 
     Args:
         keys: Label maps, class ids and 255.
-        annotated_key: Item with the ids of the annotated classes; absent or None if they are not recorded.
-        case_key: Item that holds the case name.
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
         label_set: The classes.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection,
-        annotated_key: str = "annotated",
-        case_key: str = "case",
-        allow_missing_keys: bool = False,
-        label_set: LabelSet = FLARE23,
-    ) -> None:
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False, label_set: LabelSet = FLARE23) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.annotated_key = annotated_key
-        self.case_key = case_key
         self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -51,7 +40,7 @@ class RefuseEmptyLabeld(MapTransform):
         for key in self.key_iterator(dict(data)):
             label = torch.as_tensor(data[key])
             drawn = ((label > 0) & (label != UNKNOWN)).any()
-            if not drawn and not may_be_empty(data.get(self.annotated_key), self.label_set.num_classes):
-                file = getattr(data[key], "meta", {}).get("filename_or_obj") or data.get(self.case_key, "?")
+            if not drawn and not may_be_empty(data.get("annotated"), self.label_set.num_classes):
+                file = getattr(data[key], "meta", {}).get("filename_or_obj") or data.get("case", "?")
                 raise CaseError(file, LabelRules.EMPTY_UNDECLARED.says())
         return dict(data)

@@ -17,7 +17,7 @@ from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, arguments, def
 from support.geometry import oblique_affine
 from swinx.networks import SwinEncoder, save_weights
 from swinx.pretraining import SmitNetwork
-from swinx.pretraining.reconstruction.reconstruction_error import token_affine
+from swinx.pretraining.reconstruction.save_reconstruction import token_affine
 
 FOLDER = ROOT / PRETRAINING
 KINDS = ["features.npz", "masked.nii.gz", "original.nii.gz", "reconstruction.nii.gz", "reconstruction.png"]
@@ -86,9 +86,12 @@ def test_monai_misses_no_property(scans, tmp_path, monkeypatch):
 
 def test_the_student_is_the_one_that_was_trained_and_sees_the_same_kind_of_scan():
     train, inference = content("train"), content("inference")
+    encoder = train["network_def"]["student"]["encoder"]
+    of_training = {name: encoder.pop(name) for name in ("drop_path_rate", "use_checkpoint")}
     assert inference["network_def"] == train["network_def"]["student"]
-    settings = ["embed_dim", "depths", "num_heads", "qkv_bias", "drop_path_rate", "published_window_order"]
-    settings += ["out_dim", "hidden_dim", "bottleneck_dim", "shared_head", "channels_last", "use_checkpoint"]
+    assert not set(of_training) & set(inference)
+    settings = ["embed_dim", "depths", "num_heads", "qkv_bias", "published_window_order"]
+    settings += ["out_dim", "hidden_dim", "bottleneck_dim", "shared_head", "channels_last"]
     settings += [
         "roi_size",
         "block_size",
@@ -99,7 +102,8 @@ def test_the_student_is_the_one_that_was_trained_and_sees_the_same_kind_of_scan(
         "body_margin_mm",
         "antialias",
     ]
-    for setting in [*settings, "bundle_root", "dataset_dir", "checkpoint", "device", "memory_format", "network", "amp"]:
+    settings += ["memory_format", "network", "reader", "ct_preprocessing"]
+    for setting in [*settings, "bundle_root", "dataset_dir", "checkpoint", "device", "amp"]:
         assert default_of(setting, inference[setting]) == train[setting], setting
     assert inference["preprocessing"]["transforms"] == train["train"]["preprocessing"]["transforms"][:2]
 

@@ -14,7 +14,7 @@ from support.geometry import oblique_affine
 from swinx.networks import SwinEncoder
 from swinx.pretraining import MaskedReconstructionInferer, SmitNetwork
 from swinx.pretraining.masking import enlarge_blocks
-from swinx.pretraining.reconstruction.reconstruction_error import token_affine
+from swinx.pretraining.reconstruction.save_reconstruction import token_affine
 
 STRIDE = 4
 

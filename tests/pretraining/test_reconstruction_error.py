@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from swinx.pretraining.reconstruction.reconstruction_error import intensities_to_hu, masked_errors, token_affine
+from swinx.pretraining.reconstruction.save_reconstruction import intensities_to_hu, masked_errors, token_affine
 
 WINDOW_HU = (-250.0, 250.0)
 

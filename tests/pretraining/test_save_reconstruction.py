@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from support.disks import nearly_full_disk
 from swinx.errors import CaseError
 from swinx.pretraining import SaveReconstructiond
-from swinx.pretraining.reconstruction.reconstruction_error import token_affine
+from swinx.pretraining.reconstruction.save_reconstruction import token_affine
 
 SHAPE = (9, 7, 6)
 WINDOW_HU = (-250.0, 250.0)
@@ -161,9 +161,8 @@ def test_another_grid_than_the_image_s_is_refused(tmp_path, oblique):
         SaveReconstructiond("pred", tmp_path, WINDOW_HU)(item)
 
 
-def test_a_missing_key_is_skipped_only_on_request(tmp_path):
-    assert SaveReconstructiond("pred", tmp_path, allow_missing_keys=True)({"case": "a"}) == {"case": "a"}
-    with pytest.raises(KeyError, match="pred"):
+def test_a_missing_key_is_an_error(tmp_path):
+    with pytest.raises(KeyError, match="image"):
         SaveReconstructiond("pred", tmp_path)({"case": "a"})
 
 

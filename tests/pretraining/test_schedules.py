@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swinx.pretraining import MomentumSchedule, Temperatures, TemperatureSchedule
-from swinx.pretraining.schedules import cosine_momentum, linear_ramp
+from swinx.pretraining.schedules import linear_ramp
 
 
 @pytest.mark.parametrize(("first", "epochs"), [pytest.param(30, 100, id="patch"), pytest.param(0, 100, id="image")])
@@ -47,7 +47,7 @@ def test_negative_epochs_are_refused(bad):
 
 @pytest.mark.parametrize("total", [1, 2, 7, 1000, 333_500])
 def test_momentum_starts_at_0996_never_falls_and_ends_just_under_one(total):
-    values = np.array([cosine_momentum(step, total) for step in range(total)])
+    values = np.array([MomentumSchedule().at(step, total) for step in range(total)])
     assert values[0] == pytest.approx(0.996, abs=1e-12)
     assert (np.diff(values) >= 0).all()
     assert values[-1] < 1
@@ -56,8 +56,8 @@ def test_momentum_starts_at_0996_never_falls_and_ends_just_under_one(total):
 
 def test_momentum_is_half_way_in_the_middle_of_the_run_and_not_of_an_epoch():
     epochs, steps = 10, 100
-    assert cosine_momentum(5 * steps, epochs * steps) == pytest.approx(0.998)
-    starts = [cosine_momentum(epoch * steps, epochs * steps) for epoch in range(epochs)]
+    assert MomentumSchedule().at(5 * steps, epochs * steps) == pytest.approx(0.998)
+    starts = [MomentumSchedule().at(epoch * steps, epochs * steps) for epoch in range(epochs)]
     assert len(set(starts)) == epochs, "each epoch goes on where the one before ended"
     assert all(one < other for one, other in itertools.pairwise(starts))
 
@@ -66,13 +66,13 @@ def test_momentum_is_half_way_in_the_middle_of_the_run_and_not_of_an_epoch():
 def test_momentum_equals_the_published_formula(total, data):
     step = data.draw(st.integers(0, total - 1))
     published = 1.0 + 0.5 * (0.996 - 1.0) * (1 + np.cos(np.pi * step / total))
-    assert cosine_momentum(step, total) == pytest.approx(published, rel=1e-12)
+    assert MomentumSchedule().at(step, total) == pytest.approx(published, rel=1e-12)
 
 
 @pytest.mark.parametrize(("iteration", "total"), [(10, 10), (11, 10), (-1, 10), (0, 0)])
 def test_a_step_outside_the_run_is_refused(iteration, total):
     with pytest.raises(ValueError, match=f"iteration {iteration} is not one of the {total}"):
-        cosine_momentum(iteration, total)
+        MomentumSchedule().at(iteration, total)
 
 
 def test_patch_and_image_temperatures_share_a_ramp_that_begins_later_for_patches():
@@ -84,7 +84,7 @@ def test_patch_and_image_temperatures_share_a_ramp_that_begins_later_for_patches
 
 
 def test_the_momentum_of_a_step_depends_on_the_step_and_the_length_of_the_run_alone():
-    assert MomentumSchedule(0.9).at(3, 10) == MomentumSchedule(0.9).at(3, 10) == cosine_momentum(3, 10, 0.9)
+    assert MomentumSchedule(0.9).at(3, 10) == pytest.approx(0.9 + 0.1 * (1 - np.cos(0.3 * np.pi)) / 2)
     assert MomentumSchedule(0.9, end=0.95).at(9, 10) < 0.95
 
 

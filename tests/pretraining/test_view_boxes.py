@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinx.pretraining.view_boxes import draw_view_starts
+from swinx.pretraining.two_views import draw_view_starts
 
 SIDES = st.tuples(*[st.integers(1, 40)] * 3)
 

@@ -19,7 +19,7 @@ from swinx.preprocessing.body import body_box_mm
 from swinx.preprocessing.intensity import INTENSITIES, Intensity, body_threshold, scale_intensities
 from swinx.preprocessing.model_grid import canonical_grid, crop_to_box
 
-__all__ = ["CTPreprocessingd"]
+__all__ = ["CTPreprocessingd", "as_volume", "file_of"]
 
 _BODY_SEARCH_MM = 3.0
 
@@ -93,7 +93,7 @@ class CTPreprocessingd(MapTransform):
         """
         out = dict(data)
         image_key, *label_keys = list(self.key_iterator(out))
-        image = _as_volume(out[image_key])
+        image = as_volume(out[image_key])
         source_affine = image.affine.cpu().numpy().astype(np.float64)
         source_shape = tuple(image.shape[1:])
         affine, shape, threshold = self._grid(image)
@@ -101,7 +101,7 @@ class CTPreprocessingd(MapTransform):
         scale_intensities(resampled, self.intensity, self.window_hu, threshold)
         out[image_key] = _with_grid(resampled, image, affine, source_affine, source_shape)
         for key in label_keys:
-            label = _as_volume(out[key])
+            label = as_volume(out[key])
             _check_same_grid(image, label)
             moved = resample_nearest(label.as_tensor()[0], source_affine, affine, shape)
             out[key] = _with_grid(moved, label, affine, source_affine, source_shape)
@@ -123,14 +123,20 @@ class CTPreprocessingd(MapTransform):
         return (affine, shape, threshold) if box is None else (*crop_to_box(affine, box, shape), threshold)
 
 
-def _name(volume: MetaTensor) -> str:
+def file_of(volume: MetaTensor) -> str:
+    """Return the name of the file of a volume, for messages."""
     return str(volume.meta.get("filename_or_obj", "image"))
 
 
-def _as_volume(value: Any) -> MetaTensor:
+def as_volume(value: Any) -> MetaTensor:
+    """Return a volume of one channel, ``(1, X, Y, Z)``.
+
+    Raises:
+        CaseError: If it is none.
+    """
     volume = value if isinstance(value, MetaTensor) else MetaTensor(torch.as_tensor(value))
     if volume.ndim != 4 or volume.shape[0] != 1:
-        raise CaseError(_name(volume), f"expected one channel in three dimensions, found shape {tuple(volume.shape)}")
+        raise CaseError(file_of(volume), f"expected one channel in three dimensions, found shape {tuple(volume.shape)}")
     return volume
 
 
@@ -140,10 +146,10 @@ def _check_same_grid(image: MetaTensor, label: MetaTensor) -> None:
     )
     if faults:
         raise CaseError(
-            _name(label), f"not on the grid of its image {_name(image)}: {'; '.join(faults)}; resample it first"
+            file_of(label), f"not on the grid of its image {file_of(image)}: {'; '.join(faults)}; resample it first"
         )
     for note in notes:
-        _logger.info("%s: against its image: %s", _name(label), note)
+        _logger.info("%s: against its image: %s", file_of(label), note)
 
 
 def _with_grid(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from swinx.pretraining.block_mask import RandBlockMaskd
 from swinx.pretraining.collapse import CollapseDetector
-from swinx.pretraining.losses.centring import TeacherCentre
-from swinx.pretraining.losses.masked_prediction import MaskedPredictionLoss
-from swinx.pretraining.losses.smit_loss import SmitLoss, SmitTerms
+from swinx.pretraining.losses.smit_loss import MaskedPredictionLoss, SmitLoss, SmitTerms
 from swinx.pretraining.losses.token_distillation import (
     ImageTokenDistillationLoss,
     PatchTokenDistillationLoss,
+    TeacherCentre,
     teacher_targets,
 )
+from swinx.pretraining.masking import RandBlockMaskd
 from swinx.pretraining.pretraining_health import PretrainingHealth
 from swinx.pretraining.probe.linear_probe import PROBES, run_probe
 from swinx.pretraining.probe.probe_cases import load_probe_cases
@@ -19,16 +18,15 @@ from swinx.pretraining.probe.probe_report import ProbeReport, probe_encoders
 from swinx.pretraining.probe.probed_encoders import PRETRAINED, ProbedEncoders, random_encoder
 from swinx.pretraining.probe.sample_voxels import SampleVoxelsd
 from swinx.pretraining.probe.voxel_features import CaseFeatures, FeatureRecords, SampledFeaturesInferer
-from swinx.pretraining.reconstruction.masked_reconstruction import MaskedReconstructionInferer, reconstruct_masked
+from swinx.pretraining.reconstruction.masked_reconstruction import MaskedReconstructionInferer
 from swinx.pretraining.reconstruction.reconstruction_figure import draw_reconstruction, draw_triplets
 from swinx.pretraining.reconstruction.reconstruction_pictures import ReconstructionPictures
 from swinx.pretraining.reconstruction.save_reconstruction import SaveReconstructiond
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.pretraining.schedules import MomentumSchedule, Temperatures, TemperatureSchedule
 from swinx.pretraining.smit_network import SmitNetwork, SmitOutput, SmitPretrainer
-from swinx.pretraining.smit_trainer import SmitTrainer, prepare_views
+from swinx.pretraining.smit_trainer import SmitTrainer, decay_groups, prepare_views
 from swinx.pretraining.two_views import RandTwoViewsd
-from swinx.pretraining.weight_decay import decay_groups
 
 __all__ = [
     "PRETRAINED",
@@ -70,7 +68,6 @@ __all__ = [
     "prepare_views",
     "probe_encoders",
     "random_encoder",
-    "reconstruct_masked",
     "relative_spread",
     "run_probe",
     "teacher_targets",

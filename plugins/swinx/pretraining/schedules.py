@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["MomentumSchedule", "TemperatureSchedule", "Temperatures", "cosine_momentum", "linear_ramp"]
+__all__ = ["MomentumSchedule", "TemperatureSchedule", "Temperatures", "linear_ramp"]
 
 
 class Temperatures(NamedTuple):
@@ -26,6 +26,9 @@ class MomentumSchedule:
 
     Raises:
         ValueError: If a momentum is not in [0, 1].
+
+    Reference:
+        BYOL, https://arxiv.org/abs/2006.07733, section 3.2; iBOT, https://arxiv.org/abs/2111.07832.
     """
 
     start: float = 0.996
@@ -36,8 +39,18 @@ class MomentumSchedule:
             raise ValueError(f"the teacher's momentum must be in [0, 1], not {self.start} to {self.end}")
 
     def at(self, step: int, steps: int) -> float:
-        """Return the momentum of a step, counted from 0, in a run of ``steps``, see :func:`cosine_momentum`."""
-        return cosine_momentum(step, steps, self.start, self.end)
+        """Return the momentum of a step, counted from 0, in a run of ``steps``.
+
+        Raises:
+            ValueError: If the run has no such step.
+
+        Examples:
+            >>> [round(MomentumSchedule().at(step, 4), 4) for step in range(4)]
+            [0.996, 0.9966, 0.998, 0.9994]
+        """
+        if not 0 <= step < steps:
+            raise ValueError(f"iteration {step} is not one of the {steps} of the run")
+        return self.end - (self.end - self.start) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 @dataclass(frozen=True)
@@ -78,30 +91,6 @@ class TemperatureSchedule:
             patch=linear_ramp(epoch, self.start, self.end, self.patch_delay_epochs, self.ramp_epochs),
             image=linear_ramp(epoch, self.start, self.end, self.image_delay_epochs, self.ramp_epochs),
         )
-
-
-def cosine_momentum(iteration: int, total: int, start: float = 0.996, end: float = 1.0) -> float:
-    """Return the teacher's momentum, from ``start`` to ``end`` on half a cosine.
-
-    Args:
-        iteration: Steps taken before this one, counted over the whole run and not within the epoch.
-        total: Steps of the whole run.
-        start: Value at the first step.
-        end: Value that the last step almost reaches.
-
-    Raises:
-        ValueError: If ``iteration`` is not in ``0..total - 1``.
-
-    Reference:
-        BYOL, https://arxiv.org/abs/2006.07733, section 3.2; iBOT, https://arxiv.org/abs/2111.07832.
-
-    Examples:
-        >>> [round(cosine_momentum(i, 4), 4) for i in range(4)]
-        [0.996, 0.9966, 0.998, 0.9994]
-    """
-    if not 0 <= iteration < total:
-        raise ValueError(f"iteration {iteration} is not one of the {total} of the run")
-    return end - (end - start) * (1 + math.cos(math.pi * iteration / total)) / 2
 
 
 def linear_ramp(epoch: int, start: float, end: float, first: int, length: int) -> float:

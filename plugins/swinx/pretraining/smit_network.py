@@ -3,17 +3,62 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from monai.networks.utils import pixelshuffle
 from torch import Tensor, nn
+from torch.nn import functional
 
 from swinx.networks import SwinEncoder, load_weights
-from swinx.pretraining.distillation_head import DistillationHead
 from swinx.pretraining.masking import enlarge_blocks
 
-__all__ = ["SmitNetwork", "SmitOutput", "SmitPretrainer"]
+__all__ = ["DistillationHead", "PrototypeLayer", "SmitNetwork", "SmitOutput", "SmitPretrainer"]
+
+
+class PrototypeLayer(nn.Linear):
+    """Linear layer without bias whose rows have length 1: a weight norm with its gain frozen at 1."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map ``(..., in_features)`` to ``(..., out_features)``; unit tokens give cosines in [-1, 1]."""
+        return functional.linear(tokens, functional.normalize(self.weight, dim=-1))
+
+
+class DistillationHead(nn.Module):
+    """Three-layer MLP, L2 normalisation, and :class:`PrototypeLayer`.
+
+    Args:
+        in_dim: Channels of a token.
+        out_dim: Prototypes ``K``.
+        hidden_dim: Width of the two hidden layers.
+        bottleneck_dim: Width before the prototypes.
+
+    Reference:
+        DINO, https://arxiv.org/abs/2104.14294, section 3.1 and appendix C; iBOT, https://arxiv.org/abs/2111.07832.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int = 8192, hidden_dim: int = 2048, bottleneck_dim: int = 256) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(in_dim, hidden_dim),
+            nn.GELU(),
+            nn.Linear(hidden_dim, hidden_dim),
+            nn.GELU(),
+            nn.Linear(hidden_dim, bottleneck_dim),
+        )
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+        self.last_layer = PrototypeLayer(bottleneck_dim, out_dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map tokens ``(B, N, in_dim)`` to float32 logits ``(B, N, K)`` in [-1, 1]."""
+        directions = functional.normalize(self.mlp(tokens), dim=-1)
+        return cast(Tensor, self.last_layer(directions)).float()
 
 
 class SmitOutput(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from swinx.pretraining.schedules import MomentumSchedule, TemperatureSchedule
 from swinx.pretraining.smit_network import SmitPretrainer
 from swinx.runs import seed_epoch
 
-__all__ = ["SmitTrainer", "prepare_views"]
+__all__ = ["SmitTrainer", "decay_groups", "prepare_views"]
 
 
 class SmitTrainer(Trainer):
@@ -56,13 +56,9 @@ class SmitTrainer(Trainer):
         freeze_prototypes_epochs: Epochs in which the heads' last layers keep their weights (DINO,
             https://arxiv.org/abs/2104.14294, appendix on the projection head).
         seed: Seed of each epoch, see :func:`swinx.runs.seed_epoch`; None leaves the generators as they are.
-        epoch_length: Steps of an epoch, by default all batches.
-        non_blocking: Asynchronous copies of batches, where possible.
-        prepare_batch: Function that makes views and masks of a batch.
         inferer: Inferer that calls the network with views and masks.
         train_handlers: Handlers.
         amp: Mixed precision, where the device computes it.
-        amp_kwargs: More arguments of ``torch.autocast``.
 
     Raises:
         ValueError: If the bound of the gradients is not positive.
@@ -82,13 +78,9 @@ class SmitTrainer(Trainer):
         max_gradient_norm: float | None = 3.0,
         freeze_prototypes_epochs: int = 1,
         seed: int | None = None,
-        epoch_length: int | None = None,
-        non_blocking: bool = False,
-        prepare_batch: Callable[..., tuple[Tensor, Tensor]] | None = None,
         inferer: Inferer | None = None,
         train_handlers: Sequence[Any] | None = None,
         amp: bool = False,
-        amp_kwargs: dict[str, Any] | None = None,
     ) -> None:
         if max_gradient_norm is not None and max_gradient_norm <= 0:
             raise ValueError(f"max_gradient_norm must be a positive number or None, not {max_gradient_norm}")
@@ -96,12 +88,9 @@ class SmitTrainer(Trainer):
             device=device,
             max_epochs=max_epochs,
             data_loader=train_data_loader,
-            epoch_length=epoch_length,
-            non_blocking=non_blocking,
-            prepare_batch=prepare_batch or prepare_views,
+            prepare_batch=prepare_views,
             handlers=train_handlers,
             amp=amp and torch.device(device).type == "cuda",  # which scales the gradients
-            amp_kwargs=amp_kwargs,
             decollate=False,
         )
         self.mixed_precision = amp and has_mixed_precision(self.state.device)
@@ -132,7 +121,7 @@ class SmitTrainer(Trainer):
 
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.state.device, enabled=self.mixed_precision, **self.amp_kwargs):
+        with autocast(self.state.device, enabled=self.mixed_precision):
             student, teacher = self.inferer(views, self.network, mask)
             self.fire_event(IterationEvents.FORWARD_COMPLETED)
             terms = self.loss_function(student, teacher, views, mask, temperatures)
@@ -205,3 +194,23 @@ def _unwrapped(network: nn.Module) -> SmitPretrainer:
 
 def _plain(value: Tensor) -> Tensor:
     return value.as_tensor() if isinstance(value, MetaTensor) else value
+
+
+def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split the trained parameters for an optimiser: matrices and kernels decay, vectors do not.
+
+    Biases, normalisations and the mask token are vectors; pulling them towards zero does not regularise. DINO and
+    iBOT do the same.
+
+    Args:
+        network: Network; parameters without gradient, such as a teacher's, are left out.
+        weight_decay: Decay of the first group.
+
+    Returns:
+        Two parameter groups.
+    """
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]

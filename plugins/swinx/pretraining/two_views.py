@@ -14,15 +14,44 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Randomizable, SpatialCrop, SpatialPad
 from monai.utils import ensure_tuple
+from numpy.typing import NDArray
 
-from swinx.errors import CaseError
-from swinx.pretraining.view_boxes import draw_view_starts
+from swinx.preprocessing import as_volume, file_of
 
-__all__ = ["RandTwoViewsd"]
+__all__ = ["RandTwoViewsd", "draw_view_starts"]
 
 _logger = logging.getLogger(__name__)
 
 _NAME_SLOTS = 2**20
+
+
+def draw_view_starts(
+    shape: Sequence[int], region_size: Sequence[int], view_size: Sequence[int], random: np.random.RandomState
+) -> NDArray[np.int64]:
+    """Draw a region of a volume, and in it, independently of each other, two boxes that may overlap.
+
+    All positions are equally likely, of the region in the volume and of a box in the region. Along an axis on which the
+    volume is smaller than the region, the region is the volume; on which it is smaller than a box, the box is, too.
+
+    Args:
+        shape: Sides of the volume in voxels.
+        region_size: Sides of the region, no smaller than ``view_size``.
+        view_size: Sides of the boxes.
+        random: Source of randomness.
+
+    Returns:
+        First voxel of either box, ``(2, 3)``.
+
+    Examples:
+        >>> draw_view_starts((96, 96, 4), (128, 96, 8), (96, 96, 8), np.random.RandomState(0)).tolist()
+        [[0, 0, 0], [0, 0, 0]]
+    """
+    volume = np.array(shape, dtype=np.int64)
+    region = np.minimum(region_size, volume)
+    view = np.minimum(view_size, region)
+    region_start = random.randint(0, volume - region + 1)
+    starts: NDArray[np.int64] = region_start + random.randint(0, region - view + 1, size=(2, len(volume)))
+    return starts
 
 
 class RandTwoViewsd(Randomizable, MapTransform):
@@ -40,7 +69,6 @@ class RandTwoViewsd(Randomizable, MapTransform):
         keys: The one image, ``MetaTensor`` ``(1, X, Y, Z)`` with values in [0, 1], 0 for air.
         region_size: Sides in voxels of the region that holds both views; clipped to the scan.
         roi_size: Sides in voxels of a view, no larger than ``region_size``.
-        view_keys: Keys of the two views, ``MetaTensor`` ``(1, *roi_size)`` with their own affines.
         min_tissue: Least share of voxels above 0 in a view, in [0, 1).
         max_draws: Largest number of draws.
 
@@ -56,7 +84,6 @@ class RandTwoViewsd(Randomizable, MapTransform):
         keys: KeysCollection = "image",
         region_size: Sequence[int] = (128, 128, 128),
         roi_size: Sequence[int] = (96, 96, 96),
-        view_keys: Sequence[str] = ("view_1", "view_2"),
         min_tissue: float = 0.05,
         max_draws: int = 10,
     ) -> None:
@@ -65,13 +92,12 @@ class RandTwoViewsd(Randomizable, MapTransform):
         self.roi_size = _sides("roi_size", roi_size)
         if any(region < view for region, view in zip(self.region_size, self.roi_size, strict=True)):
             raise ValueError(f"two views of roi_size {self.roi_size} do not fit into region_size {self.region_size}")
-        if len(self.keys) != 1 or len({*view_keys, *self.keys}) != 3 or len(view_keys) != 2:
-            raise ValueError(f"one image gives two views under two names of their own, not {self.keys} {view_keys}")
+        if len(self.keys) != 1:
+            raise ValueError(f"two views are cropped from one image, not from {self.keys}")
         if not 0 <= min_tissue < 1:
             raise ValueError(f"min_tissue must be a share in [0, 1), not {min_tissue}")
         if max_draws < 1:
             raise ValueError(f"max_draws must be 1 or more, not {max_draws}")
-        self.view_keys = tuple(view_keys)
         self.min_tissue = min_tissue
         self.max_draws = max_draws
         self._boxes: list[tuple[slice, ...]] = []
@@ -92,16 +118,16 @@ class RandTwoViewsd(Randomizable, MapTransform):
         self._least_tissue = best[0]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return a shallow copy of ``data`` with the two views.
+        """Return a shallow copy of ``data`` with ``view_1`` and ``view_2``, ``(1, *roi_size)``, with their own affines.
 
         Raises:
             CaseError: If the image is not a single-channel 3D volume.
         """
         out = dict(data)
-        image = _as_volume(out[self.keys[0]])
+        image = as_volume(out[self.keys[0]])
         self.randomize(image.as_tensor())
         self._report(image)
-        for key, box in zip(self.view_keys, self._boxes, strict=True):
+        for key, box in zip(("view_1", "view_2"), self._boxes, strict=True):
             view = SpatialPad(self.roi_size)(SpatialCrop(roi_slices=box)(image))
             out[key] = view.clone(memory_format=torch.contiguous_format)
         return out
@@ -113,7 +139,7 @@ class RandTwoViewsd(Randomizable, MapTransform):
         return int((voxels > 0).sum()) / math.prod(self.roi_size)
 
     def _report(self, image: MetaTensor) -> None:
-        shape, name = tuple(image.shape[1:]), _name(image)
+        shape, name = tuple(image.shape[1:]), file_of(image)
         short = any(side < view for side, view in zip(shape, self.roi_size, strict=True))
         if short and self._warned.first_time(f"{name}: padded"):
             _logger.warning(
@@ -156,14 +182,3 @@ def _sides(name: str, size: object) -> tuple[int, ...]:
     if len(sides) != 3 or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
         raise ValueError(f"{name} must be three positive whole numbers of voxels, not {size}")
     return tuple(int(side) for side in sides)
-
-
-def _name(volume: MetaTensor) -> str:
-    return str(volume.meta.get("filename_or_obj", "image"))
-
-
-def _as_volume(value: Any) -> MetaTensor:
-    volume = value if isinstance(value, MetaTensor) else MetaTensor(torch.as_tensor(value))
-    if volume.ndim != 4 or volume.shape[0] != 1:
-        raise CaseError(_name(volume), f"expected one channel in three dimensions, found shape {tuple(volume.shape)}")
-    return volume

@@ -1,19 +1,22 @@
-"""Weighted sum of the three losses of SMIT."""
+"""Masked image prediction, and the weighted sum of the three losses of SMIT."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from swinx.pretraining.losses.centring import TeacherCentre
-from swinx.pretraining.losses.masked_prediction import MaskedPredictionLoss
-from swinx.pretraining.losses.token_distillation import ImageTokenDistillationLoss, PatchTokenDistillationLoss
+from swinx.pretraining.losses.token_distillation import (
+    ImageTokenDistillationLoss,
+    PatchTokenDistillationLoss,
+    TeacherCentre,
+)
 from swinx.pretraining.masking import enlarge_blocks
 from swinx.pretraining.schedules import Temperatures
+from swinx.pretraining.smit_network import SmitOutput
 
-__all__ = ["SmitLoss", "SmitTerms"]
+__all__ = ["MaskedPredictionLoss", "SmitLoss", "SmitTerms"]
 
 
 class SmitTerms(NamedTuple):
@@ -25,18 +28,31 @@ class SmitTerms(NamedTuple):
     image_distillation: Tensor
 
 
-class _Logits(Protocol):
-    @property
-    def patch_logits(self) -> Tensor: ...
-    @property
-    def image_logits(self) -> Tensor: ...
+class MaskedPredictionLoss(nn.Module):
+    r"""Mean absolute error over masked voxels.
 
+    .. math:: \mathcal{L}_{MIP} = \frac{\sum_v m_v\,|\hat{x}_v - x_v|}{\max(1, \sum_v m_v)}
 
-class _Student(_Logits, Protocol):
-    @property
-    def token_mask(self) -> Tensor: ...
-    @property
-    def reconstruction(self) -> Tensor | None: ...
+    Reference:
+        Jiang et al., "Self-supervised 3D anatomy segmentation using self-distilled masked image
+        transformer (SMIT)", MICCAI 2022, https://arxiv.org/abs/2205.10342.
+    """
+
+    def forward(self, prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+        """Return a scalar; zero, with zero gradient, if nothing is masked.
+
+        Args:
+            prediction: Reconstructed intensities, ``(B, C, D, H, W)``.
+            image: Clean intensities, same shape.
+            mask: 1 where a voxel was masked, else 0; broadcastable to ``image``.
+
+        Raises:
+            ValueError: If ``prediction`` and ``image`` differ in shape.
+        """
+        if prediction.shape != image.shape:
+            raise ValueError(f"prediction {tuple(prediction.shape)} and image {tuple(image.shape)} differ in shape")
+        masked = mask.to(prediction.dtype).expand_as(prediction)
+        return ((prediction - image).abs() * masked).sum() / masked.sum().clamp(min=1.0)
 
 
 class SmitLoss(nn.Module):
@@ -84,7 +100,7 @@ class SmitLoss(nn.Module):
         self.image_centre = TeacherCentre(out_dim, centre_momentum)
 
     def forward(
-        self, student: _Student, teacher: _Logits, views: Tensor, mask: Tensor, temperatures: Temperatures
+        self, student: SmitOutput, teacher: SmitOutput, views: Tensor, mask: Tensor, temperatures: Temperatures
     ) -> SmitTerms:
         """Return the loss and its terms.
 
@@ -116,7 +132,7 @@ class SmitLoss(nn.Module):
         total = torch.stack([weight * term for weight, term in zip(self.weights, terms, strict=True)]).sum()
         return SmitTerms(total, *terms)
 
-    def update_centres(self, teacher: _Logits) -> None:
+    def update_centres(self, teacher: SmitOutput) -> None:
         """Move both centres towards the teacher's logits of a step, over all processes."""
         self.patch_centre.update(teacher.patch_logits)
         self.image_centre.update(teacher.image_logits)

@@ -1,5 +1,1 @@
 """Linear probes of frozen encoders."""
-
-from __future__ import annotations
-
-__all__: list[str] = []

@@ -69,7 +69,7 @@ def draw_reconstruction(
         case: Title.
         window_hu: Lowest and highest HU of the grey scale.
         errors: ``hidden_share``, ``mae_hu`` and ``baseline_mae_hu`` of
-            :func:`swinx.pretraining.reconstruction.reconstruction_error.masked_errors`.
+            :func:`swinx.pretraining.reconstruction.save_reconstruction.masked_errors`.
         dpi: Pixels per inch; the page is at most 15 inches wide.
 
     Raises:

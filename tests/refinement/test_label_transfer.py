@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from support.geometry import oblique_affine
-from swinx.refinement.teachers.label_transfer import overhang_voxels, transfer_labels
+from swinx.refinement.teachers.prediction_folder import overhang_voxels, transfer_labels
 
 SHAPE = (13, 11, 7)
 

@@ -32,7 +32,7 @@ from swinx.refinement import (
     refinement_settings,
 )
 from swinx.refinement.policies.fusion import check_fusion
-from swinx.refinement.policies.organ_pieces import in_one_piece
+from swinx.refinement.policies.pseudo_filters import in_one_piece
 from swinx.refinement.policies.selection import select_cases
 
 LOBES = {"background": 0, "left lung lobe": 1, "right lung lobe": 4, "nodule": 7}
@@ -128,10 +128,10 @@ def test_hosts_are_given_by_name_and_may_not_be_lesions():
 
 
 def test_the_teachers_organs_replace_the_annotated_ones_and_never_a_lesion():
-    fusion = OverwriteOrgans(LUNGS)(row(1, 3, 0), [row(2, 1, 3)], {1, 2, 3}, CENTIMETRES)
+    fusion = OverwriteOrgans(label_set=LUNGS)(row(1, 3, 0), [row(2, 1, 3)], {1, 2, 3}, CENTIMETRES)
     assert fusion.label.ravel().tolist() == [2, 3, 0]
-    assert OverwriteOrgans(NO_LESION).protected == ()
-    assert OverwriteOrgans(FLARE23).protected == (14,)
+    assert OverwriteOrgans(label_set=NO_LESION).protected == ()
+    assert OverwriteOrgans(label_set=FLARE23).protected == (14,)
 
 
 def chest(right: int = 2, left: int = 1) -> np.ndarray:

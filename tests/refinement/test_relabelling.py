@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swinx.refinement.teachers.relabelling import relabel, unknown_ids
+from swinx.refinement.teachers.class_maps import relabel, unknown_ids
 
 
 @given(st.dictionaries(st.integers(0, 300), st.integers(0, 14), min_size=1), st.integers(0, 2**32 - 1))

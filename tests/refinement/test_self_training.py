@@ -10,7 +10,7 @@ import pytest
 
 from swinx.errors import DataListError, RecordError, TrainingError
 from swinx.refinement import run_rounds
-from swinx.refinement.student import student_settings
+from swinx.refinement.self_training import student_settings
 
 ACTOR = '''
 """Stands in for `python -m monai.bundle run PART --config_file [...]`: writes what the bundle would write."""

@@ -27,16 +27,14 @@ class CompareRoundsd(MapTransform):
     """Add the disagreement of rounds to the report of a refinement.
 
     Rounds disagree where their pseudo labels do: annotated voxels are the same in all rounds. A round that has no
-    label for a case is left out and noted.
+    label for a case is left out and noted. ``disagreement`` and ``disagreement_by_class`` of the item ``refinement``
+    are set, see :func:`swinx.refinement.policies.label_volumes.disagreement`.
 
     Args:
         keys: The refined label of this round, ``(1, X, Y, Z)``, a ``MetaTensor``.
         previous: Folders of the earlier rounds' refined labels, the first round first; none leaves everything as it
             is.
         reader: Reads their label maps, such as :class:`swinx.data.CTReader` with ``kind="label"``.
-        report_key: Item that holds the report; its ``disagreement`` and ``disagreement_by_class`` are set, see
-            :func:`swinx.refinement.policies.label_volumes.disagreement`.
-        case_key: Item that holds the case name.
 
     Raises:
         ValueError: If there is more than one key.
@@ -47,15 +45,11 @@ class CompareRoundsd(MapTransform):
         keys: KeysCollection = "label",
         previous: Sequence[str | os.PathLike[str]] = (),
         reader: ImageReader | None = None,
-        report_key: str = "refinement",
-        case_key: str = "case",
     ) -> None:
         super().__init__(keys)
         if len(self.keys) != 1:
             raise ValueError(f"one refined label is compared with its earlier rounds; got the keys {self.keys}")
         self.previous = tuple(Path(folder) for folder in previous)
-        self.report_key = report_key
-        self.case_key = case_key
         self._load = LoadImage(reader=reader, image_only=True, ensure_channel_first=True)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -67,7 +61,7 @@ class CompareRoundsd(MapTransform):
         out = dict(data)
         if not self.previous:
             return out
-        label, case = out[self.keys[0]], str(out[self.case_key])
+        label, case = out[self.keys[0]], str(out["case"])
         notes, maps = list(out.get("notes") or ()), []
         for folder in self.previous:
             path = existing_form(folder / f"{case}.nii.gz")
@@ -79,7 +73,7 @@ class CompareRoundsd(MapTransform):
         score = round(disagreement(maps), 6) if len(maps) > 1 else None
         out["notes"] = notes
         by_class = by_class_as_text(maps) if len(maps) > 1 else {}
-        out[self.report_key] = {**out[self.report_key], "disagreement": score, "disagreement_by_class": by_class}
+        out["refinement"] = {**out["refinement"], "disagreement": score, "disagreement_by_class": by_class}
         return out
 
     def _read(self, path: Path, label: MetaTensor) -> NDArray[np.uint8]:

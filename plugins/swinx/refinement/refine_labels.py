@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from swinx.errors import CaseError
 from swinx.geometry import compare_grids, reader_notes
 from swinx.labels import FLARE23, UNKNOWN, LabelSet, PlausibleVolumes
-from swinx.refinement.policies.fusion import Fusion, check_fusion, drop_classes
+from swinx.refinement.policies.fusion import Fusion, check_fusion, check_label_sets, drop_classes
 from swinx.refinement.policies.fusion_policies import FillUnannotated, FusionPolicy
-from swinx.refinement.policies.label_set_of_parts import check_label_sets
 from swinx.refinement.policies.label_volumes import (
     classes_at_border,
     conflicts_ml,
@@ -37,20 +36,19 @@ class RefineLabelsd(MapTransform):
     The filters are applied to each pseudo label in their order, then the policy merges. The invariants of the policy
     are checked on every case, also that merging again changes nothing.
 
+    It reads ``case``, and ``annotated``, the class ids annotated in the case, which is absent for one without a label.
+    It adds ``source``, the provenance map ``(1, X, Y, Z)`` uint8, see :class:`swinx.refinement.Source`, and the report
+    ``refinement``, a dictionary that JSON can express: ``annotated``, ``pseudo``, ``known`` (class ids), ``before_ml``,
+    ``after_ml`` and ``implausible`` (class -> ml), ``at_border`` (class ids), ``conflicts_ml`` (annotated -> pseudo ->
+    ml, of the first unfiltered pseudo label), ``filters`` (changes of each, by class), ``disagreement`` of the
+    unfiltered pseudo labels (None if there is one only) and ``disagreement_by_class``.
+
     Args:
         keys: The truth, ``(1, X, Y, Z)``, class ids and 255; absent for a case without a label.
         pseudo_key: Pseudo labels, ``MetaTensor`` ``(N, X, Y, Z)``, class ids, on the grid of the scan.
-        annotated_key: Item that holds the class ids annotated in the case; absent for a case without a label.
         policy: Fusion policy, of the same label set; by default :class:`swinx.refinement.FillUnannotated`.
         filters: Filters of the pseudo labels, applied before the merge.
         pseudo_classes: Class ids that the teachers can predict; by default all.
-        source_key: Where the provenance map goes, ``(1, X, Y, Z)`` uint8, see :class:`swinx.refinement.Source`.
-        report_key: Where the report goes, a dictionary that JSON can express: ``annotated``, ``pseudo``, ``known``
-            (class ids), ``before_ml``, ``after_ml`` and ``implausible`` (class -> ml), ``at_border`` (class ids),
-            ``conflicts_ml`` (annotated -> pseudo -> ml, of the first unfiltered pseudo label), ``filters`` (changes of
-            each, by class), ``disagreement`` of the unfiltered pseudo labels (None if there is one only) and
-            ``disagreement_by_class``.
-        case_key: Item that holds the case name.
         plausible: Ranges of volume. A filtered organ of the teacher outside its range is rejected: its pseudo voxels
             become 255, its class is not known in the case, and the report has it under ``implausible`` (class -> ml).
             None accepts every volume.
@@ -64,13 +62,9 @@ class RefineLabelsd(MapTransform):
         self,
         keys: KeysCollection = "label",
         pseudo_key: str = "pred",
-        annotated_key: str = "annotated",
         policy: FusionPolicy | None = None,
         filters: Sequence[PseudoFilter] = (),
         pseudo_classes: Collection[int] | None = None,
-        source_key: str = "source",
-        report_key: str = "refinement",
-        case_key: str = "case",
         plausible: PlausibleVolumes | None = None,
         label_set: LabelSet = FLARE23,
     ) -> None:
@@ -78,15 +72,11 @@ class RefineLabelsd(MapTransform):
         if len(self.keys) != 1:
             raise ValueError(f"one truth makes one refined label; got the keys {self.keys}")
         self.pseudo_key = pseudo_key
-        self.annotated_key = annotated_key
         self.policy: FusionPolicy = FillUnannotated(label_set=label_set) if policy is None else policy
         self.filters = tuple(filters)
         check_label_sets([self.policy, *self.filters], label_set)
         asked = label_set.foreground if pseudo_classes is None else pseudo_classes
         self.pseudo_classes = tuple(sorted(map(int, asked)))
-        self.source_key = source_key
-        self.report_key = report_key
-        self.case_key = case_key
         self.plausible = plausible
         self.label_set = label_set
 
@@ -99,11 +89,11 @@ class RefineLabelsd(MapTransform):
             ValueError: If the policy broke an invariant.
         """
         out = dict(data)
-        key, case = self.keys[0], str(out.get(self.case_key, "?"))
+        key, case = self.keys[0], str(out.get("case", "?"))
         pseudo = out[self.pseudo_key]
         affine = pseudo.affine.cpu().numpy().astype(np.float64)
         raw = [self._as_labels(case, "the pseudo label", each) for each in torch.as_tensor(pseudo).cpu().numpy()]
-        annotated = sorted({int(value) for value in out.get(self.annotated_key, ())})
+        annotated = sorted({int(value) for value in out.get("annotated", ())})
         truth = self._truth(case, out.get(key), pseudo, annotated)
         filtered, changes = self._filter(raw, affine)
         fusion = self.policy(truth, filtered, annotated, affine, self.pseudo_classes)
@@ -112,9 +102,9 @@ class RefineLabelsd(MapTransform):
         bad = self._implausible(filtered, annotated, affine)
         fusion = drop_classes(fusion, bad) if bad else fusion
         out[key] = MetaTensor(torch.from_numpy(fusion.label)[None], affine=pseudo.affine, meta={"case": case})
-        out[self.source_key] = MetaTensor(torch.from_numpy(fusion.source)[None], affine=pseudo.affine)
+        out["source"] = MetaTensor(torch.from_numpy(fusion.source)[None], affine=pseudo.affine)
         out["notes"] = [*reader_notes(data), *(pseudo.meta.get("notes") or ()), *self._tell(bad)]
-        out[self.report_key] = {
+        out["refinement"] = {
             "annotated": annotated,
             "pseudo": self._of_teachers(fusion.known, annotated),
             "known": list(fusion.known),

@@ -9,23 +9,15 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from swinx.errors import DataListError
 from swinx.files import read_object
 from swinx.labels import FLARE23, LabelSet
-from swinx.refinement.policies.label_set_of_parts import check_label_sets
+from swinx.refinement.policies.fusion import check_label_sets
+from swinx.refinement.teachers.teacher import Teacher
 
 __all__ = ["RefinementSettings", "describe", "refinement_settings"]
-
-
-class _Teacher(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def classes(self) -> tuple[int, ...]: ...
-    @property
-    def fingerprint(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class RefinementSettings:
 
 
 def refinement_settings(
-    teacher: _Teacher,
+    teacher: Teacher,
     policy: object,
     filters: Sequence[object] = (),
     previous: Sequence[str | os.PathLike[str]] = (),

@@ -32,18 +32,11 @@ class RefinementRecords:
     Args:
         output_dir: Folder of the refined labels.
         settings: Fingerprint of teacher, policy and filters, by which a later run recognises its own records.
-        report_key: Item that holds the report of the refinement.
     """
 
-    def __init__(
-        self,
-        output_dir: str,
-        settings: str,
-        report_key: str = "refinement",
-    ) -> None:
+    def __init__(self, output_dir: str, settings: str) -> None:
         self.output_dir = Path(output_dir)
         self.settings = settings
-        self.report_key = report_key
         self.done: list[str] = []
         self.failed: list[dict[str, str]] = []
         self.logger = logging.getLogger(__name__)
@@ -100,7 +93,7 @@ class RefinementRecords:
             **label_map,
             "outputs": {name: file_sha256(self.output_dir / name) for name in result["saved"]},
             "notes": list(result["notes"]),
-            "refinement": result[self.report_key],
+            "refinement": result["refinement"],
         }
 
     def _files_of(self, case: str) -> list[Path]:

@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from monai.engines import Evaluator
 
 from swinx.data import absolute_path
 from swinx.labels import FLARE23, LabelSet
 from swinx.refinement.cases_table import implausible_in_all, write_cases_table
-from swinx.refinement.policies.label_set_of_parts import check_label_sets
+from swinx.refinement.policies.fusion import check_label_sets
 from swinx.refinement.policies.selection import (
     PredictedSomewhere,
     SelectionRule,
@@ -26,6 +26,7 @@ from swinx.refinement.refined_list import write_manifest, write_refined_list
 from swinx.refinement.refinement_cases import finished_records, load_refinement_cases, pending_cases
 from swinx.refinement.refinement_record_settings import RefinementSettings
 from swinx.refinement.refinement_records import RefinementRecords
+from swinx.runs import MLflowRun
 
 __all__ = ["RefinementRun"]
 
@@ -34,11 +35,6 @@ _logger = logging.getLogger(__name__)
 _Cases = Sequence[dict[str, Any]]
 _Records = Mapping[str, Mapping[str, Any]]
 _Verdicts = Mapping[str, Verdict]
-
-
-class _Tracking(Protocol):
-    def begin(self) -> None: ...
-    def close(self, results: Mapping[str, Any] | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ class RefinementRun:
     dataloader: Callable[..., Any]
     evaluator: Callable[..., Evaluator]
     records: RefinementRecords
-    tracking: _Tracking
+    tracking: MLflowRun
     selection: Sequence[SelectionRule] = ()
     drop_unpredicted: bool = True
     rank: int = 0

@@ -28,33 +28,17 @@ class SaveRefinementd(MapTransform):
     Args:
         keys: The refined label, ``(1, X, Y, Z)``, class ids and 255.
         output_dir: Folder of the files; made when the first one is written.
-        source_key: The provenance map, same shape.
-        ref_key: The scan, a ``MetaTensor`` ``(1, X, Y, Z)`` whose affine the files get.
-        case_key: Item that holds the case name.
-        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
         label_set: The classes.
 
     Raises:
         ValueError: If there is more than one key, since each would replace the files of the one before.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection,
-        output_dir: str | os.PathLike[str],
-        source_key: str = "source",
-        ref_key: str = "image",
-        case_key: str = "case",
-        allow_missing_keys: bool = False,
-        label_set: LabelSet = FLARE23,
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
+    def __init__(self, keys: KeysCollection, output_dir: str | os.PathLike[str], label_set: LabelSet = FLARE23) -> None:
+        super().__init__(keys)
         if len(self.keys) != 1:
             raise ValueError(f"one refined label makes one pair of files per case; got the keys {self.keys}")
         self.output_dir = Path(output_dir)
-        self.source_key = source_key
-        self.ref_key = ref_key
-        self.case_key = case_key
         self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -65,18 +49,17 @@ class SaveRefinementd(MapTransform):
             ValueError: If a map has another shape than the scan, or values outside 0..255.
         """
         out = dict(data)
-        case, scan = str(out[self.case_key]), out[self.ref_key]
+        case, scan = str(out["case"]), out["image"]
         affine = scan.affine.cpu().numpy().astype(np.float64)
-        for key in self.key_iterator(out):
-            out["saved"] = [f"{case}.nii.gz", f"{case}_source.nii.gz"]
-            shape = tuple(scan.shape)
-            label = file_numbers(self.label_set, _as_uint8(out[key], shape, out["saved"][0]))
-            source = _as_uint8(out[self.source_key], shape, out["saved"][1])
-            for name, volume in zip(out["saved"], (label, source), strict=True):
-                try:
-                    write_nifti(self.output_dir / name, volume, affine)
-                except OSError as error:
-                    raise CaseError(self.output_dir / name, f"the refined label cannot be written: {error}") from error
+        out["saved"] = [f"{case}.nii.gz", f"{case}_source.nii.gz"]
+        shape = tuple(scan.shape)
+        label = file_numbers(self.label_set, _as_uint8(out[self.keys[0]], shape, out["saved"][0]))
+        source = _as_uint8(out["source"], shape, out["saved"][1])
+        for name, volume in zip(out["saved"], (label, source), strict=True):
+            try:
+                write_nifti(self.output_dir / name, volume, affine)
+            except OSError as error:
+                raise CaseError(self.output_dir / name, f"the refined label cannot be written: {error}") from error
         return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
 
-__all__ = ["Fusion", "Source", "check_fusion", "drop_classes", "fill_background", "provenance", "restrict_classes"]
+__all__ = [
+    "Fusion",
+    "Source",
+    "check_fusion",
+    "check_label_sets",
+    "drop_classes",
+    "fill_background",
+    "provenance",
+    "restrict_classes",
+]
+
 
 LabelMap = NDArray[np.uint8]
 
@@ -144,3 +154,23 @@ def check_fusion(
             raise ValueError(f"the policy added {gained} voxels to {label_set.names[value]}, which was annotated")
     if not np.array_equal(source == Source.UNKNOWN, label == UNKNOWN) or not np.array_equal(source == 0, label == 0):
         raise ValueError("provenance and label differ in their unknown or background voxels")
+
+
+def check_label_sets(parts: Iterable[object], label_set: LabelSet) -> None:
+    """Check that parts have the same label set.
+
+    Args:
+        parts: Teachers, policies, filters, rules; those without a ``label_set`` work with any.
+        label_set: The label set of the refinement.
+
+    Raises:
+        ValueError: If a part has another one.
+    """
+    for part in parts:
+        own = getattr(part, "label_set", label_set)
+        if own != label_set:
+            names = [each.name or "one without a name" for each in (own, label_set)]
+            raise ValueError(
+                f"{type(part).__name__} has the label set {names[0]}, not {names[1]} as the refinement; give it the "
+                'same label_set, in a configuration by "label_set": "@label_set"'
+            )

@@ -19,23 +19,36 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from swinx.geometry import Component, class_boxes, components_of, voxel_volume_mm3
-from swinx.labels import FLARE23, LabelSet
+from swinx.geometry import class_boxes, components_of, voxel_volume_mm3
+from swinx.labels import FLARE23, LabelSet, name_words
 from swinx.refinement.policies.middle_plane import middle_x_mm, x_of_mm
-from swinx.refinement.policies.organ_pieces import in_one_piece
 
-__all__ = ["FillHoles", "LargestComponent", "Laterality", "MinimumComponent", "PseudoFilter", "filter_changes"]
+__all__ = [
+    *("FillHoles", "LargestComponent", "Laterality", "MinimumComponent"),
+    *("PseudoFilter", "filter_changes", "in_one_piece"),
+]
 
 LabelMap = NDArray[np.uint8]
 Affine = NDArray[np.float64]
 
 _Names = Collection[int | str]
 
+_SEVERAL = frozenset(
+    name_words(name)
+    for names in (
+        "adrenal gland, adrenal glands, kidney, kidneys, lung, lungs, ureter, ureters, hip, hips, femur, femurs",
+        "bone, bones, rib, ribs, costal cartilages, vertebra, vertebrae, muscle, muscles",
+        "lymph node, lymph nodes, vessel, vessels, artery, arteries, vein, veins, hepatic vessel, hepatic vessels",
+    )
+    for name in names.split(", ")
+)
+"""Names without a side that one class has for several organs."""
+
 
 class PseudoFilter(Protocol):
     """Interface of the filters; see the module."""
 
-    def __call__(self, pseudo: LabelMap, affine: Affine) -> LabelMap: ...  # noqa: D102
+    def __call__(self, pseudo: LabelMap, affine: Affine) -> LabelMap: ...
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,7 @@ class Laterality:
         for right, left in pairs:
             for value, partner, side in ((right, left, 1.0), (left, right, -1.0)):
                 for component in components_of(pseudo, value, affine, boxes.get(value)) if value in boxes else ():
-                    if side * (_x_of(component, affine) - middle) < -self.margin_mm:
+                    if side * (x_of_mm(component.inside, component.box, affine) - middle) < -self.margin_mm:
                         kept[component.box][component.inside] = partner if self.action == "swap" else 0
         return kept
 
@@ -226,5 +239,12 @@ def filter_changes(before: LabelMap, after: LabelMap, affine: Affine) -> dict[in
     }
 
 
-def _x_of(component: Component, affine: Affine) -> float:
-    return x_of_mm(component.inside, component.box, affine)
+def in_one_piece(label_set: LabelSet) -> tuple[int, ...]:
+    """Return the ids of the organs of a label set without those of which a body has several under the same name.
+
+    Examples:
+        >>> from swinx.labels import read_label_set
+        >>> in_one_piece(read_label_set({"background": 0, "liver": 1, "kidneys": 2, "left lung": 3}))
+        (1, 3)
+    """
+    return tuple(label for label in label_set.organs if name_words(label_set.names[label]) not in _SEVERAL)

@@ -18,8 +18,7 @@ from swinx.files import expanded
 from swinx.geometry import compare_grids
 from swinx.labels import FLARE23, LabelMapping, LabelSet
 from swinx.refinement.teachers.bundle_parts import build_parts, load_bundle_weights, read_channel_names
-from swinx.refinement.teachers.class_maps import map_classes, predicted_classes, read_class_map
-from swinx.refinement.teachers.relabelling import relabel, unknown_ids
+from swinx.refinement.teachers.class_maps import map_classes, predicted_classes, read_class_map, relabel, unknown_ids
 from swinx.refinement.teachers.teacher import Prediction, check_scan, fingerprint_of
 
 __all__ = ["BundleTeacher"]

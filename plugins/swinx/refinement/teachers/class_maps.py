@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from swinx.errors import LabelSetError, TeacherError
+from swinx.geometry import label_values
 from swinx.labels import UNKNOWN, LabelMapping, LabelSet, class_numbers, name_words
 from swinx.visible_text import visible
 
-__all__ = ["map_classes", "predicted_classes", "read_class_map"]
+__all__ = ["map_classes", "predicted_classes", "read_class_map", "relabel", "unknown_ids"]
+
 
 _SHOWN = 20
 
@@ -36,11 +41,11 @@ def map_classes(
     """
     if label_map is None:
         ids: Mapping[Any, Any] = {old: _by_name(old, name, label_set, source) for old, name in names.items()}
-        return _numbers({old: label_set.values[new] for old, new in ids.items()}, label_set, source)
+        return read_class_map({old: label_set.values[new] for old, new in ids.items()}, label_set, source)
     if isinstance(label_map, str):
         ids = {old: new for old, new in read_class_map(label_map, label_set, source).items() if old in names}
     else:
-        ids = _numbers(_by_number(names, label_map, source), label_set, source)
+        ids = read_class_map(_by_number(names, label_map, source), label_set, source)
     if lost := {old: name for old, name in names.items() if old and old not in ids}:
         raise TeacherError(f"{source}: the label map lacks {_some(lost)}; add them, with 0 for background")
     if not any(ids.values()):
@@ -61,21 +66,17 @@ def read_class_map(label_map: LabelMapping | None, label_set: LabelSet, source: 
     Raises:
         TeacherError: If a number is none, a value is no class, or nothing but background is left.
     """
-    return _numbers(label_map, label_set, source)
-
-
-def predicted_classes(ids: Mapping[int, int]) -> tuple[int, ...]:
-    """Return the class ids that a teacher can predict, in ascending order, of what its numbers mean."""
-    return tuple(sorted(set(ids.values()) - {0, UNKNOWN}))
-
-
-def _numbers(label_map: LabelMapping | None, label_set: LabelSet, source: str) -> dict[int, int]:
     try:
         found = class_numbers(label_set, label_map, source, several=True).ids
     except LabelSetError as error:
         raise TeacherError(str(error)) from error
     given = isinstance(label_map, Mapping) and any(str(key) == str(UNKNOWN) for key in label_map)
     return {number: label for number, label in found.items() if number != UNKNOWN or given}
+
+
+def predicted_classes(ids: Mapping[int, int]) -> tuple[int, ...]:
+    """Return the class ids that a teacher can predict, in ascending order, of what its numbers mean."""
+    return tuple(sorted(set(ids.values()) - {0, UNKNOWN}))
 
 
 def _by_name(old: int, name: str, label_set: LabelSet, source: str) -> int:
@@ -109,3 +110,39 @@ def _by_number(names: Mapping[int, str], label_map: Mapping[Any, Any], source: s
 def _some(names: Mapping[int, str]) -> str:
     shown = visible(str(dict(list(names.items())[:_SHOWN])))
     return shown if len(names) <= _SHOWN else f"{shown[:-1]}, ...}}"
+
+
+def unknown_ids(labels: NDArray[Any], ids: Mapping[int, int]) -> list[int]:
+    """Return the ids that occur in a label map but not in a mapping, in ascending order.
+
+    Examples:
+        >>> unknown_ids(np.array([[0, 3], [9, 9]]), {0: 0, 3: 1})
+        [9]
+    """
+    return [int(value) for value in label_values(labels) if int(value) not in ids]
+
+
+def relabel(labels: NDArray[Any], ids: Mapping[int, int]) -> NDArray[np.uint8]:
+    """Replace every id of a label map by the one that a mapping gives for it.
+
+    Args:
+        labels: Label map of any shape; whole numbers from 0 on, of any dtype.
+        ids: New id, 0..255, for each old one.
+
+    Returns:
+        A new label map in the shape and memory order of ``labels``.
+
+    Raises:
+        ValueError: If the map holds an id that the mapping does not know.
+
+    Examples:
+        >>> relabel(np.array([[0, 3], [5, 3]]), {0: 0, 3: 1, 5: 13}).tolist()
+        [[0, 1], [13, 1]]
+    """
+    if strange := unknown_ids(labels, ids):
+        raise ValueError(f"label ids {strange} are not in the mapping, which knows {sorted(ids)}")
+    table = np.zeros(max(ids, default=0) + 1, dtype=np.uint8)
+    for old, new in ids.items():
+        table[old] = new
+    renamed: NDArray[np.uint8] = table[labels if labels.dtype.kind in "iu" else labels.astype(np.int64)]
+    return renamed

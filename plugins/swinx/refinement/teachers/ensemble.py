@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 
 from swinx.errors import TeacherError
 from swinx.labels import FLARE23, LabelSet
-from swinx.refinement.policies.label_set_of_parts import check_label_sets
+from swinx.refinement.policies.fusion import check_label_sets
 from swinx.refinement.teachers.teacher import Prediction, Teacher
 
 __all__ = ["TeacherEnsemble"]

@@ -18,7 +18,7 @@ from swinx.geometry import compare_grids
 from swinx.labels import FLARE23, LabelSet
 from swinx.nifti import write_nifti
 from swinx.refinement.label_of_case import read_case_label
-from swinx.refinement.teachers.relabelling import relabel
+from swinx.refinement.teachers.class_maps import relabel
 
 __all__ = ["choose_classes", "select_complete_cases", "write_nnunet_dataset"]
 

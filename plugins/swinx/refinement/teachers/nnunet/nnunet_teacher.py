@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from swinx.errors import TeacherError, WeightsError
 from swinx.labels import FLARE23, LabelMapping, LabelSet
-from swinx.refinement.teachers.class_maps import map_classes, predicted_classes
+from swinx.refinement.teachers.class_maps import map_classes, predicted_classes, relabel
 from swinx.refinement.teachers.nnunet.nnunet_geometry import from_nnunet, spacing_of, to_nnunet
 from swinx.refinement.teachers.nnunet.nnunet_model import READERS, NnUNetModel, read_nnunet_model
 from swinx.refinement.teachers.nnunet.nnunet_names import check_network_classes
 from swinx.refinement.teachers.nnunet.nnunet_package import NNUNET_VERSION, find_trainer, require_nnunet
-from swinx.refinement.teachers.relabelling import relabel
 from swinx.refinement.teachers.teacher import Prediction, check_scan, fingerprint_of
 
 __all__ = ["NnUNetTeacher"]

@@ -1,5 +1,1 @@
 """The table of settings: kinds, ranges, meanings, relations."""
-
-from __future__ import annotations
-
-__all__: list[str] = []

@@ -1,5 +1,1 @@
 """Data lists: sections, entries, annotated classes, splits."""
-
-from __future__ import annotations
-
-__all__: list[str] = []

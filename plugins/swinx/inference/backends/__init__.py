@@ -1,5 +1,1 @@
 """Backends that run the network: PyTorch, OpenVINO."""
-
-from __future__ import annotations
-
-__all__: list[str] = []

@@ -39,12 +39,13 @@ export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 export MALLOC_TOP_PAD_ ?= 268435456
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-more pack test test-fast gpu-check lint sync clean
+.PHONY: help install demo demo-more weights pack test test-fast gpu-check lint sync clean
 
 help:
 	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
 	@echo "make demo-more  go on with the training of the demo, to EPOCHS=30 in all, and judge it again"
 	@echo "make pipeline   DATA=<folder>: check, pretrain, refine, train, evaluate and report on data of your own"
+	@echo "make weights    train a small network on generated patients; goes on where it was stopped"
 	@echo "make pack       WEIGHTS=<file>: $(BUNDLE) with its weights as one zip that needs MONAI alone; BUNDLE=<folder> another"
 	@echo "make label-server  BUNDLE=<zip> STUDIES=<folder>: serve a packed bundle to 3D Slicer by MONAI Label"
 	@echo "make test-apps  the tests of MONAI Label, in an environment of their own"
@@ -95,6 +96,10 @@ demo-more: $(INSTALLED)
 		--dataset_dir $(DEMO)/refined --pretrained $(DEMO)/models/pretrained.pt
 	$(DEMO_EVALUATE)
 	@$(subst $(DEMO_EPOCHS),$(EPOCHS),$(DEMO_VERDICT))
+
+# Trains on generated patients; goes on where it was stopped. Days on two cores.
+weights: $(INSTALLED)
+	$(RUN) training --config_file "['bundles/swinx_seg/configs/train.json','bundles/swinx_seg/configs/strong.json','bundles/swinx_seg/configs/weights.json']"
 
 pack: $(INSTALLED)
 	$(BIN)/swinx pack "$(BUNDLE)" --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")

@@ -6,45 +6,24 @@ import importlib
 import json
 import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from support.bundles import ROOT
-from support.bundles import run as run_command
+from support.warm_programs import run_with_children
 
 pytestmark = pytest.mark.slow
 
 
 def run(program: str, *words: object) -> subprocess.CompletedProcess[str]:
-    return run_command([sys.executable, str(ROOT / "benchmarks" / program), *map(str, words)])
+    return run_with_children([sys.executable, ROOT / "benchmarks" / program, *words], ROOT)
 
 
-@pytest.fixture
-def start_at_once(monkeypatch):
-    """Call a benchmark's ``main`` in this process; the programs that it starts begin with their imports done."""
-
-    def checked(words, **_):
-        done = run_command([str(word) for word in words])
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done
-
-    def call(program: str, *words: object) -> None:
-        monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-        monkeypatch.setattr(sys, "argv", [str(ROOT / "benchmarks" / program), *map(str, words)])
-        found: ModuleType = importlib.import_module(program.removesuffix(".py"))
-        for starting in (found, importlib.import_module("bundle_trial")):
-            if hasattr(starting, "subprocess"):
-                monkeypatch.setattr(starting, "subprocess", SimpleNamespace(run=checked, PIPE=subprocess.PIPE))
-        found.main()
-
-    return call
-
-
-def test_windows_in_several_ways_agree(start_at_once, tmp_path):
+def test_windows_in_several_ways_agree(tmp_path):
     """ONNX, whose export takes a minute, is compared in the tests of the export."""
     ways = {"channels last", "split, margin 0.25", "OpenVINO, margin 0.25"}
-    start_at_once("windows.py", "--small", "--side", 32, "--rounds", 1, "--only", *sorted(ways), "--out", tmp_path)
+    done = run("windows.py", "--small", "--side", 32, "--rounds", 1, "--only", *sorted(ways), "--out", tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
     (path,) = tmp_path.glob("windows_small_*.json")
     record = json.loads(path.read_text())
     assert {"machine", "date", "versions", "command", "load_of_the_machine"} <= record.keys()
@@ -61,12 +40,13 @@ def test_a_way_that_is_none_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_phantom_by_two_profiles(start_at_once, tmp_path):
+def test_a_phantom_by_two_profiles(tmp_path):
     settings = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 16, "roi_size": [32, 32, 32]}
     words = ["--slices", 8, "--pixdim", 12, "--ways", "standard", "lowmem", "--out", tmp_path, "--cache", tmp_path]
     weights = small_weights(tmp_path, settings)
     settings["backend"] = "torch"
-    start_at_once("pipeline.py", *words, "--settings", json.dumps(settings), "--checkpoint", weights)
+    done = run("pipeline.py", *words, "--settings", json.dumps(settings), "--checkpoint", weights)
+    assert done.returncode == 0, done.stderr[-3000:]
     (path,) = tmp_path.glob("pipeline_*.json")
     (case,) = json.loads(path.read_text())["cases"].values()
     assert set(case) == {"standard", "lowmem"}

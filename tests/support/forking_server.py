@@ -68,6 +68,7 @@ def _become(order: dict) -> list[str]:
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.orig_argv[:] = order["command"]
+    sys.executable = order["executable"] or sys.executable
     importlib.invalidate_caches()
     np.random.seed()  # noqa: NPY002 - as in a fresh process; the module random does so itself
     return order["command"]

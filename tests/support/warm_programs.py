@@ -16,7 +16,7 @@ from typing import Any
 
 from support.warm_python import READ_AT_START, run_warm
 
-__all__ = ["run_in_processes", "warm_programs"]
+__all__ = ["run_in_processes", "run_with_children", "warm_programs"]
 
 WORDS: dict[str, list[str]] = {"python": [], "swinx": ["-m", "swinx.cli"]}
 """Programs, and the words of Python that each stands for."""
@@ -39,7 +39,8 @@ class _Commands(socketserver.StreamRequestHandler):
         order: dict[str, Any] = json.loads(self.rfile.readline())
         command = [sys.executable, *order["words"]]
         try:
-            done = run_warm(command, order["cwd"], order["environment"], of_server=_at_start())
+            python = str(Path(str(self.server.server_address)).with_name("python"))
+            done = run_warm(command, order["cwd"], order["environment"], 3600, of_server=_at_start(), executable=python)
             answer = [done.returncode, done.stdout, done.stderr]
         except (RuntimeError, subprocess.TimeoutExpired) as error:
             answer = [1, "", str(error)]
@@ -78,6 +79,16 @@ def run_in_processes(
         launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}", "--no-python"]
         command = [sys.executable, *launch, str(programs / "python"), *map(str, words)]
         return run_warm(command, cwd, _environment(), timeout)
+
+
+def run_with_children(command: Sequence[object], cwd: Path, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
+    """Run a Python command that starts others by ``sys.executable``: all of them begin with their imports done.
+
+    A small program stands for each of the others: signals end that alone.
+    """
+    with warm_programs() as programs:
+        python = str(programs / "python")
+        return run_warm(list(map(str, command)), cwd, _environment(), timeout, executable=python)
 
 
 def _environment() -> dict[str, str]:

@@ -122,6 +122,7 @@ def run_warm(
     timeout: float = 900,
     imported: tuple[str, ...] = IMPORTED,
     of_server: Mapping[str, str] | None = None,
+    executable: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with ``-m``, with ``-c`` or with a program, and return it finished, with what it wrote.
 
@@ -134,10 +135,11 @@ def run_warm(
         timeout: Seconds after which it is killed, and the server with it.
         imported: What the server has imported.
         of_server: Variables of the server that are read at its start; by default those of the command.
+        executable: Its ``sys.executable``, by which it starts others; by default the interpreter.
     """
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = start_warm(command, cwd, environment, out, err, imported, of_server)
+        process = start_warm(command, cwd, environment, out, err, imported, of_server, executable)
         try:
             code = process.wait(timeout)
         except (RuntimeError, subprocess.TimeoutExpired):
@@ -157,6 +159,7 @@ def start_warm(
     err: str | Path = os.devnull,
     imported: tuple[str, ...] = IMPORTED,
     of_server: Mapping[str, str] | None = None,
+    executable: str = "",
 ) -> WarmProcess:
     """Start what :func:`run_warm` runs, to be watched and killed; it writes into the files ``out`` and ``err``."""
     at_start = {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
@@ -164,7 +167,7 @@ def start_warm(
     for path in (out, err):
         Path(path).open("ab").close()  # it is there from the beginning, for those who watch it
     order = {"command": list(command), "cwd": str(Path(cwd).resolve()), "environment": dict(environment)}
-    return WarmProcess(server, order | {"out": str(out), "err": str(err)})
+    return WarmProcess(server, order | {"out": str(out), "err": str(err), "executable": executable})
 
 
 @cache

@@ -120,3 +120,22 @@ def test_channels_last_memory_gives_the_same_output(build, image):
         expected = network(image)
         network.to(memory_format=torch.channels_last_3d)
         torch.testing.assert_close(network(image.to(memory_format=torch.channels_last_3d)), expected)
+
+
+@pytest.mark.parametrize("norm", ["instance", "group"])
+def test_other_norms_than_batch_norm_have_no_running_means(build, norm):
+    network = build(embed_dim=12, num_heads=(1, 1, 1, 1), decoder_channels=4, norm=norm)
+    names = set(network.state_dict())
+    assert not any("running_mean" in name for name in names)
+    assert names < set(build(embed_dim=12, num_heads=(1, 1, 1, 1), decoder_channels=4).state_dict())
+
+
+def test_group_norm_gives_the_same_in_training_and_evaluation(build, image):
+    network = build(embed_dim=12, num_heads=(1, 1, 1, 1), decoder_channels=4, norm="group", drop_path_rate=0.0)
+    with torch.no_grad():
+        torch.testing.assert_close(network.train()(image), network.eval()(image))
+
+
+def test_an_unknown_norm_is_refused_by_name(build):
+    with pytest.raises(ValueError, match="batch, instance, group, not 'layer'"):
+        build(norm="layer")

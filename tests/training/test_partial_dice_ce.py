@@ -256,3 +256,21 @@ def test_ids_that_are_no_class_are_named():
 def test_a_negative_weight_of_a_term_is_refused():
     with pytest.raises(ValueError, match="must not be negative"):
         PartialDiceCELoss(lambda_ce=-1.0)
+
+
+def test_the_dice_of_a_batch_is_monai_s_and_a_patch_without_a_class_does_not_count_alone():
+    logits, label = batch(11, cases=3)
+    label[0][label[0] == 3] = 1
+    own = value_and_gradient(PartialDiceCELoss(batch_dice=True), logits, label)
+    monai = value_and_gradient(DiceCELoss(to_onehot_y=True, softmax=True, batch=True), logits, label)
+    torch.testing.assert_close(own[0], monai[0])
+    torch.testing.assert_close(own[1], monai[1])
+
+
+def test_a_class_that_no_case_of_a_batch_annotates_does_not_count_in_its_dice():
+    logits, label = batch(12)
+    label[label == 4] = 0
+    target = PartialTarget(label, weights_of([1, 1, 1, 1, 0]).repeat(2, 1))
+    together = torch.cat([logits[:, :1].logaddexp(logits[:, 4:]), logits[:, 1:4]], dim=1)
+    expected = DiceCELoss(to_onehot_y=True, softmax=True, batch=True)(together, label)
+    torch.testing.assert_close(PartialDiceCELoss(batch_dice=True)(logits, target), expected)

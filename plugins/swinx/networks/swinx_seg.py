@@ -23,8 +23,8 @@ NORMS: Mapping[str, tuple[str, dict[str, Any]]] = {
 """Normalisations of the convolutional blocks, as MONAI names them.
 
 Batch norm is that of the published network. It needs several patches a step: with one or two, the means of a step are
-not those that inference uses. The others have no running means. Instance norm sees 8 voxels of a channel at the
-bottleneck of a patch of 64 voxels a side; groups of channels have more.
+not those that inference uses. The others have no running means. Instance norm needs patches of more than 32 voxels a
+side for a training, as the bottleneck of smaller ones is a single voxel; groups of channels have more values.
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swinx.cohorts.generator.acquisition import RandAcquisitiond
 from swinx.cohorts.generator.generated_patch import RandPatchd, StructuresToLabeld
-from swinx.cohorts.generator.held_out import write_held_out
+from swinx.cohorts.generator.held_out_patients import write_held_out
 from swinx.cohorts.generator.known_sources import load_sources
 from swinx.cohorts.generator.lumen import RandLumend
 from swinx.cohorts.generator.patch_geometry import GeometryRanges

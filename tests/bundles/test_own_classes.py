@@ -177,7 +177,7 @@ def test_another_voxel_size_is_told_and_another_network_refused(sites, trained, 
     assert refused.returncode != 0
     assert "embed_dim is 24, and these weights were trained with 12" in refused.stderr.splitlines()[-1]
     refused = run_bundle("inference", "inference", labels="flare22", **places, **QUIET)
-    assert "these weights tell" in refused.stderr.splitlines()[-1]
+    assert "the label set given is not that of these weights" in refused.stderr.splitlines()[-1]
 
 
 def test_the_scorer_and_the_report_speak_of_the_own_classes(sites, evaluated, work, swinx):

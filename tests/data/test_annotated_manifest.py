@@ -57,8 +57,10 @@ def test_a_manifest_in_the_home_of_an_unknown_user_is_named():
 def test_rows_that_match_no_case_and_cases_without_a_row_are_named():
     manifest = {"a_*": [1], f"b_{NFC}": [1], "a_2": [2], "c_*": [1], "annna": [3]}
     cases = ["a_1", "a_2", f"b_{NFD}", "d"]
-    unused, uncovered = manifest_notes("m.csv", manifest, cases, ["a_1", "d"], "count as complete")
+    unused, uncovered = manifest_notes("m.csv", manifest, cases, ["a_1", "d"])
     assert unused.startswith("m.csv: 2 rows match no case")
     assert unused.endswith(": c_*, annna")
-    assert uncovered == "m.csv: 1 labelled cases have no row, and count as complete: d"
-    assert manifest_notes("m.csv", {"*": [1]}, cases, cases, "count as complete") == ()
+    assert uncovered == "m.csv: 1 labelled cases have no row and count as complete: d"
+    (inferred,) = manifest_notes("m.csv", {"a_*": [1]}, cases, ["d"], infer=True)
+    assert inferred == "m.csv: 1 labelled cases have no row, and what occurs in them counts as annotated: d"
+    assert manifest_notes("m.csv", {"*": [1]}, cases, cases) == ()

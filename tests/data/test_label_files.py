@@ -129,12 +129,14 @@ def test_masks_of_another_program_are_matched_by_their_names(tmp_path):
 def test_masks_of_other_classes_are_left_out_and_told_once(tmp_path, caplog):
     ids = some_ids(FLARE23)
     folder = save_masks(tmp_path / "masks", ids, FLARE23)
-    save(folder / "vertebrae_L3_of_this_test.nii.gz", np.ones(SHAPE, np.uint8))
+    for number in range(30):
+        save(folder / f"vertebra_{number:02}.nii.gz", np.ones(SHAPE, np.uint8))
     with caplog.at_level(logging.INFO):
         for _ in range(2):
             np.testing.assert_array_equal(read_label(folder).array, ids)
-    assert [record.message for record in caplog.records if "vertebrae" in record.message] == [
-        "mask vertebrae_L3_of_this_test is of no class of the label set flare23"
+    shown = ", ".join(f"vertebra_{number:02}" for number in range(10))
+    assert [record.message for record in caplog.records if "vertebra" in record.message] == [
+        f"30 masks are of no class of the label set flare23: {shown}, ..."
     ]
 
 

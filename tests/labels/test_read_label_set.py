@@ -93,6 +93,7 @@ def test_a_partner_may_be_taken_away():
         ({"labels": SHORT, "classes": {"liver": {"inside": ["liver"]}}}, "refers to 'liver'"),
         ({"labels": SHORT, "classes": {"liver": {"mirror": "left kidney"}}}, "mirror of liver is left kidney"),
         ({"labels": SHORT, "classes": {"liver": 7}}, "unknown entry 7"),
+        ({"labels": SHORT, "classes": {"liver": {"aliases": ["$exit()"]}}}, "has aliases .*; give a list of names"),
         ({"background": 0, "Liver": 1, "liver": 2}, "have one name; case, order of words and Unicode form"),
         ({"background": 0, "ni\u00e8re": 1, "nie\u0300re": 2}, "have one name; case, order of words and Unicode form"),
         ({"0": "background", "1": "ni\u00e8re", "2": "nie\u0300re"}, "have one name"),

@@ -53,11 +53,20 @@ def test_what_is_new_and_what_is_left_out_is_told(old, caplog):
 
 
 @pytest.mark.parametrize("own", [None, OLD], ids=["of unknown classes", "with another decoder"])
-def test_anything_else_gives_its_encoder(old, own):
+def test_anything_else_gives_its_encoder(old, own, caplog):
     trained, path = old
     student = network(OLD, decoder_channels=8 if own is None else 4)
     decoder = student.out.conv.conv.weight.clone()
     load_pretrained(student, path, OLD, own)
+    assert f"{path}: the encoder alone is taken over, and the decoder starts at random" in caplog.text
+    assert ("no record beside it" if own is None else "its decoder has other shapes") in caplog.text
     assert torch.equal(student.out.conv.conv.weight, decoder)
     for ours, theirs in zip(student.encoder.parameters(), trained.encoder.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_a_checkpoint_without_a_decoder_loses_none(tmp_path, caplog):
+    trained = network(OLD)
+    torch.save({f"encoder.{name}": tensor for name, tensor in trained.encoder.state_dict().items()}, tmp_path / "e.pt")
+    load_pretrained(network(NEW), tmp_path / "e.pt", NEW)
+    assert "decoder" not in caplog.text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 
 from support.bundles import ROOT
 from swinx.labels import FLARE23, read_label_set
@@ -68,7 +69,7 @@ def test_the_readme_tells_training_parameters_and_scores_and_nothing_of_the_mach
     assert "anna" not in text
     assert "No trained weights" not in text
     assert "right kidney" not in text[: text.index("### Partial labels")]
-    assert "Target: left lobe, right lobe, nodule|spot." in text
+    assert "Target: left lobe, right lobe, nodule|spot. Modality: that of the training, scaled by zscore." in text
     network = SwinXSeg(1, 4, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8)
     assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.1f} million" in head
 
@@ -77,3 +78,11 @@ def test_the_packed_record_brings_the_label_set(packed):
     record = json.loads((packed / "models/model.json").read_text())
     assert read_label_set(record["labels"]) == read_label_set(OWN)
     assert read_label_set(OWN) != FLARE23
+
+
+def test_a_training_of_the_packed_network_has_its_classes_under_the_numbers_of_its_channels(packed):
+    parser = ConfigParser()
+    parser.read_config(packed / "configs/train.json")
+    label_set = parser.get_parsed_content("label_set")
+    assert label_set.same_classes(read_label_set(OWN))
+    assert (label_set.values, label_set.lesions, label_set.hosts(3)) == ((0, 1, 2, 3), (3,), (1,))

@@ -51,6 +51,13 @@ def lesions_that_lie_in_each_other(_: Path) -> str:
     return refused(LUNGS, nodule={"inside": ["left lung"]}, **{"left lung": {"inside": ["nodule"]}})
 
 
+@example(LabelSetRules.CHANGED)
+def a_record_with_swapped_numbers(_: Path) -> str:
+    content = read_label_set(LUNGS).as_json()
+    content["labels"] |= {"left lung": 2, "right lung": 1}
+    return refusal(lambda: read_label_set(content))
+
+
 @example(LabelSetRules.KEY)
 def a_label_set_with_an_entry_of_another_program(_: Path) -> str:
     return refused({"labels": LUNGS, "numTraining": 3})

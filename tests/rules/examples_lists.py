@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rules.examples import example
 from rules.examples_folders import _log
 from rules.examples_names import _refusal
-from rules.examples_scans import nifti
+from rules.examples_scans import HU, nifti
 from swinx.data import (
     check_data,
+    flare_data_list,
     format_report,
     list_collection,
     load_annotated_manifest,
@@ -113,6 +115,17 @@ def a_manifest_with_a_row_of_no_case(folder: Path) -> str:
 @example(ManifestRules.UNCOVERED)
 def a_manifest_without_a_row_of_a_case(folder: Path) -> str:
     return listed_by(folder, "case,annotated\na,1\n")
+
+
+@example(ManifestRules.INFERRED)
+def a_download_with_a_manifest_without_a_row_of_a_case(folder: Path) -> str:
+    for name, array in (("imagesTr2200/a_0000.nii.gz", HU), ("labelsTr2200/a.nii.gz", (HU > 0).astype(np.uint8))):
+        (folder / name).parent.mkdir()
+        nifti(folder / name, array)
+    (folder / "annotated.csv").write_text("case,annotated\nb,1\n")
+    with _log() as told:
+        flare_data_list(folder, annotated=folder / "annotated.csv")
+    return "\n".join(told)
 
 
 @example(ListRules.LEFT_OUT)

@@ -14,7 +14,7 @@ from swinx.errors import WeightsError
 from swinx.labels import read_label_set
 from swinx.networks import SwinXSeg, load_pretrained, save_weights
 from swinx.rules import WeightsRules
-from swinx.tracking import agreed_label_set, sidecar_path, trained_settings
+from swinx.tracking import agreed_label_set, compare_settings, sidecar_path, trained_settings
 
 
 def weights(folder: Path, **record) -> Path:
@@ -47,6 +47,23 @@ def another_voxel_size(folder: Path) -> str:
     trained = trained_settings(path)
     with _log() as lines:
         agreed_label_set(None, path, trained, {"pixdim": [1.0, 1.0, 1.0]})
+    return "\n".join(lines)
+
+
+@example(WeightsRules.PRETRAINED_OTHERWISE)
+def a_training_with_another_voxel_size(folder: Path) -> str:
+    path = weights(folder, settings={"pixdim": [2.0, 2.0, 2.0]})
+    with _log() as lines:
+        compare_settings(path, {"pixdim": [1.0, 1.0, 1.0]}, further=True)
+    return "\n".join(lines)
+
+
+@example(WeightsRules.ENCODER_ONLY)
+def a_network_without_a_record(folder: Path) -> str:
+    small = {"embed_dim": 12, "depths": (1, 1), "num_heads": (1, 1), "decoder_channels": 4, "out_channels": 5}
+    save_weights(SwinXSeg(**small), folder / "own.pt")
+    with _log() as lines:
+        load_pretrained(SwinXSeg(**small), folder / "own.pt", read_label_set("flare21"))
     return "\n".join(lines)
 
 

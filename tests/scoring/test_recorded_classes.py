@@ -45,6 +45,16 @@ def test_the_numbers_of_a_known_set_are_that_set(predictions):
     assert classes_of_predictions(predictions / "prediction").tolerances_mm == FLARE23.tolerances_mm
 
 
+def test_numbers_that_were_swapped_after_the_inference_are_refused(predictions):
+    record = {"labels": OWN, "labels_sha256": read_label_set(OWN).digest}
+    (predictions / "prediction/cases.json").write_text(json.dumps(record))
+    assert classes_of_predictions(predictions / "prediction").values == (0, 2, 5)
+    record["labels"] = {"background": 0, "spleen": 5, "liver": 2}
+    (predictions / "prediction/cases.json").write_text(json.dumps(record))
+    with pytest.raises(RecordError, match=r"cases\.json: names or numbers of classes were changed after"):
+        classes_of_predictions(predictions / "prediction")
+
+
 @pytest.mark.parametrize("given", [{"background": 0, "liver": 2}, {"background": 0, "spleen": 3}], ids=str)
 def test_a_label_set_that_contradicts_the_record_is_refused(predictions, given):
     with pytest.raises(DataListError, match=r"the predictions have 2 spleen, 5 liver, and the label set in use has"):

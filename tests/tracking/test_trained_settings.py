@@ -7,7 +7,14 @@ import torch
 
 from swinx.errors import BundleError, RecordError, WeightsError
 from swinx.labels import read_label_set
-from swinx.tracking import agreed_label_set, artefact_hash, recorded_label_set, sidecar_path, trained_settings
+from swinx.tracking import (
+    agreed_label_set,
+    artefact_hash,
+    compare_settings,
+    recorded_label_set,
+    sidecar_path,
+    trained_settings,
+)
 
 OWN = {"background": 0, "left part": 1, "right part": 2, "nodule": 3}
 SETTINGS = {"pixdim": [2.0, 2.0, 3.0], "window_hu": [-100, 300], "embed_dim": 12, "max_epochs": 3, "output_dir": "/a"}
@@ -91,19 +98,46 @@ def test_two_settings_that_contradict_each_other_are_refused():
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("flare23", r"these weights tell .*left part.*, and the label set given tells .*liver"),
-        (
-            {"background": 0, "right part": 1, "left part": 2, "nodule": 3},
-            "left part.*right part.*right part.*left part",
-        ),
+        ("flare23", r"it lacks left part, right part, nodule and they do not know 14 classes \(liver, "),
+        ({"left part": 1, "right part": 2}, "it lacks nodule;"),
+        (OWN | {"cyst": 4}, "they do not know cyst;"),
+        ({"left part": 2, "right part": 1, "nodule": 3}, "its order is right part, left part, nodule, not left part"),
     ],
-    ids=["other classes", "another order"],
+    ids=["other classes", "fewer", "more", "another order"],
 )
 def test_other_classes_than_those_of_the_weights_are_refused(weights, given, told):
-    with pytest.raises(WeightsError, match=told):
+    with pytest.raises(WeightsError, match=f"the label set given is not that of these weights: {told}"):
         agreed_label_set(given, weights)
 
 
 def test_the_same_classes_may_be_given_with_other_facts(weights):
     facts = {"labels": OWN, "classes": {"nodule": {"tolerance_mm": 1.0}}}
     assert agreed_label_set(facts, weights).tolerances_mm[3] == 1.0
+
+
+def test_numbers_that_were_swapped_in_the_record_are_refused_though_the_weights_are_the_same(weights):
+    content = json.loads(sidecar_path(weights).read_text())
+    content["labels"]["labels"] |= {"left part": 2, "right part": 1}
+    sidecar_path(weights).write_text(json.dumps(content))
+    with pytest.raises(RecordError, match=r"model\.json: names or numbers of classes were changed after"):
+        recorded_label_set(weights)
+    del content["labels"]["sha256"]
+    sidecar_path(weights).write_text(json.dumps(content))
+    assert recorded_label_set(weights).names[1] == "right part"
+
+
+@pytest.mark.parametrize(("further", "words"), [(True, "were pretrained with"), (False, "were trained with")])
+def test_other_preprocessing_is_told_with_both_values(weights, caplog, further, words):
+    compare_settings(
+        weights, {"pixdim": [1.0, 1.0, 1.0], "window_hu": [-100, 300], "intensity": "zscore"}, None, further
+    )
+    (line,) = caplog.messages
+    assert f"pixdim is [1.0, 1.0, 1.0], and these weights {words} [2.0, 2.0, 3.0]" in line
+    compare_settings(None, {"pixdim": [1.0, 1.0, 1.0]}, None, further)
+    assert len(caplog.messages) == 1
+
+
+def test_another_network_is_left_to_the_loading_where_weights_are_trained_further(weights):
+    compare_settings(weights, {"embed_dim": 24}, further=True)
+    with pytest.raises(WeightsError, match="embed_dim is 24"):
+        compare_settings(weights, {"embed_dim": 24})

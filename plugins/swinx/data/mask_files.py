@@ -61,16 +61,16 @@ def match_names(named: Sequence[tuple[str, _Named]], place: Path, label_set: Lab
     for name, value in named:
         label = label_set.find(name)
         if not label:
-            _tell_once(visible(name), label_set.title)
-        elif label in found:
+            continue
+        if label in found:
             told = {"first": visible(found[label][0]), "second": visible(name), "name": label_set.names[label]}
             raise CaseError(place, Rule.TWO.says(**told))
-        else:
-            found[label] = name, value
+        found[label] = name, value
     if not found:
-        names = ", ".join(visible(name) for name, _ in named[:_SHOWN]) or "none"
-        more = ", ..." if len(named) > _SHOWN else ""
-        raise CaseError(place, Rule.NO_CLASS.says(count=len(named), name=label_set.title, found=names + more))
+        names = _some([name for name, _ in named]) or "none"
+        raise CaseError(place, Rule.NO_CLASS.says(count=len(named), name=label_set.title, found=names))
+    if others := [name for name, _ in named if not label_set.find(name)]:
+        _tell_once(Rule.OTHER_CLASSES.says(count=len(others), names=_some(others), name=label_set.title))
     return {label: found[label][1] for label in merging_order(found, label_set)}
 
 
@@ -162,8 +162,12 @@ def _read_mask(path: Path) -> Volume:
 
 
 @lru_cache(maxsize=4096)
-def _tell_once(mask: str, set_name: str) -> None:
-    _logger.info("%s", Rule.OTHER_CLASSES.says(mask=mask, name=set_name))
+def _tell_once(text: str) -> None:
+    _logger.info("%s", text)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(visible, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _by(shape: Sequence[int]) -> str:

@@ -69,9 +69,10 @@ class CaseRecords:
         self.files = tuple(files)
         self.verb = verb
         self.checkpoint = checkpoint
-        self._labels = (
-            {} if label_set is None else {"labels": dict(zip(label_set.names, label_set.values, strict=True))}
-        )
+        self._labels: dict[str, Any] = {}
+        if label_set is not None:
+            numbers = dict(zip(label_set.names, label_set.values, strict=True))
+            self._labels = {"labels": numbers, "labels_sha256": label_set.digest}
         self.results: dict[str, Any] = {}
         self._settings = settings_at_work()
         self.monitor = ResourceMonitor(device)

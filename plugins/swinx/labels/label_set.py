@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -233,7 +235,12 @@ class LabelSet:
             facts |= {"code": list(each.code) if each.code else None, "mirror": each.mirror}
             facts |= {"inside": None if each.inside is None else list(each.inside)}
             classes[each.name] = facts | {"volume_ml": list(each.volume_ml) if each.volume_ml else None}
-        return {"name": self.name, "labels": labels, "classes": classes}
+        return {"name": self.name, "labels": labels, "classes": classes, "sha256": self.digest}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the names and numbers of the classes; a record with another one was changed by hand."""
+        return hashlib.sha256(json.dumps([self.names, self.values]).encode()).hexdigest()
 
     @cached_property
     def _by_words(self) -> dict[frozenset[str], int]:

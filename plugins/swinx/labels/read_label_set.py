@@ -56,7 +56,8 @@ def read_label_set(
     ``"classes"`` by class name any of ``tolerance_mm``, ``colour`` (``#rrggbb``), ``code`` (SNOMED CT value and
     meaning), ``aliases``, ``mirror``, ``inside`` (classes in which a lesion lies) and ``volume_ml`` (least and
     largest). What is not given is taken from the table of known structures by name (colour, code, aliases, volume), and
-    else: a colour unlike its neighbours', a tolerance of 2 mm, and partners from the words left and right.
+    else: a colour unlike its neighbours', a tolerance of 2 mm, and partners from the words left and right. The record
+    of a run has ``"sha256"``, the :attr:`swinx.labels.LabelSet.digest` of its names and numbers.
 
     Args:
         given: Name of a known set (:func:`known_label_sets`), path of a JSON file, plain data, or a label set.
@@ -93,7 +94,7 @@ def _parsed(content: Mapping[str, Any], source: str, name: str, quiet: bool = Fa
     labels: Mapping[str, Any] = content
     facts: Mapping[str, Any] = {}
     if isinstance(content.get("labels"), Mapping):
-        if other := [key for key in content if key not in ("name", "description", "labels", "classes")]:
+        if other := [key for key in content if key not in ("name", "description", "labels", "classes", "sha256")]:
             raise LabelSetError(Rule.KEY.says(source=source, key=shown(other[0])))
         labels, name = content["labels"], str(content.get("name") or name)
         facts = _facts(content.get("classes"), source)
@@ -109,6 +110,8 @@ def _parsed(content: Mapping[str, Any], source: str, name: str, quiet: bool = Fa
     ]
     label_set = LabelSet(tuple(_with_own_names(classes)), visible(name))
     check_references(label_set, source)
+    if labels is not content and content.get("sha256", label_set.digest) != label_set.digest:
+        raise LabelSetError(Rule.CHANGED.says(source=source))
     return label_set
 
 
@@ -129,7 +132,9 @@ def _numbers(labels: Mapping[str, Any], source: str) -> dict[str, int]:
         if first != name or name in seen:
             raise LabelSetError(Rule.ALIKE.says(source=source, first=shown(first), second=shown(name)))
         if (first := by_number.setdefault(value, name)) != name:
-            raise LabelSetError(Rule.SAME_NUMBER.says(source=source, first=first, second=shown(name), value=value))
+            raise LabelSetError(
+                Rule.SAME_NUMBER.says(source=source, first=shown(first), second=shown(name), value=value)
+            )
         seen.add(name)
         found[name] = value
     if found.pop(BACKGROUND, 0) != 0 or 0 in found.values():
@@ -228,7 +233,7 @@ def _with_own_names(classes: Sequence[LabelClass]) -> Iterator[LabelClass]:
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(item, str) and item for item in value)
+    return isinstance(value, list | tuple) and all(isinstance(item, str) and item and is_listed(item) for item in value)
 
 
 def _is_range(value: Any) -> bool:

@@ -17,6 +17,9 @@ from swinx.visible_text import visible
 __all__ = ["load_pretrained", "match_output_rows"]
 
 _OUT = "out."
+_DECODER = "up_blocks."
+_UNKNOWN_CLASSES = "no record beside it tells its classes"
+_OTHER_SHAPES = "its decoder has other shapes than decoder_channels gives"
 _logger = logging.getLogger(__name__)
 
 
@@ -46,6 +49,9 @@ def load_pretrained(
         return None
     state = read_checkpoint(path)
     if own is None or not _is_whole(state, bare_network(network)):
+        if any(_DECODER in name for name in state):
+            reason = _UNKNOWN_CLASSES if own is None else _OTHER_SHAPES
+            _logger.warning("%s", WeightsRules.ENCODER_ONLY.says(path=visible(path), reason=reason))
         return load_weights(network, path, part="encoder")
     rows = match_output_rows(own, label_set)
     wanted = bare_network(network).state_dict()

@@ -12,7 +12,7 @@ from swinx.labels import LabelClass, LabelSet
 __all__ = ["model_card", "with_network"]
 
 _SHOWN = 6
-_TARGET = re.compile(r"Target: .*?\(14\)\.", re.DOTALL)
+_TARGET = re.compile(r"Target: .*?\(14\)\. Modality: CT\.", re.DOTALL)
 """The classes of the bundle as its README names them."""
 
 
@@ -70,7 +70,9 @@ def model_card(
     )
     title = readme.partition("\n")[0]
     _, heading, rest = readme.partition("\n## ")
-    target = f"Target: {', '.join(label_set.names[1:])}."
+    intensity = settings.get("intensity", "hu_window")
+    modality = "CT" if intensity == "hu_window" else f"that of the training, scaled by {intensity}"
+    target = f"Target: {', '.join(label_set.names[1:])}. Modality: {modality}."
     rest = _TARGET.sub(lambda _: target, rest, count=1)
     return f"{title}\n\n{described(label_set, settings, parameters)}\n\n{section}{heading.lstrip()}{rest}"
 

@@ -12,7 +12,7 @@ import swinx
 from swinx.bundle import PLACES, SETTINGS, output_root, own_weights
 from swinx.errors import BundleError
 from swinx.files import check_regular, check_setting_of
-from swinx.labels import FLARE23
+from swinx.labels import FLARE23, LabelSet
 from swinx.networks import read_checkpoint
 from swinx.packaging.archive import write_zip
 from swinx.packaging.configurations import (
@@ -100,6 +100,8 @@ def pack_bundle(
     if "agreed_label_set" in str(inference.get("label_set")):
         metadata, readme = _described(inference, metadata, record, source, root)
         contents["docs/README.md"] = readme.encode()
+        if (own := recorded_label_set(source)) is not None and not own.same_classes(FLARE23):
+            configs["train.json"]["labels"] = _classes_of_training(own)
     else:
         label_set = FLARE23 if teacher else recorded_label_set(source) or FLARE23
         check_classes(metadata, root / "configs" / "metadata.json", label_set)
@@ -111,6 +113,15 @@ def pack_bundle(
     archive = Path(out_dir) / f"{root.name}_v{metadata['version']}.zip"
     write_zip(archive, {f"{root.name}/{name}": content for name, content in contents.items()})
     return archive
+
+
+def _classes_of_training(label_set: LabelSet) -> dict[str, Any]:
+    """Return the classes with which a packed network is trained further, under the numbers of its channels.
+
+    MONAI Label stores labels with these numbers; a data list has its own, whose classes are matched by name.
+    """
+    inside = {each.name: {"inside": list(each.inside)} for each in label_set.classes if each.inside is not None}
+    return {"labels": {name: label for label, name in enumerate(label_set.names)}, "classes": inside}
 
 
 def _described(

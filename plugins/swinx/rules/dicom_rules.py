@@ -47,7 +47,9 @@ class SeriesChoiceRules(Rules):
         "refused", "a slice and --series", "is a slice of the series {own}, not of {series}; give its folder instead"
     )
     NOT_HERE = Rule("refused", "a folder and --series", "has no DICOM series {series}; it has {found}")
-    NOT_CT = Rule("refused", "a folder and --series", "the DICOM series {series} is {kind}, not CT")
+    NOT_CT = Rule(
+        "refused", "a folder and --series", "the DICOM series {series} is {kind}, not CT; convert it to NIfTI"
+    )
 
 
 class SliceRules(Rules):

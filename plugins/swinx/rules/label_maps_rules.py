@@ -121,7 +121,7 @@ class LabelMaskRules(Rules):
         "annotated lists {names}, of which there is no mask: taken as looked for and not found; if that is wrong, take "
         "them out of annotated",
     )
-    OTHER_CLASSES = Rule("skipped", _MASKS, "mask {mask} is of no class of the label set {name}")
+    OTHER_CLASSES = Rule("skipped", _MASKS, "{count} masks are of no class of the label set {name}: {names}")
 
 
 class TruthRules(Rules):

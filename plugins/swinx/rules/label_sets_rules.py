@@ -19,6 +19,12 @@ class LabelSetRules(Rules):
     NO_FILE = Rule("refused", _SET, "{source}: no such file {given}; give a JSON file, or one of {known}")
     RESERVED = Rule("refused", _SET, "{source}: {name} cannot name a class, since it means {meaning}; rename it")
     CIRCLE = Rule("refused", _SET, "{source}: {names} lie inside each other; leave out inside of one of them")
+    CHANGED = Rule(
+        "refused",
+        "label sets in records",
+        "{source}: names or numbers of classes were changed after the record was written; restore it, or take out "
+        "sha256 if the change is right",
+    )
     KEY = Rule("refused", _SET, "{source}: unknown entry {key}; a label set has name, description, labels and classes")
     NAME = Rule(
         "refused", _SET, "{source}: {name} is no name of a class; give a text of at most {longest} characters on a line"

@@ -53,7 +53,12 @@ class ManifestRules(Rules):
         "{path}: not a manifest of annotated classes: columns {columns} instead of case, annotated",
     )
     UNUSED = Rule("warned", _MANIFESTS, "{path}: {count} rows match no case, which may be misspelt: {rows}")
-    UNCOVERED = Rule("warned", _MANIFESTS, "{path}: {count} labelled cases have no row, and {otherwise}: {cases}")
+    UNCOVERED = Rule("warned", _MANIFESTS, "{path}: {count} labelled cases have no row and count as complete: {cases}")
+    INFERRED = Rule(
+        "warned",
+        "swinx data flare",
+        "{path}: {count} labelled cases have no row, and what occurs in them counts as annotated: {cases}",
+    )
     TWICE = Rule("refused", _MANIFESTS, "{path}: case {case} has two rows")
     CLASS_IDS = Rule(
         "refused", _MANIFESTS, "{source}: {value} is not a list of class ids in {ids}, or of names of classes"

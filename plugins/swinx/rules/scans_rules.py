@@ -125,18 +125,20 @@ class ValueRules(Rules):
     NO_AIR = Rule(
         "warned",
         "scans",
-        "the values are not plausible HU: {low:g}..{high:g}, without air; were they rescaled to HU?",
+        "the values are not plausible HU: {low:g}..{high:g}, without air; were they rescaled to HU? for MR "
+        "set intensity to percentiles or zscore",
     )
     TOO_DENSE = Rule(
         "warned",
         "scans",
-        "the values are not plausible HU: {low:g}..{high:g} exceed what a CT stores (32767); were they rescaled to HU?",
+        "the values are not plausible HU: {low:g}..{high:g} exceed what a CT stores (32767); were they rescaled to "
+        "HU? for other scans set intensity to percentiles or zscore",
     )
     BONE = Rule(
         "warned",
         "scans",
         "the values are not plausible HU: {dense:.0f} % are as dense as bone (above 700) and {air:.0f} % are air; were "
-        "they rescaled to HU?",
+        "they rescaled to HU? for other scans than CT set intensity to percentiles or zscore",
     )
     BELOW_AIR = Rule(
         "warned",

@@ -29,6 +29,17 @@ class WeightsRules(Rules):
         "{path}: {name} is {given}, and these weights were trained with {recorded}: the labels get worse the more they "
         "differ; leave {name} out for that of the training",
     )
+    PRETRAINED_OTHERWISE = Rule(
+        "warned",
+        "training from other weights",
+        "{path}: {name} is {given}, and these weights were pretrained with {recorded}: they help less the more these "
+        "differ",
+    )
+    ENCODER_ONLY = Rule(
+        "warned",
+        "training from a whole network",
+        "{path}: the encoder alone is taken over, and the decoder starts at random, since {reason}",
+    )
     OTHER_CLASSES = Rule(
         "refused",
         _RUNS,

@@ -10,7 +10,7 @@ from swinx.data import case_name, record_path
 from swinx.errors import DataListError, RecordError
 from swinx.files import read_object, real_path
 from swinx.labels import FLARE23, LabelSet, known_label_sets, name_words, read_label_set
-from swinx.rules import ScoreRules
+from swinx.rules import LabelSetRules, ScoreRules
 from swinx.visible_text import visible
 
 __all__ = ["classes_of_predictions"]
@@ -32,18 +32,19 @@ def classes_of_predictions(predictions: Any, label_set: LabelSet | None = None) 
 
     Raises:
         DataListError: If the record gives a class of ``label_set`` another number, or its number to another class.
-        RecordError: If the record holds more than plain data.
+        RecordError: If the record holds more than plain data, or names or numbers were changed after it was written.
     """
     place = real_path(predictions) if isinstance(predictions, str | Path) else None
-    record = (
-        None if place is None else place / _SUMMARY if place.is_dir() else record_path(place.parent, case_name(place))
-    )
-    numbers = None if record is None or not record.is_file() else read_object(record).get("labels")
+    record = None if place is None else _record_of(place)
+    content = {} if record is None or not record.is_file() else read_object(record)
+    numbers = content.get("labels")
     if not isinstance(numbers, dict) or not numbers:
         if label_set is None:
             _logger.info("no label set is named: the classes are taken to be those of FLARE-23")
         return label_set or FLARE23
     own = _read({str(name): value for name, value in numbers.items()}, visible(record))
+    if content.get("labels_sha256", own.digest) != own.digest:
+        raise RecordError(LabelSetRules.CHANGED.says(source=visible(record)))
     if label_set is not None and _contradict(_numbers(own), _numbers(label_set)):
         told = {"recorded": _listed(own), "given": _listed(label_set)}
         raise DataListError(ScoreRules.OTHER_NUMBERS.says(source=visible(record), **told))

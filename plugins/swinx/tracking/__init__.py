@@ -9,7 +9,7 @@ from swinx.tracking.model_download import download_model
 from swinx.tracking.session import TrackingSession, provenance
 from swinx.tracking.sqlite_file import sqlite_uri
 from swinx.tracking.tracked_run import TrackedRun
-from swinx.tracking.trained_settings import agreed_label_set, recorded_label_set, trained_settings
+from swinx.tracking.trained_settings import agreed_label_set, compare_settings, recorded_label_set, trained_settings
 from swinx.tracking.tree import lineage_tree
 from swinx.tracking.weights_record import read_record, recorded_settings
 
@@ -18,6 +18,7 @@ __all__ = [
     "TrackingSession",
     "agreed_label_set",
     "artefact_hash",
+    "compare_settings",
     "download_model",
     "lineage_tree",
     "provenance",

@@ -18,12 +18,14 @@ from swinx.tracking.lineage import read_sidecar, sidecar_path
 from swinx.tracking.weights_record import read_record
 from swinx.visible_text import visible
 
-__all__ = ["agreed_label_set", "recorded_label_set", "trained_settings"]
+__all__ = ["agreed_label_set", "compare_settings", "recorded_label_set", "trained_settings"]
 
 _logger = logging.getLogger(__name__)
 
 _OF_TENSORS = ("embed_dim", "depths", "num_heads", "qkv_bias", "decoder_channels", "norm", "published_window_order")
 """Settings of which tensors, or what they mean, depend."""
+
+_OF_PREPROCESSING = ("pixdim", "intensity", "window_hu", "body_crop", "body_margin_mm", "antialias")
 
 _MANY = 10
 
@@ -106,14 +108,7 @@ def agreed_label_set(
         WeightsError: If a setting of the network, or the classes, differ from those of the weights.
         LabelSetError: If ``labels`` is no label set.
     """
-    for name, value in (settings or {}).items():
-        recorded = (trained or {}).get(name, value)
-        if _plain(recorded) == _plain(value):
-            continue
-        words = {"path": visible(checkpoint), "name": name, "given": shown(value), "recorded": shown(recorded)}
-        if name in _OF_TENSORS:
-            raise WeightsError(Rule.OTHER_NETWORK.says(**words))
-        _logger.warning(Rule.OTHER_PREPROCESSING.says(**words))
+    compare_settings(checkpoint, settings or {}, trained or {})
     if fault := broken_relation(settings or {}, {}):
         raise BundleError(fault)
     own = recorded_label_set(checkpoint) if checkpoint else None
@@ -123,6 +118,44 @@ def agreed_label_set(
     if own is not None and not own.same_classes(given):
         raise WeightsError(Rule.OTHER_CLASSES.says(path=visible(checkpoint), difference=_difference(own, given)))
     return given
+
+
+def compare_settings(
+    checkpoint: str | os.PathLike[str] | None,
+    settings: Mapping[str, Any],
+    trained: Mapping[str, Any] | None = None,
+    further: bool = False,
+) -> None:
+    """Compare settings of a run with those of its weights: warn of other preprocessing, refuse another network.
+
+    Args:
+        checkpoint: The weights; None for none.
+        settings: Settings of the run by name.
+        trained: Settings of the weights; by default those that their record has.
+        further: Whether the weights are trained further: then :func:`swinx.networks.load_pretrained` judges the
+            network, and settings of the preprocessing alone are compared.
+
+    Raises:
+        WeightsError: If a setting on which tensors depend differs.
+        RecordError: If the record of the weights holds more than plain data.
+        BundleError: If the weights were changed after the record was written.
+    """
+    if checkpoint is None:
+        return
+    recorded = trained
+    if recorded is None:
+        recorded = read_sidecar(checkpoint).get("settings") or {} if further else trained_settings(checkpoint)
+    for name, value in settings.items():
+        if name not in recorded or _plain(recorded[name]) == _plain(value):
+            continue
+        words = {"path": visible(checkpoint), "name": name, "given": shown(value), "recorded": shown(recorded[name])}
+        if further:
+            if name in _OF_PREPROCESSING:
+                _logger.warning("%s", Rule.PRETRAINED_OTHERWISE.says(**words))
+        elif name in _OF_TENSORS:
+            raise WeightsError(Rule.OTHER_NETWORK.says(**words))
+        elif name in _OF_PREPROCESSING:
+            _logger.warning("%s", Rule.OTHER_PREPROCESSING.says(**words))
 
 
 @lru_cache(maxsize=64)

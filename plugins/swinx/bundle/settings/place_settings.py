@@ -27,7 +27,7 @@ PLACE_SETTINGS = (
     Setting(
         "datalist",
         PathName(),
-        "JSON data list; scans of the folder without one",
+        "JSON data list, goes before dataset_dir; without one all scans of the folder",
         (*PRETRAININGS, "teacher", "refinement", *SEGMENTATIONS),
         optional=True,
     ),

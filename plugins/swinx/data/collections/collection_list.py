@@ -189,7 +189,7 @@ def _with_annotated(
     notes: tuple[str, ...] = ()
     if manifest is not None:
         cases, labelled = [item["case"] for _, item in items], [item["case"] for _, item in items if "label" in item]
-        notes = manifest_notes(annotated, manifest, cases, labelled, "count as complete")
+        notes = manifest_notes(annotated, manifest, cases, labelled)
     return kept, [(item["case"], item["reason"]) for item in told if "reason" in item], notes
 
 

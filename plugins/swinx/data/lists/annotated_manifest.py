@@ -80,7 +80,7 @@ def manifest_notes(
     manifest: Mapping[str, list[int]],
     cases: Collection[str],
     labelled: Collection[str],
-    otherwise: str,
+    infer: bool = False,
 ) -> tuple[str, ...]:
     """Return notes on the rows of a manifest that match no case, and on labelled cases without a row.
 
@@ -89,7 +89,7 @@ def manifest_notes(
         manifest: Its rows.
         cases: Names of all cases.
         labelled: Names of those with a label.
-        otherwise: How a labelled case without a row is taken.
+        infer: Whether the classes of a labelled case without a row are taken from what occurs in it.
     """
     known = {composed(case) for case in cases}
     unused = [row for row in manifest if row not in known and not any(fnmatchcase(case, row) for case in known)]
@@ -98,8 +98,8 @@ def manifest_notes(
     if unused:
         notes.append(ManifestRules.UNUSED.says(path=visible(path), count=len(unused), rows=_some(unused)))
     if uncovered:
-        told = {"path": visible(path), "count": len(uncovered), "cases": _some(uncovered)}
-        notes.append(ManifestRules.UNCOVERED.says(**told, otherwise=otherwise))
+        rule = ManifestRules.INFERRED if infer else ManifestRules.UNCOVERED
+        notes.append(rule.says(path=visible(path), count=len(uncovered), cases=_some(uncovered)))
     return tuple(notes)
 
 

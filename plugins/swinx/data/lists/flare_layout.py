@@ -84,7 +84,7 @@ def flare_data_list(
     if manifest is not None:
         cases = [item for items in sections.values() for item in items]
         labelled = [item["case"] for item in cases if "label" in item]
-        told = manifest_notes(annotated, manifest, [item["case"] for item in cases], labelled, "are inferred")
+        told = manifest_notes(annotated, manifest, [item["case"] for item in cases], labelled, infer=True)
         for note in told:
             _logger.warning("%s", note)
     target = base / "datalist.json" if out is None else expanded(out)

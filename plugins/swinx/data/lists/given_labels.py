@@ -23,7 +23,7 @@ def listed_labels(label_set: LabelSet) -> Any:
     """Return a label set as a data list has it: numbers to names if it is a known one, else in the long form."""
     if any(read_label_set(name) == label_set for name in known_label_sets()):
         return {str(value): name for value, name in zip(label_set.values, label_set.names, strict=True)}
-    return label_set.as_json()
+    return {key: value for key, value in label_set.as_json().items() if key != "sha256"}  # people edit lists
 
 
 def given_label_set(given: Any, roots: Sequence[Path]) -> LabelSet | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from support.warm_python import run_warm
+from support.warm_python import run_warm, start_warm
 
 PROGRAM = """
 import atexit, os, sys, threading, time
@@ -57,3 +58,14 @@ def test_a_program_that_takes_too_long_is_stopped(tmp_path):
     (tmp_path / "program.py").write_text("import time; time.sleep(60)")
     with pytest.raises(subprocess.TimeoutExpired):
         run_warm([sys.executable, str(tmp_path / "program.py")], tmp_path, dict(os.environ), 1, imported=())
+
+
+def test_others_run_beside_a_process_that_can_be_killed(tmp_path):
+    sleeping = start_warm([sys.executable, "-c", "import time; time.sleep(600)"], tmp_path, os.environ, imported=())
+    words = [sys.executable, "-c", "import sys; print(sys.argv, sys.executable, __name__)", "a", "b c"]
+    forked = run_warm(words, tmp_path, dict(os.environ), imported=(), executable="/of/others")
+    alone = subprocess.run(words, capture_output=True, encoding="utf-8", check=True)
+    assert forked.stdout == alone.stdout.replace(sys.executable, "/of/others")
+    assert sleeping.poll() is None
+    sleeping.send_signal(signal.SIGKILL)
+    assert sleeping.wait() == -signal.SIGKILL

@@ -23,9 +23,12 @@ WORDS: dict[str, list[str]] = {"python": [], "swinx": ["-m", "swinx.cli"]}
 
 PROGRAM = """#!{python} -SE
 import json, os, socket, sys
+words = {words!r} + sys.argv[1:]
+if words[0] == "-c":  # the guard of a command is one: it watches who started it, and imports next to nothing
+    os.execv({python!r}, [{python!r}, *words])
 with socket.socket(socket.AF_UNIX) as asked:
     asked.connect({address!r})
-    order = dict(words={words!r} + sys.argv[1:], cwd=os.getcwd(), environment=dict(os.environ))
+    order = dict(words=words, cwd=os.getcwd(), environment=dict(os.environ))
     asked.sendall(json.dumps(order).encode() + b"\\n")
     code, out, err = json.loads(asked.makefile("rb").read())
 sys.stdout.write(out)

@@ -18,8 +18,7 @@ from swinx.labels import file_numbers, read_label_set
 from swinx.metrics import score_columns
 from swinx.report import score_cases, write_overlay, write_overlays, write_report
 from swinx.report.html_plots import draw_score_boxes
-from swinx.report.overlay_figure import CaseView, draw_case
-from swinx.report.overlay_legend import make_legend
+from swinx.report.overlay_figure import CaseView, draw_case, make_legend
 from swinx.report.slice_viewer import slice_viewer
 from swinx.scoring import score_folders
 

@@ -19,7 +19,7 @@ from support.geometry import oblique_affine
 from swinx.errors import DataListError
 from swinx.metrics import score_table
 from swinx.report import write_report
-from swinx.report.html_page import html_table
+from swinx.report.html_plots import html_table
 from swinx.report.slice_viewer import slice_viewer
 
 SHAPE = (40, 36, 12)

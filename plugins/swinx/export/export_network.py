@@ -16,8 +16,14 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined] # not in its _
 from swinx import __version__
 from swinx.errors import ExportError
 from swinx.export.agreement import Agreement, measure_agreement, probe_windows
-from swinx.export.onnx_file import load_onnx, write_onnx
-from swinx.export.torch_formats import load_torch_export, load_torchscript, write_torch_export, write_torchscript
+from swinx.export.torch_formats import (
+    load_onnx,
+    load_torch_export,
+    load_torchscript,
+    write_onnx,
+    write_torch_export,
+    write_torchscript,
+)
 from swinx.files import write_several_whole
 from swinx.inference import load_openvino, write_openvino
 from swinx.tracking import write_sidecar

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from swinx.metrics.comparison import compare_tables, rank_biserial
 from swinx.metrics.intervals import MINIMUM_PATIENTS, mean_interval, patient_codes
-from swinx.metrics.overlap import dice, dice_per_class
 from swinx.metrics.protocols import PROTOCOLS, Protocol, fitting_protocol, read_protocol
 from swinx.metrics.score_table import METRICS, score_column, score_columns, score_table, table_label_set
 from swinx.metrics.score_text import (
@@ -17,7 +16,7 @@ from swinx.metrics.score_text import (
 )
 from swinx.metrics.scoring import CaseScores, score_case
 from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, averages, summarise
-from swinx.metrics.surface import surface_dice
+from swinx.metrics.surface import dice, dice_per_class, surface_dice
 
 __all__ = [
     "ALL_CLASSES",

@@ -12,9 +12,8 @@ import torch
 from scipy import ndimage
 
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
-from swinx.metrics.overlap import dice
 from swinx.metrics.protocols import Protocol, fitting_protocol, tubular_classes
-from swinx.metrics.surface import surface_dice
+from swinx.metrics.surface import dice, surface_dice
 
 __all__ = ["CaseScores", "score_case"]
 

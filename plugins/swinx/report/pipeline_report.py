@@ -19,10 +19,8 @@ from swinx.errors import DataListError, reason_of
 from swinx.files import read_object, read_table, write_whole
 from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import METRICS, Statistic, explain, read_protocol, score_column, summarise, table_label_set
-from swinx.report.case_viewers import case_viewers
-from swinx.report.html_page import figure_as_html, html_table, render_page
-from swinx.report.html_plots import draw_curves, draw_score_boxes
-from swinx.report.slice_viewer import VIEWER_SCRIPT
+from swinx.report.html_plots import draw_curves, draw_score_boxes, figure_as_html, html_table, render_page
+from swinx.report.slice_viewer import VIEWER_SCRIPT, case_viewers
 from swinx.scoring import check_scored_results, read_scores
 from swinx.tracking import lineage_tree, sqlite_uri
 

@@ -28,9 +28,9 @@ from bundle_trial import ROOT, write_record
 from monai.networks.nets import SegResNet, SwinUNETR
 from torch import Tensor, nn
 
-from swinx.export.onnx_file import load_onnx, write_onnx
+from swinx.export.torch_formats import load_onnx, write_onnx
 from swinx.inference import OpenVINOBackend, PartLogits, TorchBackend, compile_for_cpu, import_openvino
-from swinx.inference.windows.window_parts import WindowPart, window_part
+from swinx.inference.windows.tiling import WindowPart, window_part
 from swinx.networks import SwinXSeg
 from swinx.resources import ResourceMonitor
 

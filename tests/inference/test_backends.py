@@ -12,7 +12,7 @@ import torch
 from swinx.errors import ExportError
 from swinx.inference import BACKENDS, OpenVINOBackend, PartLogits, TorchBackend, choose_backend
 from swinx.inference.backends.openvino_package import has_bfloat16_instructions
-from swinx.inference.windows.window_parts import WindowPart, window_part
+from swinx.inference.windows.tiling import WindowPart, window_part
 from swinx.networks import SwinXSeg
 
 ROI = (32, 32, 32)

@@ -59,7 +59,7 @@ def test_without_gaps_in_the_numbers_the_file_is_that_of_the_class_ids(tmp_path,
 def test_an_id_without_a_class_does_not_become_the_number_of_another(tmp_path, oblique):
     labels = label_map(oblique)
     labels[:] = 4
-    with pytest.raises(ValueError, match=r"pred holds the class ids \[4\]; gaps has 0\.\.3"):
+    with pytest.raises(ValueError, match=r"pred holds the class ids \[4\]; its label set has 0\.\.3"):
         SaveLabelsd("pred", tmp_path, label_set=GAPS)({"case": "a", "pred": labels})
     assert list(tmp_path.iterdir()) == []
 
@@ -111,8 +111,7 @@ def test_a_full_disk_is_a_fault_of_the_case_and_leaves_the_former_file(tmp_path,
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_missing_key_is_skipped_only_on_request(tmp_path):
-    assert SaveLabelsd("pred", tmp_path, allow_missing_keys=True)({"case": "a"}) == {"case": "a"}
+def test_a_missing_key_is_an_error(tmp_path):
     with pytest.raises(KeyError, match="pred"):
         SaveLabelsd("pred", tmp_path)({"case": "a"})
 

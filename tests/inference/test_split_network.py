@@ -9,7 +9,7 @@ from monai.networks.nets import UNet
 from torch import nn
 
 from swinx.inference import MergedUpBlock, SplitNetwork
-from swinx.inference.backends.merged_up_block import merge_upsampling
+from swinx.inference.backends.split_network import merge_upsampling
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from support.inference import label_inferer
 from swinx.errors import CaseError
 from swinx.inference import TorchBackend, WindowBudget, WindowSettings
 from swinx.inference.windows.measured_windows import MeasuredWindows, largest_part, measure_windows
-from swinx.inference.windows.resampling_cost import ResamplingCost
 from swinx.inference.windows.slab_logits import LabelGrid
 from swinx.inference.windows.tiling import tile
 from swinx.inference.windows.window_budget import Pace
+from swinx.inference.windows.window_cost import ResamplingCost
 from swinx.networks import SwinXSeg
 from swinx.resources import PeakMemory, ResourceMonitor, memory_in_use_mb
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from support.inference import label_inferer
 from swinx.inference import TorchBackend, WindowSettings
-from swinx.inference.windows.window_parts import interval_of
+from swinx.inference.windows.tiling import interval_of
 from swinx.networks import SwinXSeg
 
 

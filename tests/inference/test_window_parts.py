@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from monai.data.utils import dense_patch_slices
 
-from swinx.inference.windows.window_parts import interval_of, margin_voxels, window_part
+from swinx.inference.windows.tiling import interval_of, margin_voxels, window_part
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.1, 0.25, 0.4, 0.5, 0.7])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from swinx.inference.backends.choose_backend import BACKENDS, choose_backend
-from swinx.inference.backends.merged_up_block import MergedUpBlock
 from swinx.inference.backends.openvino_backend import OpenVINOBackend
-from swinx.inference.backends.openvino_network import OpenVINONetwork, load_openvino, write_openvino
+from swinx.inference.backends.openvino_network import (
+    OpenVINONetwork,
+    check_window,
+    exported_file,
+    load_openvino,
+    write_openvino,
+)
 from swinx.inference.backends.openvino_package import compile_for_cpu, import_openvino
 from swinx.inference.backends.part_logits import (
     Backend,
@@ -15,13 +20,11 @@ from swinx.inference.backends.part_logits import (
     WholeLogits,
     weights_version,
 )
-from swinx.inference.backends.split_network import SplitNetwork
-from swinx.inference.backends.window_batches import check_window, exported_file
+from swinx.inference.backends.split_network import MergedUpBlock, SplitNetwork
 from swinx.inference.case_dataset import CaseDataset, collate_case
 from swinx.inference.case_iteration import CaseIteration, prepare_case
-from swinx.inference.case_records import CaseRecords
+from swinx.inference.case_records import CaseRecords, result_set
 from swinx.inference.label_inferer import SlidingWindowLabelInferer
-from swinx.inference.result_set import result_set
 from swinx.inference.save_labels import SaveLabelsd
 from swinx.inference.windows.window_budget import WindowBudget
 from swinx.inference.windows.window_labels import Tiling, sliding_window_labels

@@ -29,27 +29,17 @@ class SaveLabelsd(SaveImaged):
     Args:
         keys: The label map on the original grid, a ``MetaTensor`` ``(1, X, Y, Z)``: class ids, whole values 0..255.
         output_dir: Folder of the files; made when the first one is written.
-        case_key: Item that holds the case name.
-        allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
         label_set: The classes, whose numbers the file gets; 255, unknown, stays 255.
 
     Raises:
         ValueError: If there is more than one key, since each would replace the file of the one before.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection,
-        output_dir: str | os.PathLike[str],
-        case_key: str = "case",
-        allow_missing_keys: bool = False,
-        label_set: LabelSet = FLARE23,
-    ) -> None:
-        super().__init__(keys, output_dir=str(output_dir), print_log=False, allow_missing_keys=allow_missing_keys)
+    def __init__(self, keys: KeysCollection, output_dir: str | os.PathLike[str], label_set: LabelSet = FLARE23) -> None:
+        super().__init__(keys, output_dir=str(output_dir), print_log=False)
         if len(self.keys) != 1:
             raise ValueError(f"one label map makes one file per case; got the keys {self.keys}")
         self.output_dir = Path(output_dir)
-        self.case_key = case_key
         self.label_set = label_set
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -61,14 +51,14 @@ class SaveLabelsd(SaveImaged):
                 class of a label set with other numbers than ids.
         """
         out = dict(data)
-        for key in self.key_iterator(out):
-            path = self.output_dir / f"{out[self.case_key]}.nii.gz"
-            labels = self._numbered(_as_uint8(out[key].as_tensor().cpu().numpy(), str(key)), str(key))
-            try:
-                write_nifti(path, labels, out[key].affine.cpu().numpy())
-            except OSError as error:
-                raise CaseError(path, f"the prediction cannot be written: {error}") from error
-            out["saved_to"] = str(path)
+        key = self.keys[0]
+        path = self.output_dir / f"{out['case']}.nii.gz"
+        labels = self._numbered(_as_uint8(out[key].as_tensor().cpu().numpy(), str(key)), str(key))
+        try:
+            write_nifti(path, labels, out[key].affine.cpu().numpy())
+        except OSError as error:
+            raise CaseError(path, f"the prediction cannot be written: {error}") from error
+        out["saved_to"] = str(path)
         return out
 
     def _numbered(self, labels: NDArray[np.uint8], key: str) -> NDArray[np.uint8]:

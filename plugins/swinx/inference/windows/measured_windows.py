@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,15 +11,21 @@ import torch
 from torch import Tensor
 
 from swinx.inference.backends.part_logits import PartLogits, SplitLogits
-from swinx.inference.windows.resampling_cost import ResamplingCost
 from swinx.inference.windows.slab_logits import most_slab_voxels
-from swinx.inference.windows.tiling import Window
-from swinx.inference.windows.window_cost import WindowCost
-from swinx.inference.windows.window_parts import WindowPart, window_part
+from swinx.inference.windows.tiling import Window, WindowPart, window_part
+from swinx.inference.windows.window_cost import ResamplingCost, WindowCost
 from swinx.inference.windows.window_settings import WindowSettings
 from swinx.resources import ResourceMonitor, memory_in_use_mb
 
-__all__ = ["MeasuredWindows", "largest_part", "measure_windows", "predict_cost"]
+__all__ = [
+    "MeasuredWindows",
+    "after_out_of_memory",
+    "is_out_of_memory",
+    "largest_part",
+    "measure_windows",
+    "predict_cost",
+]
+
 
 _MIB = 2**20
 _SAFETY = 1.15
@@ -145,3 +152,24 @@ def _gpu_used_mb(device: torch.device) -> float:
     torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info(device)
     return (total - free) / _MIB
+
+
+_logger = logging.getLogger(__name__)
+
+_SAYINGS = ("out of memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory, of a GPU or of the host, ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(saying in str(error).lower() for saying in _SAYINGS)
+
+
+def after_out_of_memory(batch: int) -> int:
+    """Free what is held without need, and return half the batch that did not fit."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = max(batch // 2, 1)
+    _logger.warning("memory ran out with %d windows at once; going on with %d", batch, half)
+    return half

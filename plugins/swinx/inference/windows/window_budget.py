@@ -12,11 +12,15 @@ from torch import Tensor
 
 from swinx.errors import CaseError
 from swinx.inference.backends.part_logits import PartLogits, SplitLogits
-from swinx.inference.windows.measured_windows import MeasuredWindows, largest_part, measure_windows, predict_cost
-from swinx.inference.windows.out_of_memory import is_out_of_memory
-from swinx.inference.windows.resampling_cost import ResamplingCost
+from swinx.inference.windows.measured_windows import (
+    MeasuredWindows,
+    is_out_of_memory,
+    largest_part,
+    measure_windows,
+    predict_cost,
+)
 from swinx.inference.windows.tiling import Window, tile
-from swinx.inference.windows.window_cost import Limits, WindowCost, cheaper_settings, choose_settings
+from swinx.inference.windows.window_cost import Limits, ResamplingCost, WindowCost, cheaper_settings, choose_settings
 from swinx.inference.windows.window_settings import WindowSettings
 
 __all__ = ["BudgetedTiling", "Pace", "WindowBudget"]

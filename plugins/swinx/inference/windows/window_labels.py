@@ -18,12 +18,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from swinx.inference.backends.part_logits import Backend, PartLogits, WholeLogits
-from swinx.inference.windows.out_of_memory import after_out_of_memory, is_out_of_memory
-from swinx.inference.windows.resampling_cost import ResamplingCost
+from swinx.inference.windows.measured_windows import after_out_of_memory, is_out_of_memory
 from swinx.inference.windows.slab_logits import LabelGrid, SlabLogits, grid_of_image, grid_of_scan
 from swinx.inference.windows.tiling import Window, place_window, tile
 from swinx.inference.windows.window_budget import BudgetedTiling, WindowBudget
-from swinx.inference.windows.window_cost import Limits, WindowCost
+from swinx.inference.windows.window_cost import Limits, ResamplingCost, WindowCost
 from swinx.inference.windows.window_settings import WindowSettings
 from swinx.networks import SwinXSeg
 

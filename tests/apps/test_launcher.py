@@ -242,6 +242,17 @@ def test_a_zip_that_was_damaged_on_its_way_is_not_served(launcher, tmp_path):
         launcher.prepare_app(bundle, tmp_path / "apps")
 
 
+@pytest.mark.usefixtures("_sample")
+@pytest.mark.parametrize("place", [16, 17, 18, 19])
+def test_a_directory_of_entries_that_should_begin_elsewhere_is_damage(launcher, tmp_path, place):
+    bundle = write_bundle(tmp_path / "swinx_seg.zip")
+    content = bytearray(bundle.read_bytes())
+    content[content.rindex(b"PK\x05\x06") + place] ^= 0x80
+    bundle.write_bytes(content)
+    with pytest.raises(launcher.CannotStartError, match=r"swinx_seg\.zip: damaged"):
+        launcher.prepare_app(bundle, tmp_path / "apps")
+
+
 def test_a_folder_for_apps_that_cannot_be_made_is_named_in_one_line(tmp_path):
     bundle = write_bundle(tmp_path / "swinx_seg.zip")
     for apps in ("/proc/nope", str(bundle)):

@@ -39,6 +39,7 @@ NO_MESSAGES = {
     "*: merging a second time changed * voxels; * is at fault",
     "no axial axis: *",
     "reading DICOM needs pydicom: pip install pydicom",
+    "reading NRRD, MetaImage and DICOM needs SimpleITK: pip install simpleitk",
     # parts of messages
     "a JSON data list",
     "a manifest of annotated classes",

@@ -6,6 +6,7 @@ configurations in it are programs all the same, and the package in it is one, to
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -143,6 +144,10 @@ def _opened(path: Path) -> Iterator[ZipFile]:
     # the last three are what zipfile raises at bytes that make no sense
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error, OverflowError) as error:
         raise BundleZipError(f"{path}: damaged: {_shown(str(error), quoted=False)}; {_AGAIN}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise BundleZipError(f"{path}: damaged: it names a place before its beginning; {_AGAIN}") from error
 
 
 def _name_fault(name: str) -> str:

@@ -457,6 +457,15 @@ def test_a_folder_that_cannot_be_opened_is_told(tmp_path, caplog, monkeypatch):
     assert "closed (cannot be opened: Permission denied)" in said(caplog)
 
 
+@pytest.mark.parametrize("source", ["", " ", ["", "scans"]])
+def test_an_empty_path_does_not_mean_the_working_folder(tmp_path, monkeypatch, source):
+    write_scan(tmp_path / "scans" / "a.nii.gz")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataListError, match="a path is empty"):
+        find_cases(source)
+    assert [item["case"] for item in find_cases(".")] == ["a"]
+
+
 def test_a_long_list_of_what_was_skipped_is_cut(tmp_path, caplog):
     for index in range(14):
         (tmp_path / f"labels{index:02d}").mkdir()

@@ -153,6 +153,13 @@ def _no_scan(folder: Path) -> str:
     return str(caught.value)
 
 
+@example(ScanFolderRules.NO_PATH)
+def a_path_of_a_variable_that_is_not_set(_: Path) -> str:
+    with pytest.raises(DataListError) as caught:
+        find_cases("")
+    return str(caught.value)
+
+
 @example(ScanFolderRules.ONE_NAME)
 def _one_name(folder: Path) -> str:
     _scan(folder / "a.nii.gz")

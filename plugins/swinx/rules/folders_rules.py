@@ -58,6 +58,11 @@ class ScanFolderRules(Rules):
         "folders of scans",
         "no scans found in {looked}; looked for {suffixes} files and folders of DICOM slices",
     )
+    NO_PATH = Rule(
+        "refused",
+        "folders of scans, folders of label maps",
+        "a path is empty, as of a variable that is not set; give the file or the folder, or . for this one",
+    )
     ONE_NAME = Rule(
         "refused",
         "folders of scans",

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
+from swinx.errors import DataListError
 from swinx.files import expanded
+from swinx.rules import ScanFolderRules
 
 __all__ = ["PathOrPaths", "named_paths", "volumes_in"]
 
@@ -20,6 +22,9 @@ def named_paths(source: PathOrPaths) -> list[Path]:
 
     A path that does not exist is returned, too, for its reader to report; a pattern that matches nothing is not. Hidden
     files count only where they are named in full.
+
+    Raises:
+        DataListError: If a path is empty.
     """
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
     return [path for name in named for path in _expand(os.fspath(name))]
@@ -40,6 +45,8 @@ def volumes_in(folder: Path) -> list[Path]:
 
 
 def _expand(name: str) -> list[Path]:
+    if not name.strip():
+        raise DataListError(ScanFolderRules.NO_PATH.says())
     path = expanded(name)
     if path.exists() or not glob.has_magic(name):
         return [path]

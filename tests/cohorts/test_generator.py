@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.transforms import Compose
 
 from swinx.cohorts import (
@@ -22,11 +24,13 @@ from swinx.cohorts import (
     write_held_out,
 )
 from swinx.cohorts.generator.contrast_phases import PHASES, TYPICAL_HU, group_of
+from swinx.cohorts.generator.gallbladder import with_gallbladder
 from swinx.data import read_volume
 from swinx.errors import CaseError
 from swinx.labels import FLARE23, FlareLabel, read_label_set
 from swinx.training import RandLeftRightFlipd
 
+ROOT = Path(__file__).parents[2]
 LIVER, RIGHT_KIDNEY, LEFT_KIDNEY, STOMACH, AORTA = 5, 2, 3, 6, 52
 PLACES = {LIVER: (55, 15, 25), RIGHT_KIDNEY: (45, -25, -35), LEFT_KIDNEY: (-45, -25, -35), STOMACH: (-45, 20, 25)}
 RADII = {LIVER: 32, RIGHT_KIDNEY: 18, LEFT_KIDNEY: 18, STOMACH: 24, AORTA: 14}
@@ -274,3 +278,38 @@ def test_a_gpu_makes_the_same_patients(source):
     here, away = draw(chain, 1)["image"], draw(there, 1)["image"]
     assert away.device.type == "cuda"
     assert float((here - away.cpu()).abs().mean()) < 1
+
+
+def test_the_gallbladder_lies_below_the_liver_right_of_the_spine_and_spares_the_rest():
+    names = read_label_set("totalsegmentator").names
+    affine = np.array([[0.0, -4, 0, 110], [-4, 0, 0, 90], [0, 0, 3, -90], [0, 0, 0, 1]])
+    world = world_of((46, 56, 60), affine)
+    structures = np.zeros(world.shape[:3], dtype=np.uint8)
+    right, front, up = np.moveaxis(world, -1, 0)
+    structures[(right > 20) & (right < 100) & (np.abs(front) < 60) & (up > 0)] = LIVER
+    spine = (np.abs(world[..., 0]) < 18) & (np.abs(world[..., 1] + 50) < 18)
+    structures[spine] = names.index("vertebrae_L1")
+    image, completed = with_gallbladder(np.full(structures.shape, 40.0), structures, affine)
+    pear = completed == names.index("gallbladder")
+    assert 10_000 < pear.sum() * 48 < 45_000  # mm3
+    place = world[pear].mean(axis=0)
+    assert 30 < place[0] < 70
+    assert place[2] < 0
+    assert set(np.unique(structures[pear])) <= {0, LIVER}
+    assert image[pear].mean() == pytest.approx(8, abs=2)
+    assert (image[~pear] == 40).all()
+    assert (completed[spine] == names.index("vertebrae_L1")).all()
+
+
+def test_the_overlay_of_the_weights_draws_batches_that_its_loss_takes(source):
+    files = [f"bundles/swinx_seg/configs/{name}.json" for name in ("train", "strong", "weights")]
+    parser = ConfigParser(ConfigParser.load_config_files([str(ROOT / file) for file in files]))
+    for name, value in {"sources": [source], "label_set": FLARE23, "roi_size": [32, 32, 32]}.items():
+        parser[name] = value
+    dataset = parser.get_parsed_content("train::dataset")
+    assert len(dataset) == 100
+    patch = dataset[0]
+    assert patch["image"].shape == patch["label"].shape == (1, 32, 32, 32)
+    assert 0 <= float(patch["image"].min()) < float(patch["image"].max()) <= 1
+    assert float(patch["class_weights"][FlareLabel.TUMOR]) == 0
+    assert float(patch["class_weights"][FlareLabel.GALLBLADDER]) == 1

@@ -124,7 +124,7 @@ def find_user_error(error: BaseException) -> Exception | None:
         WeightsError('a.pt: no such file')
     """
     own = (current for current in _chain(error) if isinstance(current, (*_FOR_USERS, RunError)))
-    return next((current for current in own if isinstance(current, Exception)), None) or find_case_error(error)
+    return next(own, None) or find_case_error(error)
 
 
 _SENT_BY_WORKER = re.compile(

@@ -19,6 +19,7 @@ def write_nifti(
     volume: NDArray[np.generic],
     affine: NDArray[np.float64],
     description: str = "",
+    scale: float | None = None,
 ) -> None:
     """Write ``volume`` as NIfTI-1 in its own dtype, sform and qform both "scanner".
 
@@ -28,6 +29,7 @@ def write_nifti(
         path: A ``.nii`` or ``.nii.gz`` file.
         volume: ``(X, Y, Z)``, a dtype that NIfTI knows, e.g. int16 or uint8.
         affine: Voxel index to RAS+ world, ``(4, 4)``, mm; kept in single precision.
+        scale: What a reader multiplies the stored numbers with; None for nothing.
         description: ASCII text for the header's ``descrip`` field, at most 79 characters.
 
     Raises:
@@ -42,5 +44,7 @@ def write_nifti(
     image.set_qform(affine, code="scanner")
     image.header.set_xyzt_units("mm", "sec")
     image.header["descrip"] = description.encode("ascii")
+    if scale is not None:
+        image.header.set_slope_inter(scale, 0)
     with write_whole(path, suffix=".nii.gz" if str(path).endswith(".gz") else ".nii") as partial:
         nib.save(image, partial)

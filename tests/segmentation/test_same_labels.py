@@ -120,6 +120,22 @@ def test_volumes_are_those_of_the_labels_and_chosen_classes_alone_are_kept(model
     assert (row["class"], row["mean"]) == ("spleen", pytest.approx(hu[labels > 0].mean(), abs=0.01))
 
 
+def test_probabilities_are_of_all_classes_and_the_largest_is_the_label(model, scans, tmp_path):
+    found = model.segment(scans / "nifti_0000.nii.gz", tmp_path / "a.nii.gz", progress=False, probabilities=True)
+    kept = found.probabilities
+    assert kept.shape == (len(CLASSES), *found.class_ids.shape)
+    assert np.abs(kept.astype(int).sum(axis=0) - 255).max() <= len(CLASSES)  # rounding of each class
+    of_label = np.take_along_axis(kept, found.class_ids[None].astype(int), axis=0)[0]
+    assert (of_label == kept.max(axis=0)).all()
+    assert np.unique(kept).size > 2  # interpolated to the voxels of the scan
+    for name, each in zip(found.label_set.names, kept, strict=True):
+        image = nib.load(tmp_path / "a_probabilities" / f"{name}.nii.gz")
+        assert np.allclose(image.get_fdata(), each / 255, atol=1e-6)
+        assert image.get_data_dtype() == np.uint8
+        assert np.allclose(image.affine, found.affine, atol=1e-4)
+    assert model.segment(some_scan(), progress=False).probabilities is None
+
+
 def test_the_record_tells_seconds_memory_backend_and_warnings(model):
     hu, affine = some_scan()
     record = model.segment((hu + 2000, affine), progress=False).record

@@ -18,6 +18,7 @@ def segment(
     profile: str = "standard",
     classes: str | None = None,
     statistics: bool = False,
+    probabilities: bool = False,
     preview: bool = False,
     dicom_seg: bool = False,
     device: str = "auto",
@@ -35,6 +36,7 @@ def segment(
         profile: "standard", "fast", "lowmem", or another overlay of the bundle; several with commas between.
         classes: Classes to keep, with commas between, such as liver,spleen; by default all.
         statistics: Write a table of volume and intensity of each class.
+        probabilities: Write the probability of each class as NIfTI files.
         preview: Draw a PNG of each case.
         dicom_seg: Write a DICOM Segmentation of each DICOM series.
         device: "auto", "cpu", "cuda" or "mps".
@@ -47,7 +49,12 @@ def segment(
     from swinx.segmentation import load_model, segment_folder
     from swinx.segmentation import segment as segment_one
 
-    files = {"statistics": statistics, "preview": preview, "dicom_seg": dicom_seg}
+    files: dict[str, Any] = {
+        "statistics": statistics,
+        "probabilities": probabilities,
+        "preview": preview,
+        "dicom_seg": dicom_seg,
+    }
     loaded = load_model(model, profile, device, progress, **settings)
     if output.lower().endswith(_FILES):
         found = segment_one(scans, output, loaded, progress=progress, classes=names, series=series, **files)

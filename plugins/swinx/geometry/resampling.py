@@ -9,7 +9,7 @@ is the same to float precision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,12 +119,17 @@ def _interpolate(volume: Tensor, axis: int, positions: NDArray[np.float64], widt
     return result
 
 
-def labels_between(probabilities: Iterable[Tensor], positions: Sequence[NDArray[np.float64]]) -> Tensor:
+def labels_between(
+    probabilities: Iterable[Tensor],
+    positions: Sequence[NDArray[np.float64]],
+    keep: Callable[[int, Tensor], None] | None = None,
+) -> Tensor:
     """Return the class with the highest linearly interpolated probability at positions between voxels.
 
     Args:
         probabilities: ``(n, X, Y, Z)``, floating point, of some classes at a time, in rising order.
         positions: Where along each axis, in voxels; ``x``, ``y`` and ``z`` of them. Outside, the border counts.
+        keep: Is given the first class and the interpolated probabilities ``(n, x, y, z)`` of each part.
 
     Returns:
         Labels, uint8, ``(x, y, z)``.
@@ -136,6 +141,8 @@ def labels_between(probabilities: Iterable[Tensor], positions: Sequence[NDArray[
         result = part
         for axis in sorted(range(3), key=lambda a: lengths[a] / part.shape[1 + a]):
             result = _interpolate(result, 1 + axis, positions[axis], 1.0)
+        if keep is not None:
+            keep(first, result)
         largest, found = result.max(dim=0)
         found += first
         first += len(part)

@@ -32,8 +32,10 @@ class SlidingWindowLabelInferer(Inferer):
         budget: Limits that each image has to keep to.
         on_scan_grid: Return labels on the grid of the scan, and not on that of the preprocessed image.
         progress: Show a progress bar over windows.
+        keep_probabilities: Keep those of all classes, in :attr:`probabilities`.
 
     Attributes:
+        probabilities: Of each image of the last call, in 255ths, uint8, ``(classes, X, Y, Z)``; empty unless kept.
         tilings: The tiling of each image of the last call.
         seconds_to_prepare: Seconds that :meth:`prepare` took.
 
@@ -48,6 +50,7 @@ class SlidingWindowLabelInferer(Inferer):
         budget: WindowBudget | None = None,
         on_scan_grid: bool = True,
         progress: bool = False,
+        keep_probabilities: bool = False,
     ) -> None:
         super().__init__()
         if not isinstance(on_scan_grid, bool):
@@ -57,6 +60,8 @@ class SlidingWindowLabelInferer(Inferer):
         self.budget = budget
         self.on_scan_grid = on_scan_grid
         self.progress = progress
+        self.keep_probabilities = keep_probabilities
+        self.probabilities: list[Tensor] = []
         self.tilings: list[Tiling] = []
         self.seconds_to_prepare = 0.0
 
@@ -102,7 +107,7 @@ class SlidingWindowLabelInferer(Inferer):
         """
         if args or kwargs:
             raise ValueError(f"the network takes windows alone, no other arguments: {[*args, *kwargs]}")
-        self.tilings = []
+        self.tilings, self.probabilities = [], []
         with torch.no_grad():
             labels = sliding_window_labels(
                 inputs,
@@ -114,6 +119,7 @@ class SlidingWindowLabelInferer(Inferer):
                 progress=self.progress,
                 seconds_before=seconds_before,
                 tilings=self.tilings,
+                probabilities=self.probabilities if self.keep_probabilities else None,
             )
         return _with_meta(labels, inputs) if self.on_scan_grid and isinstance(inputs, MetaTensor) else labels
 

@@ -47,12 +47,14 @@ class Prediction(NamedTuple):
         affine: Voxels of the scan to RAS millimetres.
         voxels: Values of the scan, ``(X, Y, Z)``, single precision.
         record: Seconds, memory, windows and warnings.
+        probabilities: Of all classes, in 255ths, uint8, ``(classes, X, Y, Z)``; None unless they are asked for.
     """
 
     class_ids: NDArray[np.uint8]
     affine: NDArray[np.float64]
     voxels: NDArray[np.float32]
     record: dict[str, Any]
+    probabilities: NDArray[np.uint8] | None = None
 
 
 class LoadedModel:
@@ -91,16 +93,17 @@ class LoadedModel:
 
     def segment(self, image: Any, output: str | os.PathLike[str] | None = None, **options: Any) -> Segmentation:
         """Segment one scan, see :func:`swinx.segment`, which takes the same options but those of the model."""
-        from swinx.segmentation.segment import segment
+        from swinx.segmentation.one_scan import segment
 
         return segment(image, output, model=self, **options)
 
-    def predict(self, scan: Scan, progress: bool = True) -> Prediction:
+    def predict(self, scan: Scan, progress: bool = True, probabilities: bool = False) -> Prediction:
         """Segment one scan in memory.
 
         Args:
             scan: The scan.
             progress: Show a progress bar over windows.
+            probabilities: Keep those of all classes, a byte for each class and voxel.
 
         Raises:
             CaseError: If the scan cannot be read or segmented.
@@ -116,6 +119,7 @@ class LoadedModel:
                 batch: Any = list_data_collate([Compose(others)(loaded)])
             clock.append(time.perf_counter())
             clock.append(clock[-1] + self._prepare())
+            self._inferer.keep_probabilities = probabilities
             labels = self._run(batch["image"], clock[2] - clock[0], progress)
             clock.append(time.perf_counter())
         finally:
@@ -143,7 +147,8 @@ class LoadedModel:
         of_values = find_image_notes(voxels, self._hu) if scan.path is None else []  # a reader has told them
         if warnings := [*reader_notes(loaded), *of_values]:
             record["warnings"] = warnings
-        return Prediction(labels, affine, voxels, record)
+        kept = self._inferer.probabilities[0].numpy() if probabilities else None
+        return Prediction(labels, affine, voxels, record, kept)
 
     def _prepare(self) -> float:
         """Let the backend prepare the network for the first scan; return the seconds that it took, or 0."""

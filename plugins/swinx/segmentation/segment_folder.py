@@ -17,8 +17,8 @@ from swinx.files import EarlierFiles, hold, real_path, write_json, write_table
 from swinx.rules import ScanInputRules as Rule
 from swinx.runs import require_writable
 from swinx.segmentation.loaded_model import LoadedModel
+from swinx.segmentation.one_scan import segment_scan
 from swinx.segmentation.scan_input import Scan, as_nibabel
-from swinx.segmentation.segment import segment_scan
 from swinx.segmentation.side_files import SideFiles, check_dicom_seg
 from swinx.visible_text import visible
 
@@ -54,6 +54,7 @@ def segment_folder(
     *,
     classes: Collection[str] | None = None,
     statistics: bool = False,
+    probabilities: bool = False,
     preview: bool = False,
     dicom_seg: bool = False,
     series: str | None = None,
@@ -70,6 +71,7 @@ def segment_folder(
         model: What :func:`swinx.load_model` returns.
         classes: Names of classes to keep; by default all.
         statistics: Write ``statistics.csv``: volume and intensity of each class of each case.
+        probabilities: Write the probability of each class, ``<case>_probabilities/<class>.nii.gz``.
         preview: Draw ``<case>.png``.
         dicom_seg: Write ``<case>.dcm`` for scans that are DICOM series.
         series: SeriesInstanceUID of the series to segment.
@@ -92,7 +94,7 @@ def segment_folder(
     scans = [Scan(str(item["case"]), dict(item), as_nibabel) for item in items]
     targets = _targets(scans, folder)
     earlier = EarlierFiles(path for case in targets for path in (targets[case], record_path(folder, case)))
-    side_files = SideFiles(statistics, preview, dicom_seg)
+    side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
     for scan in [scan for scan in scans if dicom_seg and "fault" not in scan.item]:
         check_dicom_seg(scan, folder)
     batch, tables = Batch(), []

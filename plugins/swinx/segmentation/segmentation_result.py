@@ -33,6 +33,7 @@ class Segmentation:
         record: Seconds of each step, peak memory, device, windows, warnings: the content of ``<case>.json``.
         path: The file of the labels; None if none was written.
         statistics: Table of the classes with volume and intensity; None if it was not asked for.
+        probabilities: Of all classes in class order, in 255ths, uint8, ``(classes, X, Y, Z)``; None if not asked for.
     """
 
     case: str
@@ -44,6 +45,7 @@ class Segmentation:
     record: dict[str, Any]
     path: Path | None = None
     statistics: pd.DataFrame | None = None
+    probabilities: NDArray[np.uint8] | None = None
 
     @property
     def warnings(self) -> list[str]:

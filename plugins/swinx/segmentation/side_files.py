@@ -8,11 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from monai.data import MetaTensor
 
 from swinx.data import DicomSegCheck, SaveDicomSegd, case_name
 from swinx.errors import reason_of
 from swinx.files import write_table
+from swinx.nifti import write_nifti
 from swinx.report import write_overlay
 from swinx.segmentation.loaded_model import LoadedModel, Prediction
 from swinx.segmentation.scan_input import Scan
@@ -31,11 +33,13 @@ class SideFiles:
 
     Attributes:
         statistics: ``<name>_statistics.csv``: volume and intensity of each class.
+        probabilities: ``<name>_probabilities/<class>.nii.gz``: the probability of each class, 0 to 1.
         preview: ``<name>.png``: slices with the labels over them.
         dicom_seg: ``<name>.dcm``: a DICOM Segmentation of the series.
     """
 
     statistics: bool = False
+    probabilities: bool = False
     preview: bool = False
     dicom_seg: bool = False
 
@@ -67,8 +71,14 @@ def write_side_files(
     folder, name = target.parent, case_name(target)
     if table is not None:
         write_table(folder / f"{name}_statistics.csv", table)
+    if found.probabilities is not None:
+        for class_name, each in zip(model.label_set.names, found.probabilities, strict=True):
+            path = folder / f"{name}_probabilities" / f"{class_name.replace('/', '_')}.nii.gz"
+            write_nifti(path, each, found.affine, scale=1 / 255)
     if wanted.dicom_seg:
-        labels = MetaTensor(found.class_ids[None], affine=found.affine, meta={"filename_or_obj": str(scan.path or "")})
+        labels = MetaTensor(
+            found.class_ids[None], affine=torch.from_numpy(found.affine), meta={"filename_or_obj": str(scan.path or "")}
+        )
         save = SaveDicomSegd("pred", folder, algorithm=model.name, label_set=model.label_set)
         _tell(found.record, save({"pred": labels, "case": name}))
     if wanted.preview:

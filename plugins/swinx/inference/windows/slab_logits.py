@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,6 +110,11 @@ class SlabLogits:
         places: All places where logits of windows may be added.
         dtype: Type of the logits that are held.
         output_layer: Layer that makes logits of features, if windows give features.
+        keep: Keep the probabilities of all classes, in :attr:`kept`.
+
+    Attributes:
+        kept: Probabilities in 255ths, uint8, ``(classes, *grid.shape)``, in the memory of the host; where no
+            window reaches, the first class is certain. None unless they are to be kept.
     """
 
     def __init__(
@@ -120,6 +126,7 @@ class SlabLogits:
         places: Iterable[Place],
         dtype: torch.dtype = torch.float32,
         output_layer: OutputLayer | None = None,
+        keep: bool = False,
     ) -> None:
         self.axis = longest_axis(size)
         self.view = labels[0].permute(grid.order)
@@ -127,6 +134,9 @@ class SlabLogits:
         self.dtype = dtype
         self.output_layer = output_layer
         self.size = tuple(size)
+        self.grid = grid
+        self.keep = keep
+        self.kept: Tensor | None = None
         self.planes = max((place[self.axis].stop - place[self.axis].start for place in places), default=0) + 1
         self.sums: Tensor | None = None
         """Sums of logits, or of features, and last of the weights, in planes from ``first`` on."""
@@ -151,6 +161,8 @@ class SlabLogits:
         if self.sums is not None:
             self._finish_before(self.size[self.axis])
             self._label_up_to(self.size[self.axis] - 1)
+        if self.kept is not None:
+            self.kept[0].masked_fill_(self.kept.amax(dim=0) == 0, 255)
 
     def _finish_before(self, end: int) -> None:
         """Label the scan between all planes before ``end``, and drop these planes but for the last."""
@@ -183,7 +195,19 @@ class SlabLogits:
             positions = [along[chosen] - low if a == self.axis else p for a, p in enumerate(self.positions)]
             where: list[Any] = list(self.near)
             where[self.axis] = torch.as_tensor(chosen + self.near[self.axis].start, device=self.view.device)
-            self.view[tuple(where)] = labels_between(part, positions).to(self.view.dtype)
+            keep = partial(self._keep, where) if self.keep else None
+            self.view[tuple(where)] = labels_between(part, positions, keep).to(self.view.dtype)
+
+    def _keep(self, where: Sequence[Any], first: int, probabilities: Tensor) -> None:
+        """Keep probabilities of some classes, from ``first`` on, for a part of the grid."""
+        if self.kept is None:
+            assert self.sums is not None
+            classes = len(self.sums) - 1 if self.output_layer is None else len(self.output_layer.bias)
+            self.kept = torch.zeros((classes, *self.grid.shape), dtype=torch.uint8)
+        view = self.kept.permute(0, *(1 + axis for axis in self.grid.order))
+        place = [index.cpu() if isinstance(index, Tensor) else index for index in where]
+        found = (probabilities * 255).round().to(torch.uint8).cpu()
+        view[(slice(first, first + len(found)), *place)] = found
 
     def _drop_before(self, plane: int) -> None:
         assert self.sums is not None

@@ -80,6 +80,7 @@ def sliding_window_labels(
     progress: bool = False,
     seconds_before: float = 0.0,
     tilings: list[Tiling] | None = None,
+    probabilities: list[Tensor] | None = None,
 ) -> Tensor:
     """Segment a volume by overlapping windows and return labels.
 
@@ -99,6 +100,7 @@ def sliding_window_labels(
         progress: Show a progress bar over windows.
         seconds_before: Seconds that the image has taken so far, which count for the budget.
         tilings: Is extended by the tiling of each image.
+        probabilities: Is extended by those of each image in 255ths, uint8, ``(classes, ...)``, on the host.
 
     Returns:
         Labels, uint8, ``(B, 1, X, Y, Z)``, on the device of ``inputs``.
@@ -131,7 +133,10 @@ def sliding_window_labels(
         before = time.perf_counter() - started  # compiling counts
         chosen = budget.choose(padded, logits, settings, resampling, int(np.prod(grid.shape)), before, name)
         windows = tile(padded, chosen.settings)
-        cut, batch = _fill(labels, grid, padded, inner, windows, logits, weights, chosen, progress)
+        keep = probabilities is not None
+        cut, batch, kept = _fill(labels, grid, padded, inner, windows, logits, weights, chosen, progress, keep)
+        if probabilities is not None and kept is not None:
+            probabilities.append(kept)
         if tilings is not None:
             used = replace(chosen.settings, sw_batch_size=batch)
             run_by = "plain" if backend is None else backend.name
@@ -171,18 +176,20 @@ def _fill(
     weights: Tensor,
     chosen: BudgetedTiling,
     progress: bool,
-) -> tuple[int, int]:
+    keep: bool,
+) -> tuple[int, int, Tensor | None]:
     """Label the part of a grid that the windows cover.
 
     Returns:
-        The number of windows that were cut to the widest margin, and of those that went at once at the end.
+        The number of windows that were cut to the widest margin, and of those that went at once at the end; and the
+        probabilities, if they are to be kept.
     """
     settings, pace, _ = chosen
     size, roi = image.shape[2:], weights.shape
     shorter = [] if pace.seconds is None else [place_window(w.extent, size, roi, pace.margin) for w in windows]
     dtype = torch.float16 if settings.half_logits else torch.float32
     places = [window.place for window in (*windows, *shorter)]
-    held = SlabLogits(labels, grid, size, inner, places, dtype, logits.output_layer)
+    held = SlabLogits(labels, grid, size, inner, places, dtype, logits.output_layer, keep)
     waiting, batch_size, cut, may_cut = list(windows), settings.sw_batch_size, 0, pace.margin > settings.margin
     shares = pace.shares(windows)
     with tqdm(total=len(windows), desc="windows", disable=not progress, leave=False) as bar:
@@ -210,4 +217,4 @@ def _fill(
                 _logger.warning("windows take longer than predicted: the others are cut to a margin of %g", pace.margin)
                 cut, waiting = len(waiting), shorter[done:]
     held.close()
-    return cut, batch_size
+    return cut, batch_size, held.kept

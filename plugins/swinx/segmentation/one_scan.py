@@ -38,6 +38,7 @@ def segment(
     *,
     classes: Collection[str] | None = None,
     statistics: bool = False,
+    probabilities: bool = False,
     preview: bool = False,
     dicom_seg: bool = False,
     series: str | None = None,
@@ -57,6 +58,7 @@ def segment(
         progress: Show a progress bar, and which weights were loaded.
         classes: Names of classes to keep; the others become background. By default all.
         statistics: Measure volume and intensity of each class.
+        probabilities: Keep the probability of each class in each voxel, and write it beside the labels.
         preview: Draw a PNG beside the labels.
         dicom_seg: Write a DICOM Segmentation beside the labels of a DICOM series.
         series: SeriesInstanceUID, where a folder has several series.
@@ -77,7 +79,7 @@ def segment(
     scan = scan_of(image, series)
     target = None if output is None else _target(os.fspath(output), scan)
     loaded = model if isinstance(model, LoadedModel) else load_model(model, profile, device, progress)
-    side_files = SideFiles(statistics, preview, dicom_seg)
+    side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
     return segment_scan(scan, target, loaded, progress, classes, side_files)
 
 
@@ -101,7 +103,7 @@ def segment_scan(
     """
     label_set = model.label_set
     chosen = None if classes is None else label_set.ids_of(list(classes), "classes")
-    prediction = model.predict(scan, progress)
+    prediction = model.predict(scan, progress, side_files.probabilities)
     started = time.perf_counter()
     ids, affine, record = prediction.class_ids, prediction.affine, prediction.record
     if chosen is not None:
@@ -121,7 +123,9 @@ def segment_scan(
         record["seconds"]["total"] = round(record["seconds"]["total"] + record["seconds"]["save"], 3)
         write_json(record_path(target.parent, case_name(target)), record)
     image = scan.give_back(numbers, affine)
-    return Segmentation(scan.case, image, ids, affine, label_set, volumes, record, target, table)
+    return Segmentation(
+        scan.case, image, ids, affine, label_set, volumes, record, target, table, prediction.probabilities
+    )
 
 
 def _target(output: str, scan: Scan) -> Path:

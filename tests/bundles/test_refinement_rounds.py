@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from support.bundles import SMALL, run_bundle
+from support.bundles import ROOT, SMALL, bundle_command
 from support.refinement import REFINEMENT, files_of, flawed_teacher, partial_cohort
+from support.warm_programs import run_with_children
 from swinx.data import load_data_list
 
 pytestmark = pytest.mark.slow
@@ -19,7 +20,7 @@ STUDENT = SMALL | {"pixdim": [6.0, 6.0, 6.0], "max_epochs": 1}
 
 def rounds(cohort: Path, teacher: Path, out: Path, number: int = 2):
     """The documented command line, with a small student."""
-    return run_bundle(
+    command = bundle_command(
         "refine",
         "rounds",
         configs=REFINEMENT,
@@ -36,6 +37,7 @@ def rounds(cohort: Path, teacher: Path, out: Path, number: int = 2):
         refine_overrides={"progress": False, "check_volumes": False},  # students of one epoch are no anatomists
         student_overrides=STUDENT,
     )
+    return run_with_children(command, ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monai.engines import IterationEvents, Workflow
+from monai.engines import IterationEvents, SupervisedTrainer, Workflow
 from torch import nn
 
 __all__ = ["GradientClipping"]
@@ -29,12 +29,12 @@ class GradientClipping:
     def attach(self, engine: Workflow) -> None:
         """Listen to the trainer."""
         if self.max_norm is not None:
-            engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
+            engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self, self.max_norm)
 
-    def __call__(self, engine: Workflow) -> None:
-        """Scale the gradients of this step."""
+    def __call__(self, engine: SupervisedTrainer, max_norm: float) -> None:
+        """Scale the gradients of this step to a largest norm."""
         optimizer, scaler = engine.optimizer, getattr(engine, "scaler", None)
         if scaler is not None and scaler.is_enabled():
             scaler.unscale_(optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, self.max_norm)
+        nn.utils.clip_grad_norm_(parameters, max_norm)

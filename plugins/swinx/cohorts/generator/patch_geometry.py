@@ -135,5 +135,5 @@ def sample_structures(source: SourceScan, positions: Tensor) -> Tensor:
 
 def _to_index(source: SourceScan, positions: Tensor) -> Tensor:
     inverse = torch.from_numpy(np.linalg.inv(source.affine).astype(np.float32)).to(positions.device)
-    index = torch.tensordot(inverse[:3, :3], positions, dims=1)
-    return index + inverse[:3, 3][:, None, None, None]
+    index: Tensor = torch.tensordot(inverse[:3, :3], positions, dims=1)
+    return index.add_(inverse[:3, 3][:, None, None, None])

@@ -92,7 +92,7 @@ class SourceScan:
         body = body_mask(hounsfield, spacing)
         if not body.any():
             raise CaseError(name, "there is no body in it: no voxel is above -250 HU")
-        body |= structures > 0
+        body |= structures.astype(np.uint8) > 0
         box = _bounds(body)
         affine = affine.copy()
         affine[:3, 3] += affine[:3, :3] @ [each.start for each in box]

@@ -10,8 +10,8 @@ import pytest
 
 import swinx
 from swinx.cli import main
-from swinx.cli.command_table import GROUPS, commands, load_command
-from swinx.cli.help_pages import command_help
+from swinx.cli.front.command_table import GROUPS, commands, load_command
+from swinx.cli.front.help_pages import command_help
 
 _HEAVY = ("torch", "monai", "pandas", "numpy", "scipy", "mlflow", "matplotlib")
 

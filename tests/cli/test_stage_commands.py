@@ -15,8 +15,8 @@ from support.bundles import run as run_program
 from support.segmentation import some_weights, write_scan
 from swinx.bundle import SETTINGS
 from swinx.cli import main
-from swinx.cli.stage_commands import EVALUATE, PRETRAIN, REFINE, TRAIN, StageCommand
-from swinx.cli.stage_help import default_text
+from swinx.cli.front.stage_commands import EVALUATE, PRETRAIN, REFINE, TRAIN, StageCommand
+from swinx.cli.front.stage_help import default_text
 
 STAGES = [PRETRAIN, REFINE, TRAIN, EVALUATE]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from swinx import __version__
-from swinx.cli.command_table import commands, load_command
-from swinx.cli.help_pages import command_help, command_list, group_help
+from swinx.cli.front.command_table import commands, load_command
+from swinx.cli.front.help_pages import command_help, command_list, group_help
 from swinx.errors import reason_of
 from swinx.visible_text import guard_log_handlers, visible, visible_lines
 

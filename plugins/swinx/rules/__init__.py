@@ -13,11 +13,10 @@ from swinx.rules.planning_rules import PlanningRules
 from swinx.rules.rule import Action, Rule, Rules
 from swinx.rules.runs_rules import LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.rules.scans_rules import ByteRules, GeometryRules, ValueRules
-from swinx.rules.segmentation_rules import ModelRules, ScanInputRules
 from swinx.rules.settings_rules import RelationRules, SettingRules
 from swinx.rules.trust_rules import FileRules, NnUNetRules, PlainDataRules, TrackingRules
 from swinx.rules.volumes_rules import GridRules, VolumeFileRules, VoxelRules
-from swinx.rules.weights_rules import WeightsRules
+from swinx.rules.weights_rules import ModelRules, ScanInputRules, WeightsRules
 
 __all__ = [
     "ALL_RULES",

@@ -1,10 +1,10 @@
-"""Rules about weights and the runs that use them."""
+"""Rules about weights, models and scans that a user hands to a run."""
 
 from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["WeightsRules"]
+__all__ = ["ModelRules", "ScanInputRules", "WeightsRules"]
 
 _RUNS = "inference, evaluation, export, packing with weights"
 
@@ -51,3 +51,56 @@ class WeightsRules(Rules):
         "training from a whole network",
         "{path}: {matched} classes are taken over by name; new and initialised at random: {new}; left out: {lost}",
     )
+
+
+_MODELS = "models of swinx.segment and swinx segment"
+_SCANS = "scans of swinx.segment and swinx segment"
+
+
+class ModelRules(Rules):
+    """The model: where it lies, and how it is to run."""
+
+    NOT_SHIPPED = Rule(
+        "refused",
+        _MODELS,
+        "no weights are shipped with swinx {version}; give a model: the folder of a bundle, a packed zip, a weights "
+        "file, or an MLflow address such as models:/swinx_seg/1",
+    )
+    UNKNOWN = Rule(
+        "refused",
+        _MODELS,
+        "{model}: no such file, folder or model; give the folder of a bundle, a packed zip, a weights file, an MLflow "
+        "address such as models:/swinx_seg/1, or the name {known}",
+    )
+    NO_BUNDLE = Rule("refused", _MODELS, "{path}: is no bundle: {detail}; give one that swinx pack or MONAI made")
+    WITHOUT_WEIGHTS = Rule(
+        "refused", _MODELS, "{path}: the bundle has no weights; train it, or give the weights file itself as the model"
+    )
+    NOT_LOADED = Rule("refused", _MODELS, "{model}: MLflow cannot load it: {detail}")
+    NOT_BUILT = Rule("refused", _MODELS, "{config}: its parts cannot be built: {detail}")
+    PROFILE = Rule("refused", _MODELS, "there is no profile {name}{nearest}; the bundle has {known}")
+    DEVICE = Rule("refused", _MODELS, "device {device} is not there: {detail}; give cpu, or auto for the best there is")
+
+
+class ScanInputRules(Rules):
+    """The scan, and the place of its labels."""
+
+    KIND = Rule(
+        "refused",
+        _SCANS,
+        "a scan cannot be of type {kind}; give a path, a nibabel or SimpleITK image, a MetaTensor, or (array, affine)",
+    )
+    NO_AFFINE = Rule(
+        "refused",
+        _SCANS,
+        "an array alone has no voxel size and no directions; give (array, affine), the affine from voxels to RAS mm",
+    )
+    SEVERAL = Rule(
+        "refused",
+        _SCANS,
+        "it holds {count} scans, {first} and {second} among them; give one, or all to swinx segment",
+    )
+    OUTPUT = Rule("refused", _SCANS, "labels are written as .nii.gz or .nii; give such a name, or a folder")
+    OVER_SCAN = Rule("refused", _SCANS, "is the scan itself and would be overwritten; give another output")
+    NOT_A_FOLDER = Rule("refused", _SCANS, "{path}: is a file; {count} scans need a folder for their labels")
+    NO_OUTPUT = Rule("refused", _SCANS, "{names} makes a file, and no output is given; give one, or leave it out")

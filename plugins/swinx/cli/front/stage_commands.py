@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swinx.bundle import SETTINGS, bundle_folder, nearest
-from swinx.cli.stage_help import stage_help
+from swinx.cli.front.stage_help import stage_help
 from swinx.cli.terminal import complain, say
 from swinx.errors import BundleError, DataListError
 from swinx.rules import SettingRules as Rule

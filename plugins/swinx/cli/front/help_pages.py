@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from swinx.cli.command_table import GROUPS
+from swinx.cli.front.command_table import GROUPS
 
 __all__ = ["command_help", "command_list", "group_help"]
 

@@ -1,0 +1,1 @@
+"""Commands by name, their help, and the stages as commands."""

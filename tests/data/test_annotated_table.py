@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from swinx.cli import DataCommands
+from swinx.cli.data_commands import DataCommands
 from swinx.data import annotated_table
 
 ITEMS = [

@@ -65,8 +65,8 @@ def collection_lines(
     for rule, found in ((Rule.VOLUMES, volumes), (Rule.SIDES, sides)):
         if odd := [(case, classes) for case, classes in found if classes]:
             counts = Counter(one for _, classes in odd for one in classes)
-            names = _some([f"{label_set.names[one]} ({count})" for one, count in counts.most_common()])
-            lines.append(rule.says(count=len(odd), total=len(judged), classes=names))
+            told = _some([f"{label_set.names[one]} ({count})" for one, count in counts.most_common()])
+            lines.append(rule.says(count=len(odd), total=len(judged), classes=told))
     return (*lines, *_numberings(labels, label_set))
 
 

@@ -71,9 +71,15 @@ class LoadLabeld(MapTransform):
         return out
 
     def _load(self, label: LabelPlace, item: Mapping[Hashable, Any]) -> Any:
-        limits = {"allow_empty": self.allow_empty, "allow_unknown": self.allow_unknown}
-        facts = {"image": _scan_path(item.get(self.image_key)), "annotated": item.get(self.annotated_key)}
-        volume = read_label(label, self.label_set, item.get(self.map_key), **limits, **facts)
+        volume = read_label(
+            label,
+            self.label_set,
+            item.get(self.map_key),
+            allow_empty=self.allow_empty,
+            allow_unknown=self.allow_unknown,
+            image=_scan_path(item.get(self.image_key)),
+            annotated=item.get(self.annotated_key),
+        )
         path = label_path(label)
         for note in volume.notes:
             if not is_absence(note):

@@ -86,7 +86,7 @@ def as_nibabel(labels: Labels, affine: NDArray[np.float64]) -> Any:
 
 
 def _of_path(path: str, series: str | None) -> Scan:
-    items = pick_series(find_cases(path), series)
+    items = pick_series(find_cases(path, label_set=None), series)
     if len(items) > 1:
         first, second, *_ = (visible(item["case"]) for item in items)
         raise CaseError(path, Rule.SEVERAL.says(count=len(items), first=first, second=second))

@@ -31,19 +31,17 @@ _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOU
 _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 """What a store says of something that no store would take."""
 
-_LONGEST_PARAMETER = 6000  # MLflow's own limit
+_LONGEST_PARAMETER, _LONGEST_LINE = 6000, 500  # the first is MLflow's own limit
 _PARAMETERS_AT_ONCE = 100
-_LONGEST_LINE = 500
 _DIGEST = 36  # characters that MLflow keeps of a data set's digest
 
 
 class TrackedRun:
     """A run of an experiment. If its store fails, it warns once and goes on in a local SQLite file.
 
-    Where MLflow is not installed, that is said once, and nothing is tracked.
-
-    What was logged before stays where it was. The run in the local file has the same name, tags, parameters, texts and
-    data sets, and its tag ``swinx.continues`` is the id of the run that it goes on.
+    Where MLflow is not installed, that is said once, and nothing is tracked. What was logged before stays where it was.
+    The run in the local file has the same name, tags, parameters, texts and data sets, and its tag ``swinx.continues``
+    is the id of the run that it goes on.
 
     Args:
         uri: MLflow's tracking URI: a server, or a SQLite file.

@@ -103,7 +103,7 @@ def test_the_student_is_the_one_that_was_trained_and_sees_the_same_kind_of_scan(
         "antialias",
     ]
     settings += ["memory_format", "network", "reader", "ct_preprocessing"]
-    for setting in [*settings, "bundle_root", "dataset_dir", "checkpoint", "device", "amp"]:
+    for setting in [*settings, "bundle_root", "dataset_dir", "device", "amp"]:
         assert default_of(setting, inference[setting]) == train[setting], setting
     assert inference["preprocessing"]["transforms"] == train["train"]["preprocessing"]["transforms"][:2]
 

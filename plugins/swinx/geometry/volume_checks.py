@@ -109,8 +109,8 @@ def find_image_notes(array: NDArray[Any], hu: bool = True) -> list[str]:
         hu: Whether the values should be HU; otherwise label maps alone are told.
 
     Examples:
-        >>> find_image_notes(np.arange(256).reshape(4, 8, 8))[0]
-        'the values are not plausible HU: 0..255, without air; were they rescaled to HU?'
+        >>> find_image_notes(np.arange(256).reshape(4, 8, 8))[0]  # doctest: +ELLIPSIS
+        'the values are not plausible HU: 0..255, without air; were they rescaled to HU? ...'
     """
     low, high = float(array.min()), float(array.max())
     if looks_like_labels(array):

@@ -29,7 +29,7 @@ def one_line(error: Exception) -> str:
     A ``ValueError`` is what the readers of headers raise, whose text says all.
 
     Examples:
-        >>> one_line(RuntimeError("Exception thrown in SimpleITK:\\nITK ERROR: NrrdImageIO(0x5f): no axes"))
+        >>> one_line(RuntimeError("Exception thrown in SimpleITK:\nITK ERROR: NrrdImageIO(0x5f): no axes"))
         'RuntimeError no axes'
         >>> one_line(ValueError("its header lacks the field 'type'"))
         "its header lacks the field 'type'"

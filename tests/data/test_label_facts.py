@@ -85,7 +85,9 @@ def test_labels_of_another_known_numbering_are_told_from_the_others():
 
 def test_a_collection_of_another_known_numbering_is_said_to_be_of_it():
     lines = collection_lines([checked("a", *BTCV), checked("b", *BTCV), checked("c", *GOOD)], FLARE23)
-    assert lines[1].startswith("2 of 3 labels fit the numbers of the label set amos better than those of flare23")
+    assert lines[1].startswith(
+        "2 of 3 labels fit the numbers of the label set amos better than those of the label set flare23"
+    )
     assert len(lines) == 2
 
 
@@ -94,7 +96,8 @@ def test_numbers_that_are_no_class_speak_for_the_set_that_has_them():
     labels = [outside("a", *flare), outside("b", *flare), checked("c", *GOOD)]
     lines = collection_lines(labels, read_label_set("flare22"))
     assert len(lines) == 2
-    assert lines[1].startswith("2 of 3 labels fit the numbers of the label set flare23 better than those of flare22")
+    better = "2 of 3 labels fit the numbers of the label set flare23 better than those of the label set flare22"
+    assert lines[1].startswith(better)
 
 
 def test_a_set_without_known_volumes_does_not_fit_anything():
@@ -113,10 +116,12 @@ def test_each_kind_is_one_line_however_many_cases_it_has():
     sides = {1: 10.0, 2: -10.0}
     labels = [checked(f"c{number}", (1, 1.0), (2, 1.0), right=sides) for number in range(40)]
     labels += [CheckedLabel("d", is_outside=True), checked("e", (1, 1.0), unknown_percent=12.5, unlisted=True)]
-    lines = collection_lines(labels, LUNGS, complete=7)
+    lines = collection_lines(labels, LUNGS, complete=[f"c{number}" for number in range(7)])
     assert len(lines) == 6
     assert lines[0].startswith("7 labels without a record")
-    assert lines[1].startswith("numbers that are no class of the data list in 1 labels: d")
+    assert lines[1].startswith(
+        "numbers that are no class of the label set of left lung lobe, right lung lobe, nodule in 1 labels: d"
+    )
     assert lines[2] == "voxels of unknown class in 1 of 42 labels, up to 12.5 % of one"
     assert "in 1 labels: e" in lines[3]
     assert lines[4] == "right and left exchanged in 40 of 41 labels: right lung lobe (40)"

@@ -92,7 +92,7 @@ def test_what_a_teacher_does_not_know_may_be_said():
         ({1: 15, 2: 0}, "15 is no class of the label set"),
         ({1: -1, 2: 0}, "-1 is no class of the label set"),
         ({1: True, 2: 0}, "True is no class of the label set"),
-        ({1: 0, 2: 0}, "no number is mapped to a class of flare23"),
+        ({1: 0, 2: 0}, "no number is mapped to a class of the label set flare23"),
         ({0: 3, 1: 1, 2: 0}, "number 0 is mapped to spleen"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from swinx.errors import LabelSetError
 from swinx.files import shown
 from swinx.labels.class_names import name_words
@@ -44,9 +46,9 @@ def check_meaning(name: str, source: str) -> None:
     Raises:
         LabelSetError: If it is one.
     """
-    words = name_words(name)
-    if words == _UNKNOWN_NAME or all(word.isdecimal() for word in words):
-        meaning = "voxels without annotation" if words == _UNKNOWN_NAME else "a number in label files"
+    is_unknown = name_words(name) == _UNKNOWN_NAME
+    if is_unknown or all(part.lstrip("+-").isdecimal() for part in re.split(r"[\s,;]+", name.strip())):
+        meaning = "voxels without annotation" if is_unknown else "a number in label files"
         raise LabelSetError(Rule.RESERVED.says(source=source, name=shown(name), meaning=meaning))
 
 

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from swinx.segmentation import Segmentation, load_model, segment  # type: ignore[no-redef]  # mypy, in a cycle
+    from swinx.segmentation import Segmentation, load_model, segment
 
 __all__ = ["Segmentation", "__version__", "load_model", "segment"]
 

@@ -27,10 +27,10 @@ CASES = 4
 def main() -> None:
     """Measure and write the results."""
     part = Part("gpu_steps", __doc__)
-    shape, steps = ((40, 40, 24), 2) if part.small else ((384, 320, 160), 20)
+    shape, steps = ((160, 128, 64), 2) if part.small else ((384, 320, 160), 20)
     workers = 0 if part.small else min(8, os.cpu_count() or 1)
     settings: dict[str, Any] = {"cache_rate": 1.0, "num_workers": workers}
-    settings |= SMALL | {"roi_size": [32, 32, 32], "pixdim": [2.0, 2.0, 2.5]} if part.small else {}
+    settings |= SMALL | {"decoder_channels": 4, "positive_patches": 1, "negative_patches": 1} if part.small else {}
     part.content |= {"settings": settings, "steps": steps}
     with tempfile.TemporaryDirectory() as name:
         data = make_data(Path(name), shape, part)

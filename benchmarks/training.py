@@ -109,6 +109,8 @@ def measure(name: str, data: Path, steps: int, settings: dict[str, Any]) -> dict
     places |= {"datalist": str(data / "datalist.json"), "output_dir": str(data / "out")}
     places["checkpoint"] = str(data / "out" / "model.pt")
     fixed = {"mlflow": False, "progress": False, "resume": False, "max_epochs": 100}
+    # Neither pictures, which need matplotlib, nor a validation is part of a step.
+    fixed |= {name: value for name, value in (("picture_interval", 0), ("val_interval", 1000)) if name in config}
     known = {name: value for name, value in settings.items() if name in config}
     parser = ConfigParser(config)
     for key, value in (places | fixed | changes | known).items():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from support.geometry import oblique_affine
 
-pytest_plugins = ("support.small_networks",)
+pytest_plugins = ("support.command_line", "support.small_networks")
 
 os.environ["SWINX_MLFLOW"] = "off"  # also in the commands that tests start; tests of tracking switch it on
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -15,27 +14,8 @@ import pytest
 from support.ct_series import some_hu, write_ct_series
 from support.geometry import oblique_affine
 from swinx import __version__
-from swinx.cli import main
 
 SHAPE = (12, 13, 8)
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process; return exit code, output and complaints."""
-    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["swinx", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def save(path: Path, array: np.ndarray) -> Path:

@@ -9,28 +9,10 @@ import time
 import pytest
 
 import swinx
-from swinx.cli import main
 from swinx.cli.front.command_table import GROUPS, commands, load_command
 from swinx.cli.front.help_pages import command_help
 
 _HEAVY = ("torch", "monai", "pandas", "numpy", "scipy", "mlflow", "matplotlib")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process; return exit code, output and complaints."""
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["swinx", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("help",)])

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from support.geometry import oblique_affine
-from swinx.cli import main
 from swinx.labels import file_numbers, read_label_set
 
 CONTENT = {"background": 0, "left lung lobe": 1, "right lung lobe": 2, "nodule": 7}
 LUNGS = read_label_set(CONTENT)
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process; return exit code, output and complaints."""
-    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["swinx", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Block masks: the exact number, each block as often, cells laid out over the right voxels."""
+"""Block masks: the exact number, each block as often, cells spread over the right voxels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help of the commands: laid out by argparse, from the signatures and docstrings of the functions."""
+"""Help of the commands, formatted by argparse from the signatures and docstrings of the functions."""
 
 from __future__ import annotations
 

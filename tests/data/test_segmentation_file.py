@@ -393,6 +393,39 @@ def test_what_prevents_a_segmentation_is_told_before_the_network_runs(tmp_path, 
     assert len(warnings) == (2 if cause == "highdicom" else 1)
 
 
+WRONG = {
+    "PatientBirthDate": "01/02/1960",
+    "PatientSex": "unknown",
+    "StudyTime": "99",
+    "SliceThickness": None,  # removed
+}
+
+
+@pytest.mark.parametrize("keyword", WRONG)
+def test_headers_that_make_no_segmentation_are_told_before_the_network_runs(tmp_path, caplog, keyword):
+    def change(ds, _):
+        delattr(ds, keyword)
+        if WRONG[keyword] is not None:
+            setattr(ds, keyword, WRONG[keyword])
+
+    with pydicom.config.disable_value_validation():
+        source = write_ct_series(tmp_path / "anna", affine=oblique_affine(), change=change)
+    DicomSegCheck(tmp_path / "out").check(engine_of([{"case": "anna", "image": str(source)}]))
+    (told,) = [record.getMessage() for record in caplog.records if record.name.startswith("swinx")]
+    assert told.startswith("anna: there will be no DICOM Segmentation: ")
+    assert "its headers make no DICOM Segmentation: " in told
+    assert "\n" not in told
+    done = SaveDicomSegd("pred", tmp_path / "out")(predicted(source, some_labels()))
+    assert len(done["unwritten"]) == 1, "the check must tell no more than what is true"
+
+
+def test_classes_without_a_code_are_told_before_the_network_runs(tmp_path, series, caplog):
+    labels = read_label_set({"background": 0, "gizzard of this test": 1})
+    DicomSegCheck(tmp_path, label_set=labels).check(engine_of([{"case": "anna", "image": str(series)}]))
+    assert "without a SNOMED CT code, which have private ones of the scheme 99SWINX: gizzard" in caplog.text
+    assert not list(tmp_path.glob("*.dcm"))
+
+
 def engine_of(items):
     return SimpleNamespace(data_loader=SimpleNamespace(dataset=SimpleNamespace(data=items)))
 

@@ -32,7 +32,7 @@ from swinx.data import (
 )
 from swinx.errors import CaseError, DataListError
 from swinx.files import write_json
-from swinx.labels import read_label_set
+from swinx.labels import FLARE23, read_label_set
 from swinx.rules import LabelFolderRules, ScanFolderRules, SegRules, SeriesRules
 from swinx.scoring import score_folders
 
@@ -47,7 +47,8 @@ def _save(path: Path) -> None:
 def _score(folder: Path) -> str:
     for name in ("reference", "prediction"):
         (folder / name).mkdir(exist_ok=True)
-    return score_folders(folder / "reference", folder / "prediction", folder / "out", show_progress=False).text
+    args = folder / "reference", folder / "prediction", folder / "out"
+    return score_folders(*args, show_progress=False, label_set=FLARE23).text
 
 
 def _refusal(folder: Path) -> str:
@@ -340,6 +341,14 @@ def _no_tag(folder: Path) -> str:
 def _tags_differ(folder: Path) -> str:
     def change(ds: pydicom.Dataset, index: int) -> None:
         ds.StudyInstanceUID = f"1.2.{index + 1}"
+
+    return _with_change(folder, change)
+
+
+@example(SegRules.HEADERS)
+def _a_sex_that_dicom_does_not_know(folder: Path) -> str:
+    def change(ds: pydicom.Dataset, _: int) -> None:
+        ds.PatientSex = "unknown"
 
     return _with_change(folder, change)
 

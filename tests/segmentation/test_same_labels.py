@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -134,6 +136,30 @@ def test_probabilities_are_of_all_classes_and_the_largest_is_the_label(model, sc
         assert image.get_data_dtype() == np.uint8
         assert np.allclose(image.affine, found.affine, atol=1e-4)
     assert model.segment(some_scan(), progress=False).probabilities is None
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_files_beside_the_labels_that_cannot_be_written_cost_no_label(model, scans, by_monai, tmp_path, caplog, many):
+    """A NIfTI has no DICOM Segmentation, and folders stand where the other files would be."""
+    for name in ("nifti.png", "nifti_statistics.csv"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+    (tmp_path / "out" / "nifti_probabilities").touch()
+    source, out = scans / "nifti_0000.nii.gz", tmp_path / "out"
+    wanted = dict.fromkeys(("statistics", "probabilities", "preview", "dicom_seg"), True)
+    with caplog.at_level("WARNING"):
+        if many:
+            batch = segment_folder(source, out, model, progress=False, **wanted)
+            lacks = [lack["reason"] for lack in batch.incomplete]
+            summary = json.loads((out / "cases.json").read_text())
+            assert (summary["failed"], summary["incomplete"]) == ([], batch.incomplete)
+        else:
+            lacks = model.segment(source, out / "nifti.nii.gz", progress=False, **wanted).record["unwritten"]
+    assert np.array_equal(np.asarray(nib.load(out / "nifti.nii.gz").dataobj), by_monai["nifti"])
+    for part in ("no statistics", "no probabilities", "no picture", "no DICOM Segmentation"):
+        assert sum(part in lack for lack in lacks) == 1
+    assert json.loads((out / "nifti.json").read_text())["unwritten"] == lacks
+    told = [record.getMessage() for record in caplog.records]
+    assert "there will be no DICOM Segmentation" in told[0]
 
 
 def test_the_record_tells_seconds_memory_backend_and_warnings(model):

@@ -142,6 +142,11 @@ class SegRules(Rules):
         "inference_dicom.json",
         "{place}: slices with {count} different values of {keyword}; they make no one series",
     )
+    HEADERS = Rule(
+        "warned",
+        "inference_dicom.json",
+        "{place}: its headers make no DICOM Segmentation: {detail}; correct them, or go on with the NIfTI alone",
+    )
     NO_PACKAGE = Rule(
         "warned",
         "inference_dicom.json",

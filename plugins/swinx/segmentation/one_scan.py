@@ -21,7 +21,7 @@ from swinx.segmentation.class_statistics import class_statistics, volumes_ml
 from swinx.segmentation.loaded_model import STANDARD, LoadedModel, load_model
 from swinx.segmentation.scan_input import Scan, scan_of
 from swinx.segmentation.segmentation_result import Segmentation
-from swinx.segmentation.side_files import SideFiles, write_side_files
+from swinx.segmentation.side_files import SideFiles, check_dicom_seg, write_side_files
 
 __all__ = ["segment", "segment_scan"]
 
@@ -80,6 +80,8 @@ def segment(
     target = None if output is None else _target(os.fspath(output), scan)
     loaded = model if isinstance(model, LoadedModel) else load_model(model, profile, device, progress)
     side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
+    if dicom_seg and target is not None:
+        check_dicom_seg(scan, target, loaded)
     return segment_scan(scan, target, loaded, progress, classes, side_files)
 
 
@@ -113,12 +115,12 @@ def segment_scan(
     volumes = volumes_ml(ids, affine, label_set, chosen)
     record["volumes_ml"] = {name: volume for name, volume in volumes.items() if volume > 0}
     table = None
-    if side_files.statistics:
+    if target is None and side_files.statistics:
         table = class_statistics(scan.case, prediction.voxels, ids, affine, label_set)
     if target is not None:
         write_nifti(target, numbers, affine)
         record["prediction"] = str(target)
-        write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), table, model)
+        table = write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), model)
         record["seconds"]["save"] = round(time.perf_counter() - started, 3)
         record["seconds"]["total"] = round(record["seconds"]["total"] + record["seconds"]["save"], 3)
         write_json(record_path(target.parent, case_name(target)), record)

@@ -96,7 +96,7 @@ def segment_folder(
     earlier = EarlierFiles(path for case in targets for path in (targets[case], record_path(folder, case)))
     side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
     for scan in [scan for scan in scans if dicom_seg and "fault" not in scan.item]:
-        check_dicom_seg(scan, folder)
+        check_dicom_seg(scan, targets[scan.case], model)
     batch, tables = Batch(), []
     for number, scan in enumerate(scans, start=1):
         try:
@@ -112,12 +112,13 @@ def segment_folder(
             tables.append(found.statistics)
         told = found.record["seconds"]["total"], found.record["peak_memory"]["rss_mb"]
         _logger.info("[%d/%d] %s: %.1f s, %.0f MB", number, len(scans), scan.case, *told)
+    labels = dict(zip(model.label_set.names, model.label_set.values, strict=True))
+    summary: dict[str, Any] = {"labels": labels, "done": batch.done, "failed": batch.failed}
+    write_json(folder / "cases.json", summary | ({"incomplete": batch.incomplete} if batch.incomplete else {}))
     if tables:
         import pandas as pd
 
         write_table(folder / "statistics.csv", pd.concat(tables, ignore_index=True))
-    labels = dict(zip(model.label_set.names, model.label_set.values, strict=True))
-    write_json(folder / "cases.json", {"labels": labels, "done": batch.done, "failed": batch.failed})
     return batch
 
 

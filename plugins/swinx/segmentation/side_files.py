@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,11 +18,14 @@ from swinx.errors import reason_of
 from swinx.files import write_table
 from swinx.nifti import write_nifti
 from swinx.report import write_overlay
+from swinx.segmentation.class_statistics import class_statistics
 from swinx.segmentation.loaded_model import LoadedModel, Prediction
 from swinx.segmentation.scan_input import Scan
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    Table = pd.DataFrame | None
 
 __all__ = ["SideFiles", "check_dicom_seg", "write_side_files"]
 
@@ -44,37 +49,41 @@ class SideFiles:
     dicom_seg: bool = False
 
 
-def check_dicom_seg(scan: Scan, folder: Path) -> None:
+def check_dicom_seg(scan: Scan, target: Path, model: LoadedModel) -> None:
     """Warn in the log, before the network runs, if a scan can have no DICOM Segmentation.
 
     Raises:
         DataListError: If a file would be replaced that is no segmentation.
     """
-    data: Any = SimpleNamespace(data=[{"case": scan.case, "image": str(scan.path or scan.case)}])
+    data: Any = SimpleNamespace(data=[{"case": case_name(target), "image": str(scan.path or scan.case)}])
     engine: Any = SimpleNamespace(data_loader=SimpleNamespace(dataset=data))
-    DicomSegCheck(folder).check(engine)
+    DicomSegCheck(target.parent, label_set=model.label_set).check(engine)
 
 
-def write_side_files(
-    wanted: SideFiles, target: Path, scan: Scan, found: Prediction, table: pd.DataFrame | None, model: LoadedModel
-) -> None:
+def write_side_files(wanted: SideFiles, target: Path, scan: Scan, found: Prediction, model: LoadedModel) -> Table:
     """Write what is wanted; what cannot be written costs no label map and is told in the record.
 
     Args:
         wanted: What to write.
-        target: File of the labels.
+        target: File of the labels, which is there.
         scan: The scan.
         found: Its labels and values; its record gets ``warnings`` and ``unwritten``.
-        table: Statistics of the classes.
         model: The model.
+
+    Returns:
+        The statistics of the classes, if they are wanted and could be measured.
     """
-    folder, name = target.parent, case_name(target)
-    if table is not None:
-        write_table(folder / f"{name}_statistics.csv", table)
+    folder, name, table = target.parent, case_name(target), None
+    if wanted.statistics:
+        path = folder / f"{name}_statistics.csv"
+        with _told(found.record, path, "statistics"):
+            table = class_statistics(scan.case, found.voxels, found.class_ids, found.affine, model.label_set)
+            write_table(path, table)
     if found.probabilities is not None:
-        for class_name, each in zip(model.label_set.names, found.probabilities, strict=True):
-            path = folder / f"{name}_probabilities" / f"{class_name.replace('/', '_')}.nii.gz"
-            write_nifti(path, each, found.affine, scale=1 / 255)
+        path = folder / f"{name}_probabilities"
+        with _told(found.record, path, "probabilities"):
+            for class_name, each in zip(model.label_set.names, found.probabilities, strict=True):
+                write_nifti(path / f"{class_name.replace('/', '_')}.nii.gz", each, found.affine, scale=1 / 255)
     if wanted.dicom_seg:
         labels = MetaTensor(
             found.class_ids[None], affine=torch.from_numpy(found.affine), meta={"filename_or_obj": str(scan.path or "")}
@@ -83,14 +92,22 @@ def write_side_files(
         _tell(found.record, save({"pred": labels, "case": name}))
     if wanted.preview:
         path = folder / f"{name}.png"
-        try:
+        with _told(found.record, path, "picture"):
             write_overlay(
                 found.voxels, None, found.class_ids, found.affine, path, case=scan.case, label_set=model.label_set
             )
-        except (OSError, ValueError) as error:
-            reason = f"{path}: no picture: {reason_of(error)}"
-            _logger.warning("%s", reason)
-            _tell(found.record, {"warnings": [reason], "unwritten": [reason]})
+    return table
+
+
+@contextmanager
+def _told(record: dict[str, Any], path: Path, name: str) -> Iterator[None]:
+    """Note in a record that a file could not be written, whatever is wrong with it: the labels are good without."""
+    try:
+        yield
+    except Exception as error:
+        reason = f"{path}: no {name}: {reason_of(error)}"
+        _logger.warning("%s", reason)
+        _tell(record, {"warnings": [reason], "unwritten": [reason]})
 
 
 def _tell(record: dict[str, Any], result: dict[Any, Any]) -> None:

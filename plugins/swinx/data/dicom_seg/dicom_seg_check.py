@@ -13,8 +13,9 @@ from monai.engines import Workflow
 from tqdm import tqdm
 
 from swinx.data.dicom.dicom_headers import read_header
-from swinx.data.dicom_seg.segmentation_file import read_seg_source, require_dicom
+from swinx.data.dicom_seg.segmentation_file import SegType, check_dicom_seg_source
 from swinx.errors import CaseError, DataListError, reason_of
+from swinx.labels import FLARE23, LabelSet
 from swinx.rules import SegRules
 
 __all__ = ["DicomSegCheck", "remove_earlier_seg"]
@@ -31,10 +32,16 @@ class DicomSegCheck:
 
     Args:
         output_dir: Folder of the segmentations, ``<case>.dcm``.
+        seg_type: ``"BINARY"`` or ``"LABELMAP"``.
+        label_set: The classes; the log names those without a code, too.
     """
 
-    def __init__(self, output_dir: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, output_dir: str | os.PathLike[str], seg_type: SegType = "BINARY", label_set: LabelSet = FLARE23
+    ) -> None:
         self.output_dir = Path(output_dir)
+        self.seg_type: SegType = seg_type
+        self.label_set = label_set
 
     def attach(self, engine: Workflow) -> None:
         """Listen to an evaluator whose data set has its cases as ``data``."""
@@ -53,8 +60,16 @@ class DicomSegCheck:
                 raise DataListError(SegRules.OCCUPIED.says(path=path))
         usable = [item for item in items if "fault" not in item]
         for item in tqdm(usable, desc="DICOM headers", unit="case", delay=_SLOW_SECONDS, leave=False):
-            if reason := _obstacle(Path(item["image"])):
+            if reason := self._obstacle(Path(item["image"])):
                 _logger.warning("%s", SegRules.EXPECTED.says(case=item["case"], reason=reason))
+
+    def _obstacle(self, source: Path) -> str:
+        """Return what prevents the segmentation of a scan; an empty text if nothing is known to."""
+        try:
+            check_dicom_seg_source(source, self.seg_type, self.label_set)
+        except (CaseError, ImportError, OSError) as error:
+            return str(error) if isinstance(error, ImportError) else reason_of(error)
+        return ""
 
 
 def remove_earlier_seg(path: Path) -> None:
@@ -67,15 +82,6 @@ def remove_earlier_seg(path: Path) -> None:
             _logger.warning("removed %s, which an earlier run left", path)
     except OSError as error:
         _logger.error("%s is not of this run, but cannot be removed: %s", path, error.strerror)
-
-
-def _obstacle(source: Path) -> str:
-    try:
-        require_dicom()
-        read_seg_source(source)
-    except (CaseError, ImportError, OSError) as error:
-        return str(error) if isinstance(error, ImportError) else reason_of(error)
-    return ""
 
 
 def _is_seg(path: Path) -> bool:

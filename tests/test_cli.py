@@ -16,6 +16,7 @@ from support.geometry import oblique_affine
 from swinx import __version__
 
 SHAPE = (12, 13, 8)
+FLARE = ("--labels", "flare23")
 
 
 def save(path: Path, array: np.ndarray) -> Path:
@@ -64,7 +65,7 @@ def test_check_names_a_bad_case_and_ends_with_1(run, folder):
 
 
 def test_score_writes_the_tables_and_ends_well(run, folder):
-    code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out")
+    code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out", *FLARE)
     assert code == 0
     assert "liver" in out
     assert json.loads((folder / "out" / "summary.json").read_text())["protocol"] == "standard"
@@ -72,7 +73,9 @@ def test_score_writes_the_tables_and_ends_well(run, folder):
 
 def test_score_without_a_prediction_for_a_case_names_it_and_ends_with_1(run, folder):
     (folder / "predictions" / "b.nii.gz").unlink()
-    code, out, _ = run("score", folder / "labels", folder / "predictions", folder / "out", "--protocol", "standard")
+    code, out, _ = run(
+        "score", folder / "labels", folder / "predictions", folder / "out", "--protocol", "standard", *FLARE
+    )
     assert code == 1
     assert "b: no prediction" in out
     assert (folder / "out" / "scores.csv").is_file()
@@ -87,6 +90,7 @@ def test_overlays_draws_what_it_can_names_the_rest_and_ends_with_1(run, folder):
         folder / "png",
         "--reference",
         folder / "labels",
+        *FLARE,
     ]
     code, out, err = run(*arguments)
     assert code == 1
@@ -100,9 +104,9 @@ def test_overlays_draws_what_it_can_names_the_rest_and_ends_with_1(run, folder):
         (["data", "check", "nowhere"], "nowhere"),
         (["data", "flare", "nowhere"], "nowhere"),
         (["score", "nowhere", "predictions", "out"], "nowhere"),
-        (["score", "labels", "predictions", "out", "--protocol", "flare99"], "flare99"),
+        (["score", "labels", "predictions", "out", "--protocol", "flare99", *FLARE], "flare99"),
         (["overlays", "nowhere", "predictions", "out"], "nowhere"),
-        (["score", "labels", "predictions", "labels/a.nii.gz/out"], "labels/a.nii.gz/out"),
+        (["score", "labels", "predictions", "labels/a.nii.gz/out", *FLARE], "labels/a.nii.gz/out"),
     ],
 )
 def test_an_error_is_one_line_that_names_what_is_wrong(run, folder, monkeypatch, words, named):
@@ -136,7 +140,7 @@ def test_a_flare_data_list_is_replaced_only_on_request(run, folder):
 @pytest.mark.parametrize("name", ["2024_01_15", "20240115", "1e3", "1.10", "a,b", "[a]"])
 def test_a_folder_whose_name_looks_like_a_number_or_a_list_is_a_path(run, folder, monkeypatch, name):
     monkeypatch.chdir(folder)
-    assert run("score", "labels", "predictions", name)[0] == 0
+    assert run("score", "labels", "predictions", name, *FLARE)[0] == 0
     assert (folder / name / "scores.csv").is_file()
 
 
@@ -155,7 +159,14 @@ def test_a_label_map_becomes_a_dicom_segmentation_of_its_series(run, tmp_path):
     path = save(tmp_path / "case.nii.gz", labels)
     series = write_ct_series(tmp_path / "series", some_hu(SHAPE), oblique_affine("LPS"))
     out = tmp_path / "case.dcm"
-    code, said, complaints = run("dicom", "seg", series, path, out, "--algorithm", "net", "--version", 2.5)
+    code, said, complaints = run("dicom", "seg", series, path, out, "--algorithm", "net")
+    assert code == 1
+    assert complaints.count("\n") == 1
+    assert "case.nii.gz: nothing says what the numbers in these files mean" in complaints
+    assert "--label_set" in complaints
+    assert not out.exists()
+    flare = "--label_set", "flare23"
+    code, said, complaints = run("dicom", "seg", series, path, out, "--algorithm", "net", "--version", 2.5, *flare)
     assert (code, said) == (0, f"{out}: liver, tumor\n")
     assert "without a voxel, and so without a segment: right kidney, spleen" in complaints
     segments = pydicom.dcmread(out).SegmentSequence
@@ -171,7 +182,7 @@ def test_a_label_map_becomes_a_dicom_segmentation_of_its_series(run, tmp_path):
             "'AUTOMATIC', 'SEMIAUTOMATIC' or 'MANUAL', not 'WRONG'",
         ),
     ):
-        code, _, complaints = run("dicom", "seg", *words)
+        code, _, complaints = run("dicom", "seg", *words, *flare)
         assert code == 1
         assert reason in complaints
 

@@ -184,13 +184,17 @@ def test_the_scorer_and_the_report_speak_of_the_own_classes(sites, evaluated, wo
     for kind, folder in (("reference", sites / "labels"), ("prediction", evaluated)):
         (work / kind).mkdir()
         shutil.copy(folder / "a2.nii.gz", work / kind)
+    shutil.copy(evaluated / "cases.json", work / "prediction")
     words = [word for kind in ("reference", "prediction") for word in (f"--{kind}", work / kind)]
-    told = swinx("score", *words, "--labels", json.dumps(CLASSES), "--out", work / "scores")
+    told = swinx("score", *words, "--out", work / "scores")
     assert "left part" in told
     assert "liver" not in told
+    tables = [pd.read_csv(folder / "scores.csv", index_col="case").loc[["a2"]] for folder in (work / "scores", evaluated)]
+    pd.testing.assert_frame_equal(*tables)
+    summary = json.loads((work / "scores/summary.json").read_text())
+    assert read_label_set(summary["labels"]) == read_label_set(CLASSES)
     places = ("--scores", evaluated, "--images", sites / "images", "--reference", work / "reference")
-    facts = ("--prediction", evaluated, "--labels", json.dumps(CLASSES), "--out", work / "report.html")
-    swinx("report", *places, *facts)
+    swinx("report", *places, "--prediction", evaluated, "--out", work / "report.html")
     page = (work / "report.html").read_text()
     assert "spot" in page
     assert "liver" not in page

@@ -258,10 +258,13 @@ def test_what_a_postprocessing_measured_is_in_the_record(cases, out):
 
 
 def test_the_records_say_what_the_numbers_in_the_predictions_mean(cases, out):
-    gaps = {"background": 0, "liver": 40, "spleen": 200}
-    segment(cases[:1], out, label_set=read_label_set(gaps))
-    assert json.loads((out / "a.json").read_text())["labels"] == gaps
-    assert summary(out)["labels"] == gaps
+    numbers = {"background": 0, "liver": 40, "spleen": 200}
+    told = {"spleen": {"inside": ["liver"], "tolerance_mm": 3.0, "colour": "#123456"}}
+    gaps = read_label_set({"name": "gaps", "labels": numbers, "classes": told})
+    segment(cases[:1], out, label_set=gaps)
+    for record in (json.loads((out / "a.json").read_text()), summary(out)):
+        assert read_label_set(record["labels"]) == gaps
+        assert record["labels"]["name"] == "gaps"
     assert "labels" not in summary(out)["done"][0], "once is enough"
     assert set(np.unique(np.asarray(nib.load(out / "a.nii.gz").dataobj))) == {0, 40}
 

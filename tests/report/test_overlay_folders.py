@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from swinx.labels import FlareLabel
+from swinx.labels import FLARE23, FlareLabel
 from swinx.report import write_overlays
 
 AFFINE = np.diag([-2.0, 2.0, 5.0, 1.0])
@@ -35,7 +35,7 @@ def folder(tmp_path) -> Path:
 
 def draw(folder: Path, images="images", references: str | None = "labels", predictions: str | None = "out"):
     sources = [None if name is None else folder / name for name in (references, predictions)]
-    return write_overlays(folder / images, *sources, folder / "png", show_progress=False)
+    return write_overlays(folder / images, *sources, folder / "png", show_progress=False, label_set=FLARE23)
 
 
 def test_every_case_gets_a_picture_of_its_name(folder):

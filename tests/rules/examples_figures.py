@@ -16,7 +16,7 @@ from rules.examples_runs import logged
 from support.geometry import oblique_affine
 from swinx.data import load_data_list
 from swinx.errors import DataListError, LabelSetError
-from swinx.labels import plausible_volumes, read_label_set
+from swinx.labels import FLARE23, plausible_volumes, read_label_set
 from swinx.metrics import compare_tables
 from swinx.refinement import RefineLabelsd
 from swinx.refinement.cases_table import implausible_in_all
@@ -38,7 +38,8 @@ def two_livers(folder: Path) -> np.ndarray:
 
 
 def scored(folder: Path, **options) -> str:
-    report = score_folders(folder / "reference", folder / "prediction", folder / "out", show_progress=False, **options)
+    options = {"show_progress": False, "label_set": FLARE23} | options
+    report = score_folders(folder / "reference", folder / "prediction", folder / "out", **options)
     return "\n".join([report.text, *report.notes])
 
 
@@ -56,6 +57,26 @@ def predictions_of_other_numbers(folder: Path) -> str:
     with pytest.raises(DataListError) as told:
         classes_of_predictions(folder, read_label_set({"background": 0, "liver": 1}))
     return str(told.value)
+
+
+@example(ScoreRules.NO_CLASSES)
+def label_maps_of_which_nothing_tells_the_classes(folder: Path) -> str:
+    with pytest.raises(LabelSetError) as told:
+        classes_of_predictions(folder)
+    return str(told.value)
+
+
+@example(ScoreRules.NUMBERS_ALONE)
+def a_record_of_an_older_version(folder: Path) -> str:
+    (folder / "cases.json").write_text(json.dumps({"labels": {"background": 0, "left lobe": 1}}))
+    return logged(lambda: classes_of_predictions(folder), folder)
+
+
+@example(ScoreRules.KNOWN_NUMBERS)
+def a_record_of_an_older_version_and_a_known_label_set(folder: Path) -> str:
+    numbers = dict(zip(FLARE23.names, FLARE23.values, strict=True))
+    (folder / "cases.json").write_text(json.dumps({"labels": numbers}))
+    return logged(lambda: classes_of_predictions(folder), folder)
 
 
 @example(ScoreRules.NO_REFERENCE, ScoreRules.FEW_PATIENTS)

@@ -3,15 +3,27 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.image import imread
 
 from support.geometry import oblique_affine
-from swinx.errors import DataListError, RecordError
+from swinx.errors import DataListError, LabelSetError, RecordError
 from swinx.labels import FLARE23, read_label_set
 from swinx.nifti import write_nifti
+from swinx.report import score_cases, write_overlays
 from swinx.scoring import classes_of_predictions, score_folders
 
 OWN = {"background": 0, "spleen": 2, "liver": 5}
+WHOLE = {
+    "name": "parts",
+    "labels": {"background": 0, "spleen": 2, "liver": 5, "spot": 9},
+    "classes": {
+        "liver": {"tolerance_mm": 3.0, "colour": "#123456"},
+        "spot": {"inside": ["liver"], "code": ["27925004", "Nodule"]},
+    },
+}
+PLAIN = read_label_set(WHOLE["labels"])
 
 
 @pytest.fixture
@@ -66,10 +78,80 @@ def test_a_part_of_the_recorded_classes_may_be_given(predictions):
     assert classes_of_predictions(predictions / "prediction", part) is part
 
 
-def test_without_a_record_the_log_says_what_is_assumed(predictions, caplog):
-    caplog.set_level("INFO")
-    assert classes_of_predictions(predictions / "reference") is FLARE23
-    assert "taken to be those of FLARE-23" in caplog.text
+def test_without_a_record_the_numbers_mean_nothing(predictions):
+    for source, option in ((predictions / "reference", "--labels"), (None, "--label_set")):
+        with pytest.raises(LabelSetError, match=f"nothing says what the numbers .* by {option}"):
+            classes_of_predictions(source, option=option)
+    with pytest.raises(DataListError, match=r"nowhere: no such file or folder"):
+        classes_of_predictions(predictions / "reference", others=[None, predictions / "nowhere"])
+
+
+def test_a_record_of_names_and_numbers_alone_says_what_is_assumed(predictions, caplog):
+    found = classes_of_predictions(predictions / "prediction")
+    assert (found.lesions, found[2].tolerance_mm) == ((), 2.0)
+    assert "has names and numbers of the classes alone: colours and codes are" in caplog.text
+
+
+def test_scores_and_pictures_of_predictions_are_those_of_an_evaluation(predictions):
+    """Tolerance, host and colour come from the record, whatever was named beside the references."""
+    own = read_label_set(WHOLE)
+    voxels = np.zeros((12, 10, 8), np.uint8)
+    voxels[2:10, 2:8, 1:7], voxels[4:7, 4:7, 3:6] = 5, 9
+    write_nifti(predictions / "reference" / "anna.nii.gz", voxels, oblique_affine())
+    write_nifti(predictions / "prediction" / "anna.nii.gz", np.roll(voxels, 1, axis=2), oblique_affine())
+    record = json.dumps({"labels": own.as_json()})
+    for name in ("cases", "anna"):
+        (predictions / "prediction" / f"{name}.json").write_text(record)
+    image = predictions / "scan.nii.gz"
+    write_nifti(image, voxels, oblique_affine())
+    item = {"case": "anna", "image": str(image), "label": str(predictions / "reference" / "anna.nii.gz")}
+    folders = predictions / "prediction", predictions / "a"
+    evaluated = score_cases([item], *folders, overlay_dir=predictions / "a", label_set=own)
+    scored = score_folders(predictions / "reference", predictions / "prediction", predictions / "b")
+    pd.testing.assert_frame_equal(scored.table, evaluated.table)
+    assert scored.means == evaluated.means
+    assert (scored.label_set, scored.label_set.name) == (own, "parts")
+    assert scored.means["organs_dsc"] == scored.means["liver_dsc"]
+    plain = score_folders(predictions / "reference", folders[0], predictions / "c", label_set=PLAIN)
+    assert (scored.table["liver_nsd"] > plain.table["liver_nsd"]).all(), "the tolerance counts"
+    (predictions / "scans").mkdir()
+    image.rename(predictions / "scans" / "anna.nii.gz")
+    write_overlays(predictions / "scans", predictions / "reference", folders[0], predictions / "d")
+    np.testing.assert_array_equal(imread(predictions / "a" / "anna.png"), imread(predictions / "d" / "anna.png"))
+
+
+def test_a_record_whose_facts_are_no_label_set_is_refused(predictions):
+    for change in ({"liver": {"colour": "red"}}, {"liver": {"inside": ["lung"]}}, {"lung": {}}):
+        record = {"labels": WHOLE | {"classes": change}}
+        (predictions / "prediction" / "cases.json").write_text(json.dumps(record))
+        with pytest.raises(RecordError, match=r"cases\.json"):
+            classes_of_predictions(predictions / "prediction")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"7": "liver", "1": 2}, {"7": 5, "3": "liver", "1": "spleen"}],
+    ids=str,
+)
+def test_predictions_of_another_numbering_are_scored_by_a_map(predictions, given):
+    own = read_label_set(OWN)
+    voxels = np.zeros((12, 10, 8), np.uint8)
+    voxels[3:9, 2:7, 2:6], voxels[9:11] = 1, 7
+    write_nifti(predictions / "prediction" / "anna.nii.gz", voxels, oblique_affine())
+    write_nifti(
+        predictions / "reference" / "anna.nii.gz",
+        np.array([0, 2, 0, 0, 0, 0, 0, 5], np.uint8)[voxels],
+        oblique_affine(),
+    )
+    args = predictions / "reference", predictions / "prediction", predictions / "out"
+    assert not score_folders(*args, label_set=own).ok
+    report = score_folders(*args, label_set=own, prediction_map=given)
+    assert report.ok, report.text
+    assert (report.table == 1).all(axis=None)
+    turned = score_folders(args[1], args[0], args[2], label_set=own, reference_map=given)
+    assert (turned.table == 1).all(axis=None)
+    with pytest.raises(LabelSetError, match=r"--prediction_map: 'lung' is no class"):
+        score_folders(*args, label_set=own, prediction_map={"7": "lung"})
 
 
 def test_a_record_that_is_no_label_set_is_refused(predictions):

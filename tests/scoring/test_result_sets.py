@@ -11,6 +11,7 @@ import pytest
 from swinx.errors import DataListError, RunError
 from swinx.files import file_sha256
 from swinx.inference import result_set
+from swinx.labels import FLARE23
 from swinx.metrics import compare_tables
 from swinx.report import write_overlays, write_report
 from swinx.scoring import read_scores, score_folders
@@ -41,14 +42,18 @@ def test_a_folder_of_two_sets_is_neither_scored_nor_drawn(folders):
     predicted(folders / "out", "c", "2")
     message = r"out holds results of 2 runs .*\(1, 2\): 1 of one are c\.nii\.gz; segment all cases into an empty folder"
     with pytest.raises(RunError, match=message):
-        score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+        score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False, label_set=FLARE23)
     with pytest.raises(RunError, match=message):
-        write_overlays(folders / "truth", None, folders / "out", folders / "pictures", show_progress=False)
+        write_overlays(
+            folders / "truth", None, folders / "out", folders / "pictures", show_progress=False, label_set=FLARE23
+        )
     assert not (folders / "scores").exists()
 
 
 def test_scores_tell_the_set_and_a_report_on_another_is_refused(folders):
-    report = score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+    report = score_folders(
+        folders / "truth", folders / "out", folders / "scores", show_progress=False, label_set=FLARE23
+    )
     assert report.results == json.loads((folders / "scores" / "summary.json").read_text())["results"] == "1"
     write_report(folders / "scores", folders / "report.html", prediction=folders / "out")
     for case in ("a", "b", "c"):
@@ -60,15 +65,15 @@ def test_scores_tell_the_set_and_a_report_on_another_is_refused(folders):
 def test_a_prediction_that_is_not_the_one_of_its_record_is_refused(folders):
     record = {"case": "a", "results": "1", "prediction_sha256": file_sha256(folders / "out" / "a.nii.gz")}
     (folders / "out" / "a.json").write_text(json.dumps(record))
-    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False, label_set=FLARE23)
     volume = np.ones((6, 5, 4), np.uint8)
     nib.save(nib.Nifti1Image(volume, AFFINE), folders / "out" / "a.nii.gz")
     with pytest.raises(RunError, match=r"a\.json is the record of another file than a\.nii\.gz is now"):
-        score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+        score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False, label_set=FLARE23)
 
 
 def test_predictions_without_a_record_among_others_are_counted(folders, caplog):
-    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False, label_set=FLARE23)
     assert "1 predictions have no record beside them" in caplog.text
 
 
@@ -76,7 +81,9 @@ def test_scores_of_two_protocols_are_not_compared(folders):
     tables = []
     for protocol in ("standard", "flare23"):
         out = folders / protocol
-        score_folders(folders / "truth", folders / "out", out, protocol=protocol, show_progress=False)
+        score_folders(
+            folders / "truth", folders / "out", out, protocol=protocol, show_progress=False, label_set=FLARE23
+        )
         tables.append(read_scores(out / "scores.csv"))
     with pytest.raises(ValueError, match="of the protocols flare23 and standard"):
         compare_tables(*tables)
@@ -106,7 +113,7 @@ def test_scores_of_two_protocols_are_not_compared(folders):
     ],
 )
 def test_a_file_of_scores_that_was_cut_or_changed_is_refused(folders, damage, message):
-    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False)
+    score_folders(folders / "truth", folders / "out", folders / "scores", show_progress=False, label_set=FLARE23)
     place = folders / "scores" / "scores.csv"
     assert len(read_scores(place)) == 4
     place.write_text(damage(place.read_text()))

@@ -48,9 +48,8 @@ def folders(tmp_path):
 
 
 def score(folder: Path, protocol="flare23"):
-    return score_folders(
-        folder / "reference", folder / "prediction", folder / "out", protocol=protocol, show_progress=False
-    )
+    args = folder / "reference", folder / "prediction", folder / "out"
+    return score_folders(*args, protocol=protocol, show_progress=False, label_set=FLARE23)
 
 
 def test_the_golden_folder_gives_the_numbers_of_the_organisers_script(tmp_path):
@@ -243,9 +242,8 @@ def test_predictions_that_nobody_asked_for_are_noted(folders):
 
 
 def test_two_files_are_one_pair_whatever_their_names(folders):
-    report = score_folders(
-        folders / "reference" / "a.nii.gz", folders / "prediction" / "b.nii.gz", folders / "out", show_progress=False
-    )
+    args = folders / "reference" / "a.nii.gz", folders / "prediction" / "b.nii.gz", folders / "out"
+    report = score_folders(*args, show_progress=False, label_set=FLARE23)
     assert report.table.index.tolist() == ["a"]
     assert report.table.loc["a", "spleen_dsc"] == 0
 
@@ -287,7 +285,7 @@ def test_an_unwritable_folder_is_found_out_first(folders):
 def test_folders_without_label_maps_are_refused(folders):
     (folders / "empty").mkdir()
     with pytest.raises(DataListError, match=r"empty: holds no label maps"):
-        score_folders(folders / "reference", folders / "empty", folders / "out")
+        score_folders(folders / "reference", folders / "empty", folders / "out", label_set=FLARE23)
     assert not list((folders / "out").glob("*"))
 
 
@@ -332,7 +330,7 @@ def test_a_case_keeps_its_name_in_the_table_whatever_it_looks_like(tmp_path, cas
 def test_a_name_that_cannot_name_a_case_is_a_bad_case_and_the_others_are_scored(folders, name):
     for folder in ("reference", "prediction"):
         save(folders / folder / f"{name}.nii.gz", labels())
-    report = score_folders(folders / "reference", folders / "prediction", folders / "out", show_progress=False)
+    report = score(folders, "auto")
     assert list(report.table.index) == ["a", "b"]
     (error,) = report.bad_cases
     assert "cannot name an output file" in error.reason

@@ -91,11 +91,13 @@ def test_the_list_beside_the_references_names_the_classes_and_an_argument_goes_b
     assert math.isnan(report.table.loc["a", "trachea_dsc"])
 
 
-def test_without_a_list_the_classes_are_those_of_flare(folders):
+def test_numbers_of_which_nothing_tells_the_classes_are_not_scored(folders):
     assert label_set_beside(folders / "reference", ["several"], None) is None
-    report = score(folders)
-    assert report.label_set.name == "flare23"
-    assert len(report.bad_cases) >= 2
+    with pytest.raises(LabelSetError, match=r"prediction: nothing says what the numbers .* name their label set by"):
+        score(folders)
+    assert not (folders / "out").exists()
+    with pytest.raises(DataListError, match=r"nowhere: no such file or folder"):
+        score_folders(folders / "nowhere", folders / "prediction", folders / "out")
 
 
 def test_a_list_tells_what_was_annotated_in_its_own_numbers_and_names(folders):

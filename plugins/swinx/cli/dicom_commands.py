@@ -46,7 +46,8 @@ class DicomCommands:
             own.version if version is None else str(version),
             drawn,  # type: ignore[arg-type] # checked there
         )
-        chosen = classes_of_predictions(labels, label_set_given(label_set) or label_set_beside(labels))
+        named = label_set_given(label_set) or label_set_beside(labels)
+        chosen = classes_of_predictions(labels, named, option="--label_set")
         volume = read_label(labels, chosen, allow_unknown=False)
         written = write_dicom_seg(out, volume.array, volume.affine, series, series_uid, seg_type, drawn_by, chosen)  # type: ignore[arg-type] # checked there
         say(f"{written.path}: {', '.join(written.segments)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from swinx.cli.terminal import check_paths, complain, label_set_given, say
+from swinx.cli.terminal import check_paths, complain, label_map_given, label_set_given, say
 
 __all__ = ["lineage", "overlays", "report", "score"]
 
@@ -16,6 +16,8 @@ def score(
     protocol: str = "auto",
     datalist: str | None = None,
     labels: str | None = None,
+    reference_map: str | None = None,
+    prediction_map: str | None = None,
 ) -> None:
     """Score predicted label maps; the exit code is 1 if a case could not be scored.
 
@@ -27,13 +29,25 @@ def score(
             named FLARE23 alone, with its classes.
         datalist: Data list that says what was annotated in each reference, and of which patient it is; by default the
             datalist.json beside the references.
-        labels: Label set: a name, a file, or inline JSON; by default that of the data list.
+        labels: Label set: a name, a file, or inline JSON; by default that of the data list, or of the record beside the
+            predictions.
+        reference_map: Numbers in the references to names or numbers of classes, inline or in a JSON file, or the label
+            set whose numbers they have; by default that of the data list.
+        prediction_map: The same of the predictions.
     """
     check_paths(reference, prediction, out, datalist)
     from swinx.scoring import score_folders
 
-    label_set = label_set_given(labels)
-    result = score_folders(reference, prediction, out, protocol=protocol, data_list=datalist, label_set=label_set)
+    result = score_folders(
+        reference,
+        prediction,
+        out,
+        protocol=protocol,
+        data_list=datalist,
+        label_set=label_set_given(labels),
+        reference_map=label_map_given(reference_map, "--reference_map"),
+        prediction_map=label_map_given(prediction_map, "--prediction_map"),
+    )
     say(result.text)
     if not result.ok:
         raise SystemExit(1)
@@ -48,7 +62,7 @@ def overlays(images: str, prediction: str, out: str, reference: str | None = Non
         out: Folder for one PNG per case.
         reference: Folder of reference label maps, or one file.
         labels: Label set: a name, a file, or inline JSON; by default that of the data list in images, or beside it or
-            the label maps.
+            the label maps, or of the record beside the predictions.
     """
     check_paths(images, prediction, out, reference)
     from swinx.report import write_overlays

@@ -16,9 +16,17 @@ from swinx.visible_text import visible_lines
 from swinx.workarounds import unquoted
 
 if TYPE_CHECKING:
-    from swinx.labels import LabelSet
+    from swinx.labels import LabelMapping, LabelSet
 
-__all__ = ["check_paths", "complain", "data_list_of", "label_set_given", "say", "take_texts_as_they_are"]
+__all__ = [
+    "check_paths",
+    "complain",
+    "data_list_of",
+    "label_map_given",
+    "label_set_given",
+    "say",
+    "take_texts_as_they_are",
+]
 
 
 def take_texts_as_they_are(command: Callable[..., Any]) -> None:
@@ -60,12 +68,33 @@ def label_set_given(labels: str | None) -> LabelSet | None:
         return None
     from swinx.labels import read_label_set
 
-    if not labels.lstrip().startswith("{"):
-        return read_label_set(labels, "--labels")
+    return read_label_set(_inline(labels, "--labels") if labels.lstrip().startswith("{") else labels, "--labels")
+
+
+def label_map_given(given: str | None, option: str) -> LabelMapping | None:
+    """Return the meaning of numbers in label files: inline JSON, a JSON file, or a label set; None if not given.
+
+    Raises:
+        LabelSetError: If it is no JSON.
+        RecordError: If a file holds no plain data.
+    """
+    if given is None or not given.lstrip().startswith("{"):
+        if given is None or not os.path.isfile(given):  # noqa: PTH113 - a text of any length
+            return given
+        from swinx.files import read_object
+
+        content = read_object(given)
+        return content if all(number.isdecimal() for number in content) else given
+    return _inline(given, option)
+
+
+def _inline(text: str, option: str) -> dict[str, Any]:
+    """Return an object of JSON."""
     try:
-        return read_label_set(json.loads(labels), "--labels")
+        content: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError as error:
-        raise LabelSetError(f"--labels: is no JSON: {error}") from error
+        raise LabelSetError(f"{option}: is no JSON: {error}") from error
+    return content
 
 
 def say(text: object) -> None:

@@ -54,8 +54,8 @@ class CaseRecords:
         verb: What the run did with its cases, for the log.
         checkpoint: The weights. Each record and the summary hold the id of the set of results, which stands for the
             weights and the settings of the run, see :func:`swinx.inference.result_set`.
-        label_set: The classes of predictions that are label maps: each record and the summary say under ``labels`` what
-            the numbers in the files mean.
+        label_set: The classes of predictions that are label maps: each record and the summary have them under
+            ``labels``, as :func:`swinx.labels.read_label_set` reads them.
     """
 
     def __init__(
@@ -71,10 +71,7 @@ class CaseRecords:
         self.files = tuple(files)
         self.verb = verb
         self.checkpoint = checkpoint
-        self._labels: dict[str, Any] = {}
-        if label_set is not None:
-            numbers = dict(zip(label_set.names, label_set.values, strict=True))
-            self._labels = {"labels": numbers, "labels_sha256": label_set.digest}
+        self._labels: dict[str, Any] = {} if label_set is None else {"labels": label_set.as_json()}
         self.results: dict[str, Any] = {}
         self._settings = settings_at_work()
         self.monitor = ResourceMonitor(device)

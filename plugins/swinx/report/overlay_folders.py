@@ -72,14 +72,16 @@ def write_overlays(
         predictions: Label maps by a network, likewise; None if there are none.
         out_dir: Folder for the PNG files.
         show_progress: Show a progress bar.
-        label_set: The classes; by default those of the data list in ``images`` or beside it or the label maps, and of
-            FLARE-23 if there is none.
+        label_set: The classes; by default those of the data list in ``images`` or beside it or the label maps, and else
+            those that an inference recorded beside the predictions.
 
     Raises:
+        LabelSetError: If nothing names the classes.
         DataListError: If one of the sources holds nothing, or two files of one case.
         OSError: If ``out_dir`` cannot be written to.
     """
-    chosen = classes_of_predictions(predictions, label_set or label_set_beside(images, references, predictions))
+    named = label_set or label_set_beside(images, references, predictions)
+    chosen = classes_of_predictions(predictions, named, [references, images])
     cases = find_cases(images, label_set=chosen)
     truths, guesses = _by_case(references, chosen), _by_case(predictions, chosen)
     for item in cases:

@@ -21,6 +21,23 @@ class ScoreRules(Rules):
         "{source}: the predictions have {recorded}, and the label set in use has {given}; give --labels as "
         "they were made with",
     )
+    NO_CLASSES = Rule(
+        "refused",
+        "label maps",
+        "{source}: nothing says what the numbers in these files mean, neither the record of an inference nor a "
+        "datalist.json beside them; name their label set by {option}, such as flare23 or a file",
+    )
+    NUMBERS_ALONE = Rule(
+        "warned",
+        "predictions",
+        "{source} has names and numbers of the classes alone: colours and codes are taken from known structures of "
+        "these names, surface tolerances are 2 mm, and no class is a lesion; give --labels if these are others",
+    )
+    KNOWN_NUMBERS = Rule(
+        "warned",
+        "predictions",
+        "{source} has names and numbers of the classes alone, which are those of the label set {name}: it is taken",
+    )
     NOT_ANNOTATED = Rule(
         "warned",
         "references",

@@ -27,7 +27,7 @@ from swinx.data import (
 )
 from swinx.errors import CaseError, DataListError
 from swinx.geometry import compare_grids, voxel_sizes_mm
-from swinx.labels import FLARE23, LabelMapping, LabelSet
+from swinx.labels import FLARE23, ClassNumbers, LabelMapping, LabelSet
 from swinx.rules import LabelFolderRules
 
 __all__ = [
@@ -60,6 +60,7 @@ class CasePair:
         masks: Class names with a mask each, where the reference is that; None if it is a file or a folder.
         label_map: Meaning of the numbers in the reference; None if it has those of the label set.
         image: The scan; None if it is not known. An RTSTRUCT may lie elsewhere than its series.
+        prediction_map: Meaning of the numbers in the prediction; None if it has those of the label set.
     """
 
     case: str
@@ -68,8 +69,9 @@ class CasePair:
     annotated: tuple[int, ...] | None = None
     patient: str | None = None
     masks: LabelPlace | None = None
-    label_map: LabelMapping | None = None
+    label_map: LabelMapping | ClassNumbers | None = None
     image: str | None = None
+    prediction_map: ClassNumbers | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def read_label_pair(pair: CasePair, label_set: LabelSet = FLARE23) -> LabelPair:
     truth = reference.array.astype(np.uint8, copy=False)
     if pair.prediction is None:
         return LabelPair(truth, np.zeros_like(truth), reference.affine, drawn)
-    prediction = read_label(pair.prediction, label_set, allow_empty=True, allow_unknown=False)
+    prediction = read_label(pair.prediction, label_set, pair.prediction_map, allow_empty=True, allow_unknown=False)
     faults, notes = compare_grids(reference.affine, reference.array.shape, prediction.affine, prediction.array.shape)
     if faults:
         reason = "; ".join(faults).replace("image", "reference").replace("label", "prediction")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swinx.data import probe_folder
 from swinx.errors import CaseError, DataListError, LabelSetError
 from swinx.files import file_sha256, read_table, write_json, write_table, write_whole
-from swinx.labels import FLARE23, LabelSet
+from swinx.labels import FLARE23, ClassNumbers, LabelMapping, LabelSet, class_numbers
 from swinx.metrics import (
     ALL_CLASSES,
     METRICS,
@@ -107,6 +107,8 @@ def score_folders(
     show_progress: bool = True,
     data_list: PathLike | None = None,
     label_set: LabelSet | None = None,
+    reference_map: LabelMapping | None = None,
+    prediction_map: LabelMapping | None = None,
 ) -> ScoreReport:
     """Score predictions against references, case by case, and write the tables.
 
@@ -126,19 +128,30 @@ def score_folders(
         show_progress: Show a progress bar.
         data_list: Data list with what was ``annotated`` in the references, and their ``patient``; by default the
             ``datalist.json`` in the folder of the references or the one above, for the label files that it names.
-        label_set: The classes; by default those of this data list, and of FLARE-23 if there is none.
+        label_set: The classes; by default those of this data list, and else those that an inference recorded beside the
+            predictions.
+        reference_map: Meaning of the numbers in the references, where they are not those of the label set, see
+            :func:`swinx.labels.class_numbers`; by default that of the data list.
+        prediction_map: Likewise of the predictions.
 
     Raises:
-        LabelSetError: If the protocol ``flare23`` is asked for other classes than those of FLARE-23.
+        LabelSetError: If the protocol ``flare23`` is asked for other classes than those of FLARE-23, nothing names the
+            classes, or a map names another.
         ValueError: If the protocol is unknown.
         DataListError: If one of the two folders holds no label map or two files of one case, they share no case, or
             the data list that was given cannot be used.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
     listed = read_reference_list(reference, data_list, label_set)
-    chosen = classes_of_predictions(prediction, label_set or listed.label_set)
+    named = label_set or listed.label_set
+    if named is None or prediction_map is None:  # a map says what the numbers mean, whatever was recorded
+        named = classes_of_predictions(prediction, named, [reference])
+    chosen: LabelSet = named
+    of_references = _numbers(chosen, reference_map, "--reference_map")
+    of_predictions = _numbers(chosen, prediction_map, "--prediction_map")
     pairs, unasked = pair_cases(reference, prediction, chosen)
     pairs, notes = with_facts(pairs, listed, chosen)
+    pairs = [replace(pair, label_map=of_references or pair.label_map, prediction_map=of_predictions) for pair in pairs]
     if unasked:
         notes.append(f"predictions without a reference were not scored: {', '.join(unasked)}")
     return score_pairs(pairs, out_dir, protocol, show_progress, notes=notes, source=listed, label_set=chosen)
@@ -230,6 +243,10 @@ def read_scores(path: PathLike, label_set: LabelSet | None = None) -> pd.DataFra
         raise DataListError(f"{path}: {error.strerror or error}; give a scores.csv that `score` wrote") from error
     except ValueError as error:
         raise DataListError(f"{error}; give a scores.csv that `score` wrote") from error
+
+
+def _numbers(label_set: LabelSet, given: LabelMapping | None, option: str) -> ClassNumbers | None:
+    return None if given is None else class_numbers(label_set, given, option, several=True)
 
 
 def _tell_left_out(found: ScoredCases, source: str, label_set: LabelSet) -> list[str]:

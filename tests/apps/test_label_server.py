@@ -19,10 +19,10 @@ from support.label_server import CASES, LABEL_PYTHON, LabelServer
 pytestmark = pytest.mark.label
 
 
-def bundle_predictions(bundle: Path, scans: Path, folder: Path) -> None:
+def bundle_predictions(bundle: Path, scans: Path, folder: Path, *overlays: str) -> None:
     """Let ``monai.bundle run inference`` write what it makes of each scan, by environment and bundle of the server."""
     command = [str(LABEL_PYTHON), "-m", "monai.bundle", "run", "inference"]
-    command += ["--config_file", str(bundle / "configs" / "inference.json")]
+    command += ["--config_file", str([str(bundle / "configs" / f"{name}.json") for name in ("inference", *overlays)])]
     command += arguments(bundle_root=bundle, dataset_dir=scans, output_dir=folder, device="cpu")
     environment = os.environ | {"PYTHONPATH": str(bundle), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=scans, env=environment, capture_output=True, text=True, check=False)
@@ -60,6 +60,22 @@ def test_scans_get_the_voxels_that_the_bundle_gives_them(server: LabelServer, tr
         assert len(np.unique(voxels)) > 2
         np.testing.assert_array_equal(voxels, expected)
         np.testing.assert_allclose(served.affine, nib.load(scans / f"{case}.nii.gz").affine, atol=1e-3)
+
+
+@pytest.mark.parametrize("profile", ["fast", "lowmem"])
+def test_a_profile_is_a_model_with_the_voxels_that_the_bundle_gives_with_it(
+    server: LabelServer, truth, tmp_path, profile
+):
+    assert server.get("/info/")["models"][f"swinx_seg_{profile}"]["labels"]
+    (bundle,) = server.apps.glob("*/model/swinx_seg")
+    (tmp_path / "scans").mkdir()
+    shutil.copyfile(truth / "scans" / "ct1.nii.gz", tmp_path / "scans" / "ct1.nii.gz")
+    bundle_predictions(bundle, tmp_path / "scans", tmp_path / "expected", profile)
+    expected = np.asarray(nib.load(tmp_path / "expected" / "ct1.nii.gz").dataobj)
+    served = np.asarray(nib.load(server.segment("ct1", tmp_path / "ct1.nii.gz", f"swinx_seg_{profile}")).dataobj)
+    plain = np.asarray(nib.load(server.segment("ct1", tmp_path / "plain.nii.gz")).dataobj)
+    np.testing.assert_array_equal(served, expected)
+    assert not np.array_equal(served, plain), "the profile must be active for the test to tell anything"
 
 
 def test_scores_of_uncertainty_differ_and_choose_the_next_scan(server: LabelServer):

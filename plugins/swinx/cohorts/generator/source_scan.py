@@ -49,6 +49,7 @@ class SourceScan:
         centres: World positions ``(N, 3)`` of some voxels of each structure, for centres of patches.
         outline: Centre and half-widths of the body by height.
         annotated: Names of the structures that are completely annotated; None for all that exist.
+        share: How often it is drawn, beside the shares of the others.
     """
 
     name: str
@@ -59,6 +60,7 @@ class SourceScan:
     centres: Mapping[int, NDArray[np.float64]]
     outline: BodyOutline
     annotated: tuple[str, ...] | None = None
+    share: float = 1.0
 
     @classmethod
     def load(cls, image_path: Path, mask_path: Path, name: str, annotated: tuple[str, ...] | None = None) -> SourceScan:
@@ -81,6 +83,7 @@ class SourceScan:
         affine: NDArray[np.float64],
         name: str,
         annotated: tuple[str, ...] | None = None,
+        share: float = 1.0,
     ) -> SourceScan:
         """Return the source of an image in HU and its structures, both ``(X, Y, Z)``, in any orientation.
 
@@ -110,6 +113,7 @@ class SourceScan:
             centres=centres,
             outline=BodyOutline.of(body, affine),
             annotated=annotated,
+            share=share,
         )
 
     def to(self, device: torch.device | str) -> SourceScan:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from importlib import import_module
 
 import pytest
 import torch
 
+from support.bundles import ROOT
+from support.warm_python import run_warm
 from swinx.errors import ExportError
 from swinx.inference import BACKENDS, OpenVINOBackend, PartLogits, TorchBackend, choose_backend
 from swinx.inference.backends.openvino_package import has_bfloat16_instructions
 from swinx.inference.windows.tiling import WindowPart, window_part
 from swinx.networks import SwinXSeg
 
+SIZES = {"embed_dim": 12, "depths": (2, 1), "num_heads": (1, 2), "decoder_channels": 4}
+"""Of all kinds of layers one or two, as OpenVINO takes seconds to compile more."""
+
 ROI = (32, 32, 32)
-LONG = (96, 64, 32)
+LONG = (48, 32, 16)
 
 
 @pytest.fixture(scope="module", params=[4, 15], ids=["scores", "features"])
 def network(request) -> SwinXSeg:
     """A network with as many features as classes, or fewer: then backends return these."""
     torch.manual_seed(0)
-    sizes = {"embed_dim": 12, "num_heads": (1, 2, 4, 8), "decoder_channels": 4}
-    return SwinXSeg(out_channels=request.param, **sizes).eval()
+    return SwinXSeg(out_channels=request.param, **SIZES).eval()
 
 
 def logits_of(run: PartLogits, windows: torch.Tensor, part: WindowPart) -> torch.Tensor:
@@ -57,7 +61,7 @@ def test_a_backend_computes_a_part_at_any_place_as_the_network_does(backend, net
 @pytest.mark.slow
 def test_openvino_keeps_what_it_compiled_until_the_weights_change():
     torch.manual_seed(0)
-    network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
+    network = SwinXSeg(**SIZES).eval()
     backend = OpenVINOBackend()
     run = backend(network, ROI)
     assert backend(network, ROI) is run
@@ -147,7 +151,7 @@ from swinx.networks import SwinXSeg
 
 came = []
 signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
-network = SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=4).eval()
+network = SwinXSeg(embed_dim=12, depths=(2,), num_heads=(1,), decoder_channels=4).eval()
 first, second = OpenVINOBackend(), OpenVINOBackend()
 first(network, (32, 32, 32))
 second(network, (32, 32, 32))
@@ -163,5 +167,5 @@ print("came", len(came))
 @pytest.mark.slow
 def test_a_signal_is_survived_after_networks_were_compiled_and_dropped():
     """Each compiled model brings a stack for signals along, and takes it away at its end, even if it is in use."""
-    done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True, check=False)
+    done = run_warm([sys.executable, "-c", SIGNALLED], ROOT, os.environ | {"OMP_NUM_THREADS": "1"})
     assert (done.returncode, done.stdout.strip()) == (0, "came 1"), done.stderr[-2000:]

@@ -12,15 +12,15 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 FILES = ("LICENSE", "configs/*.json", "configs/*.conf", "docs/*.md")
-WEIGHTS: tuple[str, ...] = ()
-"""Weights that are shipped, by their path below ``bundles``, such as ``swinx_seg/models/NAME.pt``."""
+WEIGHTS = ("swinx_seg/models/swinx_abdomen_small.pt", "swinx_seg/models/swinx_abdomen_small.json")
+"""Weights that are shipped, and their record, by their path below ``bundles``."""
 
 
 def bundle_files() -> list[str]:
     """Return the files of the bundles that the package brings, by their path below the checkout."""
     bundles = sorted(path.parents[1] for path in ROOT.glob("bundles/*/configs/metadata.json"))
     found = [path for bundle in bundles for pattern in FILES for path in sorted(bundle.glob(pattern))]
-    found += [ROOT / "bundles" / name for name in WEIGHTS]
+    found += [path for name in WEIGHTS if (path := ROOT / "bundles" / name).is_file()]
     return [path.relative_to(ROOT).as_posix() for path in found]
 
 

@@ -60,8 +60,9 @@ def test_weights_of_a_training_go_before_those_that_a_bundle_came_with(tmp_path,
     monkeypatch.setattr(swinx, "__file__", str(package / "__init__.py"))
     bundle = make_bundle(package / "bundles" / "seg")
     assert own_weights(bundle) == "seg/models/model.pt"
-    for place in (bundle / "models" / "model.pt", Path("seg/models/model.pt")):
-        place.parent.mkdir(parents=True)
+    brought = bundle / "models"
+    for place in (brought / "swinx_abdomen_small.pt", brought / "model.pt", Path("seg/models/model.pt")):
+        place.parent.mkdir(parents=True, exist_ok=True)
         place.touch()
         assert own_weights(bundle) == place.as_posix()
 

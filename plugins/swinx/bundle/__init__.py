@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from swinx.bundle.bundle_folders import bundle_folder, bundle_folders, is_installed, output_root, own_weights
+from swinx.bundle.bundle_folders import (
+    SHIPPED,
+    bundle_folder,
+    bundle_folders,
+    is_installed,
+    output_root,
+    own_weights,
+)
 from swinx.bundle.bundle_root import find_bundle_root, require_plugin
 from swinx.bundle.check_settings import check_run_settings, read_setting, read_settings
 from swinx.bundle.configuration import (
@@ -22,6 +29,7 @@ __all__ = [
     "PLACES",
     "SECTIONS",
     "SETTINGS",
+    "SHIPPED",
     "Setting",
     "broken_relation",
     "bundle_folder",

@@ -9,7 +9,17 @@ import swinx
 from swinx.errors import BundleError
 from swinx.files import shown
 
-__all__ = ["bundle_folder", "bundle_folders", "is_installed", "output_root", "own_weights"]
+__all__ = [
+    "SHIPPED",
+    "bundle_folder",
+    "bundle_folders",
+    "is_installed",
+    "output_root",
+    "own_weights",
+]
+
+SHIPPED = "swinx_abdomen_small"
+"""Name of the weights that are shipped with swinx."""
 
 
 def bundle_folders() -> dict[str, Path]:
@@ -63,14 +73,17 @@ def output_root(bundle_root: str | os.PathLike[str]) -> str:
 
 
 def own_weights(bundle_root: str | os.PathLike[str]) -> str:
-    """Return the weights that a bundle takes by default: ``models/model.pt`` of its trainings, or that it came with.
+    """Return the weights that a bundle takes by default.
+
+    These are ``models/model.pt`` of its trainings, or that it came with, or else the weights that are shipped with
+    swinx, ``models/swinx_abdomen_small.pt``. A training never writes over the latter.
 
     Args:
         bundle_root: Folder of the bundle.
     """
     trained = Path(output_root(bundle_root), "models", "model.pt")
-    brought = Path(bundle_root, "models", "model.pt")
-    return (brought if brought.is_file() and not trained.is_file() else trained).as_posix()
+    places = [trained, *(Path(bundle_root, "models", name) for name in ("model.pt", f"{SHIPPED}.pt"))]
+    return next((place for place in places if place.is_file()), trained).as_posix()
 
 
 def _installed() -> Path:

@@ -81,7 +81,7 @@ def damaged_entry(path: str | os.PathLike[str]) -> str | None:
         return archive.testzip()
 
 
-def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
+def save_weights(network: nn.Module | Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
     """Write a checkpoint atomically: tensors by name, on the CPU.
 
     It is the state dictionary itself, as in MONAI's Model Zoo: ``monai.bundle.load`` and ``ckpt_export`` find nothing
@@ -90,10 +90,15 @@ def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     The record of the window order is one of the tensors. :func:`swinx.networks.load_weights` and
     ``torch.load(path, weights_only=True)`` read it.
 
+    Args:
+        network: A network, or its tensors by name.
+        path: File to write.
+
     Raises:
         OSError: If the file cannot be written; the message names it, and a former file stays.
     """
-    state = {name: tensor.detach().cpu() for name, tensor in bare_network(network).state_dict().items()}
+    tensors = bare_network(network).state_dict() if isinstance(network, nn.Module) else network
+    state = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
     with write_whole(path) as partial:
         try:
             torch.save(state, partial)

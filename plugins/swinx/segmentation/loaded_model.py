@@ -31,6 +31,7 @@ from swinx.rules import ModelRules as Rule
 from swinx.segmentation.model_files import ModelFiles, find_model
 from swinx.segmentation.scan_input import Scan
 from swinx.segmentation.segmentation_result import Segmentation
+from swinx.tracking import read_sidecar
 from swinx.visible_text import visible
 
 __all__ = ["LoadedModel", "Prediction", "load_model"]
@@ -68,6 +69,7 @@ class LoadedModel:
         label_set: Its classes.
         device: Where the network runs.
         profile: Name of the profile.
+        about: One line of its record that tells what the weights are and are not; empty if there is none.
     """
 
     def __init__(self, files: ModelFiles, profile: str, device: str, settings: Mapping[str, Any]) -> None:
@@ -78,6 +80,9 @@ class LoadedModel:
         with _user_errors(str(files.bundle / "configs" / "inference.json")):
             self._build(parser)
         load_weights(parser.get_parsed_content("network_def"), files.checkpoint)
+        self.about: str = read_sidecar(files.checkpoint).get("about") or ""
+        if self.about:
+            print(f"{self.name}: {self.about}", file=sys.stderr)
         self._network: torch.nn.Module = parser.get_parsed_content("network")
         self._network.requires_grad_(False).eval()
         self._prepared = False

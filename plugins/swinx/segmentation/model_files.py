@@ -12,7 +12,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import swinx
-from swinx.bundle import bundle_folder, own_weights, require_plugin
+from swinx.bundle import SHIPPED, bundle_folder, own_weights, require_plugin
 from swinx.errors import BundleError, reason_of
 from swinx.files import check_setting_of, expanded, read_json, read_object
 from swinx.rules import ModelRules as Rule
@@ -27,6 +27,7 @@ BUNDLE = "swinx_seg"
 _ADDRESS = re.compile(r"(models|runs|mlflow-artifacts):/")
 _CONFIG = "configs/inference.json"
 _WEIGHTS = Path("models", "model.pt")
+_SHIPPED = Path("models", f"{SHIPPED}.pt")
 _OF_ZIP = re.compile(r"(configs|models)/[^/]+\.(json|conf|pt|pth)")
 
 
@@ -57,8 +58,8 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
 
     Args:
         model: The folder of a bundle, a packed zip, a weights file, an address of MLflow (``models:/name/version``,
-            ``runs:/id/path``), or ``swinx_seg``; that is the default: what was trained in this place, or else what
-            is shipped with swinx.
+            ``runs:/id/path``), ``swinx_abdomen_small`` for the weights that are shipped with swinx, or ``swinx_seg``;
+            that is the default: what was trained in this place, or else the shipped weights.
 
     Raises:
         BundleError: If there is no such model, or it is for another version of swinx.
@@ -69,7 +70,7 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
         weights = Path(own_weights(shipped))
         if not weights.is_file():
             raise BundleError(Rule.NOT_SHIPPED.says(version=swinx.__version__))
-        return ModelFiles(BUNDLE, shipped, weights)
+        return ModelFiles(SHIPPED if weights.stem == SHIPPED else BUNDLE, shipped, weights)
     text = os.fspath(model)
     if _ADDRESS.match(text):
         return _registered(text)
@@ -82,21 +83,25 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
         return ModelFiles(path.stem, bundle_folder(BUNDLE), path)
     if text == BUNDLE:
         return find_model()
-    raise BundleError(Rule.UNKNOWN.says(model=visible(text), known=BUNDLE))
+    shipped = bundle_folder(BUNDLE)
+    if text == SHIPPED and (weights := shipped / "models" / f"{SHIPPED}.pt").is_file():
+        return ModelFiles(SHIPPED, shipped, weights)
+    raise BundleError(Rule.UNKNOWN.says(model=visible(text), known=f"{BUNDLE}, {SHIPPED}"))
 
 
 def _of_folder(folder: Path, name: str) -> ModelFiles:
     root = folder / "bundle" if (folder / "MLmodel").is_file() else folder
     if not (root / _CONFIG).is_file():
         raise BundleError(Rule.NO_BUNDLE.says(path=visible(folder), detail=f"it has no {_CONFIG}"))
-    if not (root / _WEIGHTS).is_file():
+    weights = next((path for path in (root / _WEIGHTS, root / _SHIPPED) if path.is_file()), None)
+    if weights is None:
         raise BundleError(Rule.WITHOUT_WEIGHTS.says(path=visible(root / _WEIGHTS)))
     require_plugin(root)
     settings: dict[str, Any] = {}
     if (overrides := root / "overrides.json").is_file():
         settings = read_object(overrides)
         check_setting_of(read_json(root / _CONFIG, "a configuration"), settings, str(overrides))
-    return ModelFiles(Path(name).absolute().name, root, root / _WEIGHTS, settings)
+    return ModelFiles(Path(name).absolute().name, root, weights, settings)
 
 
 def _of_zip(path: Path) -> ModelFiles:

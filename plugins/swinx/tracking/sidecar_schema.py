@@ -69,7 +69,7 @@ _SOURCE: Mapping[str, _Kind] = {
 _SIDECAR: Mapping[str, _Kind] = {
     **dict.fromkeys(("run_id",), _ID),
     **dict.fromkeys(("sha256", "config_sha256", "data_sha256"), _SHA),
-    **dict.fromkeys(("stage", "bundle", "swinx", "torch", "date", "metric", "format"), _LINE),
+    **dict.fromkeys(("about", "stage", "bundle", "swinx", "torch", "date", "metric", "format"), _LINE),
     **dict.fromkeys(("epoch", "max_epochs", "value", "max_difference", "largest_score"), _NUMBER),
     **dict.fromkeys(("same_labels", "tolerance"), _NUMBER),
     "tracking_uri": _ADDRESS,

@@ -54,7 +54,10 @@ def trained_settings(checkpoint: str | os.PathLike[str]) -> dict[str, Any]:
     if not read_sidecar(weights):
         _warn_once(f"{visible(weights)}: {Rule.NO_RECORD.says(record=visible(sidecar_path(weights)))}")
         return {}
-    settings = read_record(weights).get("settings") or {}
+    record = read_record(weights)
+    if about := record.get("about"):
+        _inform_once(f"{visible(weights)}: {about}")
+    settings = record.get("settings") or {}
     found = {}
     for name, value in settings.items():
         if name in PLACES or name not in SETTINGS:
@@ -156,6 +159,11 @@ def compare_settings(
             raise WeightsError(Rule.OTHER_NETWORK.says(**words))
         elif name in _OF_PREPROCESSING:
             _logger.warning("%s", Rule.OTHER_PREPROCESSING.says(**words))
+
+
+@lru_cache(maxsize=64)
+def _inform_once(text: str) -> None:
+    _logger.info("%s", text)
 
 
 @lru_cache(maxsize=64)

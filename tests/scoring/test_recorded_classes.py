@@ -120,6 +120,17 @@ def test_scores_and_pictures_of_predictions_are_those_of_an_evaluation(predictio
     np.testing.assert_array_equal(imread(predictions / "a" / "anna.png"), imread(predictions / "d" / "anna.png"))
 
 
+def test_a_list_that_names_no_classes_leaves_them_to_the_record(predictions):
+    entry = {"case": "anna", "image": "ct.nii.gz", "label": "reference/anna.nii.gz", "annotated": ["spleen"]}
+    (predictions / "datalist.json").write_text(json.dumps({"testing": [entry]}))
+    report = score_folders(predictions / "reference", predictions / "prediction", predictions / "out")
+    assert report.label_set.names == ("background", "spleen", "liver")
+    assert report.cases["anna"].annotated == (1,)
+    (predictions / "prediction" / "cases.json").unlink()
+    with pytest.raises(LabelSetError, match="nothing says what the numbers"):
+        score_folders(predictions / "reference", predictions / "prediction", predictions / "out")
+
+
 def test_a_record_whose_facts_are_no_label_set_is_refused(predictions):
     for change in ({"liver": {"colour": "red"}}, {"liver": {"inside": ["lung"]}}, {"lung": {}}):
         record = {"labels": WHOLE | {"classes": change}}

@@ -370,7 +370,10 @@ def test_a_list_that_is_given_is_matched_by_case_name(folders):
     (folders / "elsewhere").mkdir()
     path = annotated_list(folders, "elsewhere/list.json")
     report = score_folders(
-        folders / "reference", folders / "prediction", folders / "out", data_list=path, show_progress=False
+        *(folders / "reference", folders / "prediction", folders / "out"),
+        data_list=path,
+        show_progress=False,
+        label_set=FLARE23,
     )
     assert report.table["spleen_dsc"].isna().tolist() == [False, True]
 
@@ -378,14 +381,17 @@ def test_a_list_that_is_given_is_matched_by_case_name(folders):
 def test_a_list_of_partial_labels_says_nothing_about_complete_labels_beside_them(folders):
     annotated_list(folders)
     (folders / "reference").rename(folders / "complete")
-    report = score_folders(folders / "complete", folders / "prediction", folders / "out", show_progress=False)
+    report = score_folders(folders / "complete", folders / "prediction", folders / "out", label_set=FLARE23)
     assert not report.table["spleen_dsc"].isna().any()
 
 
 def test_references_that_the_given_list_does_not_have_are_named(folders):
     path = write_list(folders / "l.json", [{"case": "a", "label": "reference/a.nii.gz", "annotated": [1]}])
     report = score_folders(
-        folders / "reference", folders / "prediction", folders / "out", data_list=path, show_progress=False
+        *(folders / "reference", folders / "prediction", folders / "out"),
+        data_list=path,
+        show_progress=False,
+        label_set=FLARE23,
     )
     assert "1 of 2 references are not in" in report.text
     assert report.text.count(": b") == 1

@@ -77,8 +77,8 @@ class ScoreRules(Rules):
     )
     LABELS_UNUSABLE = Rule(
         "warned",
-        "pictures",
-        "{source} lies beside the files and its label set is not used: {detail}; give --labels if it is not flare23",
+        "label maps",
+        "{source} lies beside the files and its label set is not used: {detail}; give --labels",
     )
     PATIENT = Rule("refused", "entries of data lists", "{key} is {value}; give the patient as a text or a whole number")
 

@@ -37,7 +37,7 @@ class ReferenceList:
         items: Its entries with a label.
         by_file: Match entries by the file of their label, rather than by the name of their case.
         notes: Why a list that lies there is not used.
-        label_set: The label set that the list names; None if it names none.
+        label_set: The classes of its entries; None if there are none.
     """
 
     path: str = ""
@@ -48,9 +48,7 @@ class ReferenceList:
     label_set: LabelSet | None = None
 
 
-def read_reference_list(
-    reference: PathLike, data_list: PathLike | None = None, label_set: LabelSet | None = None
-) -> ReferenceList:
+def read_reference_list(reference: PathLike, data_list: PathLike | None, label_set: LabelSet) -> ReferenceList:
     """Read the given data list, or the ``datalist.json`` in the folder of the references or its parent.
 
     A list that was not given counts only for the label files that it names: one of partial labels says nothing about
@@ -59,7 +57,7 @@ def read_reference_list(
     Args:
         reference: Folder of label maps, one file, or a data list.
         data_list: The data list, if the user gave one.
-        label_set: Classes to use for its entries; by default its own.
+        label_set: Classes to use for its entries.
 
     Raises:
         DataListError: If a list that was given cannot be used.
@@ -77,7 +75,7 @@ def read_reference_list(
 
 
 def label_set_beside(*sources: Any) -> LabelSet | None:
-    """Return the label set of the first data list in, or beside, some files or folders; None if there is none.
+    """Return the label set that the first data list in, or beside, some files or folders names; None if none does.
 
     One that lies beside them and cannot be used is passed over with a warning.
 
@@ -92,7 +90,8 @@ def label_set_beside(*sources: Any) -> LabelSet | None:
         if place is None:
             continue
         try:
-            return list_label_set(place)
+            if (named := _named(place)) is not None:
+                return named
         except DataListError as error:
             if place == real_path(source):
                 raise
@@ -162,6 +161,11 @@ def _file(path: PathLike) -> str:
     return os.fspath(real_path(path))
 
 
+def _named(path: Path) -> LabelSet | None:
+    """Return the label set that a data list names; None if it names none."""
+    return None if read_list(path).get("labels") is None else list_label_set(path)
+
+
 def _list_beside(source: PathLike) -> Path | None:
     """Return the data list that a path is, or that lies in its folder or the one above."""
     place = real_path(source)
@@ -170,15 +174,14 @@ def _list_beside(source: PathLike) -> Path | None:
     return next((p for p in (*named, folder / _LIST_NAME, folder.parent / _LIST_NAME) if p.is_file()), None)
 
 
-def _read(path: Path, label_set: LabelSet | None, by_file: bool) -> ReferenceList:
-    chosen = label_set or list_label_set(path)
+def _read(path: Path, label_set: LabelSet, by_file: bool) -> ReferenceList:
     items: list[dict[str, Any]] = []
     for section in data_list_sections(path):
         try:
-            cases = load_cases(path, section, label_set=chosen)
+            cases = load_cases(path, section, label_set=label_set)
             items += [item for item in cases if "label" in item and "fault" not in item]
         except DataListError:
             if read_list(path).get(section) != []:
                 raise
     name = str(read_list(path).get("name", ""))
-    return ReferenceList(os.fspath(path), name, tuple(items), by_file, label_set=chosen)
+    return ReferenceList(os.fspath(path), name, tuple(items), by_file, label_set=label_set)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swinx.data import probe_folder
+from swinx.data import probe_folder, read_list
 from swinx.errors import CaseError, DataListError, LabelSetError
 from swinx.files import file_sha256, read_table, write_json, write_table, write_whole
 from swinx.labels import FLARE23, ClassNumbers, LabelMapping, LabelSet, class_numbers
@@ -29,7 +29,13 @@ from swinx.rules import LabelFolderRules, ScoreRules
 from swinx.scoring.case_pairs import CasePair, PathLike, pair_cases
 from swinx.scoring.case_scores import CONSEQUENCE, CaseRecord, ScoredCases, score_all
 from swinx.scoring.recorded_classes import classes_of_predictions
-from swinx.scoring.reference_facts import ReferenceList, choose_protocol, read_reference_list, with_facts
+from swinx.scoring.reference_facts import (
+    ReferenceList,
+    choose_protocol,
+    label_set_beside,
+    read_reference_list,
+    with_facts,
+)
 from swinx.scoring.result_sets import one_result_set
 from swinx.scoring.score_checks import check_scores
 
@@ -142,13 +148,15 @@ def score_folders(
             the data list that was given cannot be used.
         OSError: If ``out_dir`` cannot be written to; found out before the first case is read.
     """
-    listed = read_reference_list(reference, data_list, label_set)
-    named = label_set or listed.label_set
+    if data_list is not None:
+        read_list(data_list)  # one that was given must be there
+    named = label_set or label_set_beside(reference if data_list is None else data_list)
     if named is None or prediction_map is None:  # a map says what the numbers mean, whatever was recorded
         named = classes_of_predictions(prediction, named, [reference])
     chosen: LabelSet = named
     of_references = _numbers(chosen, reference_map, "--reference_map")
     of_predictions = _numbers(chosen, prediction_map, "--prediction_map")
+    listed = read_reference_list(reference, data_list, chosen)
     pairs, unasked = pair_cases(reference, prediction, chosen)
     pairs, notes = with_facts(pairs, listed, chosen)
     pairs = [replace(pair, label_map=of_references or pair.label_map, prediction_map=of_predictions) for pair in pairs]

@@ -29,13 +29,19 @@ _SETTINGS = {
 }
 
 
-def some_weights(folder: Path, seed: int = 0) -> Path:
+def some_weights(folder: Path, seed: int = 0, depths: tuple[int, ...] = (2, 2, 2, 2)) -> Path:
     """Write weights of a network that tells classes by chance, and their record."""
+    heads = _SETTINGS["num_heads"][: len(depths)]
     label_set: LabelSet = read_label_set(CLASSES)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = SwinXSeg(
-            out_channels=label_set.num_classes, embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=8, dropout=0.0
+            out_channels=label_set.num_classes,
+            embed_dim=12,
+            depths=depths,
+            num_heads=heads,
+            decoder_channels=8,
+            dropout=0.0,
         )
         with torch.no_grad():  # other statistics than those of a batch: without evaluation mode other labels come out
             for module in network.modules():
@@ -45,9 +51,10 @@ def some_weights(folder: Path, seed: int = 0) -> Path:
             output = network.out.conv.conv
             output.weight.mul_(10)
             output.bias.sub_(network(torch.rand(1, 1, 32, 32, 32)).mean(dim=(0, 2, 3, 4)))  # all classes occur
+    settings = _SETTINGS | {"depths": list(depths), "num_heads": heads}
     path = folder / "tiny.pt"
     save_weights(network, path)
-    sidecar_path(path).write_text(json.dumps({"settings": _SETTINGS, "labels": label_set.as_json()}))
+    sidecar_path(path).write_text(json.dumps({"settings": settings, "labels": label_set.as_json()}))
     return path
 
 

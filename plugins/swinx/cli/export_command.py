@@ -51,5 +51,5 @@ def export(
         "settings": {name: repr(value) for name, value in found.settings.items()},
         "upstream": [upstream_of("weights", found.checkpoint)],
     }
-    agreement = export_network(found.network, found.window, to, target, float(limit), facts)
+    agreement = export_network(found.network, found.window, to, target, float(limit), facts, found.inference)
     say(f"{target}: {to} for windows of {' x '.join(map(str, found.window))}, against PyTorch: {agreement}")

@@ -13,10 +13,13 @@ from torch import nn
 from swinx.bundle import nearest, setting_fault, settings_of_network
 from swinx.errors import BundleError, ExportError, reason_of
 from swinx.files import check_setting_of
+from swinx.inference import WindowSettings
 from swinx.networks import SwinEncoder, load_weights, window_sides
 from swinx.tracking import read_record, recorded_settings, sidecar_path
 
 __all__ = ["BundleNetwork", "read_bundle_network"]
+
+_OF_INFERENCE = ("overlap", "pixdim", "intensity", "window_hu", "body_crop", "body_margin_mm", "antialias")
 
 
 class BundleNetwork(NamedTuple):
@@ -27,12 +30,15 @@ class BundleNetwork(NamedTuple):
         window: Channels and sides ``(C, X, Y, Z)`` of the windows that its inference cuts.
         checkpoint: The file of the weights.
         settings: What was set in the configuration: settings that the weights' sidecar records, and overrides.
+        inference: What another program needs to run the network: ``classes`` (number in files by name, in the order of
+            the channels) and settings of preprocessing and windows, as far as the configuration has them.
     """
 
     network: nn.Module
     window: tuple[int, ...]
     checkpoint: Path
     settings: dict[str, Any]
+    inference: dict[str, Any]
 
 
 def read_bundle_network(
@@ -93,7 +99,17 @@ def read_bundle_network(
     for part in network.modules():
         if hasattr(part, "use_checkpoint"):
             part.use_checkpoint = False  # saves memory in trainings alone, and cannot be exported
-    return BundleNetwork(network.eval().requires_grad_(False), (encoders[0].in_channels, *window), weights, settings)
+    inputs = (encoders[0].in_channels, *window)
+    return BundleNetwork(network.eval().requires_grad_(False), inputs, weights, settings, _inference(parser, window))
+
+
+def _inference(parser: ConfigParser, window: Sequence[int]) -> dict[str, Any]:
+    """Return the settings of an inference as plain values."""
+    found: dict[str, Any] = {"roi_size": list(window), "sigma_scale": WindowSettings(window).sigma_scale}
+    if "label_set" in parser:
+        label_set = parser.get_parsed_content("label_set")
+        found["classes"] = dict(zip(label_set.names, label_set.values, strict=True))
+    return found | {name: parser.get_parsed_content(name) for name in _OF_INFERENCE if name in parser}
 
 
 def _recorded(parser: ConfigParser, overlays: Sequence[str], weights: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from swinx.export.torch_formats import (
     load_torch_export,
     load_torchscript,
     write_onnx,
+    write_onnx_settings,
     write_torch_export,
     write_torchscript,
 )
@@ -69,6 +70,7 @@ def export_network(
     out: str | os.PathLike[str],
     tolerance: float = TOLERANCE,
     facts: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Agreement:
     """Write a network in another format, compare it with eager mode, and keep it if they agree.
 
@@ -81,6 +83,7 @@ def export_network(
         out: The file.
         tolerance: Largest absolute difference of a class score that is let pass.
         facts: What the sidecar shall say besides, such as where the weights came from.
+        settings: Plain values that an ONNX file shall carry, for programs that run it without the bundle.
 
     Returns:
         How far they agree.
@@ -102,6 +105,8 @@ def export_network(
                 for category in (TracerWarning, DeprecationWarning, FutureWarning):
                     warnings.simplefilter("ignore", category)
                 kind.write(network, inputs[0], partial)
+            if settings and to == "onnx":
+                write_onnx_settings(partial, {"version": __version__, **settings})
             agreement = measure_agreement(network, kind.load(partial), inputs)
         except (ExportError, OSError):
             raise

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = [
     "load_torchscript",
     "trace_program",
     "write_onnx",
+    "write_onnx_settings",
     "write_torch_export",
     "write_torchscript",
 ]
@@ -103,6 +105,15 @@ def write_onnx(network: nn.Module, example: Tensor, path: Path) -> None:
             dynamo=True,
             verbose=False,
         )
+
+
+def write_onnx_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write settings into the metadata of an ONNX file, as JSON under ``swinx``."""
+    import onnx
+
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"swinx": json.dumps(dict(settings))})
+    onnx.save(model, path)
 
 
 def load_onnx(path: Path) -> Callable[[Tensor], Tensor]:

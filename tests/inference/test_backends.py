@@ -59,6 +59,18 @@ def test_a_backend_computes_a_part_at_any_place_as_the_network_does(backend, net
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("backend", [TorchBackend(), OpenVINOBackend()], ids=["torch", "openvino"])
+def test_norms_over_the_window_are_those_of_the_whole_window(backend):
+    torch.manual_seed(0)
+    network = SwinXSeg(out_channels=4, norm="group", **SIZES).eval()
+    windows = torch.rand(1, 1, *ROI) * torch.linspace(0, 1, ROI[0])[:, None, None]
+    part = part_at(32, 0, 64, margin=0.25)
+    with torch.no_grad():
+        found = logits_of(backend(network, ROI), windows, part)
+        torch.testing.assert_close(found, network(windows)[(..., *part.inside)], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
 def test_openvino_keeps_what_it_compiled_until_the_weights_change():
     torch.manual_seed(0)
     network = SwinXSeg(**SIZES).eval()

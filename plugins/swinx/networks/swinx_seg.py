@@ -110,6 +110,7 @@ class SwinXSeg(nn.Module):
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
+        self.norm = norm
         self.script_window = window_sides(script_window)
         widths = _level_widths(decoder_channels, levels=len(depths) + 1)
         self.encoder = SwinEncoder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 import warnings
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined] # not in its __all__
 
 from swinx.inference.backends.openvino_package import compile_for_cpu, import_openvino
-from swinx.inference.backends.part_logits import SplitLogits, weights_version
+from swinx.inference.backends.part_logits import PartLogits, SplitLogits, WholeLogits, is_whole, weights_version
 from swinx.inference.backends.split_network import SplitNetwork
 from swinx.networks import SwinXSeg
 
@@ -27,8 +28,9 @@ class OpenVINOBackend:
     """Run a ``SwinXSeg`` on the CPU by OpenVINO, with as many threads as PyTorch has.
 
     For :class:`swinx.inference.SlidingWindowLabelInferer`. The network is split
-    (:class:`swinx.inference.SplitNetwork`), traced and compiled at the first window, which takes as long as a few
-    windows; the result is kept until other weights come, unless they are hidden from autograd by ``.data``.
+    (:class:`swinx.inference.SplitNetwork`), or whole where its norms are no batch norms, traced and compiled at the
+    first window, which takes as long as a few windows; the result is kept until other weights come, unless they are
+    hidden from autograd by ``.data``.
 
     Args:
         bfloat16: Compute in bfloat16 and not in single precision, which is faster where the CPU has instructions for
@@ -41,14 +43,14 @@ class OpenVINOBackend:
     def __init__(self, bfloat16: bool = False) -> None:
         import_openvino()
         self.bfloat16 = bfloat16
-        self._made: tuple[object, SplitLogits] | None = None
+        self._made: tuple[object, PartLogits] | None = None
 
     @property
     def name(self) -> str:
         """Return its name in records."""
         return "openvino" + ", bfloat16" * self.bfloat16
 
-    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitLogits:
+    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> PartLogits:
         """Return the function that runs this network on windows of this size.
 
         Raises:
@@ -57,15 +59,27 @@ class OpenVINOBackend:
         version = (weights_version(network), tuple(roi_size))
         if self._made is None or self._made[0] != version:
             started = time.perf_counter()
-            split = SplitNetwork(network).cpu()
-            window = (1, split.in_channels, *roi_size)
-            features = _compile(split.features, self.bfloat16, [torch.zeros(window)], [window])
-            middle = self._compile_for_parts(split.middle, split.skip_channels, split.coarse_channels)
-            head = self._compile_for_parts(split.last, split.in_channels, split.feature_channels)
-            self._made = (version, SplitLogits(features, middle, head, output_layer=split.output_layer))
+            self._made = (
+                version,
+                self._whole(network, roi_size) if is_whole(network) else self._split(network, roi_size),
+            )
             precision = "bfloat16" if self.bfloat16 else "single precision"
             _logger.info("network compiled by OpenVINO for %s in %.1f s", precision, time.perf_counter() - started)
         return self._made[1]
+
+    def _whole(self, network: SwinXSeg, roi_size: Sequence[int]) -> WholeLogits:
+        """Return the function that runs a network whose norms take means over the window."""
+        window = (1, network.encoder.in_channels, *roi_size)
+        copied = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+        return WholeLogits(_compile(copied, self.bfloat16, [torch.zeros(window)], [window]))
+
+    def _split(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitLogits:
+        split = SplitNetwork(network).cpu()
+        window = (1, split.in_channels, *roi_size)
+        features = _compile(split.features, self.bfloat16, [torch.zeros(window)], [window])
+        middle = self._compile_for_parts(split.middle, split.skip_channels, split.coarse_channels)
+        head = self._compile_for_parts(split.last, split.in_channels, split.feature_channels)
+        return SplitLogits(features, middle, head, output_layer=split.output_layer)
 
     def _compile_for_parts(self, module: nn.Module, fine: int, coarse: int) -> _OneByOne:
         """Return the function that runs convolutions on maps of so many channels, the second of half the size."""

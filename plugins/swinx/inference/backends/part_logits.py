@@ -13,7 +13,7 @@ from swinx.inference.backends.split_network import SplitNetwork
 from swinx.inference.windows.tiling import Slices, WindowPart
 from swinx.networks import SwinXSeg
 
-__all__ = ["Backend", "PartLogits", "SplitLogits", "TorchBackend", "WholeLogits", "weights_version"]
+__all__ = ["Backend", "PartLogits", "SplitLogits", "TorchBackend", "WholeLogits", "is_whole", "weights_version"]
 
 
 class PartLogits(Protocol):
@@ -105,7 +105,8 @@ class SplitLogits:
 class TorchBackend:
     """PyTorch, with the network split (:class:`swinx.inference.SplitNetwork`) and its weights folded, once.
 
-    They are folded anew when the weights have changed, unless this was hidden from autograd by ``.data``.
+    A network with other norms than batch norms is run whole: they take means over the window. Weights are folded anew
+    when they have changed, unless this was hidden from autograd by ``.data``.
 
     Args:
         channels_last: Keep channels last in memory, which is faster at full resolution.
@@ -117,12 +118,14 @@ class TorchBackend:
         self.memory_format = torch.channels_last_3d if channels_last else torch.contiguous_format
         self._made: tuple[object, SplitLogits] | None = None
 
-    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> SplitLogits:  # noqa: ARG002 # any size will do
+    def __call__(self, network: SwinXSeg, roi_size: Sequence[int]) -> PartLogits:  # noqa: ARG002 # any size will do
         """Return the function that runs this network.
 
         Raises:
             TypeError: If it is no ``SwinXSeg``.
         """
+        if is_whole(network):
+            return WholeLogits(lambda windows: network(windows.contiguous(memory_format=self.memory_format)))
         version = weights_version(network)
         if self._made is None or self._made[0] != version:
             split = SplitNetwork(network)
@@ -130,6 +133,11 @@ class TorchBackend:
             parts = (split.features, split.middle, split.last)
             self._made = (version, SplitLogits(*parts, self.memory_format, split.output_layer))
         return self._made[1]
+
+
+def is_whole(network: nn.Module) -> bool:
+    """Return whether a network can only be run whole: a ``SwinXSeg`` with other norms than batch norms."""
+    return isinstance(network, SwinXSeg) and network.norm != "batch"
 
 
 def weights_version(network: nn.Module) -> object:

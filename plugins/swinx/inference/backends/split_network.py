@@ -48,12 +48,15 @@ class SplitNetwork(nn.Module):
 
     Raises:
         TypeError: If it is no ``SwinXSeg``.
+        ValueError: If its norms are no batch norms: others take means over the whole window.
     """
 
     def __init__(self, network: SwinXSeg) -> None:
         super().__init__()
         if not isinstance(network, SwinXSeg):
             raise TypeError(f"only SwinXSeg can be split, not {type(network).__name__}")
+        if network.norm != "batch":
+            raise ValueError(f"only a network with batch norms can be split, not one with {network.norm} norms")
         copied = copy.deepcopy(network).eval().requires_grad_(False)
         self.in_channels = copied.encoder.in_channels
         deeper = [int(block.transp_conv.conv.in_channels) for block in list(copied.up_blocks)[:2]]  # type: ignore[union-attr, arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import ignite.distributed as idist
 import pytest
@@ -12,7 +13,9 @@ from monai.engines import SupervisedEvaluator
 
 from support.disks import nearly_full_disk
 from support.training import small_network, start_training
-from swinx.training import BestModel
+from swinx.labels import read_label_set
+from swinx.tracking import read_sidecar
+from swinx.training import BestModel, data_counts
 
 
 class Course:
@@ -101,3 +104,15 @@ def test_in_a_training_it_holds_the_weights_of_the_best_epoch(tmp_path):
     training.network.load_state_dict(torch.load(training.model_path, weights_only=True))
     training.evaluator.run(9)
     assert training.evaluator.state.metrics["dice"] == pytest.approx(note["value"], abs=1e-6)
+
+
+def test_the_sidecar_tells_the_data_and_the_dice_of_each_class(path):
+    label_set = read_label_set({"background": 0, "part": 3, "spot": 9})
+    counts = data_counts(label_set, training=[{"label": "a.nii.gz", "annotated": [1]}])
+    save = BestModel(small_network(), str(path), label_set, counts)
+    details = {"val_mean_dice": torch.tensor([[0.25, torch.nan], [0.75, torch.nan]])}
+    state = SimpleNamespace(best_metric_epoch=2, epoch=2, key_metric_name="dice", best_metric=0.5)
+    save(SimpleNamespace(state=SimpleNamespace(**vars(state), metric_details=details)))
+    note = read_sidecar(path)
+    assert note["class_dice"] == {"part": 0.5, "spot": None}
+    assert note["data"] == {"training": {"cases": 1, "annotated": {"part": 1, "spot": 0}}}

@@ -53,6 +53,18 @@ def _is_numbers_by_name(value: Any) -> bool:
     return isinstance(value, dict) and all(n is None or _is_number(n) for n in value.values())
 
 
+def _is_counts_by_section(value: Any) -> bool:
+    """Return whether a value is what :func:`swinx.training.data_counts` gives."""
+    return isinstance(value, dict) and all(
+        _is_line(section)
+        and isinstance(counts, dict)
+        and counts.keys() <= {"cases", "annotated", "pseudo"}
+        and _is_number(counts.get("cases"))
+        and all(_is_numbers_by_name(counts.get(name, {})) for name in ("annotated", "pseudo"))
+        for section, counts in value.items()
+    )
+
+
 _Kind = tuple[str, Callable[[Any], bool]]
 _LINE: _Kind = ("one line of text", _is_line)
 _ADDRESS: _Kind = ("an address", _is_path)
@@ -77,6 +89,8 @@ _SIDECAR: Mapping[str, _Kind] = {
     "versions": ("an object of texts", _is_lines_by_name),
     "metrics": ("an object of numbers", _is_numbers_by_name),
     "settings": ("an object of settings", lambda value: isinstance(value, dict)),
+    "class_dice": ("an object of numbers", _is_numbers_by_name),
+    "data": ("an object of sections with counts", _is_counts_by_section),
     "labels": ("a label set", lambda value: isinstance(value, dict)),
     "upstream": ("a list of objects", lambda value: isinstance(value, list)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.training.data_counts import data_counts
 from swinx.training.epoch_seed import EpochSeed
 from swinx.training.expected_end import ExpectedEnd
 from swinx.training.gradient_clipping import GradientClipping
@@ -40,6 +41,7 @@ __all__ = [
     "TimeLimit",
     "TrainingHistory",
     "TrainingState",
+    "data_counts",
     "organ_labels",
     "prepare_partial_batch",
     "take_as_absent",

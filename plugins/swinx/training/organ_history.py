@@ -13,7 +13,23 @@ from monai.engines import Workflow
 from swinx.files import read_rows, write_rows
 from swinx.labels import FLARE23, LabelSet
 
-__all__ = ["OrganHistory"]
+__all__ = ["OrganHistory", "class_means"]
+
+
+def class_means(engine: Workflow, metric: str, label_set: LabelSet) -> dict[str, float | None]:
+    """Return the mean Dice of each class over the cases of a validation, to four digits; None where no case has one.
+
+    Args:
+        engine: The validation engine.
+        metric: Name of a Dice metric without background that saves details.
+        label_set: The classes.
+    """
+    scores = np.atleast_2d(np.asarray(engine.state.metric_details[metric].cpu(), dtype=np.float64))
+    known = [column[np.isfinite(column)] for column in scores.T]
+    return {
+        name: round(float(values.mean()), 4) if values.size else None
+        for name, values in zip(label_set.names[1:], known, strict=True)
+    }
 
 
 class OrganHistory:
@@ -31,7 +47,7 @@ class OrganHistory:
     def __init__(self, path: str, metric: str = "val_mean_organ_dice", label_set: LabelSet = FLARE23) -> None:
         self.path = Path(path)
         self.metric = metric
-        self.names = label_set.names[1:]
+        self.label_set = label_set
 
     def attach(self, engine: Workflow) -> None:
         """Listen to the validation engine."""
@@ -45,13 +61,7 @@ class OrganHistory:
         """
         if idist.get_rank() != 0:
             return
-        scores = np.atleast_2d(np.asarray(engine.state.metric_details[self.metric].cpu(), dtype=np.float64))
-        known = [column[np.isfinite(column)] for column in scores.T]
-        row: dict[str, Any] = {"epoch": engine.state.epoch}
-        row |= {
-            name: round(float(values.mean()), 4) if values.size else None
-            for name, values in zip(self.names, known, strict=True)
-        }
+        row: dict[str, Any] = {"epoch": engine.state.epoch, **class_means(engine, self.metric, self.label_set)}
         before = read_rows(self.path) if self.path.is_file() else []
         kept = [earlier for earlier in before if earlier["epoch"] < engine.state.epoch]
         write_rows(self.path, [*kept, row])

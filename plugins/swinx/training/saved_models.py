@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from swinx.files import write_json
 from swinx.labels import LabelSet
 from swinx.networks import save_weights
 from swinx.tracking import artefact_hash, provenance, sidecar_path
+from swinx.training.organ_history import class_means
 from swinx.training.save_interval import check_interval, is_to_save
 
 __all__ = ["BestModel", "LatestModel"]
@@ -27,10 +29,15 @@ __all__ = ["BestModel", "LatestModel"]
 class _SavedModel:
     """A network, and the file that it is saved to."""
 
-    def __init__(self, network: torch.nn.Module, path: str, label_set: LabelSet | None) -> None:
+    def __init__(
+        self, network: torch.nn.Module, path: str, label_set: LabelSet | None, data: Mapping[str, Any] | None
+    ) -> None:
         self.network = network
         self.path = Path(path)
+        self.label_set = label_set
         self.facts = {"settings": settings_at_work(), "labels": None if label_set is None else label_set.as_json()}
+        if data:
+            self.facts["data"] = dict(data)
         self.logger = logging.getLogger(__name__)
 
     def save(self, **facts: Any) -> None:
@@ -52,16 +59,26 @@ class BestModel(_SavedModel):
     """Handler that saves the network at each new best metric of the validator, with a sidecar.
 
     The comparison is the evaluator's own, so it survives a resumed training. The sidecar
-    ``<name>.json`` holds epoch, metric, versions, date and the settings of the bundle.
+    ``<name>.json`` holds epoch, metric, the mean Dice of each class, versions, date and the settings of the bundle.
 
     Args:
         network: The network itself, not its DDP wrapper.
         path: Where the weights go, e.g. ``models/model.pt``.
         label_set: Classes of the output, for the sidecar; None for a network without classes.
+        data: Counts of the data, for the sidecar, see :func:`swinx.training.data_counts`.
+        class_metric: Dice of all classes, of which the validator keeps details; without it there is none by class.
     """
 
-    def __init__(self, network: torch.nn.Module, path: str, label_set: LabelSet | None = None) -> None:
-        super().__init__(network, path, label_set)
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        path: str,
+        label_set: LabelSet | None = None,
+        data: Mapping[str, Any] | None = None,
+        class_metric: str = "val_mean_dice",
+    ) -> None:
+        super().__init__(network, path, label_set, data)
+        self.class_metric = class_metric
 
     def attach(self, engine: Workflow) -> None:
         """Listen to the validation engine."""
@@ -73,7 +90,10 @@ class BestModel(_SavedModel):
         if idist.get_rank() != 0 or state.best_metric_epoch != state.epoch:
             return
         name, best = state.key_metric_name, float(state.best_metric)
-        self.save(epoch=state.epoch, metric=name, value=best)
+        by_class = {}
+        if self.label_set is not None and self.class_metric in state.metric_details:
+            by_class = {"class_dice": class_means(engine, self.class_metric, self.label_set)}
+        self.save(epoch=state.epoch, metric=name, value=best, **by_class)
         self.logger.info("epoch %d is the best so far: %s %.4f, saved to %s", state.epoch, name, best, self.path)
 
 
@@ -89,15 +109,21 @@ class LatestModel(_SavedModel):
         interval: Save every so many epochs; the last one is always saved, and the one at which the training is
             stopped in time.
         label_set: Classes of the output, for the sidecar; None for a network without classes.
+        data: Counts of the data, for the sidecar, see :func:`swinx.training.data_counts`.
 
     Raises:
         ValueError: If the interval is below 1.
     """
 
     def __init__(
-        self, network: torch.nn.Module, path: str, interval: int = 1, label_set: LabelSet | None = None
+        self,
+        network: torch.nn.Module,
+        path: str,
+        interval: int = 1,
+        label_set: LabelSet | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(network, path, label_set)
+        super().__init__(network, path, label_set, data)
         self.interval = check_interval(interval)
 
     def attach(self, engine: Workflow) -> None:

@@ -100,7 +100,8 @@ def take_as_absent(items: Sequence[Mapping[str, Any]], label_set: LabelSet = FLA
         label_set: The classes.
 
     Returns:
-        Copies of the cases; those without ``annotated`` unchanged.
+        Copies of the cases; those without ``annotated`` unchanged, the others with the ids of these classes in
+        ``absent``, too.
     """
     found: set[int] = set()
     for item in items:
@@ -109,4 +110,4 @@ def take_as_absent(items: Sequence[Mapping[str, Any]], label_set: LabelSet = FLA
     if not nowhere or not items:
         return [dict(item) for item in items]
     _logger.warning("%s", ListRules.ABSENT.says(classes=label_set.listed(nowhere)))
-    return [{**item, "annotated": sorted({*item["annotated"], *nowhere})} for item in items]
+    return [{**item, "annotated": sorted({*item["annotated"], *nowhere}), "absent": nowhere} for item in items]

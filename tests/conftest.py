@@ -6,6 +6,8 @@ import gc
 import locale
 import os
 import shutil
+import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +16,11 @@ import pytest
 from numpy.typing import NDArray
 
 from support.geometry import oblique_affine
+from support.start_method import use_start_method
 
 pytest_plugins = ("support.command_line", "support.small_networks")
 
+use_start_method()
 os.environ["SWINX_MLFLOW"] = "off"  # also in the commands that tests start; tests of tracking switch it on
 
 
@@ -38,6 +42,33 @@ def _same_locale() -> Iterator[None]:
     before = locale.setlocale(locale.LC_ALL)
     yield
     locale.setlocale(locale.LC_ALL, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copied_tables() -> Iterator[None]:
+    """Let MLflow copy the empty tables of the first SQLite file that it made: migrations take two seconds a file."""
+    if "mlflow" not in sys.modules:
+        yield
+        return
+    import sqlalchemy
+    from mlflow.store.db import utils
+
+    first = sqlite3.connect(":memory:", check_same_thread=False)
+    make = utils._initialize_tables
+
+    def copy(engine: Any) -> None:
+        is_new = engine.dialect.name == "sqlite" and not sqlalchemy.inspect(engine).get_table_names()
+        is_first = not first.execute("SELECT name FROM sqlite_master").fetchall()
+        if is_first or not is_new:
+            make(engine)
+        if is_new:
+            with engine.connect() as connection:
+                file = connection.connection.driver_connection
+                file.backup(first) if is_first else first.backup(file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_initialize_tables", copy)
+        yield
 
 
 @pytest.fixture(scope="module")

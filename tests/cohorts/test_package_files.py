@@ -65,6 +65,6 @@ def test_a_damaged_file_is_fetched_again(package, tmp_path):
 
 def test_another_archive_is_refused_and_nothing_is_written(package, tmp_path):
     object.__setattr__(package, "sha256", "0" * 64)
-    with pytest.raises(RuntimeError, match="this is not the published file"):
+    with pytest.raises(OSError, match="this is not the published file"):
         package.fetch(tmp_path / "cache")
     assert not (tmp_path / "cache").exists()

@@ -277,6 +277,21 @@ class DataCommands:
             )
         )
 
+    def example(self, folder: str = "example") -> None:
+        """Fetch a real CT that the shipped weights have not seen, and its reference labels (38 MB).
+
+        It is a native CT of the abdomen and pelvis from the package totalsegmentator, which is neither installed nor
+        run; 3 mm, 12 of the 13 FLARE organs. It is for looking at and testing, not for training.
+
+        Args:
+            folder: Where example_ct.nii.gz and example_label.nii.gz are written.
+        """
+        check_paths(folder)
+        from swinx.cohorts import fetch_example_ct
+
+        for path in fetch_example_ct(folder):
+            say(path)
+
     def demo(
         self,
         out: str,

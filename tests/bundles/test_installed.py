@@ -135,6 +135,21 @@ def test_training_and_inference_of_the_installed_bundle_write_below_the_working_
     assert before == {path: path.stat().st_mtime_ns for path in package.rglob("*") if "__pycache__" not in path.parts}
 
 
+def test_the_script_of_the_image_segments_by_the_installed_package(python, package, trained, cohort, tmp_path):
+    """As in the container: an empty working folder with the script, and the mounts; folders stand for these."""
+    (tmp_path / "inputs").mkdir()
+    shutil.copyfile(ROOT / "docker" / "predict.sh", tmp_path / "predict.sh")
+    shutil.copyfile(sorted((cohort / "images").glob("testing_*"))[0], tmp_path / "inputs" / "anna_0000.nii.gz")
+    paths = {"SWINX_PYTHON": str(python), "SWINX_WEIGHTS": str(trained), "SWINX_MLFLOW": "off", "OMP_NUM_THREADS": "1"}
+    here = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | paths
+    done = subprocess.run(["sh", "predict.sh"], cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["anna.nii.gz"]
+    assert {"anna.json", "cases.json", "inference.log"} == {path.name for path in (tmp_path / "logs").iterdir()}
+    assert f"1 of 1 cases segmented into {tmp_path / 'outputs'}" in done.stdout + done.stderr
+    assert str(package) in (tmp_path / "logs" / "inference.log").read_text()
+
+
 def test_a_copy_runs_from_anywhere(python, cohort, tmp_path):
     place = Path(swinx_command(python, "bundles", "copy", "swinx_seg", tmp_path / "mine", cwd=tmp_path).strip())
     (tmp_path / "elsewhere").mkdir()

@@ -9,9 +9,10 @@ import sys
 import threading
 
 import pytest
+import torch
 
 from swinx.bundle import bundle_folders
-from swinx.cli.doctor import doctor, examine
+from swinx.cli.doctor import _device_fault, doctor, examine
 from swinx.cli.requirements import check_requirements
 from swinx.tracking import sqlite_uri
 
@@ -134,10 +135,14 @@ def test_bundles_with_and_without_weights_are_told(tmp_path):
         (tmp_path / name / "configs" / "train.json").write_text(json.dumps({"checkpoint": "a"}))
     (tmp_path / "broken" / "configs" / "train.json").write_text("no json")
     (tmp_path / "trained" / "models").mkdir()
-    (tmp_path / "trained" / "models" / "model.pt").write_bytes(b"0" * 2_000_000)
+    torch.save({"a": torch.zeros(500_000)}, tmp_path / "trained" / "models" / "model.pt")
     seen = found(examine(tmp_path))
     assert (seen["trained"].state, seen["fresh"].state) == ("ok", "note")
     assert "2 MB" in seen["trained"].detail
+    (tmp_path / "trained" / "models" / "model.pt").write_bytes(b"0" * 2_000_000)
+    damaged = found(examine(tmp_path))["trained"]
+    assert damaged.state == "fault"
+    assert "model.pt" in damaged.detail.partition("; ")[2]
     assert "weights" not in seen["broken"].detail
 
 
@@ -159,9 +164,15 @@ def test_the_environment_of_monai_label_counts_once_it_is_complete(monkeypatch, 
     (tmp_path / "label.mk").touch()
     assert found(examine(tmp_path))["MONAI Label"].remedy == "make install-label"
     (tmp_path / ".venv-label").mkdir()
-    assert found(examine(tmp_path))["MONAI Label"].state == "note"
     (tmp_path / ".venv-label" / ".installed").touch()
-    assert found(examine(tmp_path))["MONAI Label"].state == "ok"
+    assert found(examine(tmp_path))["MONAI Label"].state == "note", "a mark is no installation"
+    python = tmp_path / ".venv-label" / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho 0.8.5\n")
+    python.chmod(0o755)
+    assert found(examine(tmp_path))["MONAI Label"].detail == "0.8.5 in .venv-label"
+    (tmp_path / ".venv-label" / ".installed").unlink()
+    assert "was not finished" in found(examine(tmp_path))["MONAI Label"].detail
     monkeypatch.setenv("LABEL_VENV", "elsewhere")
     assert "elsewhere" in found(examine(tmp_path))["MONAI Label"].detail
 
@@ -175,7 +186,10 @@ def test_a_container_engine_counts_if_its_service_answers(monkeypatch, tmp_path,
     program.chmod(0o755)
     seen = found(examine(tmp_path))["containers"]
     assert (seen.state, seen.detail) == ("note", f"{program} does not answer: Cannot connect to the daemon")
-    program.write_text("#!/bin/sh\n[ $1 = info ] && echo abc\n")
+    program.write_text("#!/bin/sh\nexit 0\n")
+    assert found(examine(tmp_path))["containers"].detail == f"{program} does not answer: no reason given"
+    asked = {"docker": '"$*" = "version --format {{.Server.Version}}"', "podman": "$1 = info"}[engine]
+    program.write_text(f"#!/bin/sh\n[ {asked} ] && echo abc\n")
     seen = found(examine(tmp_path))["containers"]
     assert (seen.state, seen.detail) == ("ok", f"{program} answers")
 
@@ -191,3 +205,19 @@ def test_a_missing_tracker_is_a_note_with_its_command(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     seen = found(examine(tmp_path))["tracker"]
     assert (seen.state, seen.remedy) == ("note", 'pip install "mlflow>=3,<4"')
+
+
+def test_a_gpu_counts_if_it_computes():
+    assert _device_fault("cpu") == ""
+    assert _device_fault("cuda:97").startswith("computes nothing: ")
+
+
+def test_the_doctor_needs_no_clone(monkeypatch, capsys, tmp_path):
+    """In an empty folder, with the package at a place of its own."""
+    monkeypatch.chdir(tmp_path)
+    doctor()
+    printed = capsys.readouterr().out
+    assert printed.endswith("0 faults\n")
+    for name in bundle_folders():
+        assert f"{name}" in printed
+    assert not list(tmp_path.iterdir())

@@ -20,7 +20,9 @@ import swinx
 from swinx.bundle import bundle_folders, own_weights
 from swinx.cli.requirements import Finding, check_requirements
 from swinx.cli.terminal import say
+from swinx.errors import WeightsError, reason_of
 from swinx.files import read_json
+from swinx.networks import read_checkpoint
 from swinx.tracking import sqlite_uri, without_credentials
 
 __all__ = ["doctor", "examine"]
@@ -31,7 +33,8 @@ _LITTLE_SHARED_MEMORY_GB = 1
 _LITTLE_MEMORY_GB = 8
 _MARKS = {"ok": "ok", "note": "note", "fault": "FAULT"}
 _SERVER_ANSWERS_WITHIN_S = 3.0
-_ENGINE_ANSWERS_WITHIN_S = 10.0
+_ANSWERS_WITHIN_S = 10.0
+_LABEL_VERSION = "import importlib.metadata as found; print(found.version('monailabel'))"
 
 
 def doctor(bundles: str | None = None) -> None:
@@ -88,7 +91,18 @@ def _devices() -> Iterator[Finding]:
     for number in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(number)
         detail = f"{about.name}, {about.total_memory / 1024**3:.0f} GB, compute capability {about.major}.{about.minor}"
-        yield Finding(f"GPU {number}", "ok", detail)
+        fault = _device_fault(f"cuda:{number}")
+        remedy = f"look at nvidia-smi; or keep runs off it: CUDA_VISIBLE_DEVICES without {number}" if fault else ""
+        yield Finding(f"GPU {number}", "fault" if fault else "ok", f"{detail}{fault and '; '}{fault}", remedy)
+
+
+def _device_fault(device: str) -> str:
+    """Return the reason why a device computes nothing; empty if it adds up."""
+    try:
+        total = float(torch.ones(2, device=device).sum())
+    except (RuntimeError, AssertionError) as error:  # the second of a PyTorch without CUDA
+        return f"computes nothing: {reason_of(error)}"
+    return "" if total == 2.0 else f"computes 1 + 1 = {total:g}"
 
 
 def _host() -> Iterator[Finding]:
@@ -136,10 +150,13 @@ def _tracker() -> Finding:
 
 
 def _label_server() -> Finding:
-    folder = Path(os.environ.get("LABEL_VENV") or ".venv-label")  # as label.mk has it, which leaves the mark last
-    if (folder / ".installed").is_file():
-        return Finding("MONAI Label", "ok", f"in {folder}")
-    return Finding("MONAI Label", "note", f"not installed in {folder}; the server alone needs it", "make install-label")
+    folder = Path(os.environ.get("LABEL_VENV") or ".venv-label")  # as label.mk has it, which leaves a mark last
+    version, fault = _asked([str(folder / "bin" / "python"), "-c", _LABEL_VERSION])
+    fault = fault or ("" if (folder / ".installed").is_file() else "the installation was not finished")
+    if not fault:
+        return Finding("MONAI Label", "ok", f"{version} in {folder}")
+    detail = f"not installed in {folder} ({fault}); the server alone needs it"
+    return Finding("MONAI Label", "note", detail, "make install-label")
 
 
 def _containers() -> Finding:
@@ -155,13 +172,21 @@ def _containers() -> Finding:
 
 def _engine_fault(program: str) -> str:
     """Return the reason why a container engine cannot run anything; empty if its service answers."""
+    # Of docker the version of its service, since the program tells its own without one; podman needs no service.
+    asked = ["version", "--format", "{{.Server.Version}}"] if program.endswith("docker") else ["info"]
+    _, fault = _asked([program, *asked])
+    return f"does not answer: {fault}" if fault else ""
+
+
+def _asked(command: list[str]) -> tuple[str, str]:
+    """Return what a program answers, empty if it fails or says nothing, and then the reason."""
     try:
-        asked = [program, "info", "--format", "{{.ID}}" if program.endswith("docker") else "{{.Host.Os}}"]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=_ENGINE_ANSWERS_WITHIN_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWERS_WITHIN_S, check=False)
     except (OSError, subprocess.SubprocessError) as error:
-        return f"does not answer: {error}"
-    lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-    return "" if done.returncode == 0 else f"does not answer: {lines[-1]}"
+        return "", str(error)
+    if done.returncode == 0 and (answer := done.stdout.strip()):
+        return answer, ""
+    return "", ((done.stderr or done.stdout).strip().splitlines() or ["no reason given"])[-1]
 
 
 def _bundles(folder: Path | None) -> Iterator[Finding]:
@@ -176,12 +201,23 @@ def _bundles(folder: Path | None) -> Iterator[Finding]:
     for bundle in listed:
         weights = Path(own_weights(bundle))
         if weights.is_file():
-            yield Finding(bundle.name, "ok", f"{bundle}; {weights}, {weights.stat().st_size / 1e6:.0f} MB")
+            detail, fault = f"{bundle}; {weights}, {weights.stat().st_size / 1e6:.0f} MB", _weights_fault(weights)
+            remedy = "copy them again, or train anew" if fault else ""
+            yield Finding(bundle.name, "fault" if fault else "ok", f"{detail}{fault and '; '}{fault}", remedy)
         elif _makes_weights(bundle / "configs" / "train.json"):
             remedy = "train it, or give --checkpoint FILE"
             yield Finding(bundle.name, "note", f"{bundle}; no weights at {weights}", remedy)
         else:
             yield Finding(bundle.name, "ok", str(bundle))
+
+
+def _weights_fault(path: Path) -> str:
+    """Return the reason why weights cannot be used; empty if they are read."""
+    try:
+        read_checkpoint(path)
+    except (WeightsError, OSError) as error:
+        return reason_of(error)
+    return ""
 
 
 def _makes_weights(config: Path) -> bool:

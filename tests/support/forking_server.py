@@ -12,6 +12,7 @@ import gc
 import importlib
 import io
 import json
+import multiprocessing
 import os
 import runpy
 import select
@@ -71,6 +72,8 @@ def _become(order: dict) -> list[str]:
     sys.executable = order["executable"] or sys.executable
     importlib.invalidate_caches()
     np.random.seed()  # noqa: NPY002 - as in a fresh process; the module random does so itself
+    if method := os.environ.get("SWINX_TEST_START_METHOD"):  # of the processes that load data
+        multiprocessing.set_start_method(method, force=True)
     return order["command"]
 
 

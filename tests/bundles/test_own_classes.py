@@ -205,8 +205,13 @@ def test_a_packed_bundle_tells_its_own_classes(trained, work, swinx):
     archive = next((work / "dist").glob("*.zip"))
     with zipfile.ZipFile(archive) as opened:
         metadata = json.loads(opened.read("swinx_seg/configs/metadata.json"))
+        readme = opened.read("swinx_seg/docs/README.md").decode()
     names = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     assert list(names.values()) == ["background", "left part", "right part", "spot"]
+    assert "| training data | 2 labelled cases for training, 2 for validation |" in readme
+    dice = json.loads(trained.with_suffix(".json").read_text())["class_dice"]
+    assert f"| 3 | left part | | | 2 | {dice['left part']:.4f} |" in readme
+    assert "| 7 | right part | | | 1, and 1 by a network |" in readme
 
 
 def test_an_exported_network_has_the_own_number_of_channels(trained, work, swinx):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from support.bundles import ROOT
 from swinx.labels import FLARE23, read_label_set
 from swinx.networks import SwinXSeg, save_weights
 from swinx.packaging import metadata_faults, pack_bundle
+from swinx.packaging.model_card import model_card, with_network
 from swinx.tracking import artefact_hash, sidecar_path
 
 OWN = {
@@ -36,6 +38,15 @@ def packed(tmp_path_factory) -> Path:
         "epoch": 7,
         "metric": "val_mean_organ_dice",
         "value": 0.8125,
+        "class_dice": {"left lobe": 0.9375, "right lobe": 0.6875, "nodule|spot": None},
+        "data": {
+            "training": {
+                "cases": 12,
+                "annotated": {"left lobe": 11, "right lobe": 8, "nodule|spot": 0},
+                "pseudo": {"right lobe": 4},
+            },
+            "validation": {"cases": 3, "annotated": {"left lobe": 3, "right lobe": 3, "nodule|spot": 1}},
+        },
         "upstream": [{"name": "data", "path": "/home/anna/lobes/datalist.json", "sha256": "ab" * 32}],
         "sha256": artefact_hash(folder / "model.pt"),
     }
@@ -57,7 +68,11 @@ def test_the_metadata_tell_the_classes_and_the_preprocessing_of_the_weights(pack
     assert "9 nodule|spot" in metadata["label_classes"]
     assert metadata["image_classes"].startswith("single channel scan, resampled to 2 x 2 x 3.5 mm; mean and standard")
     assert "left lobe, right lobe, nodule|spot" in metadata["description"]
+    assert metadata["data_source"] == "12 labelled cases for training, 3 for validation"
+    dice = {"val_dice left lobe": 0.9375, "val_dice right lobe": 0.6875}
+    assert metadata["eval_metrics"] == {"val_mean_organ_dice": 0.8125, **dice}
     assert "liver" not in json.dumps(metadata)
+    assert "FLARE 2023" not in metadata["data_source"]
 
 
 def test_the_readme_tells_training_parameters_and_scores_and_nothing_of_the_machine(packed):
@@ -68,10 +83,38 @@ def test_the_readme_tells_training_parameters_and_scores_and_nothing_of_the_mach
     assert r"nodule\|spot" in head
     assert "anna" not in text
     assert "No trained weights" not in text
-    assert "right kidney" not in text[: text.index("### Partial labels")]
+    assert "right kidney" not in text
+    names = "|".join(name for name in FLARE23.names[1:] if name != "tumor")
+    assert not re.search(rf"\b({names})s?\b|83\.13|35\.19", text), "what is true of FLARE-23 alone is told of it"
+    assert "<!--" not in text
+    assert '"annotated": ["left lobe", "right lobe"]' in text
+    assert "2 x 2 x 3.5 mm spacing" in text[text.index("## Preprocessing") :]
+    assert "| training data | 12 labelled cases for training, 3 for validation |" in head
+    assert "| 7 | right lobe | | | 8, and 4 by a network | 0.6875 |" in head
+    assert "| 0 | not validated |" in head
     assert "Target: left lobe, right lobe, nodule|spot. Modality: that of the training, scaled by zscore." in text
     network = SwinXSeg(1, 4, embed_dim=12, num_heads=[1, 2, 4, 8], decoder_channels=8)
     assert f"{sum(p.numel() for p in network.parameters()) / 1e6:.1f} million" in head
+
+
+def test_what_is_not_recorded_is_said_to_be_so():
+    label_set = read_label_set(OWN)
+    readme = (ROOT / "bundles/swinx_seg/docs/README.md").read_text()
+    settings = {"pixdim": [2.0, 2.0, 2.0]}
+    text = model_card(readme, label_set, settings, 10**6, {})
+    assert "| training data | not recorded |" in text
+    assert "| not recorded | not recorded |" in text
+    assert "No score of these weights is recorded." in text
+    metadata = json.loads((ROOT / "bundles/swinx_seg/configs/metadata.json").read_text())
+    told = with_network(metadata, label_set, settings, 10**6, {})
+    assert told["data_source"] == "Not recorded"
+    assert "eval_metrics" not in told
+
+
+def test_every_part_of_the_readme_that_is_of_the_bundle_alone_has_its_marks():
+    readme = (ROOT / "bundles/swinx_seg/docs/README.md").read_text()
+    assert set(re.findall(r"<!-- bundle: (\w+) -->", readme)) == {"classes", "example", "preprocessing", "performance"}
+    assert readme.count("<!-- end -->") == 4
 
 
 def test_the_packed_record_brings_the_label_set(packed):

@@ -27,7 +27,7 @@ from swinx.packaging.configurations import (
 )
 from swinx.packaging.fit import check_classes, check_fit
 from swinx.packaging.metadata_rules import metadata_faults
-from swinx.packaging.model_card import model_card, with_network
+from swinx.packaging.model_card import PREPROCESSING, model_card, with_network
 from swinx.packaging.versions import check_versions
 from swinx.rules import FileRules
 from swinx.tracking import read_record, recorded_label_set, recorded_settings, sidecar_path
@@ -130,12 +130,12 @@ def _described(
     """Return metadata and README that tell of the network that is packed."""
     path = root / "configs" / "inference.json"
     settings = {name: value for name, value in inference.items() if name in SETTINGS}
-    settings |= {name: value_of(inference, name, path) for name in ("pixdim", "window_hu", "intensity")}
+    settings |= {name: value_of(inference, name, path) for name in PREPROCESSING}
     label_set = recorded_label_set(source) or FLARE23
     tensors = read_checkpoint(source).items()
     parameters = sum(tensor.numel() for name, tensor in tensors if not name.endswith(_NO_PARAMETERS))
     readme = (root / "docs" / "README.md").read_text(encoding="utf-8")
-    told = with_network(metadata, label_set, settings, parameters)
+    told = with_network(metadata, label_set, settings, parameters, record)
     return told, model_card(readme, label_set, settings, parameters, record)
 
 

@@ -38,10 +38,17 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def by_monai(scans: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    """Labels as they lie in the files of a run of MONAI, by case."""
+def monai_output(scans: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a run of MONAI."""
     out = tmp_path_factory.mktemp("monai") / "out"
     settings = {"dataset_dir": scans, "output_dir": out, "checkpoint": weights, "backend": "torch", "progress": False}
     finished = run_bundle("inference", "inference", **settings)
     assert finished.returncode == 0, finished.stderr[-2000:]
-    return {path.name.removesuffix(".nii.gz"): np.asarray(nib.load(path).dataobj) for path in out.glob("*.nii.gz")}
+    return out
+
+
+@pytest.fixture(scope="session")
+def by_monai(monai_output: Path) -> dict[str, np.ndarray]:
+    """Labels as they lie in the files of a run of MONAI, by case."""
+    files = monai_output.glob("*.nii.gz")
+    return {path.name.removesuffix(".nii.gz"): np.asarray(nib.load(path).dataobj) for path in files}

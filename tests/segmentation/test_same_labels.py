@@ -14,6 +14,9 @@ from monai.data import MetaTensor
 import swinx
 from support.segmentation import CLASSES, some_scan
 from swinx.cli import main
+from swinx.errors import RunError
+from swinx.files import file_sha256
+from swinx.scoring import one_result_set
 from swinx.segmentation import segment_folder
 
 
@@ -96,6 +99,26 @@ def test_a_folder_gets_the_labels_of_a_run_of_monai(model, scans, by_monai, tmp_
     assert sorted(record["case"] for record in batch.done) == sorted(by_monai)
     for case, labels in by_monai.items():
         assert np.array_equal(np.asarray(nib.load(tmp_path / f"{case}.nii.gz").dataobj), labels)
+
+
+def test_records_are_those_of_a_run_of_monai(model, scans, monai_output, tmp_path):
+    """Scores and reports take results of both for one set, and find out which files were changed."""
+    segment_folder(scans, tmp_path, model, progress=False)
+    expected, summary = (json.loads((folder / "cases.json").read_text()) for folder in (monai_output, tmp_path))
+    assert summary["results"] == expected["results"]
+    assert summary["labels"] == expected["labels"] == model.label_set.as_json()
+    assert "labels" not in summary["done"][0]
+    model.segment(scans / "nrrd.nrrd", tmp_path / "nrrd.nii.gz", progress=False)
+    for case in ("nifti", "nrrd", "dicom"):
+        found, by_run = (json.loads((folder / f"{case}.json").read_text()) for folder in (tmp_path, monai_output))
+        assert found["labels"] == by_run["labels"]
+        assert found["results"] == by_run["results"]
+        assert found["prediction_sha256"] == file_sha256(tmp_path / f"{case}.nii.gz")
+    paths = [folder / "nifti.nii.gz" for folder in (tmp_path, monai_output)]
+    assert one_result_set(paths) == summary["results"]["id"]
+    model.segment(scans / "nrrd.nrrd", tmp_path / "nrrd.nii.gz", progress=False, classes=["spleen"])
+    with pytest.raises(RunError, match="holds results of 2 runs"):
+        one_result_set([*paths, tmp_path / "nrrd.nii.gz"])
 
 
 def test_training_mode_of_the_network_changes_no_label(model, by_monai):

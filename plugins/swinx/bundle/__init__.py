@@ -18,6 +18,7 @@ from swinx.bundle.configuration import (
     configuration_hash,
     flat_settings,
     settings_at_work,
+    settings_of,
     settings_of_network,
 )
 from swinx.bundle.settings.relations import broken_relation
@@ -48,5 +49,6 @@ __all__ = [
     "require_plugin",
     "setting_fault",
     "settings_at_work",
+    "settings_of",
     "settings_of_network",
 ]

@@ -7,11 +7,14 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swinx.files import is_setting
 from swinx.visible_text import visible
 from swinx.workarounds import running_bundle
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigParser
 
 __all__ = [
     "PLACES",
@@ -19,6 +22,7 @@ __all__ = [
     "configuration_hash",
     "flat_settings",
     "settings_at_work",
+    "settings_of",
     "settings_of_network",
 ]
 
@@ -52,8 +56,10 @@ def configuration_at_work() -> dict[str, Any]:
         given so far, and else as they stand. Empty if no bundle is building.
     """
     parser = running_bundle().parser
-    if parser is None:
-        return {}
+    return {} if parser is None else _content(parser)
+
+
+def _content(parser: ConfigParser) -> dict[str, Any]:
     content = json.loads(json.dumps(parser.get(), default=repr))
     found = {name: _plain(parser.ref_resolver.resolved_content.get(name)) for name in content}
     return {
@@ -99,7 +105,16 @@ def settings_at_work() -> dict[str, Any]:
 
     They are written beside weights, so that only what may be read from there again is among them.
     """
-    settings = {name: value for name, value in flat_settings(configuration_at_work()).items() if name not in PLACES}
+    return _settings(configuration_at_work())
+
+
+def settings_of(parser: ConfigParser) -> dict[str, Any]:
+    """Return the settings of a configuration that a program has built itself, as :func:`settings_at_work` does."""
+    return _settings(_content(parser))
+
+
+def _settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {name: value for name, value in flat_settings(configuration).items() if name not in PLACES}
     for name in [name for name, value in settings.items() if not is_setting(name, value)]:
         _logger.warning("%s is not recorded with the weights: it is no plain value", visible(name))
         del settings[name]

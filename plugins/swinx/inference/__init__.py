@@ -23,8 +23,9 @@ from swinx.inference.backends.part_logits import (
 from swinx.inference.backends.split_network import MergedUpBlock, SplitNetwork
 from swinx.inference.case_dataset import CaseDataset, collate_case
 from swinx.inference.case_iteration import CaseIteration, prepare_case
-from swinx.inference.case_records import CaseRecords, result_set
+from swinx.inference.case_records import CaseRecords
 from swinx.inference.label_inferer import SlidingWindowLabelInferer
+from swinx.inference.record_files import result_set, write_batch_record, write_case_record
 from swinx.inference.save_labels import SaveLabelsd
 from swinx.inference.windows.window_budget import WindowBudget
 from swinx.inference.windows.window_labels import Tiling, sliding_window_labels
@@ -60,5 +61,7 @@ __all__ = [
     "result_set",
     "sliding_window_labels",
     "weights_version",
+    "write_batch_record",
+    "write_case_record",
     "write_openvino",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import time
@@ -20,14 +18,14 @@ from monai.engines import IterationEvents, Workflow
 from swinx.bundle import settings_at_work
 from swinx.data import record_path
 from swinx.errors import DataListError
-from swinx.files import EarlierFiles, file_sha256, real_path, write_json
+from swinx.files import EarlierFiles, real_path
 from swinx.geometry import reader_notes
+from swinx.inference.record_files import result_set, write_batch_record, write_case_record
 from swinx.labels import LabelSet
 from swinx.resources import ResourceMonitor
 from swinx.rules import LockRules
-from swinx.tracking import artefact_hash
 
-__all__ = ["CaseRecords", "result_set"]
+__all__ = ["CaseRecords"]
 
 
 class CaseRecords:
@@ -142,9 +140,6 @@ class CaseRecords:
             "seconds": seconds,
             "peak_memory": asdict(memory),
         }
-        if self.results:
-            record["results"] = self.results["id"]
-            record["prediction_sha256"] = _hash_of(record["prediction"])
         if tilings := getattr(getattr(engine, "inferer", None), "tilings", None):
             record["windows"] = tilings[0].as_record()
         if "measures" in result:
@@ -152,7 +147,7 @@ class CaseRecords:
         if warnings := [*reader_notes(batch), *map(str, result.get("warnings", ()))]:
             record["warnings"] = warnings
         try:
-            write_json(record_path(self.output_dir, str(record["case"])), record | self._labels)
+            record = write_case_record(self.output_dir, str(record["case"]), record | self._labels, self.results)
         except OSError as error:
             self._fail(number, str(record["case"]), str(error))
             return
@@ -210,13 +205,9 @@ class CaseRecords:
             self.logger.error("not %s: %s: %s", self.verb, failure["case"], failure["reason"])
         for lack in self.incomplete:
             self.logger.error("%s, but incomplete: %s: %s", self.verb, lack["case"], lack["reason"])
-        summary = {**self._prepared, **self._labels, "done": self.done, "failed": self.failed}
-        if self.results:
-            summary["results"] = self.results
-        if self.incomplete:
-            summary["incomplete"] = self.incomplete
+        facts = {**self._prepared, **self._labels}
         try:
-            write_json(self.output_dir / "cases.json", summary)
+            write_batch_record(self.output_dir, self.done, self.failed, self.incomplete, self.results, facts)
         except OSError as error:
             self._summarised = False
             self.logger.error("%s", error)
@@ -248,38 +239,3 @@ def _check_apart(item: Mapping[str, Any], predictions: Mapping[Path, Path]) -> N
                 f"{found} is the {key} of case {item['case']!r} and would be overwritten by a prediction; "
                 "choose another --output_dir"
             )
-
-
-def _hash_of(prediction: object) -> str | None:
-    """Return the SHA-256 of a prediction; None if none was written."""
-    place = Path(str(prediction))
-    return file_sha256(place) if place.is_file() else None
-
-
-_UNRELATED = frozenset(
-    {
-        *("sw_batch_size", "protocol", "overlay_dir", "split", "label", "annotated"),
-    }
-)
-"""Settings that change no prediction: how much is done at a time, and what is done with the predictions. Limits of time
-and memory are not among them: a plan that keeps to them may have less overlap and half precision."""
-
-
-def result_set(checkpoint: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a set of results is, for its records.
-
-    Args:
-        checkpoint: File or folder of the weights; None if there is none.
-        settings: Those of the run without the ones of machine and place, see :func:`swinx.bundle.settings_at_work`.
-
-    Returns:
-        ``id``: hash of the other two, 16 hexadecimal digits; ``weights``: their SHA-256, None if they cannot be read;
-        ``settings``: those that decide a prediction.
-    """
-    weights = None
-    if checkpoint is not None and Path(checkpoint).exists():
-        weights = artefact_hash(checkpoint)
-    deciding = {name: settings[name] for name in sorted(set(settings) - _UNRELATED)}
-    content = {"weights": weights, "settings": deciding}
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()
-    return {"id": digest[:16], **content}

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict
 from pathlib import Path
@@ -20,10 +20,11 @@ from monai.networks.utils import eval_mode
 from monai.transforms import Compose
 from numpy.typing import NDArray
 
-from swinx.bundle import nearest, read_settings
+from swinx.bundle import nearest, read_settings, settings_of
 from swinx.errors import BundleError, find_user_error, reason_of
 from swinx.files import check_overrides
 from swinx.geometry import find_image_notes, reader_notes
+from swinx.inference import result_set
 from swinx.labels import LabelSet
 from swinx.networks import load_weights
 from swinx.resources import ResourceMonitor
@@ -95,6 +96,20 @@ class LoadedModel:
         self._amp = bool(parser.get_parsed_content("evaluator::amp"))
         self._hu = parser.get_parsed_content("intensity") == "hu_window" if "intensity" in parser else True
         parser.get_parsed_content("network_def")
+        self._settings = settings_of(parser)
+        self._results: dict[tuple[str, ...] | None, dict[str, Any]] = {}
+
+    def results(self, classes: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return the set of results of this model, for records, see :func:`swinx.inference.result_set`.
+
+        Args:
+            classes: Names of the classes that are kept; None for all, as a run of the bundle keeps them.
+        """
+        key = None if classes is None else tuple(classes)
+        kept = {} if key is None else {"classes": list(key)}
+        if key not in self._results:  # the weights are hashed once, not for each case
+            self._results[key] = result_set(str(self._files.checkpoint), self._settings | kept)
+        return self._results[key]
 
     def segment(self, image: Any, output: str | os.PathLike[str] | None = None, **options: Any) -> Segmentation:
         """Segment one scan, see :func:`swinx.segment`, which takes the same options but those of the model."""
@@ -144,7 +159,7 @@ class LoadedModel:
             "device": str(self.device),
             "seconds": {name: round(value, 3) for name, value in (*seconds.items(), ("total", sum(seconds.values())))},
             "peak_memory": asdict(memory),
-            "labels": dict(zip(self.label_set.names, self.label_set.values, strict=True)),
+            "labels": self.label_set.as_json(),
         }
         if self._inferer.tilings:
             record["windows"] = self._inferer.tilings[0].as_record()

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from swinx.data import case_name, record_path, volume_suffix
+from swinx.data import case_name, volume_suffix
 from swinx.errors import CaseError
-from swinx.files import real_path, write_json
+from swinx.files import real_path
+from swinx.inference import write_case_record
 from swinx.labels import file_numbers
 from swinx.nifti import write_nifti
 from swinx.rules import ScanInputRules as Rule
@@ -123,7 +124,7 @@ def segment_scan(
         table = write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), model)
         record["seconds"]["save"] = round(time.perf_counter() - started, 3)
         record["seconds"]["total"] = round(record["seconds"]["total"] + record["seconds"]["save"], 3)
-        write_json(record_path(target.parent, case_name(target)), record)
+        record |= write_case_record(target.parent, case_name(target), record, model.results(record.get("classes")))
     image = scan.give_back(numbers, affine)
     return Segmentation(
         scan.case, image, ids, affine, label_set, volumes, record, target, table, prediction.probabilities

@@ -13,7 +13,8 @@ import torch
 
 from swinx.data import find_cases, pick_series, record_path
 from swinx.errors import CaseError, DataListError, find_case_error, reason_of
-from swinx.files import EarlierFiles, hold, real_path, write_json, write_table
+from swinx.files import EarlierFiles, hold, real_path, write_table
+from swinx.inference import write_batch_record
 from swinx.rules import ScanInputRules as Rule
 from swinx.runs import require_writable
 from swinx.segmentation.loaded_model import LoadedModel
@@ -88,7 +89,7 @@ def segment_folder(
     if folder.is_file():
         raise DataListError(Rule.NOT_A_FOLDER.says(path=visible(folder), count=len(items)))
     names = None if classes is None else list(classes)
-    model.label_set.ids_of(names or [], "classes")  # before the first scan
+    chosen = model.label_set.ids_of(names or [], "classes")  # before the first scan
     require_writable(str(folder / "cases.json"))
     hold(folder)
     scans = [Scan(str(item["case"]), dict(item), as_nibabel) for item in items]
@@ -106,15 +107,15 @@ def segment_folder(
         except Exception as error:  # one bad case must not end the batch, whatever is wrong with it
             _fail(batch, scan.case, error, [targets[scan.case], record_path(folder, scan.case)], earlier)
             continue
-        batch.done.append(found.record)
+        batch.done.append({key: value for key, value in found.record.items() if key != "labels"})
         batch.incomplete += [{"case": scan.case, "reason": why} for why in found.record.get("unwritten", ())]
         if found.statistics is not None:
             tables.append(found.statistics)
         told = found.record["seconds"]["total"], found.record["peak_memory"]["rss_mb"]
         _logger.info("[%d/%d] %s: %.1f s, %.0f MB", number, len(scans), scan.case, *told)
-    labels = dict(zip(model.label_set.names, model.label_set.values, strict=True))
-    summary: dict[str, Any] = {"labels": labels, "done": batch.done, "failed": batch.failed}
-    write_json(folder / "cases.json", summary | ({"incomplete": batch.incomplete} if batch.incomplete else {}))
+    kept = None if names is None else [model.label_set.names[label] for label in chosen]
+    facts = {"labels": model.label_set.as_json()}
+    write_batch_record(folder, batch.done, batch.failed, batch.incomplete, model.results(kept), facts)
     if tables:
         import pandas as pd
 

@@ -1,0 +1,95 @@
+"""Files of records: that of a case beside its prediction, that of a batch, and the id of the set of results in both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from swinx.data import record_path
+from swinx.files import file_sha256, write_json
+from swinx.tracking import artefact_hash
+
+__all__ = ["result_set", "write_batch_record", "write_case_record"]
+
+_UNRELATED = frozenset({"sw_batch_size", "protocol", "overlay_dir", "split", "label", "annotated"})
+"""Settings that change no prediction: how much is done at a time, and what is done with the predictions. Limits of time
+and memory are not among them: a plan that keeps to them may have less overlap and half precision."""
+
+
+def result_set(checkpoint: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a set of results is, for its records.
+
+    Args:
+        checkpoint: File or folder of the weights; None if there is none.
+        settings: Those of the run without the ones of machine and place, see :func:`swinx.bundle.settings_at_work`.
+
+    Returns:
+        ``id``: hash of the other two, 16 hexadecimal digits; ``weights``: their SHA-256, None if they cannot be read;
+        ``settings``: those that decide a prediction.
+    """
+    weights = None
+    if checkpoint is not None and Path(checkpoint).exists():
+        weights = artefact_hash(checkpoint)
+    deciding = {name: settings[name] for name in sorted(set(settings) - _UNRELATED)}
+    content = {"weights": weights, "settings": deciding}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()
+    return {"id": digest[:16], **content}
+
+
+def write_case_record(folder: Path, name: str, record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the record of a case beside its prediction, see :func:`swinx.data.record_path`.
+
+    Args:
+        folder: Folder of the prediction.
+        name: Name of the file of the prediction without its ending.
+        record: What is known of the case; ``prediction`` is the file.
+        results: The set of results, see :func:`result_set`; empty if nothing is known of it.
+
+    Returns:
+        The record without the classes, as the record of a batch has it: with the id of the set of results, and the
+        SHA-256 of the prediction, by which a scorer finds out that a file is no longer that of its record.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    known: dict[str, Any] = {}
+    if results:
+        prediction = Path(str(record.get("prediction", "")))
+        known = {
+            "results": results["id"],
+            "prediction_sha256": file_sha256(prediction) if prediction.is_file() else None,
+        }
+    write_json(record_path(folder, name), {**record, **known})
+    return {key: value for key, value in record.items() if key != "labels"} | known
+
+
+def write_batch_record(
+    folder: Path,
+    done: Sequence[Mapping[str, Any]],
+    failed: Sequence[Mapping[str, str]],
+    incomplete: Sequence[Mapping[str, str]],
+    results: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> None:
+    """Write ``cases.json``, the record of a batch.
+
+    Args:
+        folder: Folder of the predictions.
+        done: Records of the cases that have a prediction, see :func:`write_case_record`.
+        failed: Case and reason of those that have none.
+        incomplete: Case and reason of those that lack a file beside the prediction.
+        results: The set of results; empty if nothing is known of it.
+        facts: What else is known of all cases, such as the label set under ``labels``.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    content: dict[str, Any] = {**facts, "done": list(done), "failed": list(failed)}
+    if results:
+        content["results"] = dict(results)
+    if incomplete:
+        content["incomplete"] = list(incomplete)
+    write_json(folder / "cases.json", content)

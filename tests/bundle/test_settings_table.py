@@ -55,7 +55,7 @@ CONFIGURATIONS = {
     if path.name != "metadata.json"
 }
 WHOLE = sorted(name for name, content in CONFIGURATIONS.items() if "bundle_root" in content)
-REPLACED = {"label", "block_size", "mask_ratio"}
+REPLACED = {"label", "block_size", "mask_block_mm", "mask_ratio"}
 """Settings of an inference that an overlay which runs something else leaves unused."""
 
 

@@ -58,6 +58,11 @@ def test_a_view_that_is_no_cube_has_a_grid_of_its_own_shape():
     assert masker(keys="a", mask_keys="m")(item)["m"].shape == (1, 2, 4, 1)
 
 
+def test_blocks_may_differ_by_axis():
+    item = {"a": torch.zeros(1, 64, 64, 32)}
+    assert masker(keys="a", mask_keys="m", block_size=(8, 16, 4))(item)["m"].shape == (1, 8, 4, 8)
+
+
 @pytest.mark.parametrize("ratio", [0.0, 1.0, -0.5, 70])
 def test_a_ratio_that_hides_nothing_or_everything_is_refused_when_it_is_built(ratio):
     with pytest.raises(ValueError, match="mask ratio of"):
@@ -77,7 +82,7 @@ def test_views_without_a_mask_of_their_own_are_refused(mask_keys):
 
 
 def test_blocks_that_do_not_fill_a_view_are_refused():
-    with pytest.raises(ValueError, match="blocks of 20 voxels do not fill"):
+    with pytest.raises(ValueError, match=r"blocks of \(20, 20, 20\) voxels do not fill"):
         masker(block_size=20)(ITEM)
 
 

@@ -38,7 +38,8 @@ HEALTHY = {
 ONE_PROTOTYPE = HEALTHY | {"patch_entropy_of_mean": 0.05 * math.log(K)}
 ALIKE = HEALTHY | {"patch_information": 0.0003, "patch_mean_entropy": 4.15, "image_information": 0.0001}
 ALIKE_PATCHES_OF_ONE_SCAN = ALIKE | {"image_information": math.nan}
-IMAGES_ALIKE = HEALTHY | {"image_information": 0.0003}
+IMAGES_ALIKE = HEALTHY | {"image_information": 0.0003, "image_mean_entropy": 4.157}
+FEW_SCANS = HEALTHY | {"image_information": 0.0025}
 PATCHES_ALIKE = ALIKE | {"image_information": 0.4}
 SAME_TOKEN = HEALTHY | {"image_token_spread": 0.005}
 UNKNOWN = HEALTHY | {"patch_information": math.nan, "image_information": math.nan}
@@ -47,7 +48,7 @@ UNKNOWN = HEALTHY | {"patch_information": math.nan, "image_information": math.na
 def epochs_run(*metrics: dict[str, float], **settings: Any) -> int:
     """Return after how many epochs with these metrics the run ended, or raise what ended it."""
     engine = Engine(lambda _engine, _batch: None)
-    engine.loss_function = SmitLoss(K)
+    engine.loss_function = SmitLoss(K, **{name: settings.pop(name) for name in list(settings) if "weight" in name})
     settings = {"patience": 2, "start_epoch": 0} | settings
     engine.add_event_handler(Events.EPOCH_COMPLETED, lambda e: e.state.metrics.update(metrics[e.state.epoch - 1]))
     CollapseDetector(**settings).attach(engine)
@@ -64,6 +65,8 @@ def epochs_run(*metrics: dict[str, float], **settings: Any) -> int:
     [
         (ONE_PROTOTYPE, r"patch_entropy_of_mean 0\.21 .* below 0\.42: nearly all patches .* same few"),
         (ALIKE, r"patch_information 0\.0003 .* below 0\.02: .* all patches .* entropy 4\.15 \(uniform: 4\.16\)"),
+        (PATCHES_ALIKE, r"patch_information 0\.0003 .* below 0\.02: .* all patches"),
+        (IMAGES_ALIKE, r"image_information 0\.0003 .* below 0\.002: .* all scans .* entropy 4\.16 \(uniform: 4\.16\)"),
         (ALIKE_PATCHES_OF_ONE_SCAN, r"patch_information 0\.0003 .* below 0\.02: .* all patches"),
         (SAME_TOKEN, r"image_token_spread 0\.005 .* below 0\.01: all scans have nearly the same image token"),
     ],
@@ -78,7 +81,8 @@ def test_a_sign_for_as_many_epochs_as_there_is_patience_stops_with_value_limit_a
 def test_the_message_says_what_to_do_and_what_was_saved():
     with pytest.raises(TrainingError, match=r"learning_rate.*centre_momentum.*collapse_patience 0") as caught:
         epochs_run(HEALTHY, ALIKE, ALIKE)
-    assert "No epoch from 2 on was saved: the same command goes on from before it" in str(caught.value)
+    assert "start the same command again: it goes on from epoch 1, the last one saved" in str(caught.value)
+    assert ". " not in str(caught.value), "one sentence"
 
 
 @pytest.mark.parametrize(
@@ -88,9 +92,8 @@ def test_the_message_says_what_to_do_and_what_was_saved():
         pytest.param([ALIKE, HEALTHY, ALIKE, HEALTHY], id="not-in-a-row"),
         pytest.param([ALIKE, SAME_TOKEN, ALIKE, SAME_TOKEN], id="not-the-same-sign"),
         pytest.param([UNKNOWN] * 4, id="not-measured"),
-        pytest.param([IMAGES_ALIKE] * 4, id="images-alone-are-told-apart-late"),
-        pytest.param([PATCHES_ALIKE] * 4, id="images-are-told-apart"),
-        pytest.param([ALIKE, UNKNOWN, ALIKE], id="not-measured-in-between"),
+        pytest.param([FEW_SCANS] * 4, id="few-scans-a-step-are-told-apart-late"),
+        pytest.param([PATCHES_ALIKE, UNKNOWN, PATCHES_ALIKE], id="not-measured-in-between"),
     ],
 )
 def test_other_runs_are_not_stopped(metrics):
@@ -122,10 +125,11 @@ def test_another_process_that_stops_stops_this_one(monkeypatch):
 
 
 def test_minima_are_settings():
-    assert epochs_run(*[ALIKE] * 3, minimum_information=0.0001) == 3
+    assert epochs_run(*[PATCHES_ALIKE] * 3, minimum_information=0.0001) == 3
+    assert epochs_run(*[IMAGES_ALIKE] * 3, minimum_image_information=0.0001) == 3
     assert epochs_run(*[ONE_PROTOTYPE] * 3, minimum_entropy_share=0.04) == 3
     assert epochs_run(*[SAME_TOKEN] * 3, minimum_spread=0.0) == 3
-    with pytest.raises(ValueError, match=r"minima 0\.1, -1 .* must not be negative"):
+    with pytest.raises(ValueError, match=r"minima 0\.1, -1, .* must not be negative"):
         CollapseDetector(minimum_information=-1)
     with pytest.raises(ValueError, match="patience -1"):
         CollapseDetector(patience=-1)
@@ -134,6 +138,15 @@ def test_minima_are_settings():
 def test_without_the_measurement_before_it_it_says_what_is_missing():
     with pytest.raises(KeyError, match=r"patch_information.*attach PretrainingHealth before"):
         epochs_run({}, {})
+
+
+def test_heads_that_the_loss_does_not_train_are_not_judged_and_the_encoder_still_is():
+    assert epochs_run(*[ALIKE] * 4, patch_weight=0.0, image_weight=0.0) == 4
+    assert epochs_run(*[IMAGES_ALIKE] * 4, image_weight=0.0) == 4
+    with pytest.raises(TrainingError, match="patch_information"):
+        epochs_run(*[ALIKE] * 4, image_weight=0.0)
+    with pytest.raises(TrainingError, match="image_token_spread"):
+        epochs_run(*[SAME_TOKEN] * 4, patch_weight=0.0, image_weight=0.0)
 
 
 def brick_scans(count: int = 4) -> list[dict[str, torch.Tensor]]:
@@ -151,6 +164,55 @@ def brick_scans(count: int = 4) -> list[dict[str, torch.Tensor]]:
             item[f"mask_{view}"] = torch.zeros(8).index_fill(0, hidden, 1).view(1, 2, 2, 2)
         items.append(item)
     return items
+
+
+def run_with_heads(break_head, epochs: int = 4, teacher_temperature: float = 0.04) -> int:
+    """Train a step an epoch, hardly moving, after the heads were broken; return the epochs that were run."""
+    torch.manual_seed(7)
+    encoder = SwinEncoder(embed_dim=4, num_heads=(1, 2, 2, 4), drop_path_rate=0.0)
+    network = SmitPretrainer(SmitNetwork(encoder, out_dim=K, hidden_dim=128, bottleneck_dim=32))
+    with torch.no_grad():
+        for head in (network.student.patch_head, network.student.image_head):
+            break_head(head)
+    network.restart_teacher()
+    trainer = SmitTrainer(
+        device="cpu",
+        max_epochs=epochs,
+        train_data_loader=DataLoader(brick_scans(), batch_size=4),
+        network=network,
+        optimizer=torch.optim.AdamW(network.student.parameters(), lr=1e-9),
+        loss_function=SmitLoss(K, centre_momentum=1 - 1e-9),
+        temperatures=TemperatureSchedule(teacher_temperature, teacher_temperature),
+        train_handlers=[PretrainingHealth(), CollapseDetector(patience=2, start_epoch=1)],
+    )
+    trainer.run()
+    return trainer.state.epoch
+
+
+def uniform(head) -> None:
+    """All prototypes are one: every logit of a token is the same."""
+    head.last_layer.weight.copy_(head.last_layer.weight[:1].expand_as(head.last_layer.weight))
+
+
+def one_hot(head) -> None:
+    """All tokens point to the same prototype, whatever they are."""
+    head.mlp[-1].weight.zero_()
+    head.mlp[-1].bias.copy_(head.last_layer.weight[5])
+
+
+def test_a_run_whose_head_is_uniform_and_one_whose_head_knows_one_prototype_stop_and_a_healthy_one_does_not():
+    assert run_with_heads(lambda _head: None) == 4
+    with pytest.raises(TrainingError, match=r"epoch 3 .*the same distribution, of entropy 4\.16 \(uniform: 4\.16"):
+        run_with_heads(uniform)
+    with pytest.raises(TrainingError, match=r"epoch 3 .*same few of the teacher's prototypes"):
+        run_with_heads(one_hot, teacher_temperature=0.01)
+
+
+@pytest.mark.parametrize("broken", ["patch_head", "image_head"])
+def test_one_collapsed_head_of_the_two_is_enough(broken):
+    seen = iter(("patch_head", "image_head"))
+    with pytest.raises(TrainingError, match=f"{broken.split('_')[0]}_information"):
+        run_with_heads(lambda head: uniform(head) if next(seen) == broken else None)
 
 
 def pretrain(folder, with_centres: bool, epochs: int = 8) -> list[dict[str, float]]:
@@ -185,7 +247,7 @@ def pretrain(folder, with_centres: bool, epochs: int = 8) -> list[dict[str, floa
 
 @pytest.mark.slow
 def test_a_training_whose_centres_rest_collapses_and_is_stopped_and_leaves_the_model_from_before(tmp_path):
-    with pytest.raises(TrainingError, match=r"in epoch 7 is below .* No epoch from 6 on was saved"):
+    with pytest.raises(TrainingError, match=r"in epoch 7 is below .* goes on from epoch 5"):
         pretrain(tmp_path, with_centres=False)
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 8, "the epoch that stopped it is on record"
     assert '"epoch": 5' in (tmp_path / "model.json").read_text()

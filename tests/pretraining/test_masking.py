@@ -10,7 +10,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from swinx.pretraining.masking import block_grid, draw_block_mask, enlarge_blocks
+from swinx.pretraining.masking import block_grid, block_sides, draw_block_mask, enlarge_blocks, masked_share
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,35 @@ def test_enlarging_in_two_steps_is_enlarging_in_one():
 def test_a_mask_that_does_not_divide_the_size_is_refused(size):
     with pytest.raises(ValueError, match="does not divide a grid"):
         enlarge_blocks(torch.zeros(1, 1, 2, 2, 2), size)
+
+
+@pytest.mark.parametrize(
+    ("mm", "pixdim", "roi", "sides"),
+    [
+        (16, (1.0, 1.0, 1.0), (96, 96, 96), (16, 16, 16)),  # the paper's
+        (16, (4.0, 4.0, 4.0), (64, 64, 64), (4, 4, 4)),
+        (32, (4.0, 4.0, 4.0), (64, 64, 64), (8, 8, 8)),
+        (16, (2.0, 1.0, 4.0), (64, 96, 32), (8, 16, 4)),
+        (16, (8.0, 8.0, 8.0), (64, 64, 64), (4, 4, 4)),  # none is smaller
+        (500, (1.0, 1.0, 1.0), (64, 96, 64), (32, 32, 32)),  # a view has several blocks
+    ],
+)
+def test_a_length_in_mm_gives_the_nearest_blocks_that_fill_a_view(mm, pixdim, roi, sides):
+    assert block_sides(16, mm, pixdim, roi) == sides
+    assert math.prod(block_grid(roi, sides)) >= 8
+
+
+def test_without_a_length_blocks_are_as_given_and_a_length_of_zero_is_refused():
+    assert block_sides(24, None, (4.0, 4.0, 4.0), (96, 96, 96)) == 24
+    with pytest.raises(ValueError, match="mask_block_mm must be above 0 mm, not 0"):
+        block_sides(16, 0, (1.0, 1.0, 1.0), (96, 96, 96))
+
+
+def test_a_coarser_grid_has_the_masked_share_of_its_cells_and_a_finer_one_their_value():
+    mask = torch.zeros(1, 1, 4, 2, 2)
+    mask[0, 0, 0, 0, 0] = mask[0, 0, 1, 0, 1] = mask[0, 0, 3] = 1
+    shares = masked_share(mask, (2, 4, 1))  # coarser, finer and coarser
+    assert shares[0, 0, :, :, 0].tolist() == [[0.5, 0.5, 0.0, 0.0], [0.5, 0.5, 0.5, 0.5]]
+    assert torch.equal(masked_share(mask, (8, 4, 2)), enlarge_blocks(mask, (8, 4, 2)))
+    with pytest.raises(ValueError, match="do not fit together"):
+        masked_share(mask, (6, 2, 2))

@@ -7,6 +7,7 @@ import torch
 
 from swinx.networks import SwinEncoder, SwinXSeg, load_weights, save_weights
 from swinx.pretraining import SmitNetwork, SmitPretrainer
+from swinx.pretraining.distillation_head import DistillationHead
 
 HEADS = {"out_dim": 32, "hidden_dim": 16, "bottleneck_dim": 8}
 
@@ -92,7 +93,83 @@ def test_reconstruction_puts_each_cube_where_its_bottleneck_token_is(image):
     assert torch.equal(cube, torch.arange(32.0**3).view(32, 32, 32))
 
 
-@pytest.mark.parametrize("shape", [(2, 1, 3, 4, 2), (1, 1, 2, 4, 2), (2, 2, 2, 4, 2), (2, 1, 4, 4, 2)])
+@pytest.mark.parametrize("width", [(32, 16, 8), (96, 256, 64), (384, 2048, 256)])
+def test_a_head_begins_with_the_same_spread_of_outputs_at_any_width(width):
+    """At std 0.02 whatever the width, the demo's head began with outputs 30 times smaller than the paper's."""
+    torch.manual_seed(0)
+    tokens = torch.nn.functional.layer_norm(torch.randn(256, width[0]), width[:1])
+    with torch.no_grad():
+        spreads = [DistillationHead(width[0], 32, *width[1:]).mlp(tokens).square().mean().sqrt() for _ in range(4)]
+    assert 0.06 < float(torch.stack(spreads).mean()) < 0.12  # 0.09 at the paper's
+
+
+def test_a_head_of_the_paper_s_size_has_the_paper_s_first_weights():
+    torch.manual_seed(0)
+    for layer in DistillationHead(384).mlp[::2]:
+        assert float(layer.weight.detach().std()) == pytest.approx(0.02, rel=0.02)
+        assert layer.bias.abs().max() == 0
+
+
+def test_a_token_of_which_a_part_is_hidden_counts_by_its_share(image):
+    mask = torch.zeros(2, 1, 4, 8, 4)  # blocks of 8 voxels: 8 in a token
+    mask[0, 0, 0, 0, 0] = 1
+    mask[1, 0, :2, :2, :2] = 1
+    token_mask = build().distil(image, mask).token_mask.view(2, 2, 4, 2)
+    assert token_mask[0].flatten().tolist() == [0.125] + [0.0] * 15
+    assert token_mask[1].flatten().tolist() == [1.0] + [0.0] * 15
+
+
+@pytest.mark.parametrize("cells", [(4, 8, 4), (8, 16, 8)])
+def test_the_student_cannot_see_a_hidden_block_of_8_or_4_voxels(image, cells):
+    network, mask = build().eval(), torch.zeros(2, 1, *cells)
+    mask[:, :, 1] = 1
+    hidden = slice(32 // cells[0], 2 * 32 // cells[0])
+    changed = image.clone()
+    changed[:, :, hidden] = torch.rand_like(changed[:, :, hidden])
+    with torch.no_grad():
+        torch.testing.assert_close(network(image, mask), network(changed, mask), rtol=0, atol=0)
+        assert (network(image) - network(changed)).abs().max() > 1e-3
+
+
+def test_a_reconstruction_by_a_decoder_starts_at_zero_sees_nothing_hidden_and_trains_the_skips(image):
+    student = build_decoder()
+    assert student(image).abs().max() == 0
+    torch.nn.init.normal_(student.reconstruction.voxels.weight)
+    changed, mask = image.clone(), half_mask()
+    changed[:, :, 16:] = torch.rand(2, 1, 16, 64, 32)
+    assert student(image).shape == image.shape
+    with torch.no_grad():
+        torch.testing.assert_close(student(image, mask), student(changed, mask), rtol=0, atol=0)
+    pretrainer = SmitPretrainer(student)
+    pretrainer(image, mask)[0].reconstruction.square().sum().backward()
+    assert all(float(norm.weight.grad.abs().max()) > 0 for norm in student.encoder.norms)
+    assert not any(norm.weight.requires_grad for norm in SmitPretrainer(build()).student.encoder.norms)
+
+
+def build_decoder() -> SmitNetwork:
+    torch.manual_seed(0)
+    encoder = SwinEncoder(embed_dim=4, num_heads=(1, 2, 2, 4), drop_path_rate=0.0)
+    return SmitNetwork(encoder, **HEADS, reconstruction_head="unet")
+
+
+def test_an_unknown_reconstruction_is_refused():
+    with pytest.raises(ValueError, match="reconstruction_head must be linear or unet, not 'cnn'"):
+        build(reconstruction_head="cnn")
+
+
+def test_without_distillation_the_teacher_does_not_run_and_still_follows(image, monkeypatch):
+    pretrainer = SmitPretrainer(build(), distil=False)
+    monkeypatch.setattr(pretrainer.teacher, "distil", lambda _views: pytest.fail("the teacher ran"))
+    student, teacher = pretrainer(image, half_mask())
+    assert torch.equal(student.image_token, teacher.image_token)
+    assert not teacher.image_token.requires_grad
+    with torch.no_grad():
+        pretrainer.student.mask_token.add_(1.0)
+    pretrainer.update_teacher(0.5)
+    assert pretrainer.teacher.mask_token.tolist() == [0.5] * 4
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 3, 4, 2), (1, 1, 2, 4, 2), (2, 2, 2, 4, 2), (2, 1, 32, 4, 2)])
 def test_masks_that_do_not_fit_are_refused(image, shape):
     with pytest.raises(ValueError, match="does not fit"):
         build()(image, torch.zeros(shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.networks.checkpoint import damaged_entry, read_checkpoint, save_weights
 from swinx.networks.convert import convert_reference_weights
+from swinx.networks.parameter_groups import decay_groups, fine_tuning_groups
 from swinx.networks.pretrained_weights import load_pretrained, match_output_rows
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import ReductionBlock, SwinXSeg
@@ -20,6 +21,8 @@ __all__ = [
     "Traced",
     "convert_reference_weights",
     "damaged_entry",
+    "decay_groups",
+    "fine_tuning_groups",
     "load_pretrained",
     "load_weights",
     "match_output_rows",

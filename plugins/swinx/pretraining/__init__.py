@@ -10,7 +10,7 @@ from swinx.pretraining.losses.token_distillation import (
     TeacherCentre,
     teacher_targets,
 )
-from swinx.pretraining.masking import RandBlockMaskd
+from swinx.pretraining.masking import RandBlockMaskd, block_sides
 from swinx.pretraining.pretraining_health import PretrainingHealth
 from swinx.pretraining.probe.linear_probe import PROBES, run_probe
 from swinx.pretraining.probe.probe_cases import load_probe_cases
@@ -18,6 +18,7 @@ from swinx.pretraining.probe.probe_report import ProbeReport, probe_encoders
 from swinx.pretraining.probe.probed_encoders import PRETRAINED, ProbedEncoders, random_encoder
 from swinx.pretraining.probe.sample_voxels import SampleVoxelsd
 from swinx.pretraining.probe.voxel_features import CaseFeatures, FeatureRecords, SampledFeaturesInferer
+from swinx.pretraining.recolouring import view_recolouring
 from swinx.pretraining.reconstruction.masked_reconstruction import MaskedReconstructionInferer
 from swinx.pretraining.reconstruction.reconstruction_figure import draw_reconstruction, draw_triplets
 from swinx.pretraining.reconstruction.reconstruction_pictures import ReconstructionPictures
@@ -25,7 +26,7 @@ from swinx.pretraining.reconstruction.save_reconstruction import SaveReconstruct
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.pretraining.schedules import MomentumSchedule, Temperatures, TemperatureSchedule
 from swinx.pretraining.smit_network import SmitNetwork, SmitOutput, SmitPretrainer
-from swinx.pretraining.smit_trainer import SmitTrainer, decay_groups, prepare_views
+from swinx.pretraining.smit_trainer import SmitTrainer, prepare_views
 from swinx.pretraining.two_views import RandTwoViewsd
 
 __all__ = [
@@ -58,7 +59,7 @@ __all__ = [
     "TemperatureSchedule",
     "Temperatures",
     "agreement",
-    "decay_groups",
+    "block_sides",
     "draw_reconstruction",
     "draw_triplets",
     "effective_rank",
@@ -71,4 +72,5 @@ __all__ = [
     "relative_spread",
     "run_probe",
     "teacher_targets",
+    "view_recolouring",
 ]

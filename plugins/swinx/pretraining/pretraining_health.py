@@ -34,8 +34,9 @@ class PretrainingHealth:
       each process, then averaged: the information of a distribution about its token, 0 in both kinds of collapse, at
       most the logarithm of the number of tokens. Over a whole epoch it would also contain the changes of the teacher
       from step to step. The two image tokens of a step with one scan should agree, so such a step does not count;
-    - ``patch_agreement``, ``image_agreement``: share of the pairs in the loss (a masked patch in both networks; the
-      image token of a view in the teacher, that of the other view in the student) with the same likeliest prototype;
+    - ``patch_agreement``, ``image_agreement``: share of the pairs in the loss (a patch of which half or more is masked,
+      in both networks; the image token of a view in the teacher, that of the other view in the student) with the same
+      likeliest prototype;
     - ``patch_centre_norm``, ``image_centre_norm``: L2 norm of the centres after the last step;
     - ``rankme``, ``rankme_centred``, ``image_token_spread``: :func:`swinx.pretraining.effective_rank` and
       :func:`swinx.pretraining.relative_spread` of the teacher's last image tokens of the epoch;
@@ -92,7 +93,7 @@ class PretrainingHealth:
         student: SmitOutput = output["student"]
         teacher: SmitOutput = output["teacher"]
         finite = math.isfinite(float(output["loss"]))
-        masked = student.token_mask > 0
+        masked = student.token_mask >= 0.5
         pairs = {
             "patch": (student.patch_logits[masked], teacher.patch_logits[masked]),
             "image": (student.image_logits.roll(len(student.image_logits) // 2, dims=0), teacher.image_logits),

@@ -3,62 +3,21 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from monai.networks.utils import pixelshuffle
 from torch import Tensor, nn
-from torch.nn import functional
 
-from swinx.networks import SwinEncoder, load_weights
-from swinx.pretraining.masking import enlarge_blocks
+from swinx.networks import SwinEncoder, SwinFeatures, load_weights
+from swinx.pretraining.distillation_head import DistillationHead
+from swinx.pretraining.masking import masked_share
+from swinx.pretraining.pyramid_reconstruction import PyramidReconstruction
 
-__all__ = ["DistillationHead", "PrototypeLayer", "SmitNetwork", "SmitOutput", "SmitPretrainer"]
+__all__ = ["RECONSTRUCTION_HEADS", "SmitNetwork", "SmitOutput", "SmitPretrainer"]
 
-
-class PrototypeLayer(nn.Linear):
-    """Linear layer without bias whose rows have length 1: a weight norm with its gain frozen at 1."""
-
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(in_features, out_features, bias=False)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map ``(..., in_features)`` to ``(..., out_features)``; unit tokens give cosines in [-1, 1]."""
-        return functional.linear(tokens, functional.normalize(self.weight, dim=-1))
-
-
-class DistillationHead(nn.Module):
-    """Three-layer MLP, L2 normalisation, and :class:`PrototypeLayer`.
-
-    Args:
-        in_dim: Channels of a token.
-        out_dim: Prototypes ``K``.
-        hidden_dim: Width of the two hidden layers.
-        bottleneck_dim: Width before the prototypes.
-
-    Reference:
-        DINO, https://arxiv.org/abs/2104.14294, section 3.1 and appendix C; iBOT, https://arxiv.org/abs/2111.07832.
-    """
-
-    def __init__(self, in_dim: int, out_dim: int = 8192, hidden_dim: int = 2048, bottleneck_dim: int = 256) -> None:
-        super().__init__()
-        self.mlp = nn.Sequential(
-            nn.Linear(in_dim, hidden_dim),
-            nn.GELU(),
-            nn.Linear(hidden_dim, hidden_dim),
-            nn.GELU(),
-            nn.Linear(hidden_dim, bottleneck_dim),
-        )
-        for layer in self.mlp:
-            if isinstance(layer, nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=0.02)
-                nn.init.zeros_(layer.bias)
-        self.last_layer = PrototypeLayer(bottleneck_dim, out_dim)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map tokens ``(B, N, in_dim)`` to float32 logits ``(B, N, K)`` in [-1, 1]."""
-        directions = functional.normalize(self.mlp(tokens), dim=-1)
-        return cast(Tensor, self.last_layer(directions)).float()
+RECONSTRUCTION_HEADS = ("linear", "unet")
+"""Kinds of reconstruction: that of the paper from the bottleneck alone, and a light decoder with the skips."""
 
 
 class SmitOutput(NamedTuple):
@@ -69,7 +28,7 @@ class SmitOutput(NamedTuple):
         image_logits: ``(B, 1, K)``, in [-1, 1].
         patch_tokens: Normalised tokens before the head, ``(B, N, C)``.
         image_token: Their mean, ``(B, C)``.
-        token_mask: 1 where a patch token was masked, ``(B, N)``.
+        token_mask: Masked share of the voxels of each patch token, ``(B, N)``, in [0, 1].
         reconstruction: ``(B, in_channels, D, H, W)``; None for a network without reconstruction.
     """
 
@@ -86,11 +45,12 @@ class SmitOutput(NamedTuple):
 
 
 class SmitNetwork(nn.Module):
-    """The Swin encoder with a mask token, distillation heads and a linear reconstruction.
+    """The Swin encoder with a mask token, distillation heads and a reconstruction.
 
     Patch tokens are the output of the last but one patch merging (with four stages the third: one token
-    for 16 voxels along each axis), through a LayerNorm; the image token is their mean. The reconstruction
-    is one 1x1 convolution of the bottleneck whose channels are rearranged to cubes of voxels.
+    for 16 voxels along each axis), through a LayerNorm; the image token is their mean. The reconstruction of the paper
+    is one 1x1 convolution of the bottleneck whose channels are rearranged to cubes of voxels; that of ``"unet"`` is a
+    :class:`~swinx.pretraining.pyramid_reconstruction.PyramidReconstruction`.
 
     Note:
         The reconstruction starts at zero. With random weights, differences between views are at first noise in the
@@ -104,9 +64,10 @@ class SmitNetwork(nn.Module):
         bottleneck_dim: Width of the heads before the prototypes.
         shared_head: One head for patch tokens and image token.
         reconstruct: Build the reconstruction.
+        reconstruction_head: Its kind, one of :data:`RECONSTRUCTION_HEADS`.
 
     Raises:
-        ValueError: If the encoder has fewer than two stages.
+        ValueError: If the encoder has fewer than two stages, or the kind of reconstruction is unknown.
 
     Reference:
         Jiang et al., "Self-supervised 3D anatomy segmentation using self-distilled masked image transformer
@@ -121,8 +82,11 @@ class SmitNetwork(nn.Module):
         bottleneck_dim: int = 256,
         shared_head: bool = False,
         reconstruct: bool = True,
+        reconstruction_head: str = "linear",
     ) -> None:
         super().__init__()
+        if reconstruction_head not in RECONSTRUCTION_HEADS:
+            raise ValueError(f"reconstruction_head must be linear or unet, not {reconstruction_head!r}")
         if len(encoder.channels) < 2:
             raise ValueError(f"SMIT needs an encoder with two stages or more, not {len(encoder.channels)}")
         self.encoder = encoder
@@ -134,15 +98,20 @@ class SmitNetwork(nn.Module):
         self.image_head = (
             self.patch_head if shared_head else DistillationHead(token_dim, out_dim, hidden_dim, bottleneck_dim)
         )
-        voxels = encoder.in_channels * encoder.stride**3
-        self.reconstruction = _zeroed(nn.Conv3d(2 * token_dim, voxels, kernel_size=1)) if reconstruct else None
+        self.reconstruction: nn.Conv3d | PyramidReconstruction | None = None
+        if reconstruct and reconstruction_head == "unet":
+            self.reconstruction = PyramidReconstruction(encoder.channels, encoder.in_channels)
+        elif reconstruct:
+            voxels = encoder.in_channels * encoder.stride**3
+            self.reconstruction = _zeroed(nn.Conv3d(2 * token_dim, voxels, kernel_size=1))
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
         """Reconstruct an image of which blocks may be masked.
 
         Args:
             image: ``(B, in_channels, D, H, W)`` in [0, 1], sides that are multiples of the encoder's stride.
-            mask: 1 where a block is masked, ``(B, 1, d, h, w)``; sides divide those of the patch tokens' grid.
+            mask: 1 where a block is masked, ``(B, 1, d, h, w)``; a block is one or several embedded tokens of 2 voxels,
+                and its side a multiple or a divisor of a patch token's.
 
         Returns:
             Intensities of the shape of ``image``, not clipped.
@@ -150,13 +119,13 @@ class SmitNetwork(nn.Module):
         Raises:
             ValueError: If image or mask have other sides, or the network has no reconstruction.
         """
-        _, merged = self._encode(image, mask)
-        return self._reconstruct(merged)
+        _, features = self._encode(image, mask)
+        return self._reconstruct(features)
 
     def distil(self, image: Tensor, mask: Tensor | None = None) -> SmitOutput:
         """Return the output that the losses need; arguments as for :meth:`forward`."""
-        token_mask, merged = self._encode(image, mask)
-        tokens = self.token_norm(merged[-2].flatten(2).transpose(1, 2))
+        token_mask, features = self._encode(image, mask)
+        tokens = self.token_norm(features.merged[-2].flatten(2).transpose(1, 2))
         image_token = tokens.mean(dim=1)
         return SmitOutput(
             patch_logits=self.patch_head(tokens),
@@ -164,7 +133,7 @@ class SmitNetwork(nn.Module):
             patch_tokens=tokens,
             image_token=image_token,
             token_mask=token_mask,
-            reconstruction=None if self.reconstruction is None else self._reconstruct(merged),
+            reconstruction=None if self.reconstruction is None else self._reconstruct(features),
         )
 
     def cancel_prototype_gradients(self) -> None:
@@ -175,44 +144,51 @@ class SmitNetwork(nn.Module):
         for head in (self.patch_head, self.image_head):
             head.last_layer.weight.grad = None
 
-    def _encode(self, image: Tensor, mask: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _encode(self, image: Tensor, mask: Tensor | None) -> tuple[Tensor, SwinFeatures]:
         embedded = self.encoder.embed(image)
         grid = [side // self.token_stride for side in image.shape[2:]]
         if mask is None:
             mask = embedded.new_zeros(len(image), 1, 1, 1, 1)
-        _check_mask(mask, image, grid)
-        masked = enlarge_blocks(mask, list(embedded.shape[1:4])).to(embedded.dtype).movedim(1, -1)
+        _check_mask(mask, image, list(embedded.shape[1:4]), grid)
+        masked = masked_share(mask, list(embedded.shape[1:4])).to(embedded.dtype).movedim(1, -1)
         embedded = embedded * (1 - masked) + self.mask_token.to(embedded.dtype) * masked
-        return enlarge_blocks(mask, grid).flatten(1), self.encoder.encode(embedded).merged
+        return masked_share(mask, grid).flatten(1), self.encoder.encode(embedded)
 
-    def _reconstruct(self, merged: tuple[Tensor, ...]) -> Tensor:
+    def _reconstruct(self, features: SwinFeatures) -> Tensor:
         if self.reconstruction is None:
             raise ValueError("this network was built without a reconstruction; the student has one")
-        return pixelshuffle(self.reconstruction(merged[-1]), spatial_dims=3, scale_factor=self.encoder.stride)
+        if isinstance(self.reconstruction, PyramidReconstruction):
+            return self.reconstruction(features)
+        cubes = self.reconstruction(features.bottleneck)
+        return pixelshuffle(cubes, spatial_dims=3, scale_factor=self.encoder.stride)
 
 
 class SmitPretrainer(nn.Module):
     """A student, and a teacher that is its moving average and never gets a gradient.
 
     The teacher starts as a copy of the student and is always in evaluation mode (no drop path). The LayerNorms of the
-    encoder's skips are not pretrained: they keep their initial values and get no gradient.
+    encoder's skips are pretrained only by a reconstruction that reads the skips; otherwise they keep their initial
+    values and get no gradient.
 
     Args:
         student: A network with reconstruction.
+        distil: Run the teacher. Without, in a training by masked image prediction alone, its output is the student's,
+            without gradient, which saves a quarter of the time; it still follows the student.
 
     Raises:
         ValueError: If the student has none.
     """
 
-    def __init__(self, student: SmitNetwork) -> None:
+    def __init__(self, student: SmitNetwork, distil: bool = True) -> None:
         super().__init__()
         if student.reconstruction is None:
             raise ValueError("the student must have a reconstruction")
+        self.distil = distil
         self.student = student
         self.teacher = copy.deepcopy(student)
         self.teacher.reconstruction = None
         self.teacher.requires_grad_(False)
-        self.student.encoder.norms.requires_grad_(False)
+        self.student.encoder.norms.requires_grad_(isinstance(student.reconstruction, PyramidReconstruction))
         self.train()
 
     def train(self, mode: bool = True) -> SmitPretrainer:
@@ -222,15 +198,18 @@ class SmitPretrainer(nn.Module):
         return self
 
     def forward(self, views: Tensor, mask: Tensor) -> tuple[SmitOutput, SmitOutput]:
-        """Return the student's output for the masked views and the teacher's for the unmasked ones.
+        """Return the student's output for the masked views, and the teacher's for the unmasked ones.
 
         Args:
             views: ``(2B, in_channels, D, H, W)`` in [0, 1].
             mask: ``(2B, 1, d, h, w)``, 1 where masked for the student.
         """
+        student = self.student.distil(views, mask)
+        if not self.distil:
+            return student, student.detached()
         with torch.no_grad():
             teacher = self.teacher.distil(views)
-        return self.student.distil(views, mask), teacher
+        return student, teacher
 
     @torch.no_grad()
     def update_teacher(self, momentum: float) -> None:
@@ -266,10 +245,16 @@ def _zeroed(layer: nn.Conv3d) -> nn.Conv3d:
     return layer
 
 
-def _check_mask(mask: Tensor, image: Tensor, grid: list[int]) -> None:
+def _check_mask(mask: Tensor, image: Tensor, embedded: list[int], grid: list[int]) -> None:
     blocks = list(mask.shape[2:])
-    if mask.ndim != 5 or mask.shape[:2] != (len(image), 1) or any(n % m for n, m in zip(grid, blocks, strict=True)):
+    if (
+        mask.ndim != 5
+        or mask.shape[:2] != (len(image), 1)
+        or any(n % m for n, m in zip(embedded, blocks, strict=True))
+        or any(max(n, m) % min(n, m) for n, m in zip(grid, blocks, strict=True))
+    ):
         raise ValueError(
             f"a mask {tuple(mask.shape)} does not fit an image {tuple(image.shape)} of {tuple(grid)} patch tokens: it "
-            "must be (batch, 1, d, h, w) with sides that divide the tokens'; a block is then one token or several"
+            f"must be (batch, 1, d, h, w) with sides that divide {tuple(embedded)}, and divide the tokens' or are "
+            "multiples of them"
         )

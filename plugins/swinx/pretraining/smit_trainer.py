@@ -23,7 +23,7 @@ from swinx.pretraining.schedules import MomentumSchedule, TemperatureSchedule
 from swinx.pretraining.smit_network import SmitPretrainer
 from swinx.runs import seed_epoch
 
-__all__ = ["SmitTrainer", "decay_groups", "prepare_views"]
+__all__ = ["SmitTrainer", "prepare_views"]
 
 
 class SmitTrainer(Trainer):
@@ -194,23 +194,3 @@ def _unwrapped(network: nn.Module) -> SmitPretrainer:
 
 def _plain(value: Tensor) -> Tensor:
     return value.as_tensor() if isinstance(value, MetaTensor) else value
-
-
-def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Split the trained parameters for an optimiser: matrices and kernels decay, vectors do not.
-
-    Biases, normalisations and the mask token are vectors; pulling them towards zero does not regularise. DINO and
-    iBOT do the same.
-
-    Args:
-        network: Network; parameters without gradient, such as a teacher's, are left out.
-        weight_decay: Decay of the first group.
-
-    Returns:
-        Two parameter groups.
-    """
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]

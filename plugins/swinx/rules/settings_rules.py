@@ -57,7 +57,8 @@ class RelationRules(Rules):
     BLOCKS = Rule(
         "refused",
         _RUNS,
-        "block_size is {value}, which does not divide the sides of roi_size {roi}; give one of {examples}",
+        "block_size is {value}, which does not fit roi_size {roi} and patch tokens of {token} voxels; give one of "
+        "{examples}",
     )
     MASKED = Rule(
         "refused",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from swinx.training.data_counts import data_counts
 from swinx.training.epoch_seed import EpochSeed
 from swinx.training.expected_end import ExpectedEnd
+from swinx.training.frozen_encoder import FrozenEncoder
 from swinx.training.gradient_clipping import GradientClipping
 from swinx.training.history import TrainingHistory
 from swinx.training.left_right_flip import RandLeftRightFlipd
@@ -27,6 +28,7 @@ __all__ = [
     "EpochSeed",
     "EpochValidation",
     "ExpectedEnd",
+    "FrozenEncoder",
     "GradientClipping",
     "LatestModel",
     "MaskUnannotatedd",

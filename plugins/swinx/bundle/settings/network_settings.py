@@ -60,5 +60,11 @@ NETWORK_SETTINGS = (
     Setting("hidden_dim", Whole(1), "hidden channels of the distillation heads", PRETRAININGS),
     Setting("bottleneck_dim", Whole(1), "channels before the prototypes", PRETRAININGS),
     Setting("shared_head", Flag(), "one head for patches and images", PRETRAININGS),
+    Setting(
+        "reconstruction_head",
+        Choice(("linear", "unet")),
+        "reconstruction from the bottleneck alone, or by a decoder with the skips",
+        PRETRAININGS,
+    ),
 )
 """Rows of :data:`swinx.bundle.SETTINGS`."""

@@ -82,14 +82,21 @@ def _region(values: _Values) -> str:
 
 def _blocks(values: _Values) -> str:
     """The blocks that hide parts of a view; see :class:`swinx.pretraining.RandBlockMaskd`."""
+    if values.get("mask_block_mm") is not None:  # it chooses blocks that fit
+        return ""
     roi, size, ratio = list(values["roi_size"]), values["block_size"], values["mask_ratio"]
-    if any(side % size for side in roi):
-        common = math.gcd(*roi)
-        examples = ", ".join(str(one) for one in range(4, common) if not common % one)
-        return Rule.BLOCKS.says(value=size, roi=roi, examples=examples)
+    token = 2 ** len(values.get("depths", (2, 2, 2, 2)))  # one more merging than that of the patch tokens
+    if not _fits(size, roi, token):
+        examples = ", ".join(str(one) for one in range(4, math.gcd(*roi)) if _fits(one, roi, token))
+        return Rule.BLOCKS.says(value=size, roi=roi, token=token, examples=examples)
     blocks = math.prod(side // size for side in roi)
     masked = math.ceil(ratio * blocks)
     return "" if 0 < masked < blocks else Rule.MASKED.says(value=ratio, masked=masked, blocks=blocks)
+
+
+def _fits(size: int, roi: list[int], token: int) -> bool:
+    """Return whether blocks fill a view, are whole embedded tokens of 2 voxels, and share a grid with patch tokens."""
+    return not any(side % size for side in roi) and size % 2 == 0 and max(size, token) % min(size, token) == 0
 
 
 def _heads(values: _Values) -> str:

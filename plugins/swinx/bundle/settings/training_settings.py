@@ -19,6 +19,21 @@ TRAINING_SETTINGS = (
         optional=True,
     ),
     Setting("weight_decay", Number(0, 1), "weight decay of AdamW", TRAININGS),
+    Setting(
+        "encoder_learning_rate",
+        Number(0, above=True),
+        "peak learning rate of the encoder's last block; none for `learning_rate`",
+        ("training",),
+        optional=True,
+    ),
+    Setting(
+        "layer_decay",
+        Number(0, 1, above=True),
+        "ratio of the learning rate of an encoder block to that of the next",
+        ("training",),
+    ),
+    Setting("freeze_encoder_epochs", Whole(0), "epochs in which the encoder keeps its weights", ("training",)),
+    Setting("decay_norms", Flag(), "weight decay of norms and biases, too", ("training",)),
     Setting("scans_per_batch", Whole(1, 100000), "scans of a step on each process", TRAININGS),
     Setting("positive_patches", Whole(0, 100000), "patches of a scan centred on an organ", ("training",)),
     Setting("negative_patches", Whole(0, 100000), "patches of a scan centred elsewhere", ("training",)),
@@ -34,9 +49,19 @@ TRAINING_SETTINGS = (
         "max_gradient_norm", Number(0, above=True), "largest joint norm of all gradients", ("pretraining", "training")
     ),
     Setting("block_size", Whole(1, 1024), "side of a masked block in voxels", ("pretraining", "reconstruction")),
+    Setting(
+        "mask_block_mm",
+        Number(0, 1000, above=True, unit="mm"),
+        "side of a masked block in mm, to the nearest 4, 8, 16, ... voxels; none for `block_size`",
+        ("pretraining", "reconstruction"),
+        optional=True,
+    ),
     Setting("mask_ratio", Number(0, 1), "share of the blocks that is masked", ("pretraining", "reconstruction")),
     Setting("min_tissue", Number(0, 1), "share of tissue that a view must have", ("pretraining",)),
     Setting("max_draws", Whole(1), "draws of a view before the best so far is taken", ("pretraining",)),
+    Setting(
+        "recolour_prob", Number(0, 1), "probability of each change of intensity of a view; 0 for none", ("pretraining",)
+    ),
     Setting("masked_prediction_weight", Number(0), "weight of the masked image prediction", ("pretraining",)),
     Setting("patch_weight", Number(0), "weight of the patch distillation", ("pretraining",)),
     Setting("image_weight", Number(0), "weight of the image distillation", ("pretraining",)),
@@ -60,7 +85,7 @@ TRAINING_SETTINGS = (
         "patch_temperature_delay_epochs", Whole(0), "epochs before the ramp of the patch distillation", ("pretraining",)
     ),
     Setting("centre_momentum", Number(0, 1), "momentum of the centres of the teacher", ("pretraining",)),
-    Setting("teacher_momentum", Number(0, 1), "momentum of the weights of the teacher at the start", ("pretraining",)),
+    Setting("teacher_momentum", Number(0, 1), "highest momentum of the teacher at the start", ("pretraining",)),
     Setting(
         "freeze_prototypes_epochs", Whole(0), "epochs in which the last layers of the heads rest", ("pretraining",)
     ),

@@ -36,7 +36,7 @@ def _cross_entropy(targets: Tensor, student_logits: Tensor, temperature: float) 
 class PatchTokenDistillationLoss(nn.Module):
     """Masked patch distillation (MPD): cross-entropy on the tokens masked for the student, within a view.
 
-    The mean is taken over the masked tokens of each view, then over the views.
+    The mean is taken over the masked tokens of each view, each weighted by its masked share, then over the views.
 
     Args:
         student_temperature: Paper symbol tau_s, above 0.
@@ -62,7 +62,8 @@ class PatchTokenDistillationLoss(nn.Module):
             teacher: Logits of the same, unmasked views in the same order, same shape.
             centre: Centre of the teacher's patch tokens, ``(1, 1, K)``.
             teacher_temperature: Temperature of the epoch.
-            mask: 1 where a token was masked, ``(2B, N)`` or ``(2B, d, h, w)`` with ``d h w = N``.
+            mask: Masked share of each token, 1 where all of it was masked, ``(2B, N)`` or ``(2B, d, h, w)`` with
+                ``d h w = N``.
 
         Raises:
             ValueError: If the shapes do not fit together.

@@ -33,7 +33,7 @@ class MaskedReconstructionInferer(Inferer):
 
     Args:
         roi_size: Window in voxels, three multiples of the network's stride.
-        block_size: Side of a masked block in voxels; divides ``roi_size``.
+        block_size: Sides of a masked block in voxels, one for all axes or one for each; they divide ``roi_size``.
         mask_ratio: Share of the blocks of a window to mask, above 0 and below 1.
         seed: Seed of the masks: the same seed and shape mask the same voxels.
         sw_batch_size: Windows per call of the network.
@@ -47,7 +47,7 @@ class MaskedReconstructionInferer(Inferer):
     def __init__(
         self,
         roi_size: Sequence[int] = (96, 96, 96),
-        block_size: int = 16,
+        block_size: int | Sequence[int] = 16,
         mask_ratio: float = 0.7,
         seed: int = 0,
         sw_batch_size: int = 1,
@@ -130,7 +130,7 @@ class MaskedReconstructionInferer(Inferer):
         }
 
 
-def _draw_masks(count: int, roi: Sequence[int], block_size: int, ratio: float, seed: int) -> Tensor:
+def _draw_masks(count: int, roi: Sequence[int], block_size: int | Sequence[int], ratio: float, seed: int) -> Tensor:
     """Return masks ``(count, 1, d, h, w)``; they depend on nothing but the arguments."""
     random = np.random.RandomState(seed)
     grid = block_grid(roi, block_size)

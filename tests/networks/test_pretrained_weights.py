@@ -45,11 +45,36 @@ def test_known_classes_are_told_as_before_and_new_ones_are_as_initialised(old, w
                 assert torch.equal(student.state_dict()[name][label], tensor[label])
 
 
-def test_what_is_new_and_what_is_left_out_is_told(old, caplog):
+def test_what_is_new_renamed_and_left_out_is_told_with_true_shares(old, caplog, capsys):
     caplog.set_level("INFO")
-    load_pretrained(network(NEW), old[1], NEW, OLD)
+    wanted = network(NEW)
+    report = load_pretrained(wanted, old[1], NEW, OLD)
     assert "new and initialised at random: nodule, lung" in caplog.text
     assert "3 classes are taken over by name" in caplog.text
+    assert "known by another name: none" in caplog.text
+    rows = sum(tensor[:2].numel() for name, tensor in wanted.named_parameters() if name.startswith("out."))
+    total = sum(tensor.numel() for tensor in wanted.parameters())
+    assert report.total_fraction == pytest.approx(1 - rows / total)
+    assert (report.source, report.encoder_fraction) == (str(old[1]), 1.0)
+    told = capsys.readouterr().err
+    assert "state dictionary" not in told
+    assert "of the network's" not in told, "a share would round to 100 %"
+    before = sum(not name.startswith("out.") for name in report.matched)
+    assert f"{old[1]}: 3 classes are taken over by name, and {before} tensors before the output layer;" in caplog.text
+
+
+def test_a_class_that_is_known_by_another_name_is_told(old, caplog):
+    caplog.set_level("INFO")
+    own = read_label_set({"background": 0, "hepar": 1, "spleen": 2, "left kidney": 3})
+    wanted = read_label_set(
+        {"labels": {"background": 0, "spleen": 1, "liver": 2}, "classes": {"liver": {"aliases": ["hepar"]}}}
+    )
+    rows = match_output_rows(own, wanted)
+    student = network(wanted)
+    load_pretrained(student, old[1], wanted, own)
+    assert rows == [0, 2, 1]
+    assert "known by another name: liver as hepar; new" in caplog.text
+    assert "left out: left kidney" in caplog.text
 
 
 @pytest.mark.parametrize("own", [None, OLD], ids=["of unknown classes", "with another decoder"])

@@ -16,8 +16,9 @@ from support.segmentation import CLASSES, some_scan
 from swinx.cli import main
 from swinx.errors import RunError
 from swinx.files import file_sha256
+from swinx.labels import read_label_set
 from swinx.scoring import one_result_set
-from swinx.segmentation import segment_folder
+from swinx.segmentation import class_statistics, segment_folder
 
 
 def as_meta_tensor(hu, affine, with_channel=True):
@@ -143,6 +144,21 @@ def test_volumes_are_those_of_the_labels_and_chosen_classes_alone_are_kept(model
     assert found.volumes_ml == pytest.approx({"spleen": (labels > 0).sum() * voxel_ml}, abs=1e-3)
     row = found.statistics.iloc[0]
     assert (row["class"], row["mean"]) == ("spleen", pytest.approx(hu[labels > 0].mean(), abs=0.01))
+
+
+def test_statistics_have_a_row_for_a_class_without_a_voxel():
+    scan, affine = np.full((4, 5, 6), 30.0), np.diag([2.0, 2.0, 5.0, 1.0])
+    label_set = read_label_set(CLASSES)
+    ids = np.zeros(scan.shape, np.uint8)
+    table = class_statistics("anna", scan, ids, affine, label_set)
+    assert table["class"].tolist() == ["liver", "spleen", "left kidney"]
+    assert (table["volume_ml"] == 0).all()
+    assert table[["mean", "standard_deviation", "median"]].isna().all(axis=None)
+    assert not table["cut_by_border"].any()
+    ids[1:3, 1:3, 1:3] = 2
+    table = class_statistics("anna", scan, ids, affine, label_set, [2, 3]).set_index("class")
+    assert table.index.tolist() == ["spleen", "left kidney"]
+    assert table.loc["spleen", ["volume_ml", "mean"]].tolist() == [0.16, 30.0]
 
 
 def test_probabilities_are_of_all_classes_and_the_largest_is_the_label(model, scans, tmp_path):

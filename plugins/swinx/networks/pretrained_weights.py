@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from swinx.labels import LabelSet
+from swinx.labels import LabelSet, name_words
 from swinx.networks.checkpoint import bare_network, read_checkpoint
 from swinx.networks.weights import LoadReport, load_weights
 from swinx.rules import WeightsRules
@@ -57,13 +58,15 @@ def load_pretrained(
     wanted = bare_network(network).state_dict()
     for name in [name for name in state if name.startswith(_OUT)]:
         state[name] = _with_rows(state[name], wanted[name], rows)
-    new = [label_set.names[label] for label, row in enumerate(rows) if row is None]
-    lost = [name for name in own.names if label_set.find(name) is None]
-    if new or lost or not own.same_classes(label_set):
-        kept = len(rows) - len(new) - 1
-        words = {"new": ", ".join(new) or "none", "lost": ", ".join(lost) or "none"}
-        _logger.info(WeightsRules.ROWS.says(path=visible(path), matched=kept, **words))
-    return load_weights(network, state)
+    if own.same_classes(label_set):
+        return load_weights(network, path)
+    report = load_weights(network, state, quiet=True)
+    new = [label for label, row in enumerate(rows) if row is None]
+    share = _share_without(new, bare_network(network))
+    tensors = sum(not name.startswith(_OUT) for name in report.matched)
+    told = WeightsRules.ROWS.says(path=visible(path), tensors=tensors, **_told(rows, own, label_set))
+    _logger.info("%s", told)
+    return replace(report, source=os.fspath(path), total_fraction=share)
 
 
 def match_output_rows(own: LabelSet, wanted: LabelSet) -> list[int | None]:
@@ -74,7 +77,26 @@ def match_output_rows(own: LabelSet, wanted: LabelSet) -> list[int | None]:
         >>> match_output_rows(read_label_set("flare22"), read_label_set({"background": 0, "lung": 1, "kidney_left": 2}))
         [0, None, 13]
     """
-    return [own.find(each) for each in wanted.names]
+    names = [(wanted.names[0],), *((each.name, *each.aliases) for each in wanted.classes)]
+    return [next((row for name in given if (row := own.find(name)) is not None), None) for given in names]
+
+
+def _told(rows: list[int | None], own: LabelSet, wanted: LabelSet) -> dict[str, object]:
+    """Return the classes that are taken over, renamed, new and left out, for a message."""
+    pairs = [(wanted.names[label], own.names[row]) for label, row in enumerate(rows) if row is not None]
+    told = {
+        "renamed": [f"{name} as {other}" for name, other in pairs if name_words(name) != name_words(other)],
+        "new": [wanted.names[label] for label, row in enumerate(rows) if row is None],
+        "lost": [name for row, name in enumerate(own.names) if row not in rows],
+    }
+    return {"matched": len(pairs) - 1} | {key: ", ".join(names) or "none" for key, names in told.items()}
+
+
+def _share_without(new: list[int], network: nn.Module) -> float:
+    """Return the share of the parameters of a network that is not in the output rows of new classes."""
+    sizes = {name: (parameter.numel(), len(parameter)) for name, parameter in network.named_parameters()}
+    started = sum(size // rows * len(new) for name, (size, rows) in sizes.items() if name.startswith(_OUT))
+    return 1 - started / sum(size for size, _ in sizes.values())
 
 
 def _is_whole(state: dict[str, Tensor], network: nn.Module) -> bool:

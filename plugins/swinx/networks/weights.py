@@ -90,6 +90,7 @@ def load_weights(
     min_matched: float = 0.9,
     allow_window_order_mismatch: bool = False,
     advice: str = "build it as it was trained (channels, depths, heads, classes), or load part='encoder'",
+    quiet: bool = False,
 ) -> LoadReport:
     """Load a checkpoint into a network, or refuse it and leave the network unchanged.
 
@@ -107,6 +108,7 @@ def load_weights(
             same (:mod:`swinx.networks.window_order`). Without further training, the network's output
             is then wrong.
         advice: What the error tells to do if ``"all"`` is asked for and the weights are another network's.
+        quiet: Print nothing; the caller tells what was loaded.
 
     Returns:
         What was matched and loaded.
@@ -128,7 +130,8 @@ def load_weights(
     if not allow_window_order_mismatch:
         _refuse_other_order(report, encoder)
     module.load_state_dict(found, strict=False)
-    print(report, file=sys.stderr)
+    if not quiet:
+        print(report, file=sys.stderr)
     return report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,16 @@ def volumes_ml(
 
 
 def class_statistics(
-    case: str, scan: NDArray[Any], class_ids: NDArray[np.uint8], affine: NDArray[np.float64], label_set: LabelSet
+    case: str,
+    scan: NDArray[Any],
+    class_ids: NDArray[np.uint8],
+    affine: NDArray[np.float64],
+    label_set: LabelSet,
+    chosen: Collection[int] | None = None,
 ) -> pd.DataFrame:
-    """Return a table with a row for each class that has voxels: volume, and mean, deviation and median of the scan.
+    """Return a table with a row for each class: volume, and mean, deviation and median of the scan.
+
+    A class without a voxel has 0 ml, and no intensity.
 
     Args:
         case: Name of the scan, in the first column.
@@ -48,15 +56,16 @@ def class_statistics(
         class_ids: Class ids of the same shape.
         affine: Voxels to RAS millimetres.
         label_set: The classes.
+        chosen: Ids of the classes that are listed; by default all.
     """
     import pandas as pd  # here, since most segmentations need no table
 
     rows = []
-    for name, volume in volumes_ml(class_ids, affine, label_set).items():
-        if volume == 0:
-            continue
+    for name, volume in volumes_ml(class_ids, affine, label_set, chosen).items():
         values = scan[class_ids == label_set.names.index(name)].astype(np.float64)
-        facts = {"mean": values.mean(), "standard_deviation": values.std(), "median": float(np.median(values))}
+        facts = dict.fromkeys(("mean", "standard_deviation", "median"), math.nan)
+        if values.size:
+            facts = {"mean": values.mean(), "standard_deviation": values.std(), "median": float(np.median(values))}
         touches = _touches_border(class_ids, label_set.names.index(name))
         rows.append(
             {"case": case, "class": name, "volume_ml": volume}

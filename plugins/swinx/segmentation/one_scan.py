@@ -117,7 +117,7 @@ def segment_scan(
     record["volumes_ml"] = {name: volume for name, volume in volumes.items() if volume > 0}
     table = None
     if target is None and side_files.statistics:
-        table = class_statistics(scan.case, prediction.voxels, ids, affine, label_set)
+        table = class_statistics(scan.case, prediction.voxels, ids, affine, label_set, chosen)
     if target is not None:
         write_nifti(target, numbers, affine)
         record["prediction"] = str(target)

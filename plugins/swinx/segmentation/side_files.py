@@ -77,7 +77,9 @@ def write_side_files(wanted: SideFiles, target: Path, scan: Scan, found: Predict
     if wanted.statistics:
         path = folder / f"{name}_statistics.csv"
         with _told(found.record, path, "statistics"):
-            table = class_statistics(scan.case, found.voxels, found.class_ids, found.affine, model.label_set)
+            kept = found.record.get("classes")
+            chosen = None if kept is None else model.label_set.ids_of(kept, "classes")
+            table = class_statistics(scan.case, found.voxels, found.class_ids, found.affine, model.label_set, chosen)
             write_table(path, table)
     if found.probabilities is not None:
         path = folder / f"{name}_probabilities"

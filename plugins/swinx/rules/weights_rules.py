@@ -49,8 +49,8 @@ class WeightsRules(Rules):
     ROWS = Rule(
         "warned",
         "training from a whole network",
-        "{path}: {matched} classes are taken over by name, and {tensors} tensors before the output layer; known by another "
-        "name: {renamed}; new and initialised at random: {new}; left out: {lost}",
+        "{path}: {matched} classes are taken over by name, and {tensors} tensors before the output layer; known by "
+        "another name: {renamed}; new and initialised at random: {new}; left out: {lost}",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 
 from support.bundles import CONFIGS, ROOT, SMALL, default_of
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23
 
 FOLDER = ROOT / CONFIGS
 BUNDLES = sorted((ROOT / "bundles").iterdir())
@@ -89,7 +89,7 @@ def test_metadata_tell_the_classes_and_the_version():
     assert required <= metadata.keys()
     assert metadata["version"] in metadata["changelog"]
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
-    assert [channels[str(index)] for index in range(15)] == list(CLASS_NAMES)
+    assert [channels[str(index)] for index in range(15)] == list(FLARE23.names)
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)

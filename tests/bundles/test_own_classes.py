@@ -189,8 +189,8 @@ def test_the_scorer_and_the_report_speak_of_the_own_classes(sites, evaluated, wo
     told = swinx("score", *words, "--out", work / "scores")
     assert "left part" in told
     assert "liver" not in told
-    tables = [pd.read_csv(folder / "scores.csv", index_col="case").loc[["a2"]] for folder in (work / "scores", evaluated)]
-    pd.testing.assert_frame_equal(*tables)
+    tables = [pd.read_csv(folder / "scores.csv", index_col="case") for folder in (work / "scores", evaluated)]
+    pd.testing.assert_frame_equal(*(table.loc[["a2"]] for table in tables))
     summary = json.loads((work / "scores/summary.json").read_text())
     assert read_label_set(summary["labels"]) == read_label_set(CLASSES)
     places = ("--scores", evaluated, "--images", sites / "images", "--reference", work / "reference")

@@ -13,9 +13,9 @@ import torch
 from monai.bundle import ConfigParser
 
 from support.bundles import CONFIGS, ROOT, SMALL, run_bundle
-from swinx.labels import NUM_CLASSES
+from swinx.labels import FLARE23
 
-ALL = list(range(1, NUM_CLASSES))
+ALL = list(FLARE23.foreground)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 
 from support.bundles import ROOT, run_bundle
 from support.refinement import REFINEMENT, flawed_teacher, partial_cohort
-from swinx.labels import CLASS_NAMES
+from swinx.labels import FLARE23
 
 FOLDER = ROOT / REFINEMENT
 
@@ -91,4 +91,4 @@ def test_metadata_tell_the_classes_and_the_version():
     metadata = content("metadata")
     assert metadata["version"] in metadata["changelog"]
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
-    assert [channels[str(index)] for index in range(15)] == list(CLASS_NAMES)
+    assert [channels[str(index)] for index in range(15)] == list(FLARE23.names)

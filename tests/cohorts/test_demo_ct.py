@@ -16,7 +16,7 @@ from support.geometry import oblique_affine
 from swinx.cohorts import demo_ct, fetch_demo_ct, package_files
 from swinx.cohorts.package_files import Member, PackageFiles
 from swinx.errors import CaseError
-from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
+from swinx.labels import FLARE23, class_numbers
 from swinx.nifti import write_nifti
 
 OBLIQUE_LAS = oblique_affine("LAS", (0.8, 0.9, 2.5))
@@ -77,8 +77,9 @@ def test_the_label_has_flare_ids_on_the_grid_of_the_ct(tmp_path):
     np.testing.assert_array_equal(image.affine, label.affine)
     assert label.get_data_dtype() == np.uint8
     mask = np.asanyarray(nib.load(tmp_path / "cache" / "mask.nii.gz").dataobj)
+    ids = class_numbers(FLARE23, "totalsegmentator").ids
     for totalsegmentator_id in range(118):
-        expected = TOTALSEGMENTATOR_TO_FLARE.get(totalsegmentator_id, 0)
+        expected = ids[totalsegmentator_id]
         assert (np.asanyarray(label.dataobj)[mask == totalsegmentator_id] == expected).all()
 
 

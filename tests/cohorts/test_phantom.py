@@ -13,7 +13,7 @@ from scipy.ndimage import label as connected_components
 from swinx.cohorts import Phantom, make_phantom
 from swinx.cohorts.phantoms.phantom_contrast import PHASES
 from swinx.geometry import axial_axis, voxel_sizes_mm
-from swinx.labels import CLASS_NAMES, ORGANS, FlareLabel
+from swinx.labels import FLARE23, FlareLabel
 
 WHOLE = {"shape": 64, "spacing_mm": 5.6}  # the whole upper abdomen of the largest patient
 
@@ -50,7 +50,7 @@ def test_dtypes_ranges_and_ids(whole):
 def test_organs_are_on_their_side_in_the_world_whatever_the_orientation(axcodes, oblique_deg):
     spacing = tuple(8.0 if code in "IS" else 6.0 for code in axcodes)
     phantom = make_phantom(np.random.default_rng(11), 48, spacing, axcodes=axcodes, oblique_deg=oblique_deg, tumors=0)
-    at = {label: _centre_mm(phantom, label) for label in ORGANS}
+    at = {label: _centre_mm(phantom, label) for label in FLARE23.organs}
     right, front, up = 0, 1, 2  # RAS+: x grows to the patient's right
     assert at[FlareLabel.RIGHT_KIDNEY][right] > at[FlareLabel.LEFT_KIDNEY][right] + 60
     assert at[FlareLabel.RIGHT_ADRENAL_GLAND][right] > at[FlareLabel.LEFT_ADRENAL_GLAND][right] + 30
@@ -86,8 +86,8 @@ def test_by_default_the_whole_width_is_in_view():
 def test_organs_lie_inside_the_body(whole):
     body = np.stack([binary_fill_holes(piece) for piece in np.moveaxis(whole.image > -300, 2, 0)], axis=2)
     assert (body & (whole.label > 0)).sum() > 0.998 * (whole.label > 0).sum()
-    for organ in set(ORGANS) - {FlareLabel.STOMACH, FlareLabel.DUODENUM}:  # these may hold gas
-        assert np.median(whole.image[whole.label == organ]) > -30, CLASS_NAMES[organ]
+    for organ in set(FLARE23.organs) - {FlareLabel.STOMACH, FlareLabel.DUODENUM}:  # these may hold gas
+        assert np.median(whole.image[whole.label == organ]) > -30, FLARE23.names[organ]
 
 
 def test_organ_volumes_are_an_adults(whole):
@@ -98,7 +98,7 @@ def test_organ_volumes_are_an_adults(whole):
         "aorta": (30, 220), "inferior vena cava": (30, 220), "right adrenal gland": (0.5, 12),
         "left adrenal gland": (0.5, 12), "esophagus": (8, 80),
     }  # fmt: skip
-    wrong = {name: ml[i] for i, name in enumerate(CLASS_NAMES) if name in ranges
+    wrong = {name: ml[i] for i, name in enumerate(FLARE23.names) if name in ranges
              and not ranges[name][0] <= ml[i] <= ranges[name][1]}  # fmt: skip
     assert not wrong
 

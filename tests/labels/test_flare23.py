@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swinx.labels import FLARE23, FlareLabel, class_numbers, may_be_empty
+from swinx.labels import FLARE23, FlareLabel, class_numbers, read_label_set
 
 
 def test_ids_are_consecutive_from_background_to_tumor():
@@ -59,7 +59,8 @@ def test_tables_cannot_be_changed(table):
 
 
 def test_a_label_may_be_empty_where_some_classes_were_looked_for():
-    assert may_be_empty([14])
-    assert not any(may_be_empty(annotated) for annotated in (None, [], range(1, 15)))
-    assert may_be_empty([1, 2], num_classes=4)
-    assert not may_be_empty([1, 2, 3], num_classes=4)
+    assert FLARE23.may_be_empty([14])
+    assert not any(FLARE23.may_be_empty(annotated) for annotated in (None, [], range(1, 15)))
+    three = read_label_set({"background": 0, "a": 3, "b": 5, "c": 9})
+    assert three.may_be_empty([1, 2])
+    assert not three.may_be_empty([1, 2, 3])

@@ -9,7 +9,7 @@ import pytest
 
 from swinx.cohorts import make_phantom
 from swinx.errors import DataListError
-from swinx.labels import FLARE23, plausible_ml, plausible_volumes, read_label_set
+from swinx.labels import FLARE23, plausible_volumes, read_label_set
 from swinx.refinement.policies.label_volumes import classes_at_border, volumes_ml
 
 MEANS_ML = {"liver": 1560, "right kidney": 175, "left kidney": 175, "spleen": 209, "pancreas": 76}
@@ -17,9 +17,9 @@ MEANS_ML = {"liver": 1560, "right kidney": 175, "left kidney": 175, "spleen": 20
 
 
 def test_every_class_has_a_range_that_holds_the_mean_of_adults_with_room_on_both_sides():
-    assert set(plausible_ml()) == set(range(1, 15))
+    assert set(FLARE23.volumes_ml) == set(range(1, 15))
     for name, mean in MEANS_ML.items():
-        low, high = plausible_ml()[FLARE23.names.index(name)]
+        low, high = FLARE23.volumes_ml[FLARE23.names.index(name)]
         assert low < mean / 2.5
         assert high > mean * 2.5
 
@@ -39,7 +39,7 @@ def test_a_file_of_ones_own_replaces_the_ranges(tmp_path):
 
 def test_ranges_follow_the_label_set_and_its_aliases(tmp_path):
     own = read_label_set({"background": 0, "heart": 3, "liver": 7, "thing": 8})
-    assert plausible_ml(own) == {2: (400, 4000)}
+    assert own.volumes_ml == {2: (400, 4000)}
     (tmp_path / "ranges.json").write_text('{"Thing": [1, 2], "liver": [3, 4]}')
     assert plausible_volumes(tmp_path / "ranges.json", own).ranges_ml == {2: (3.0, 4.0), 3: (1.0, 2.0)}
     (tmp_path / "ranges.json").write_text('{"IVC": [1, 2]}')

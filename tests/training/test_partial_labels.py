@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from monai.metrics import DiceMetric
 from monai.transforms.utils import map_binary_to_indices
 
+from swinx.labels import read_label_set
 from swinx.training.partial.annotated_classes import class_weights
 from swinx.training.partial.crop_known import find_crop_centres
 from swinx.training.partial.mask_unannotated import mask_unannotated
+
+THREE = read_label_set({"background": 0, "a": 1, "b": 2, "c": 3})
 
 
 def maps(seed: int, classes: int = 4):
@@ -36,7 +39,7 @@ def dice(prediction, label, classes=4):
     ],
 )
 def test_weights_of(annotated, pseudo, weight, expected):
-    weights = class_weights(annotated, pseudo, weight, num_classes=4)
+    weights = class_weights(annotated, pseudo, weight, THREE)
     assert weights.dtype == torch.float32
     assert weights.tolist() == expected
 

@@ -21,7 +21,7 @@ from swinx.cohorts.package_files import Member, PackageFiles
 from swinx.data import read_volume
 from swinx.errors import CaseError
 from swinx.geometry import compare_grids
-from swinx.labels import TOTALSEGMENTATOR_TO_FLARE
+from swinx.labels import FLARE23, class_numbers
 from swinx.nifti import write_nifti
 
 __all__ = ["DEMO_PACKAGE", "fetch_demo_ct", "write_flare_label"]
@@ -92,7 +92,4 @@ def _holds(path: Path, label: NDArray[np.uint8], affine: NDArray[np.float64]) ->
 
 def _to_flare(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Map TotalSegmentator v2 ids to FLARE ids; every other structure is background."""
-    table = np.zeros(256, dtype=np.uint8)
-    for totalsegmentator_id, flare_id in TOTALSEGMENTATOR_TO_FLARE.items():
-        table[totalsegmentator_id] = flare_id
-    return table[mask]
+    return class_numbers(FLARE23, "totalsegmentator").to_ids(mask)

@@ -23,7 +23,7 @@ from swinx.data.lists.list_labels import list_label_set
 from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 from swinx.errors import CaseError, DataListError
 from swinx.geometry import compare_grids
-from swinx.labels import FLARE23, UNKNOWN, LabelSet, may_be_empty
+from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.rules import LabelRules, ListRules
 from swinx.visible_text import visible
 
@@ -198,7 +198,7 @@ def _image(item: dict[str, Any], findings: list[Finding]) -> Volume | None:
 
 
 def _label(item: dict[str, Any], label_set: LabelSet) -> Volume:
-    allow_empty = may_be_empty(item.get("annotated"), label_set.num_classes)
+    allow_empty = label_set.may_be_empty(item.get("annotated"))
     facts = {"image": item["image"], "annotated": item.get("annotated")}
     return read_label(item["label"], label_set, item.get("label_map"), allow_empty=allow_empty, **facts)
 

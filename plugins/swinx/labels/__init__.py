@@ -5,34 +5,15 @@ from __future__ import annotations
 from swinx.labels.class_colours import generated_colour
 from swinx.labels.class_names import mirrored_name, name_words, side_of
 from swinx.labels.class_numbers import ClassNumbers, LabelMapping, class_numbers, file_numbers
-from swinx.labels.flare23 import (
-    CLASS_COLOURS,
-    CLASS_NAMES,
-    FLARE23,
-    LEFT_RIGHT_PAIRS,
-    NSD_TOLERANCE_MM,
-    NUM_CLASSES,
-    ORGANS,
-    TOTALSEGMENTATOR_TO_FLARE,
-    FlareLabel,
-    class_name,
-    may_be_empty,
-)
+from swinx.labels.flare23 import FLARE23, FlareLabel
 from swinx.labels.label_set import BACKGROUND, UNKNOWN, LabelClass, LabelSet
 from swinx.labels.read_label_set import DEFAULT_LABEL_SET, known_label_sets, read_label_set
-from swinx.labels.volume_ranges import PlausibleVolumes, plausible_ml, plausible_volumes
+from swinx.labels.volume_ranges import PlausibleVolumes, plausible_volumes
 
 __all__ = [
     "BACKGROUND",
-    "CLASS_COLOURS",
-    "CLASS_NAMES",
     "DEFAULT_LABEL_SET",
     "FLARE23",
-    "LEFT_RIGHT_PAIRS",
-    "NSD_TOLERANCE_MM",
-    "NUM_CLASSES",
-    "ORGANS",
-    "TOTALSEGMENTATOR_TO_FLARE",
     "UNKNOWN",
     "ClassNumbers",
     "FlareLabel",
@@ -40,15 +21,12 @@ __all__ = [
     "LabelMapping",
     "LabelSet",
     "PlausibleVolumes",
-    "class_name",
     "class_numbers",
     "file_numbers",
     "generated_colour",
     "known_label_sets",
-    "may_be_empty",
     "mirrored_name",
     "name_words",
-    "plausible_ml",
     "plausible_volumes",
     "read_label_set",
     "side_of",

@@ -226,6 +226,17 @@ class LabelSet:
         """Return whether another set has the same classes by name and order, whatever else is known of them."""
         return [name_words(name) for name in self.names] == [name_words(name) for name in other.names]
 
+    def may_be_empty(self, annotated: Collection[int] | None) -> bool:
+        """Return whether a label without any class is plausible: annotated classes are recorded, and not all were.
+
+        A scan in which only tumours, or only the gallbladder, were looked for may have none. Without a record, or where
+        all classes were looked for, an empty label is more likely a file that went wrong.
+
+        Args:
+            annotated: Ids of the annotated classes; None if they are not recorded.
+        """
+        return annotated is not None and 0 < len(set(annotated)) < len(self)
+
     def as_json(self) -> dict[str, Any]:
         """Return the set as plain data, which :func:`swinx.labels.read_label_set` turns into an equal one."""
         labels = {BACKGROUND: 0} | {each.name: each.value for each in self.classes}

@@ -15,7 +15,7 @@ from swinx.labels.flare23 import FLARE23
 from swinx.labels.label_set import LabelSet
 from swinx.rules import TeacherRules
 
-__all__ = ["PlausibleVolumes", "plausible_ml", "plausible_volumes"]
+__all__ = ["PlausibleVolumes", "plausible_volumes"]
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,7 @@ def plausible_volumes(path: str | os.PathLike[str] | None = None, label_set: Lab
     Raises:
         DataListError: If the file cannot be read, or names what is no class of the set, or holds anything else.
     """
-    return PlausibleVolumes(plausible_ml(label_set) if path is None else _read(Path(path), label_set))
-
-
-def plausible_ml(label_set: LabelSet = FLARE23) -> Mapping[int, tuple[float, float]]:
-    """Return the ranges of a label set: class id to smallest and largest volume in ml, where these are known."""
-    return label_set.volumes_ml
+    return PlausibleVolumes(label_set.volumes_ml if path is None else _read(Path(path), label_set))
 
 
 def _read(path: Path, label_set: LabelSet) -> dict[int, tuple[float, float]]:

@@ -20,7 +20,7 @@ def class_weights(
     annotated: Collection[int] | None,
     pseudo: Collection[int] | None = None,
     pseudo_weight: float = 1.0,
-    num_classes: int = FLARE23.num_classes,
+    label_set: LabelSet = FLARE23,
 ) -> Tensor:
     """Return the weight of each class.
 
@@ -30,7 +30,7 @@ def class_weights(
         pseudo: Ids of the classes whose labels a network completed. A class in both collections counts as one of
             these.
         pseudo_weight: Weight of ``pseudo``, in [0, 1]; 0 is the same as unannotated.
-        num_classes: Number of classes ``K``, with background.
+        label_set: The classes, ``K`` with background.
 
     Returns:
         Float32 ``(K,)``: 1 for background and annotated classes, 0 for classes of which nothing is known.
@@ -39,18 +39,18 @@ def class_weights(
         ValueError: If an id is not in 1..K - 1, or the weight is out of range.
 
     Examples:
-        >>> class_weights([1], pseudo=[3], pseudo_weight=0.5, num_classes=5).tolist()
+        >>> class_weights([1], pseudo=[3], pseudo_weight=0.5)[:5].tolist()
         [1.0, 1.0, 0.0, 0.5, 0.0]
     """
     if not 0 <= pseudo_weight <= 1:
         raise ValueError(f"pseudo_weight must be in [0, 1], not {pseudo_weight}")
-    drawn = range(1, num_classes) if annotated is None else annotated
-    weights = torch.zeros(num_classes)
+    drawn = label_set.foreground if annotated is None else annotated
+    weights = torch.zeros(label_set.num_classes)
     weights[0] = 1.0
     for name, ids, weight in (("annotated", drawn, 1.0), ("pseudo", pseudo or (), pseudo_weight)):
         for label in ids:
-            if not 1 <= label < num_classes:
-                raise ValueError(f"{name} holds {label!r}; class ids are 1..{num_classes - 1}")
+            if label not in label_set.foreground:
+                raise ValueError(f"{name} holds {label!r}; class ids are 1..{len(label_set)}")
             weights[int(label)] = weight
     return weights
 
@@ -73,8 +73,8 @@ class AnnotatedClassesd(Transform):
     def __init__(self, pseudo_weight: float = 1.0, enabled: bool = True, label_set: LabelSet = FLARE23) -> None:
         self.pseudo_weight = pseudo_weight
         self.enabled = enabled
-        self.num_classes = label_set.num_classes
-        class_weights(None, None, pseudo_weight, self.num_classes)
+        self.label_set = label_set
+        class_weights(None, None, pseudo_weight, label_set)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return a shallow copy of ``data`` with the weights.
@@ -83,7 +83,7 @@ class AnnotatedClassesd(Transform):
             ValueError: If the item lists an id that is no class.
         """
         lists = (data.get("annotated"), data.get("pseudo")) if self.enabled else (None, None)
-        return {**data, "class_weights": class_weights(*lists, self.pseudo_weight, self.num_classes)}
+        return {**data, "class_weights": class_weights(*lists, self.pseudo_weight, self.label_set)}
 
 
 _logger = logging.getLogger(__name__)

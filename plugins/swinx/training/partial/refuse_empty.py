@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from swinx.errors import CaseError
-from swinx.labels import FLARE23, UNKNOWN, LabelSet, may_be_empty
+from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.rules import LabelRules
 
 __all__ = ["RefuseEmptyLabeld"]
@@ -19,7 +19,7 @@ __all__ = ["RefuseEmptyLabeld"]
 class RefuseEmptyLabeld(MapTransform):
     """Transform that refuses a label map without any class, unless the case may have one.
 
-    The ids under ``annotated`` decide, see :func:`swinx.labels.may_be_empty`.
+    The ids under ``annotated`` decide, see :meth:`swinx.labels.LabelSet.may_be_empty`.
 
     Args:
         keys: Label maps, class ids and 255.
@@ -40,7 +40,7 @@ class RefuseEmptyLabeld(MapTransform):
         for key in self.key_iterator(dict(data)):
             label = torch.as_tensor(data[key])
             drawn = ((label > 0) & (label != UNKNOWN)).any()
-            if not drawn and not may_be_empty(data.get("annotated"), self.label_set.num_classes):
+            if not drawn and not self.label_set.may_be_empty(data.get("annotated")):
                 file = getattr(data[key], "meta", {}).get("filename_or_obj") or data.get("case", "?")
                 raise CaseError(file, LabelRules.EMPTY_UNDECLARED.says())
         return dict(data)

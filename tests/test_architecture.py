@@ -7,13 +7,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import swinx
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "plugins" / "swinx"
-MODULES = {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
 LONGEST_MODULE = 300
 MOST_MODULES = 16
 # Optional packages, the rooms whose modules may import them, and how these modules are called.
@@ -23,6 +23,12 @@ OPTIONAL = {
     ("pydicom", "highdicom"): "dicom",
     ("onnx", "onnxruntime", "onnxscript", "openvino"): "export|backends",
 }
+
+
+@cache
+def modules() -> dict[Path, ast.Module]:
+    """All modules of the package; none is read where no test of this file runs."""
+    return {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
 
 
 def floors() -> dict[str, int]:
@@ -62,7 +68,7 @@ def imports_when_imported(path: Path) -> set[str]:
 
 def public_names(room: str) -> set[str]:
     """Names in ``__all__`` of a room."""
-    tree = MODULES[SOURCE / room / "__init__.py"]
+    tree = modules()[SOURCE / room / "__init__.py"]
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if any(ast.unparse(target) == "__all__" for target in targets):
@@ -72,7 +78,7 @@ def public_names(room: str) -> set[str]:
 
 def test_every_room_is_in_the_table_of_contributing_with_the_first_line_of_its_docstring():
     page = (ROOT / "CONTRIBUTING.md").read_text()
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         if path.parent != SOURCE and path.name != "__init__.py":
             continue
         if path == SOURCE / "__init__.py":
@@ -83,7 +89,7 @@ def test_every_room_is_in_the_table_of_contributing_with_the_first_line_of_its_d
 
 def test_imports_point_down_and_name_what_a_room_exports():
     floor = floors()
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         here = room_of(path)
         if path == SOURCE / "__init__.py":
             continue
@@ -106,11 +112,11 @@ def test_configurations_name_what_rooms_export():
 
 
 def test_modules_are_short_named_once_and_say_what_is_public():
-    names = Counter(path.stem for path in MODULES if path.name not in ("__init__.py", "__main__.py"))
+    names = Counter(path.stem for path in modules() if path.name not in ("__init__.py", "__main__.py"))
     assert not [name for name, count in names.items() if count > 1]
-    folders = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+    folders = Counter(path.parent for path in modules() if path.name != "__init__.py")
     assert not {folder: count for folder, count in folders.items() if count > MOST_MODULES}
-    for path in MODULES:
+    for path in modules():
         text = path.read_text()
         assert len(text.splitlines()) <= LONGEST_MODULE, path
         is_inner_room = path.name == "__init__.py" and path.parent.parent != SOURCE
@@ -118,7 +124,7 @@ def test_modules_are_short_named_once_and_say_what_is_public():
 
 
 def test_optional_packages_are_imported_in_one_place_and_only_when_needed():
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         for packages, place in OPTIONAL.items():
             if not {module.split(".")[0] for module, _ in imports(tree)} & set(packages):
                 continue
@@ -127,13 +133,13 @@ def test_optional_packages_are_imported_in_one_place_and_only_when_needed():
 
 
 def test_large_packages_are_imported_where_they_are_used():
-    for path in MODULES:
+    for path in modules():
         if room_of(path) not in OF_TABLES_AND_PICTURES:
             assert not imports_when_imported(path) & IMPORTED_LATE, path
 
 
 def test_checkpoints_are_read_without_pickle_and_tables_by_one_module():
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
                 assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), path
@@ -145,10 +151,10 @@ def test_checkpoints_are_read_without_pickle_and_tables_by_one_module():
 
 def test_texts_fit_a_package_that_is_installed_from_its_repository():
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bundles/*/docs/*.md")]
-    for path in [*MODULES, *documents]:
+    for path in [*modules(), *documents]:
         by_name = r"pip install (?![^\n]*(?: @ file:|\.whl))[^\n]*\bswinx\b"
         assert not re.search(by_name, path.read_text()), path
-    for path in MODULES:
+    for path in modules():
         assert "bundles/" not in path.read_text(), path
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import locale
 import os
-import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from support.browsers import chromium
 from support.geometry import oblique_affine
 from support.start_method import use_start_method
 
@@ -73,12 +73,13 @@ def _copied_tables() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, driven by playwright without a window; the test is skipped where there is none."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    """Chromium without WebGL."""
+    with chromium("--disable-gpu", "--disable-software-rasterizer") as opened:
         yield opened
-        opened.close()
+
+
+@pytest.fixture
+def webgl_browser() -> Iterator[Any]:
+    """Chromium with a WebGL that a processor computes."""
+    with chromium("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist") as opened:
+        yield opened

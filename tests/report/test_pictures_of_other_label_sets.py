@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import nibabel as nib
@@ -19,7 +18,6 @@ from swinx.metrics import score_columns
 from swinx.report import score_cases, write_overlay, write_overlays, write_report
 from swinx.report.html_plots import draw_score_boxes
 from swinx.report.overlay_figure import CaseView, draw_case, make_legend
-from swinx.report.slice_viewer import slice_viewer
 from swinx.scoring import score_folders
 
 AFFINE = oblique_affine("PIR", (2.0, 1.5, 4.0))
@@ -138,23 +136,6 @@ def test_a_set_without_lesions_has_no_organs_in_its_legend():
     assert len(make_legend([lungs() % 2], {"a": 0.5}, 6.0, one).lines) == 1, "no mean over one class"
 
 
-def test_a_viewer_names_all_classes_the_largest_first_where_they_are_many():
-    labels = everything(MANY)
-    page = slice_viewer("case", np.zeros(labels.shape), {"Reference": labels}, AFFINE, 2, MANY)
-    shown, hidden = page.split('<p class="legend">')[1:]
-    assert re.findall(r"</i>([^<]+)</span>", shown) == list(MANY.names[:-25:-1])
-    assert set(re.findall(r"</i>([^<]+)</span>", shown + hidden)) == set(MANY.names[1:])
-    assert "<summary>93 smaller classes</summary>" in page
-
-
-def test_a_viewer_of_few_classes_names_those_that_any_map_has():
-    hidden = np.where(lungs() == 1, 3, 0).astype(np.uint8)
-    page = slice_viewer("case", np.zeros(SHAPE), {"Reference": lungs(), "Prediction": hidden}, AFFINE, 2, LUNGS)
-    assert re.findall(r"</i>([^<]+)</span>", page) == ["left lung lobe", "right lung lobe", "&lt;b&gt;nodule&lt;/b&gt;"]
-    assert LUNGS.colours[1] in page
-    assert "<b>" not in page
-
-
 def test_boxes_of_many_classes_stand_in_rows_and_leave_out_what_has_no_score():
     values = np.random.default_rng(0).random((4, 234))
     table = pd.DataFrame(values, columns=list(score_columns(MANY)))
@@ -178,7 +159,7 @@ def test_a_report_takes_the_classes_from_the_record_of_the_scores(collection):
     )
     assert faults == [f"Cost: FileNotFoundError: [Errno 2] No such file or directory: '{collection}/out/cases.json'"]
     text = page.read_text(encoding="utf-8")
-    assert text.count("<td>left lung lobe</td>") == 2
+    assert text.count("<td>left lung lobe</td>") == 2, "in the scores, and in the refined labels"
     assert "&lt;b&gt;nodule&lt;/b&gt;" in text
     assert "the organs and the &lt;b&gt;nodule&lt;/b&gt;" in text
     assert "<b>" not in text

@@ -1,4 +1,4 @@
-"""Self-contained HTML page, and its figures: scores by class, and curves of a training."""
+"""Plots of a report: scores by class, and curves of a training."""
 
 from __future__ import annotations
 
@@ -17,63 +17,7 @@ from swinx.figures import figure_as_png
 from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import score_column
 
-__all__ = ["draw_curves", "draw_score_boxes", "figure_as_html", "html_table", "jpeg_as_uri", "render_page"]
-
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .8rem 0; }
-th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; } thead th { background: var(--soft); }
-.wide { overflow-x: auto; } img { max-width: 100%; } figure { margin: 1rem 0; }
-figure.plot img { background: white; border-radius: 6px; }
-.viewer { background: #000; color: #eee; border-radius: 6px; padding: .8rem; }
-.viewer img { display: block; margin: 0 auto; width: 100%; image-rendering: auto; }
-.viewer input { width: 100%; } .viewer .heads { display: flex; text-align: center; } .viewer .heads span { flex: 1; }
-.legend span { display: inline-block; margin-right: 1rem; white-space: nowrap; }
-.legend i { display: inline-block; width: .9em; height: .9em; margin-right: .35em; vertical-align: -.1em; }
-pre { overflow-x: auto; background: var(--soft); padding: .7rem; border-radius: 6px; }
-.fault { color: #c22; } nav a { margin-right: 1rem; }
-@media print { body { max-width: none; } .viewer input { display: none; } }
-"""
-
-
-def render_page(title: str, subtitle: str, sections: Sequence[tuple[str, str]], script: str = "") -> str:
-    """Return a complete page.
-
-    Args:
-        title: Headline, as text.
-        subtitle: A line below it, as text.
-        sections: Headings as text, with their content as HTML.
-        script: JavaScript that runs when the page is there.
-    """
-    links = "".join(f'<a href="#part{n}">{escape(name)}</a>' for n, (name, _) in enumerate(sections))
-    parts = "".join(
-        f'<section id="part{n}"><h2>{escape(h)}</h2>{body}</section>' for n, (h, body) in enumerate(sections)
-    )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>'
-        f"<h1>{escape(title)}</h1><p>{escape(subtitle)}</p><nav>{links}</nav>{parts}"
-        f"<script>{script}</script></body></html>\n"
-    )
-
-
-def html_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table; all cells are text, and None is a dash.
-
-    Examples:
-        >>> "<td>&lt;b&gt;</td>" in html_table(["a"], [["<b>"]])
-        True
-    """
-    head = "".join(f"<th>{escape(str(name))}</th>" for name in headers)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{'–' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"  # noqa: RUF001
-        for row in rows
-    )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+__all__ = ["draw_class_curves", "draw_curves", "draw_score_boxes", "figure_as_html", "jpeg_as_uri"]
 
 
 def figure_as_html(figure: Figure, alt: str) -> str:
@@ -171,5 +115,41 @@ def draw_curves(history: pd.DataFrame, groups: Sequence[tuple[str, Sequence[str]
         if len(columns) > 1:
             panel.legend(fontsize=7)
     for panel in panels[len(present) :]:
+        panel.set_visible(False)
+    return figure
+
+
+_CLASSES_IN_PANEL = 6
+
+
+def draw_class_curves(scores: pd.DataFrame, label_set: LabelSet = FLARE23) -> Figure | None:
+    """Draw the validation Dice of every class by epoch, a few classes in a panel and in their colours.
+
+    Args:
+        scores: A row per validation, with a column ``epoch`` and one for each class; empty where it is unknown.
+        label_set: The classes.
+
+    Returns:
+        The figure; None if no class has a score.
+    """
+    known = [name for name in label_set.names[1:] if name in scores and scores[name].notna().any()]
+    if not known:
+        return None
+    colours = {label_set.names[label]: label_set.colours[label] for label in label_set.foreground}
+    groups = [known[start : start + _CLASSES_IN_PANEL] for start in range(0, len(known), _CLASSES_IN_PANEL)]
+    rows = (len(groups) + 2) // 3
+    figure = Figure(figsize=(11, 1.25 * _HEIGHT_IN * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(rows, min(3, len(groups)), squeeze=False, sharey=True).ravel()
+    for panel, names in zip(panels, groups, strict=False):
+        for name in names:
+            found = scores[["epoch", name]].dropna()
+            style = "." if len(found) == 1 else "-"
+            panel.plot(found["epoch"], 100 * found[name], style, color=colours[name], label=name, linewidth=1.8)
+        panel.set(xlabel="epoch", ylim=(-2, 102))
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=7, ncols=2)
+    panels[0].set_ylabel("validation Dice (%)")
+    for panel in panels[len(groups) :]:
         panel.set_visible(False)
     return figure

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -17,16 +19,23 @@ import torch
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
 from swinx.files import read_object, read_table, write_whole
-from swinx.labels import FLARE23, LabelSet
-from swinx.metrics import METRICS, Statistic, explain, read_protocol, score_column, summarise, table_label_set
-from swinx.report.html_plots import draw_curves, draw_score_boxes, figure_as_html, html_table, render_page
-from swinx.report.slice_viewer import VIEWER_SCRIPT, case_viewers
-from swinx.scoring import check_scored_results, read_scores
+from swinx.labels import LabelSet
+from swinx.report.case_table import Volumes, case_table, read_volumes, volume_table
+from swinx.report.case_viewers import REPORT_LIMIT, CaseViewers, view_cases
+from swinx.report.case_voxels import CaseFiles
+from swinx.report.html_page import html_table, render_page, viewer_library
+from swinx.report.html_plots import draw_class_curves, draw_curves, figure_as_html
+from swinx.report.inference_record import InferenceRecord, read_record
+from swinx.report.score_section import RecordedScores, read_recorded_scores, score_section
+from swinx.report.verdict import judge, judge_training
+from swinx.scoring import check_scored_results
 from swinx.tracking import lineage_tree, sqlite_uri
 
 __all__ = ["write_report"]
 
 PathLike = str | os.PathLike[str]
+
+_TABLES = 20_000  # characters of a case in the tables, at most
 
 _TRAINING = [
     ("loss", ["train_loss"]),
@@ -55,7 +64,7 @@ def write_report(
     pretraining: PathLike | None = None,
     refinement: PathLike | None = None,
     model: PathLike | None = None,
-    cases: int = 2,
+    cases: int = 5,
     max_slices: int = 40,
     title: str = "swinx report",
     label_set: LabelSet | None = None,
@@ -90,114 +99,112 @@ def write_report(
     if min(cases, max_slices) < 1:
         raise DataListError(f"cases {cases} and max_slices {max_slices} must be 1 or more")
     place = Path(scores) / "scores.csv" if Path(scores).is_dir() else Path(scores)
-    table = _read_table(place, label_set)
-    chosen = label_set or table_label_set(table) or FLARE23
+    scored = read_recorded_scores(place, label_set)
     check_scored_results(place.parent / "summary.json", prediction)
-    faults: list[str] = []
-    sections: list[tuple[str, str]] = []
-
-    def add(heading: str, make: Callable[[], str]) -> None:
-        try:
-            sections.append((heading, make()))
-        except Exception as error:  # a part that fails is named, the others are shown
-            faults.append(f"{heading}: {reason_of(error)}")
-            sections.append((heading, f'<p class="fault">Not shown: {escape(reason_of(error))}</p>'))
-
-    facts = place.parent / "summary.json"
-    add("Scores", lambda: _scores(table, facts, chosen))
+    page = _Page([])
+    page.add("Scores", lambda: score_section(scored))
+    record_file = None if prediction is None else Path(prediction) / "cases.json"
+    if record_file is not None:
+        page.add("Cost", lambda: _cost(record_file))
+    _add_stages(page, training, pretraining, refinement, model, scored.label_set)
+    record, viewers, volumes = read_record(record_file), CaseViewers(), {}
     if images is not None and prediction is not None:
-        files = (images, section, reference, prediction)
-        add(
-            "Best and worst cases",
-            lambda: case_viewers(_referenced_only(table, facts, chosen), *files, cases, max_slices, faults, chosen),
-        )
-    if prediction is not None:
-        add("Cost", lambda: _cost(Path(prediction) / "cases.json"))
-    if refinement is not None:
-        add("Refined labels", lambda: _refinement(Path(refinement) / "cases.csv", chosen))
-    if training is not None:
-        add("Training", lambda: _curves(Path(training) / "history.csv", _TRAINING))
-    if pretraining is not None:
-        add("Pretraining", lambda: _curves(Path(pretraining) / "history.csv", _PRETRAINING))
-    if model is not None:
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db")
-        add("Origins", lambda: f"<pre>{escape(lineage_tree(model, uri))}</pre>")
+        page.add("Licences", viewer_library)
+        files = (images, section, reference, prediction, scored.label_set)
+
+        def view() -> str:
+            nonlocal viewers, volumes
+            found = CaseFiles(*files)
+            volumes = read_volumes(scored.table, found)
+            room = REPORT_LIMIT - page.size - _TABLES * len(scored.table)
+            viewers = view_cases(scored.referenced, found, cases, max_slices, page.faults, room)
+            return viewers.html
+
+        page.add("Viewer", view, first=True)
+    page.add("Cases", lambda: _cases(scored, viewers, volumes, record), first=True)
+    page.add("Verdict", lambda: _verdict(scored, record, training, page.faults), first=True)
     subtitle = (
-        f"{len(table)} cases, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; swinx {__version__}, "
+        f"{len(scored.table)} cases, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}; swinx {__version__}, "
         f"MONAI {monai.__version__}, PyTorch {torch.__version__}. Not for clinical use."
     )
-    page = render_page(title, subtitle, sections, VIEWER_SCRIPT)
+    text = render_page(title, subtitle, page.sections, viewers.data)
     with write_whole(out) as partial:
-        partial.write_text(page, encoding="utf-8", errors="backslashreplace")
-    return faults
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+    return page.faults
 
 
-def _read_table(place: Path, label_set: LabelSet | None) -> pd.DataFrame:
-    table = read_scores(place, label_set)
-    if table.empty:
-        raise DataListError(f"{place}: has no scored case")
-    if doubled := sorted(set(table.index[table.index.duplicated()].astype(str))):
-        raise DataListError(f"{place}: has {', '.join(doubled)} more than once; score the cases again")
-    return table
+@dataclass
+class _Page:
+    """Parts of a page: one that fails is named, and the others are shown."""
+
+    sections: list[tuple[str, str]]
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Number of characters."""
+        return sum(len(body) for _, body in self.sections)
+
+    def add(self, heading: str, make: Callable[[], str], first: bool = False) -> None:
+        """Add a part, at the end or before all others."""
+        try:
+            body = make()
+        except Exception as error:
+            self.faults.append(f"{heading}: {reason_of(error)}")
+            body = f'<p class="fault">Not shown: {escape(reason_of(error))}</p>'
+        self.sections.insert(0 if first else len(self.sections), (heading, body))
 
 
-def _scores(table: pd.DataFrame, path: Path, label_set: LabelSet) -> str:
-    """Return the means, the protocol and the cases without scores, as far as they are recorded."""
-    told = _told(path)
-    records = _records(told)
-    patients = {case: str(facts["patient"]) for case, facts in records.items() if facts.get("patient") is not None}
-    referenced = _referenced(records)
-    summary = summarise(table, patients, referenced, label_set=label_set)
-    rows = [[row.name, *_cells(row.dsc), *_cells(row.nsd), row.dsc.cases] for row in summary.rows]
-    headers = ["class", "DSC (%)", "95 % CI", "NSD (%)", "95 % CI", "cases"]
-    plot = figure_as_html(
-        draw_score_boxes(_referenced_only(table, path, label_set), label_set),
-        "Box plots of DSC and NSD of each class over the cases",
-    )
-    try:
-        explained = explain(summary, read_protocol(str(told.get("protocol"))), label_set)
-    except ValueError:
-        explained = [
-            "No summary.json beside the scores: by which rule, and of which cases there are none, is not known."
-        ]
-    text = "".join(f"<p>{escape(line).replace('`', '')}</p>" for line in explained)
-    bad = told.get("bad_cases", [])
-    lines = "".join(f"<li>{escape(str(case['case']))}: {escape(str(case['reason']))}</li>" for case in bad)
-    faults = f'<p class="fault">{len(bad)} cases with faults:</p><ul>{lines}</ul>' if bad else ""
-    return html_table(headers, rows) + plot + text + faults
+def _add_stages(
+    page: _Page,
+    training: PathLike | None,
+    pretraining: PathLike | None,
+    refinement: PathLike | None,
+    model: PathLike | None,
+    label_set: LabelSet,
+) -> None:
+    if refinement is not None:
+        page.add("Refined labels", lambda: _refinement(Path(refinement) / "cases.csv", label_set))
+    if training is not None:
+        page.add("Training", lambda: _training(Path(training), label_set))
+    if pretraining is not None:
+        page.add("Pretraining", lambda: _curves(Path(pretraining) / "history.csv", _PRETRAINING))
+    if model is not None:
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri("mlflow.db")
+        page.add("Origins", lambda: f"<pre>{escape(lineage_tree(model, uri))}</pre>")
 
 
-def _told(path: Path) -> dict[str, Any]:
-    return read_object(path, finite=False) if path.is_file() else {}
+def _cases(scores: RecordedScores, viewers: CaseViewers, volumes: Volumes, record: InferenceRecord) -> str:
+    told = _joined(record.warnings, scores.notes, scores.faults)
+    table = case_table(scores.referenced, viewers.opened, record.seconds, told, scores.label_set)
+    opens = " A case that is underlined opens in the viewer." if viewers.opened else ""
+    body = f'<p class="hint">Worst first; a click on a header sorts.{opens}</p>{table}'
+    if any(map(len, volumes.values())):
+        body += "<h3>Volumes of the prediction in ml, of the reference in brackets</h3>"
+        body += volume_table(volumes, viewers.opened, scores.label_set)
+    return body
 
 
-def _referenced(records: Mapping[str, Mapping[str, Any]]) -> set[int] | None:
-    """Return the classes of the references; None if they are not recorded."""
-    known = [facts["reference"] for facts in records.values() if isinstance(facts.get("reference"), list)]
-    return {label for labels in known for label in labels if isinstance(label, int)} if known else None
+def _verdict(scores: RecordedScores, record: InferenceRecord, training: PathLike | None, faults: list[str]) -> str:
+    lost = _joined(record.failed, scores.faults)
+    warned = _joined(record.warnings, scores.notes)
+    is_recorded = bool(scores.told.get("protocol"))
+    found = judge(scores.referenced, scores.summary, lost, warned, is_recorded, scores.label_set)
+    if training is not None:
+        with suppress(OSError, ValueError):  # the part of the page that shows the curves says why
+            judge_training(found, read_table(Path(training) / "history.csv"))
+    if faults:
+        found.failed.append(f"Not shown on this page: {'; '.join(faults)}.")
+    return found.html()
 
 
-def _referenced_only(table: pd.DataFrame, path: Path, label_set: LabelSet) -> pd.DataFrame:
-    """Return the scores without classes that no reference has, which are 1 by the challenge's protocol."""
-    referenced = _referenced(_records(_told(path)))
-    absent = [] if referenced is None else [label for label in label_set.foreground if label not in referenced]
-    columns = [score_column(label_set.names[label], metric) for label in absent for metric in METRICS]
-    return table.assign(**dict.fromkeys(columns, np.nan))
-
-
-def _records(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the records of the cases in ``summary.json``; empty for one of an earlier version."""
-    cases = told.get("cases")
-    pairs = cases.items() if isinstance(cases, Mapping) else ()
-    return {str(case): facts for case, facts in pairs if isinstance(facts, Mapping)}
-
-
-def _cells(score: Statistic) -> list[str | None]:
-    if np.isnan(score.mean):
-        return [None, None]
-    spread = "" if np.isnan(score.sd) else f" ± {100 * score.sd:.2f}"
-    interval = None if np.isnan(score.low) else f"{100 * score.low:.2f}-{100 * score.high:.2f}"
-    return [f"{100 * score.mean:.2f}{spread}", interval]
+def _joined(*told: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the sentences of each case, of several sources."""
+    found: dict[str, list[str]] = {}
+    for source in told:
+        for case, sentences in source.items():
+            found.setdefault(case, []).extend(sentences)
+    return found
 
 
 def _cost(path: Path) -> str:
@@ -232,6 +239,18 @@ def _refinement(path: Path, label_set: LabelSet) -> str:
     if count := int((bad != "").sum()):
         text += f'<p class="fault">Organs of the teacher of implausible volume were not taken in {count} cases.</p>'
     return text + html_table(["class", "litres before", "litres after"], rows)
+
+
+def _training(folder: Path, label_set: LabelSet) -> str:
+    """Return the curves of a training, and those of its classes where they are recorded."""
+    body = _curves(folder / "history.csv", _TRAINING)
+    by_class = folder / "organs.csv"
+    figure = draw_class_curves(read_table(by_class), label_set) if by_class.is_file() else None
+    if figure is None:
+        return body + '<p class="hint">No Dice of single classes is recorded: there is no organs.csv with scores.</p>'
+    return (
+        body + "<h3>Validation Dice of each class</h3>" + figure_as_html(figure, "Validation Dice by class and epoch")
+    )
 
 
 def _curves(path: Path, groups: list[tuple[str, list[str]]]) -> str:

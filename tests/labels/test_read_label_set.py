@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from monai.bundle import ConfigParser
 
 from swinx.errors import LabelSetError
 from swinx.labels import DEFAULT_LABEL_SET, FLARE23, known_label_sets, read_label_set
@@ -153,3 +154,10 @@ def test_a_set_without_a_name_is_called_by_its_classes():
         "".join(read_label_set({str(n): f"rib {n}" for n in range(1, 9)}).title)
         == "of 8 classes (rib 1, rib 2, rib 3 ...)"
     )
+
+
+def test_a_label_set_in_a_configuration_of_monai_keeps_its_colours():
+    labels = {"labels": {"background": 0, "part": 1}, "classes": {"part": {"colour": "#12AbEf"}}}
+    imports = ["$from swinx.labels import read_label_set"]
+    parser = ConfigParser({"imports": imports, "labels": labels, "set": "$read_label_set(@labels)"})
+    assert parser.get_parsed_content("set").colours[1] == "#12abef"

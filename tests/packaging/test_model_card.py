@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,15 @@ from swinx.labels import FLARE23, read_label_set
 from swinx.networks import SwinXSeg, save_weights
 from swinx.packaging import metadata_faults, pack_bundle
 from swinx.packaging.model_card import model_card, with_network
+from swinx.packaging.pack_bundle import classes_of_training
 from swinx.tracking import artefact_hash, sidecar_path
 
 OWN = {
     "labels": {"background": 0, "left lobe": 3, "right lobe": 7, "nodule|spot": 9},
-    "classes": {"nodule|spot": {"inside": ["left lobe"], "code": ["27925004", "Nodule"]}},
+    "classes": {
+        "nodule|spot": {"inside": ["left lobe"], "code": ["27925004", "Nodule"], "tolerance_mm": 3.0},
+        "left lobe": {"colour": "#123456"},
+    },
 }
 NETWORK = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "decoder_channels": 8, "roi_size": [32, 32, 64]}
 
@@ -129,3 +134,12 @@ def test_a_training_of_the_packed_network_has_its_classes_under_the_numbers_of_i
     label_set = parser.get_parsed_content("label_set")
     assert label_set.same_classes(read_label_set(OWN))
     assert (label_set.values, label_set.lesions, label_set.hosts(3)) == ((0, 1, 2, 3), (3,), (1,))
+    told = [[replace(each, value=0) for each in one.classes] for one in (label_set, read_label_set(OWN))]
+    assert told[0] == told[1], "tolerances, colours, codes and partners travel, too"
+
+
+@pytest.mark.parametrize("name", ["$__import__('os').getcwd()", "@output_dir", "%run"])
+def test_a_name_of_a_label_set_is_no_part_of_a_program(name):
+    told = classes_of_training(read_label_set(OWN | {"name": name}))
+    assert name not in json.dumps(told)
+    assert read_label_set(told).names == read_label_set(OWN).names

@@ -29,7 +29,9 @@ DEFAULT_LABEL_SET = "flare23"
 
 _FOLDER = Path(__file__).parent / "known_sets"
 _FACTS = ("tolerance_mm", "colour", "code", "aliases", "mirror", "inside", "volume_ml")
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_COLOUR = re.compile(r"(#|::)[0-9a-fA-F]{6}")
+"""A colour; in a configuration MONAI's parser writes ``::`` for ``#``."""
+
 _LONGEST_NAME = 64
 _IGNORE = "ignore"
 
@@ -216,7 +218,7 @@ def _class(name: str, value: int, label: int, given: Any, mirror: str | None, so
             )
     if facts.get("tolerance_mm") is None:
         facts.pop("tolerance_mm", None)
-    facts["colour"] = str(facts.get("colour") or generated_colour(label)).lower()
+    facts["colour"] = f"#{str(facts.get('colour') or generated_colour(label)).lower()[-6:]}"
     for key in ("code", "inside", "volume_ml", "aliases"):
         facts[key] = None if facts.get(key) is None else tuple(facts[key])
     facts["aliases"] = facts["aliases"] or ()

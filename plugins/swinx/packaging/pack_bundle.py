@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import swinx
 from swinx.bundle import PLACES, SETTINGS, output_root, own_weights
 from swinx.errors import BundleError
-from swinx.files import check_regular, check_setting_of
+from swinx.files import check_regular, check_setting_of, is_listed
 from swinx.labels import FLARE23, LabelSet
 from swinx.networks import read_checkpoint
 from swinx.packaging.archive import write_zip
@@ -100,8 +101,8 @@ def pack_bundle(
     if "agreed_label_set" in str(inference.get("label_set")):
         metadata, readme = _described(inference, metadata, record, source, root)
         contents["docs/README.md"] = readme.encode()
-        if (own := recorded_label_set(source)) is not None and not own.same_classes(FLARE23):
-            configs["train.json"]["labels"] = _classes_of_training(own)
+        if (own := recorded_label_set(source)) is not None and own != FLARE23:
+            configs["train.json"]["labels"] = classes_of_training(own)
     else:
         label_set = FLARE23 if teacher else recorded_label_set(source) or FLARE23
         check_classes(metadata, root / "configs" / "metadata.json", label_set)
@@ -115,13 +116,16 @@ def pack_bundle(
     return archive
 
 
-def _classes_of_training(label_set: LabelSet) -> dict[str, Any]:
+def classes_of_training(label_set: LabelSet) -> dict[str, Any]:
     """Return the classes with which a packed network is trained further, under the numbers of its channels.
 
-    MONAI Label stores labels with these numbers; a data list has its own, whose classes are matched by name.
+    MONAI Label stores labels with these numbers; a data list has its own, whose classes are matched by name. The name
+    of the set is left out where a configuration would take it for an expression.
     """
-    inside = {each.name: {"inside": list(each.inside)} for each in label_set.classes if each.inside is not None}
-    return {"labels": {name: label for label, name in enumerate(label_set.names)}, "classes": inside}
+    numbered = tuple(replace(each, value=label) for label, each in enumerate(label_set.classes, start=1))
+    told = LabelSet(numbered, label_set.name if is_listed(label_set.name) else "").as_json()
+    del told["sha256"]
+    return told
 
 
 def _described(

@@ -39,7 +39,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 17179869184
 export MALLOC_TOP_PAD_ ?= 268435456
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-more weights pack test test-fast gpu-check lint sync clean
+.PHONY: help install demo demo-more weights pack test all-tests test-fast gpu-check lint sync clean
 
 help:
 	@echo "make demo       fetch a real CT; pretrain, refine partial labels, train, segment, score, draw: see $(DEMO)"
@@ -104,8 +104,12 @@ weights: $(INSTALLED)
 pack: $(INSTALLED)
 	$(BIN)/swinx pack "$(BUNDLE)" --out dist $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
-test: $(INSTALLED) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m $(PYTEST) -m "not gpu and not label"
+# Linters and types take one core for a minute: the tests begin meanwhile.
+test: $(INSTALLED)
+	@$(MAKE) --no-print-directory --jobs 2 lint all-tests
+
+all-tests: $(INSTALLED)
+	MAKEFLAGS= OMP_NUM_THREADS=1 $(BIN)/python -m $(PYTEST) -m "not gpu and not label"
 
 test-fast: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m $(PYTEST) -m "not gpu and not label and not slow"

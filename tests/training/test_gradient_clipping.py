@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import SimpleNamespace
 
 import pandas as pd
@@ -41,13 +42,17 @@ def test_a_bound_that_is_not_positive_is_refused(bound):
         GradientClipping(bound)
 
 
-def test_a_row_by_class_for_each_validation_and_repeated_epochs_are_replaced(tmp_path):
+def test_a_row_by_class_for_each_validation_and_repeated_epochs_are_replaced(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="swinx")
     labels = read_label_set({"background": 0, "liver": 1, "spleen": 2})
     history = OrganHistory(str(tmp_path / "organs.csv"), "dice", labels)
     nan = float("nan")
     for epoch, scores in ((4, [[0.5, nan], [0.7, nan]]), (8, [[0.1, 0.2]]), (8, [[0.9, 0.4], [0.7, nan]])):
         state = SimpleNamespace(epoch=epoch, metric_details={"dice": torch.tensor(scores)})
         history(SimpleNamespace(state=state))
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "epoch 4, validation Dice: liver 0.600"
+    assert said[2] == "epoch 8, validation Dice: liver 0.800, spleen 0.400"
     table = pd.read_csv(tmp_path / "organs.csv")
     assert table["epoch"].tolist() == [4, 8]
     assert table["liver"].tolist() == [0.6, 0.8]

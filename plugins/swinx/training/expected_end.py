@@ -18,6 +18,9 @@ __all__ = ["ExpectedEnd"]
 class ExpectedEnd:
     """Handler that logs device, patches per second and expected end, and the remaining time after each epoch.
 
+    The first line of a training says the device and how long the training is in epochs and steps, the second one after
+    the first steps the pace and the end.
+
     The estimate after the first steps counts training alone; from the end of the first epoch on, it includes what
     other handlers do between epochs, such as validation.
 
@@ -38,9 +41,16 @@ class ExpectedEnd:
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._count)
             engine.add_event_handler(Events.EPOCH_STARTED, self._tell_rest)
 
-    def _begin(self) -> None:
+    def _begin(self, engine: Engine) -> None:
         self._first = self._epoch_started = 0.0
         self._counted = self._patches = 0
+        self.logger.info(
+            "training on %s: %s epochs of %s steps; the pace follows after %d steps",
+            _device_name(getattr(engine.state, "device", None)),
+            engine.state.max_epochs,
+            engine.state.epoch_length,
+            self.steps + 1,
+        )
 
     def _count(self, engine: Engine) -> None:
         if self._counted > self.steps:
@@ -72,6 +82,15 @@ class ExpectedEnd:
                 "epoch %d of %d is done; about %s left, until %s", done, total, _duration(left), _clock(left)
             )
         self._epoch_started = now
+
+
+def _device_name(device: torch.device | None) -> str:
+    """Return a device as a reader knows it: the model of the GPU, the number of threads of the processor."""
+    if device is None:
+        return "unknown device"
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
 
 
 def _batch_size(batch: Any) -> int:

@@ -1,7 +1,8 @@
-"""History of the validation by class, as a table by epoch."""
+"""History of the validation by class: a table by epoch, and a line in the log."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from swinx.files import read_rows, write_rows
 from swinx.labels import FLARE23, LabelSet
 
 __all__ = ["OrganHistory", "class_means"]
+
+_logger = logging.getLogger(__name__)
 
 
 def class_means(engine: Workflow, metric: str, label_set: LabelSet) -> dict[str, float | None]:
@@ -33,7 +36,7 @@ def class_means(engine: Workflow, metric: str, label_set: LabelSet) -> dict[str,
 
 
 class OrganHistory:
-    """Handler that writes a CSV row per validation with the mean Dice of every class.
+    """Handler that writes a CSV row per validation with the mean Dice of every class, and the same into the log.
 
     Attach it to the validation engine. A class that no case has is left empty. Rows from the epoch on that is being
     repeated are replaced.
@@ -61,7 +64,10 @@ class OrganHistory:
         """
         if idist.get_rank() != 0:
             return
-        row: dict[str, Any] = {"epoch": engine.state.epoch, **class_means(engine, self.metric, self.label_set)}
+        means = class_means(engine, self.metric, self.label_set)
+        told = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items() if mean is not None)
+        _logger.info("epoch %d, validation Dice: %s", engine.state.epoch, told or "no class")
+        row: dict[str, Any] = {"epoch": engine.state.epoch, **means}
         before = read_rows(self.path) if self.path.is_file() else []
         kept = [earlier for earlier in before if earlier["epoch"] < engine.state.epoch]
         write_rows(self.path, [*kept, row])

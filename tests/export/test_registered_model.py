@@ -15,7 +15,9 @@ import torch
 from support.bundles import ROOT, SMALL, write_case
 from swinx.errors import DataListError, RecordError
 from swinx.export import RegisteredModel
+from swinx.labels import FLARE23
 from swinx.networks import SwinXSeg, save_weights
+from swinx.scoring import classes_of_predictions
 from swinx.tracking import save_mlflow_model
 
 SETTINGS = SMALL | {"max_epochs": 3, "output_dir": "of the training", "depths": [2, 2, 2, 2], "window_hu": [-100, 200]}
@@ -59,6 +61,9 @@ def test_label_maps_have_the_grid_of_their_scans(model, tmp_path, oblique, kind)
     assert found.shape == scan.shape
     assert found.get_data_dtype() == np.uint8
     np.testing.assert_allclose(found.affine, scan.affine, atol=1e-5)
+    assert classes_of_predictions(tmp_path / "out") == FLARE23
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert (record["case"], record["image"]) == ("a", str(image))
 
 
 def test_no_scan_is_overwritten(model, tmp_path):

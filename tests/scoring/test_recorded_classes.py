@@ -38,8 +38,12 @@ def predictions(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("source", ["prediction", "prediction/anna.nii.gz"])
-def test_the_record_tells_the_classes(predictions, source):
+@pytest.mark.parametrize(
+    ("source", "lost"),
+    [("prediction", "anna"), ("prediction", "cases"), ("prediction/anna.nii.gz", "cases")],
+)
+def test_the_record_tells_the_classes(predictions, source, lost):
+    (predictions / "prediction" / f"{lost}.json").unlink()
     found = classes_of_predictions(predictions / source)
     assert found.names == ("background", "spleen", "liver")
     assert found.values == (0, 2, 5)
@@ -126,7 +130,8 @@ def test_a_list_that_names_no_classes_leaves_them_to_the_record(predictions):
     report = score_folders(predictions / "reference", predictions / "prediction", predictions / "out")
     assert report.label_set.names == ("background", "spleen", "liver")
     assert report.cases["anna"].annotated == (1,)
-    (predictions / "prediction" / "cases.json").unlink()
+    for name in ("cases", "anna"):
+        (predictions / "prediction" / f"{name}.json").unlink()
     with pytest.raises(LabelSetError, match="nothing says what the numbers"):
         score_folders(predictions / "reference", predictions / "prediction", predictions / "out")
 

@@ -13,6 +13,7 @@ from monai.transforms import LoadImage
 from swinx.data import CTReader, case_name
 from swinx.errors import CaseError, DataListError
 from swinx.files import check_setting_of, read_json, read_object
+from swinx.inference import write_case_record
 from swinx.labels import FLARE23, file_numbers
 from swinx.nifti import write_nifti
 from swinx.refinement import BundleTeacher
@@ -48,7 +49,7 @@ class RegisteredModel:
         Args:
             model_input: A table with the column ``image``.
             params: ``{"output_dir": folder}``; by default the working directory. The label map of a scan is
-                ``<case>.nii.gz`` there.
+                ``<case>.nii.gz`` there, and its record ``<case>.json``.
 
         Returns:
             The paths of the scans, and of the label maps as ``segmentation``.
@@ -73,6 +74,8 @@ class RegisteredModel:
             image: Any = self._load(scan)
             labels = self._teacher.predict(case_name(scan), image).labels[0].numpy()
             write_nifti(target, file_numbers(self._labels, labels), image.meta["original_affine"])
+            facts = {"case": case_name(scan), "image": scan, "prediction": str(target)}
+            write_case_record(folder, case_name(scan), facts | {"labels": self._labels.as_json()}, {})
         return pd.DataFrame({"image": scans, "segmentation": [str(target) for target in targets]})
 
 

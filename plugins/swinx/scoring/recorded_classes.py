@@ -70,7 +70,12 @@ def _refuse(sources: Sequence[Any], option: str) -> NoReturn:
 
 
 def _record_of(place: Path) -> Path:
-    return place / _SUMMARY if place.is_dir() else record_path(place.parent, case_name(place))
+    """Return the record of a batch; of a folder without one, that of its first case that has one."""
+    if not place.is_dir():
+        return record_path(place.parent, case_name(place))
+    summary = place / _SUMMARY
+    of_cases = (record_path(place, case_name(path)) for path in sorted(place.glob("*.nii*")))
+    return summary if summary.is_file() else next((path for path in of_cases if path.is_file()), summary)
 
 
 def _read_whole(labels: dict[str, Any], source: str) -> LabelSet:

@@ -289,6 +289,61 @@ def test_patients_are_never_split(seed):
     assert part_of(items, 0, seed) == set()
 
 
+SITE_MAPS = {"site_A": None, "site_B": {"1": "right lung lobe", "2": "left lung lobe"}}
+
+
+@pytest.fixture
+def two_sites(tmp_path):
+    for place, numbers in (("site_A/a", (5, 2)), ("site_B/b", (1, 2))):
+        save_label(tmp_path / f"{place}/seg.nii.gz", *numbers)
+        touch(tmp_path, f"{place}/ct.nii.gz")
+    return tmp_path
+
+
+def listed_with(folder, **options):
+    patterns = {"image": "**/{case}/ct.nii.gz", "label": "**/{case}/seg.nii.gz"}
+    listed = list_collection(folder, folder / "datalist.json", **patterns, label_set=LUNG_SET, validation=0, **options)
+    return load_data_list(listed.paths[0], "training"), json.loads(listed.paths[0].read_text())
+
+
+LUNG_SET = read_label_set({"background": 0, "left lung lobe": 2, "right lung lobe": 5, "nodule": 9})
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_each_source_may_have_a_label_map(two_sites, as_file):
+    (two_sites / "maps.json").write_text(json.dumps(SITE_MAPS))
+    given = str(two_sites / "maps.json") if as_file else json.dumps(SITE_MAPS)
+    items, content = listed_with(two_sites, label_map=given, source="site_[AB]", annotated="inferred")
+    assert content["label_maps"] == SITE_MAPS
+    assert {item["case"]: (item["source"], item["annotated"]) for item in items} == {
+        "a": ("site_A", [1, 2]),
+        "b": ("site_B", [1, 2]),
+    }
+
+
+def test_one_label_map_may_be_given_for_all(two_sites):
+    items, content = listed_with(two_sites, label_map={"1": "right lung lobe", "2": "left lung lobe"})
+    assert content["label_map"] == {"1": "right lung lobe", "2": "left lung lobe"}
+    assert {json.dumps(item["label_map"]) for item in items} == {'{"1": 5, "2": 2}'}
+    with pytest.raises(DataListError, match="--label_map label_map: 'liver' is no class"):
+        listed_with(two_sites, label_map={"1": "liver"})
+
+
+@pytest.mark.parametrize("place", ["label_map", "label_maps", "entry"])
+def test_maps_that_were_written_by_hand_are_not_lost(two_sites, place):
+    _, content = listed_with(two_sites)
+    hand = {"1": "nodule"}
+    if place == "entry":
+        content["training"][0]["label_map"] = hand
+    else:
+        content[place] = hand if place == "label_map" else {"site_B": hand}
+    (two_sites / "datalist.json").write_text(json.dumps(content))
+    with pytest.raises(DataListError, match=r"datalist\.json: the list that is there has .*label_map.*by --label_map"):
+        listed_with(two_sites)
+    assert json.loads((two_sites / "datalist.json").read_text()) == content
+    assert listed_with(two_sites, label_map=hand)[1]["label_map"] == hand
+
+
 def test_a_manifest_may_say_what_is_annotated(nnunet):
     (nnunet / "m.csv").write_text("case,annotated\nlung_000,nodule; left lung lobe\n")
     list_collection(nnunet, nnunet / "datalist.json", annotated=nnunet / "m.csv", validation=0)

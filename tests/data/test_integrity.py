@@ -256,8 +256,8 @@ def test_labels_are_read_by_the_label_set_of_their_list(tmp_path):
     assert report.collection == (
         "3 labels without a record of annotated classes are taken as complete: a class that does not occur counts as "
         "looked for and not found: good, odd, outside",
-        "numbers that are no class of the label set of left lung lobe, right lung lobe, nodule in 1 labels: outside; "
-        "give a label_map for them",
+        "numbers that are no class of the label set of left lung lobe, right lung lobe, nodule, by any label_map, in 1 "
+        "labels: 1 (outside); give a label_map that has them",
         "right and left exchanged in 1 of 2 labels: right lung lobe (1)",
         "2 of 3 labels differ from the others by numbers, volumes or sides, as if of another numbering: odd, outside",
     )

@@ -30,7 +30,7 @@ def test_volume_and_place_are_those_of_the_patient(codes):
     affine = oblique_affine(codes, (3.1, 2.2, 4.0))
     facts = label_facts(balls(affine, (-10.0, 3, 2), (10.0, -3, 0), radius_mm=8.0), affine)
     assert facts.volumes_ml[1] == pytest.approx(4 / 3 * np.pi * 0.8**3, rel=0.2)
-    assert facts.right_mm[2] - facts.right_mm[1] == pytest.approx(20.0, abs=1.5)
+    assert facts.centres_mm[2][0] - facts.centres_mm[1][0] == pytest.approx(20.0, abs=1.5)
     assert facts.at_border == frozenset()
     assert not exchanged_sides(facts, LUNGS)
     assert exchanged_sides(facts.renamed({1: 2, 2: 1}), LUNGS) == [(2, 1)]
@@ -61,7 +61,7 @@ def test_classes_are_named_with_their_numbers_in_files():
 
 
 def checked(case, *volumes, right=(), plain=True, **more):
-    facts = LabelFacts(dict(volumes), frozenset(), dict(right))
+    facts = LabelFacts(dict(volumes), frozenset(), {label: (place, 0.0, 0.0) for label, place in dict(right).items()})
     return CheckedLabel(case, facts, numbers=facts if plain else None, **more)
 
 
@@ -120,7 +120,8 @@ def test_each_kind_is_one_line_however_many_cases_it_has():
     assert len(lines) == 6
     assert lines[0].startswith("7 labels without a record")
     assert lines[1].startswith(
-        "numbers that are no class of the label set of left lung lobe, right lung lobe, nodule in 1 labels: d"
+        "numbers that are no class of the label set of left lung lobe, right lung lobe, nodule, by any label_map, in 1 "
+        "labels: ? (d)"
     )
     assert lines[2] == "voxels of unknown class in 1 of 42 labels, up to 12.5 % of one"
     assert "in 1 labels: e" in lines[3]

@@ -281,6 +281,65 @@ def test_a_known_set_is_written_as_it_always_was(folder):
     assert written == {str(index): name for index, name in enumerate(FLARE23.names)}
 
 
+SITES = {"labels": {"background": 0, "liver": 1, "spleen": 2, "kidney": 3}}
+OTHER_SITE = {"1": "kidney", "2": "liver", "3": "spleen"}
+
+
+@pytest.mark.parametrize("head", [{"label_map": OTHER_SITE}, {"label_maps": {"b": OTHER_SITE}}, {}])
+@pytest.mark.parametrize("key", ["annotated", "pseudo"])
+def test_numbers_that_the_label_map_gives_another_meaning_are_refused(folder, head, key):
+    entry = {**ENTRY, "source": "b", "annotated": ["liver"], key: [1, "2"]}
+    entry |= {} if head else {"label_map": OTHER_SITE}
+    with pytest.raises(DataListError, match=rf"{key} holds 1, which is liver in the label set and kidney in the label"):
+        one(a_list(folder, entry, **SITES, **head))
+    named = {"annotated": ["liver"], key: ["liver", "spleen"]}
+    assert one(a_list(folder, {**entry, **named}, **SITES, **head))[key] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("annotated", "label_map"), [([1, 2, 3], OTHER_SITE), ([2], {"1": "liver", "7": "spleen"}), ([3, 1], None)]
+)
+def test_numbers_are_those_of_the_label_set_where_both_readings_are_the_same(folder, annotated, label_map):
+    item = one(a_list(folder, {**ENTRY, "annotated": annotated, "label_map": label_map}, **SITES))
+    assert item["annotated"] == sorted(annotated)
+
+
+def test_classes_of_mapped_labels_are_written_by_name(folder):
+    path = a_list(folder, {**ENTRY, "annotated": ["liver"], "label_map": OTHER_SITE}, **SITES)
+    write_data_list(folder / "new.json", {"training": [one(path)]}, label_set=list_label_set(path))
+    assert json.loads((folder / "new.json").read_text())["training"][0]["annotated"] == ["liver"]
+    assert one(folder / "new.json") == one(path)
+
+
+def test_a_class_without_a_mask_is_warned_of_only_if_the_user_lists_it(folder, tmp_path, caplog):
+    affine, array = oblique_affine("LPS", (1, 2, 3)), np.zeros((5, 6, 7), np.uint8)
+    for name in ("liver", "spleen"):
+        array[:] = 0
+        array[1 if name == "liver" else 3] = 1
+        nib.save(nib.Nifti1Image(array, affine), folder / "masks" / f"{name}.nii.gz")
+    found = one(a_list(folder, {**ENTRY, "label": "masks"}))
+    completed = {**found, "annotated": [1, 3, 9]}  # as a training completes classes that no case has
+    LoadLabeld("label")(completed)
+    split = tmp_path / "split.json"
+    write_data_list(split, {"training": [found]})
+    LoadLabeld("label")({**one(split), "annotated": [1, 3, 9]})
+    assert "of which there is no mask" not in caplog.text
+    LoadLabeld("label")(one(a_list(folder, {**ENTRY, "label": "masks", "annotated": ["liver", "stomach"]})))
+    assert "annotated lists stomach, of which there is no mask" in caplog.text
+
+
+def test_a_training_names_classes_that_are_not_listed_as_annotated(folder, caplog):
+    label = np.zeros((5, 6, 7), np.uint8)
+    label[1], label[2], label[3] = 1, 3, 255
+    nib.save(nib.Nifti1Image(label, oblique_affine("LPS", (1, 2, 3))), folder / "a_label.nii.gz")
+    load = LoadLabeld("label", allow_unknown=True)
+    load(one(a_list(folder, {**ENTRY, "annotated": [1], "pseudo": [3]})))
+    load(one(a_list(folder)))
+    assert "not listed as annotated" not in caplog.text
+    load(one(a_list(folder, {**ENTRY, "annotated": [1]})))
+    assert "classes that occur but are not listed as annotated: 3 spleen" in caplog.text
+
+
 def test_a_split_list_keeps_label_set_and_maps(folder):
     entries = [{**ENTRY, "case": case, "annotated": ["liver"], "label_map": {"1": "liver"}} for case in "abcdef"]
     path, out = a_list(folder, *entries, labels=SPARSE), folder / "out" / "split.json"

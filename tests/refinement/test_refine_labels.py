@@ -101,13 +101,19 @@ def test_only_what_the_teacher_can_predict_becomes_known(oblique):
     assert not (out["label"] == 14).any()
 
 
+def test_what_is_drawn_and_not_annotated_stays_and_the_teacher_adds_to_it(oblique):
+    out = RefineLabelsd()(case(oblique, annotated=[2]))
+    label = out["label"].numpy()[0]
+    assert (label[0:4] == 1).all()
+    assert out["refinement"]["known"] == list(range(1, 15))
+    (note,) = [note for note in out["notes"] if "not listed as annotated" in note]
+    assert "1 liver" in note
+    assert not any("not listed" in note for note in RefineLabelsd()(case(oblique))["notes"])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"annotated": [2, 14]},
-            r"anna: the label holds class ids \[1\], which are not annotated .*annotated: \[2, 14\]",
-        ),
         ({"pred": 99}, r"anna: the pseudo label holds ids \[99\]; class ids are 0\.\.14"),
         ({"label": 16}, r"anna: the label holds ids \[16\]"),
         ({"label": "moved"}, r"anna: label and pseudo label do not fit together: .*mm apart"),

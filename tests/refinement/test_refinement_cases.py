@@ -37,6 +37,16 @@ def test_an_unusable_entry_is_a_pending_case_with_its_fault(listed, tmp_path):
     assert pending_cases(items, tmp_path / "out", "settings") == items
 
 
+def test_rows_of_a_manifest_that_match_no_case_and_cases_without_a_row_are_named(tmp_path, caplog):
+    entries = [{"case": case, "image": f"{case}.nii", "label": f"{case}_l.nii"} for case in ("anna", "bert", "carl")]
+    entries[1]["annotated"] = [2]
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": entries}))
+    (tmp_path / "manifest.csv").write_text("case,annotated\nanna,1\nana,1\n")
+    load_refinement_cases(tmp_path / "datalist.json", annotated=tmp_path / "manifest.csv")
+    assert "1 rows match no case, which may be misspelt: ana" in caplog.text
+    assert "1 labelled cases have no row, and what occurs in them counts as annotated: carl" in caplog.text
+
+
 @pytest.mark.parametrize("end", ["source", "selected"])
 def test_a_case_called_as_another_cases_second_file_fails_alone(tmp_path, end):
     """It does not go by that name: the files of a case that fails are removed."""

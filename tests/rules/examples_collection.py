@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from rules.examples import example
+from rules.examples_folders import _log
 from rules.examples_scans import HU, nifti
-from swinx.data import check_data, format_report
+from swinx.data import check_data, format_report, load_labelled
 from swinx.files import write_json
-from swinx.rules import CollectionRules, LabelRules
+from swinx.rules import CollectionRules, LabelRules, ListRules
 
 SHAPE = (24, 24, 24)
 CENTIMETRES = np.diag([-10.0, 10.0, 10.0, 1.0])
@@ -63,6 +64,20 @@ def a_label_with_unknown_voxels(folder: Path) -> str:
 @example(CollectionRules.UNLISTED)
 def a_label_with_a_class_that_is_not_listed(folder: Path) -> str:
     return collection(folder, {"a": {1: 1500, 5: 100}}, {"a": [1]})
+
+
+@example(LabelRules.CONTRADICTS, LabelRules.IS_OTHER, CollectionRules.CONTRADICT)
+def labels_in_which_liver_and_spleen_have_each_other_number(folder: Path) -> str:
+    usual, other = {1: 1500, 3: 200}, {3: 1500, 1: 200}
+    return collection(folder, {"a": usual, "b": usual, "c": usual, "d": other, "e": other})
+
+
+@example(ListRules.NUMBERINGS)
+def a_training_on_labels_of_two_numberings(folder: Path) -> str:
+    labels_in_which_liver_and_spleen_have_each_other_number(folder)
+    with _log() as lines:
+        load_labelled(folder / "list.json", "training", folder / "split.json")
+    return "\n".join(lines)
 
 
 @example(LabelRules.VOLUME, LabelRules.OTHER_NUMBERING, CollectionRules.VOLUMES)

@@ -166,3 +166,40 @@ def a_label_set_with_other_numbers(folder: Path) -> str:
 @example(Rule.RENAMED)
 def a_label_set_with_other_names(folder: Path) -> str:
     return notes(nnunet(folder), label_set=read_label_set({"background": 0, "organ": 1}))
+
+
+def mapped(folder: Path, label_map: Any, **options: Any) -> str:
+    touch(folder, "site_A/a.nii.gz", "site_B/b.nii.gz")
+    return refused(folder, image="**/{case}.nii.gz", label_map=label_map, **options)
+
+
+@example(Rule.LABEL_MAP)
+def a_label_map_of_numbers_alone(folder: Path) -> str:
+    return mapped(folder, '{"liver": 1}')
+
+
+@example(Rule.SOURCE)
+def a_source_by_half_an_expression(folder: Path) -> str:
+    return mapped(folder, {"site_A": "btcv"}, source="(a")
+
+
+@example(Rule.NO_SOURCE)
+def maps_of_sources_that_are_not_told(folder: Path) -> str:
+    return mapped(folder, {"site_A": "btcv"})
+
+
+@example(Rule.OTHER_SOURCE)
+def a_source_without_a_map(folder: Path) -> str:
+    return mapped(folder, {"site_A": "btcv"}, source="site_.")
+
+
+@example(Rule.WITHOUT_SOURCE)
+def a_scan_whose_path_names_no_source(folder: Path) -> str:
+    touch(folder, "site_A/a.nii.gz", "site_B/b.nii.gz")
+    return notes(folder, image="**/{case}.nii.gz", source="site_A")
+
+
+@example(Rule.LOST_MAPS)
+def a_list_with_a_map_by_hand(folder: Path) -> str:
+    write_json(folder / "datalist.json", {"label_map": {"7": "liver"}, "training": []})
+    return refused(nnunet(folder))

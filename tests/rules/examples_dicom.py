@@ -132,6 +132,26 @@ def a_series_of_mr_by_its_uid(folder: Path) -> str:
     return asked_for(write_ct_series(folder / "series", change=change), series_uid())
 
 
+def of_modality(kind: str):
+    def change(ds, _):
+        ds.Modality = kind
+
+    return change
+
+
+@example(SeriesChoiceRules.NO_SCAN)
+def a_series_of_pet_where_mr_is_wanted(folder: Path) -> str:
+    return told(write_ct_series(folder / "series", change=of_modality("PT")), hu=False)
+
+
+@example(SeriesChoiceRules.NO_SCAN_OF)
+def a_series_of_pet_by_its_uid(folder: Path) -> str:
+    place = write_ct_series(folder / "series", change=of_modality("PT"))
+    with pytest.raises(CaseError) as caught:
+        stack_slices(place, series_uid(), hu=False)
+    return str(caught.value)
+
+
 @example(SliceRules.MULTI_FRAME)
 def all_slices_in_one_file(folder: Path) -> str:
     ds = ct_slice(HU, AFFINE, 0)

@@ -118,11 +118,6 @@ def a_truth_with_a_slice_less(_: Path) -> str:
     return refined(LABEL[..., 1:])
 
 
-@example(TruthRules.NOT_ANNOTATED)
-def a_truth_with_a_class_that_is_not_annotated(_: Path) -> str:
-    return refined(LABEL * 2)
-
-
 @example(PredictionRules.NO_FOLDER)
 def predictions_in_no_folder(folder: Path) -> str:
     return fault_of(lambda: PredictionFolderTeacher(folder / "predictions"))

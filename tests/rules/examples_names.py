@@ -194,3 +194,10 @@ def a_label_map_that_is_a_list(folder: Path) -> str:
 def a_source_without_a_label_map(folder: Path) -> str:
     entry = {"image": "a.nii.gz", "label": "a.nii.gz", "source": "site C"}
     return _refusal(folder, {"label_maps": {"site A": "btcv"}, "training": [entry]}, must_exist=False)
+
+
+@example(EntryRules.OTHER_MEANING)
+def annotated_numbers_that_mean_something_else_in_the_file(folder: Path) -> str:
+    head = {"labels": {"background": 0, "liver": 1, "spleen": 2}, "label_map": {"6": "liver", "1": "spleen"}}
+    entry = {"image": "a.nii.gz", "label": "a.nii.gz", "annotated": [1]}
+    return _refusal(folder, {**head, "training": [entry]}, must_exist=False)

@@ -246,7 +246,12 @@ def a_nifti_whose_quaternion_is_none(folder: Path) -> str:
     return told(path)
 
 
-@example(ValueRules.NO_AIR)
+@example(ValueRules.WEIGHTS_OF_CT)
+def grey_levels_for_trained_weights(folder: Path) -> str:
+    return told(nifti(folder / "scan.nii.gz", HU + 1024), trained=True)
+
+
+@example(ValueRules.NO_AIR, ValueRules.OTHER_SCANS)
 def hu_plus_1024(folder: Path) -> str:
     return told(nifti(folder / "scan.nii.gz", HU + 1024))
 

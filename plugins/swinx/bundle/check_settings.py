@@ -150,6 +150,8 @@ def _check_names(
     for name in dict.fromkeys([*given, *configuration]):
         if name in used or name in allowed or name in _PROGRAM or not str(name).isidentifier():
             continue
+        if name == "dataset_dir" and "datalist" in given:  # the list goes before it, as its meaning says
+            continue
         if name not in SETTINGS and (name in given or is_plain(configuration[name])):
             raise BundleError(Rule.UNKNOWN.says(name=visible(name), nearest=nearest(name, here or SETTINGS)))
         if name in given and is_plain(configuration.get(name)):

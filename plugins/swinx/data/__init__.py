@@ -19,9 +19,9 @@ from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, imp
 from swinx.data.integrity import check_data
 from swinx.data.label_files import label_path, masks_found, read_label
 from swinx.data.label_masks import merge_masks
-from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated
+from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated, manifest_notes
 from swinx.data.lists.annotated_table import annotated_table
-from swinx.data.lists.case_facts import annotated_by_people, patient_of
+from swinx.data.lists.case_facts import annotated_by_people, patient_of, unlisted_note
 from swinx.data.lists.data_list import (
     SECTIONS,
     data_list_roots,
@@ -37,6 +37,7 @@ from swinx.data.lists.run_label_set import choose_label_set
 from swinx.data.lists.written_list import write_data_list
 from swinx.data.load_labels import LoadLabeld
 from swinx.data.mask_files import LabelPlace
+from swinx.data.numbering_notes import warn_of_numberings
 from swinx.data.read_content import content_of, files_read, has_content, recorded_content, stamp_of
 from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 
@@ -87,6 +88,7 @@ __all__ = [
     "load_labelled",
     "look_up_annotated",
     "make_dicom_seg",
+    "manifest_notes",
     "masks_found",
     "merge_masks",
     "name_fault",
@@ -100,7 +102,9 @@ __all__ = [
     "recorded_content",
     "segment_codes",
     "stamp_of",
+    "unlisted_note",
     "volume_suffix",
+    "warn_of_numberings",
     "write_data_list",
     "write_dicom_seg",
     "write_split_list",

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible
+from swinx.data.numbering_notes import numbering_line
+from swinx.data.numberings import OtherNumbering
 from swinx.labels import LabelSet, known_label_sets, read_label_set
 from swinx.rules import CollectionRules as Rule
 from swinx.visible_text import visible
@@ -26,6 +28,7 @@ class CheckedLabel:
         unknown_percent: Share of voxels of unknown class.
         numbers: The same by the numbers in its file, where these are meant to be those of the label set.
         is_outside: Whether it has numbers that are no class.
+        strange: These numbers.
         unlisted: Whether classes occur that are not listed as annotated.
         left_out: Names of its masks or regions that are of no class.
     """
@@ -35,12 +38,16 @@ class CheckedLabel:
     unknown_percent: float = 0.0
     numbers: LabelFacts | None = None
     is_outside: bool = False
+    strange: tuple[int, ...] = ()
     unlisted: bool = False
     left_out: tuple[str, ...] = ()
 
 
 def collection_lines(
-    labels: Sequence[CheckedLabel], label_set: LabelSet, complete: Collection[str] = ()
+    labels: Sequence[CheckedLabel],
+    label_set: LabelSet,
+    complete: Collection[str] = (),
+    numberings: Sequence[OtherNumbering] = (),
 ) -> tuple[str, ...]:
     """Return a line for each thing that is to be said of several labels at once.
 
@@ -48,10 +55,13 @@ def collection_lines(
         labels: All labels that were read.
         label_set: Their classes.
         complete: Names of the listed cases with a label that record no annotated classes.
+        numberings: Labels that contradict the numbering of the others.
     """
     lines = [Rule.COMPLETE.says(count=len(complete), cases=_some(complete))] if complete else []
     if outside := [label.case for label in labels if label.is_outside]:
-        lines.append(Rule.OUTSIDE.says(count=len(outside), name=label_set.title, cases=_some(outside)))
+        numbers = sorted({number for label in labels for number in label.strange})
+        told = {"numbers": _some([f"{number}" for number in numbers]) or "?", "cases": _some(outside)}
+        lines.append(Rule.OUTSIDE.says(count=len(outside), name=label_set.title, **told))
     if left_out := Counter(name for label in labels for name in label.left_out):
         names = [f"{name} ({count})" for name, count in left_out.most_common()]
         lines.append(Rule.LEFT_OUT.says(count=len(left_out), name=label_set.title, names=_some(names)))
@@ -67,10 +77,11 @@ def collection_lines(
             counts = Counter(one for _, classes in odd for one in classes)
             told = _some([f"{label_set.names[one]} ({count})" for one, count in counts.most_common()])
             lines.append(rule.says(count=len(odd), total=len(judged), classes=told))
-    return (*lines, *_numberings(labels, label_set))
+    lines += [numbering_line(group, label_set) for group in numberings]
+    return (*lines, *_numberings(labels, label_set, is_told=bool(numberings)))
 
 
-def _numberings(labels: Sequence[CheckedLabel], label_set: LabelSet) -> Iterable[str]:
+def _numberings(labels: Sequence[CheckedLabel], label_set: LabelSet, is_told: bool) -> Iterable[str]:
     """Yield lines on labels that seem to have another numbering than the label set's."""
     judged = [label for label in labels if label.facts is not None or label.numbers is not None]
     odd = {label.case: count for label in judged if (count := _oddity(label, label_set))}
@@ -79,7 +90,8 @@ def _numberings(labels: Sequence[CheckedLabel], label_set: LabelSet) -> Iterable
     if cases and 2 * len(cases) >= len(judged):
         yield Rule.OTHER_SET.says(count=len(cases), total=len(judged), fits=name, name=label_set.title)
     elif 0 < len(odd) < len(judged):
-        yield Rule.TWO.says(count=len(odd), total=len(judged), cases=_some(odd))
+        if not is_told:
+            yield Rule.TWO.says(count=len(odd), total=len(judged), cases=_some(odd))
         if cases:
             yield Rule.FITS.says(count=len(cases), fits=name)
 

@@ -47,7 +47,8 @@ class CTReader(ImageReader):
         label_set: The classes of label maps.
         label_map: What the numbers in label maps mean, see :func:`swinx.labels.class_numbers`; by default those of the
             label set.
-        hu: Note values of a scan that are no HU; False for other scans than CT.
+        hu: Note values of a scan that are no HU; False for other scans than CT, such as MR series.
+        trained: Weights that are trained already will segment the scans, see :func:`swinx.data.read_volume`.
 
     Raises:
         LabelSetError: If ``label_map`` does not fit ``label_set``.
@@ -62,6 +63,7 @@ class CTReader(ImageReader):
         label_set: LabelSet = FLARE23,
         label_map: LabelMapping | None = None,
         hu: bool = True,
+        trained: bool = False,
     ) -> None:
         super().__init__()
         if kind not in ("image", "label"):
@@ -72,6 +74,7 @@ class CTReader(ImageReader):
         self.max_ram_mb = max_ram_mb
         self.label_set = label_set
         self.hu = hu
+        self.trained = trained
         self.numbers = class_numbers(label_set, label_map)
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
@@ -104,6 +107,7 @@ class CTReader(ImageReader):
             max_ram_mb=self.max_ram_mb,
             set_name=self.label_set.name,
             hu=self.hu,
+            trained=self.trained,
         )
         for note in volume.notes:
             warn_once(case_name(path), path, note)

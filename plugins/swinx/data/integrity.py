@@ -17,13 +17,15 @@ from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
 from swinx.data.folders.case_files import name_scans
 from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible, label_facts, sides_text, volumes_text
 from swinx.data.label_files import label_path, names_left_out, read_label
+from swinx.data.lists.case_facts import unlisted_note
 from swinx.data.lists.data_list import data_list_sections, scan_data_list
 from swinx.data.lists.flare_layout import flare_sections, is_flare_layout
 from swinx.data.lists.list_labels import list_label_set
+from swinx.data.numbering_notes import contradicting_labels, numbering_fault
 from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 from swinx.errors import CaseError, DataListError
-from swinx.geometry import compare_grids
-from swinx.labels import FLARE23, UNKNOWN, LabelSet
+from swinx.geometry import compare_grids, label_values
+from swinx.labels import FLARE23, UNKNOWN, LabelSet, class_numbers
 from swinx.rules import LabelRules, ListRules
 from swinx.visible_text import visible
 
@@ -40,6 +42,7 @@ def check_data(
     workers: int = 2,
     base_dir: str | os.PathLike[str] | None = None,
     label_set: LabelSet | None = None,
+    hu: bool = True,
 ) -> CheckReport:
     """Read every image and label and report all faults; a bad case does not stop it.
 
@@ -50,6 +53,7 @@ def check_data(
         workers: Cases read at a time; each holds one scan and its label in memory.
         base_dir: Data directory of the data list; by default the folder that the list is in.
         label_set: Classes to check the labels for; by default those of the data list, and of FLARE-23 without one.
+        hu: The scans are CT in HU; False for MR and others.
 
     Returns:
         The report; ``report.ok`` is true if every case can be used.
@@ -61,18 +65,25 @@ def check_data(
     if out_dir is not None:
         probe_folder(out_dir)
     label_set = label_set or _listed_label_set(source, base_dir)
-    items, findings = _collect(source, base_dir, label_set)
+    items, findings = _collect(source, base_dir, label_set, hu)
     num_cases = len({item["case"] for item in items} | {finding.case for finding in findings})
     labels: list[CheckedLabel] = []
-    check = partial(_check_case, label_set=label_set)
+    check = partial(_check_case, label_set=label_set, hu=hu)
     for found, label in thread_map(check, items, max_workers=workers, desc="checking", unit="case"):
         findings += found
         labels += [] if label is None else [label]
+    numberings = contradicting_labels({label.case: label.facts for label in labels if label.facts}, label_set)
+    files = {item["case"]: label_path(item["label"]) for item in items if "label" in item}
+    findings += [
+        Finding("fault", case, files[case], numbering_fault(group, label_set))
+        for group in numberings
+        for case in group.cases
+    ]
     complete = [item["case"] for item in items if {"section", "label"} <= item.keys() and "annotated" not in item]
     report = CheckReport(
         num_cases,
         tuple(sorted(findings, key=lambda finding: (finding.case, finding.severity))),
-        collection_lines(labels, label_set, complete),
+        collection_lines(labels, label_set, complete, numberings),
     )
     if out_dir is not None:
         write_report(report, out_dir)
@@ -93,6 +104,7 @@ def _collect(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     base_dir: str | os.PathLike[str] | None,
     label_set: LabelSet,
+    hu: bool,
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
     """Return the cases to read, and the faults that are known before reading."""
     if isinstance(source, str | os.PathLike):
@@ -106,7 +118,7 @@ def _collect(
             items += [item for item in there if str(absolute_path(item["image"])) not in known]
         if items or findings:
             return _without_faults(items, findings)
-    return _without_faults(name_scans(source), [])
+    return _without_faults(name_scans(source, hu=hu), [])
 
 
 def _without_faults(
@@ -143,9 +155,9 @@ def _collect_listed(
     return list(items.values()), findings
 
 
-def _check_case(item: dict[str, Any], label_set: LabelSet) -> tuple[list[Finding], CheckedLabel | None]:
+def _check_case(item: dict[str, Any], label_set: LabelSet, hu: bool) -> tuple[list[Finding], CheckedLabel | None]:
     findings: list[Finding] = []
-    image = _image(item, findings)
+    image = _image(item, findings, hu)
     if "label" not in item:
         return findings, None
     file = label_path(item["label"])
@@ -154,11 +166,12 @@ def _check_case(item: dict[str, Any], label_set: LabelSet) -> tuple[list[Finding
     except CaseError as error:
         findings.append(Finding("fault", item["case"], error.path, error.reason))
         is_outside = any(part in error.reason for part in _OUTSIDE)
-        return findings, CheckedLabel(item["case"], numbers=_numbers(item, is_outside), is_outside=is_outside)
+        numbers, strange = _numbers(item, label_set) if is_outside else (None, ())
+        return findings, CheckedLabel(item["case"], numbers=numbers, is_outside=is_outside, strange=strange)
     array = label.array.astype(np.uint8, copy=False)
     facts = label_facts(array, label.affine)
     unknown = 100 * np.count_nonzero(array == UNKNOWN) / array.size
-    unlisted = _unlisted(item, facts)
+    unlisted = unlisted_note(facts.volumes_ml.keys(), item, label_set)
     texts = [*label.notes, *_values_told(item, facts, unknown, unlisted, label_set)]
     findings += [Finding("note", item["case"], file, text) for text in texts]
     if image is not None:
@@ -176,20 +189,22 @@ def _has_plain_numbers(item: dict[str, Any]) -> bool:
     return isinstance(label, str) and "label_map" not in item and volume_suffix(label) in VOLUME_SUFFIXES
 
 
-def _numbers(item: dict[str, Any], is_outside: bool) -> LabelFacts | None:
-    """Return the measures of a label by numbers, if it has some that are no class of the label set."""
-    if not is_outside or not _has_plain_numbers(item):
-        return None
+def _numbers(item: dict[str, Any], label_set: LabelSet) -> tuple[LabelFacts | None, tuple[int, ...]]:
+    """Return the measures of a label by number, if they are to be those of the label set; and numbers of no class."""
     try:
         label = read_volume(item["label"], "label", allow_empty=True, allow_unknown=True, numbers=ANY_NUMBERS)
     except CaseError:  # of another fault, which is reported
-        return None
-    return label_facts(label.array.astype(np.uint8), label.affine) if label.array.max() <= UNKNOWN else None
+        return None, ()
+    strange = class_numbers(label_set, item.get("label_map")).strange(label_values(label.array))
+    found = tuple(int(number) for number in strange if number != UNKNOWN)
+    if not _has_plain_numbers(item) or label.array.max() > UNKNOWN:
+        return None, found
+    return label_facts(label.array.astype(np.uint8), label.affine), found
 
 
-def _image(item: dict[str, Any], findings: list[Finding]) -> Volume | None:
+def _image(item: dict[str, Any], findings: list[Finding], hu: bool) -> Volume | None:
     try:
-        volume = read_volume(item["image"])
+        volume = read_volume(item["image"], hu=hu)
     except CaseError as error:
         findings.append(Finding("fault", item["case"], error.path, error.reason))
         return None
@@ -203,14 +218,8 @@ def _label(item: dict[str, Any], label_set: LabelSet) -> Volume:
     return read_label(item["label"], label_set, item.get("label_map"), allow_empty=allow_empty, **facts)
 
 
-def _unlisted(item: dict[str, Any], facts: LabelFacts) -> list[int]:
-    """Return the classes that occur and are not listed as annotated, if any are listed."""
-    listed = {*item["annotated"], *item.get("pseudo", [])} if "annotated" in item else facts.volumes_ml.keys()
-    return sorted(facts.volumes_ml.keys() - listed)
-
-
 def _values_told(
-    item: dict[str, Any], facts: LabelFacts, unknown: float, unlisted: list[int], label_set: LabelSet
+    item: dict[str, Any], facts: LabelFacts, unknown: float, unlisted: str, label_set: LabelSet
 ) -> list[str]:
     texts = []
     if unknown:
@@ -218,7 +227,7 @@ def _values_told(
     if not facts.volumes_ml:
         texts.append(LabelRules.NONE_FOUND.says(names=label_set.numbered(sorted(item["annotated"]))))
     if unlisted:
-        texts.append(LabelRules.UNLISTED.says(names=label_set.numbered(unlisted)))
+        texts.append(unlisted)
     if odd := implausible(facts, label_set):
         texts.append(volumes_text(odd, label_set))
     if pairs := exchanged_sides(facts, label_set):

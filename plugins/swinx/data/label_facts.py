@@ -24,19 +24,19 @@ class LabelFacts:
     Attributes:
         volumes_ml: Class id to volume in ml.
         at_border: Classes with a voxel in the outermost layer.
-        right_mm: Class id to the position of its centre along the patient's axis from left to right, in mm.
+        centres_mm: Class id to its centre ``(x, y, z)`` in RAS mm.
     """
 
     volumes_ml: Mapping[int, float]
     at_border: frozenset[int]
-    right_mm: Mapping[int, float]
+    centres_mm: Mapping[int, tuple[float, float, float]]
 
     def renamed(self, ids: Mapping[int, int]) -> LabelFacts:
         """Return the facts under other ids; classes without one are left out."""
         return LabelFacts(
             {ids[label]: volume for label, volume in self.volumes_ml.items() if label in ids},
             frozenset(ids[label] for label in self.at_border if label in ids),
-            {ids[label]: place for label, place in self.right_mm.items() if label in ids},
+            {ids[label]: place for label, place in self.centres_mm.items() if label in ids},
         )
 
 
@@ -47,7 +47,7 @@ def label_facts(labels: NDArray[np.uint8], affine: ArrayLike) -> LabelFacts:
         labels: Class ids ``(X, Y, Z)``.
         affine: Voxel indices to RAS millimetres, ``(4, 4)``.
     """
-    to_right = np.asarray(affine, dtype=np.float64)[0]
+    to_mm = np.asarray(affine, dtype=np.float64)
     unit = voxel_volume_mm3(affine) / 1000
     volumes, border, places = {}, set(), {}
     for label, box in class_boxes(labels).items():
@@ -56,12 +56,13 @@ def label_facts(labels: NDArray[np.uint8], affine: ArrayLike) -> LabelFacts:
         volumes[label] = float(count * unit)
         if any(part.start == 0 or part.stop == side for part, side in zip(box, labels.shape, strict=True)):
             border.add(label)
-        centre = to_right[3]
+        centre = to_mm[:3, 3].copy()
         for axis, part in enumerate(box):
             others = tuple(other for other in range(labels.ndim) if other != axis)
             along = inside.sum(axis=others)
-            centre += to_right[axis] * float(along @ np.arange(part.start, part.stop)) / count
-        places[label] = float(centre)
+            centre += to_mm[:3, axis] * float(along @ np.arange(part.start, part.stop)) / count
+        x, y, z = centre.tolist()
+        places[label] = (x, y, z)
     return LabelFacts(volumes, frozenset(border), places)
 
 
@@ -77,8 +78,8 @@ def exchanged_sides(facts: LabelFacts, label_set: LabelSet) -> list[tuple[int, i
         (right, left)
         for right, left in label_set.pairs
         if label_set[right].side == "right"
-        and {right, left} <= facts.right_mm.keys()
-        and facts.right_mm[right] < facts.right_mm[left]
+        and {right, left} <= facts.centres_mm.keys()
+        and facts.centres_mm[right][0] < facts.centres_mm[left][0]
     ]
 
 

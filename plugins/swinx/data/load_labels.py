@@ -15,7 +15,10 @@ from monai.utils import ImageMetaKey
 from swinx.data.ct_reader import reader_meta, warn_once
 from swinx.data.file_kinds import case_name
 from swinx.data.label_files import label_path, read_label
+from swinx.data.lists.case_facts import unlisted_note
+from swinx.data.lists.list_entries import FROM_MASKS
 from swinx.data.mask_files import LabelPlace, is_absence
+from swinx.geometry import label_values
 from swinx.labels import FLARE23, LabelSet
 
 __all__ = ["LoadLabeld"]
@@ -37,7 +40,8 @@ class LoadLabeld(MapTransform):
         allow_missing_keys: Skip an absent key instead of raising ``KeyError``.
         image_key: Item that holds the scan, its path or as loaded; an RTSTRUCT may lie elsewhere than its series.
         map_key: Item that holds the meaning of numbers, see :func:`swinx.labels.class_numbers`.
-        annotated_key: Item with the ids of the classes whose annotation is complete.
+        annotated_key: Item with the ids of the classes whose annotation is complete; with ``_source`` at its end, the
+            item that says where this is known from, ``"masks"`` for the classes of which there is a mask.
     """
 
     def __init__(
@@ -78,12 +82,17 @@ class LoadLabeld(MapTransform):
             allow_empty=self.allow_empty,
             allow_unknown=self.allow_unknown,
             image=_scan_path(item.get(self.image_key)),
-            annotated=item.get(self.annotated_key),
+            annotated=None if item.get(f"{self.annotated_key}_source") == FROM_MASKS else item.get(self.annotated_key),
         )
         path = label_path(label)
         for note in volume.notes:
             if not is_absence(note):
                 warn_once(case_name(path), path, note)
+        listed = {name: item.get(name) for name in (self.annotated_key, "pseudo")}
+        if listed[self.annotated_key] is not None:
+            told = unlisted_note(label_values(volume.array), listed, self.label_set)
+            if told:
+                warn_once(case_name(path), path, told)
         array = torch.from_numpy(volume.array).to(torch.float32, memory_format=torch.contiguous_format)
         meta = reader_meta(volume) | {ImageMetaKey.FILENAME_OR_OBJ: path}
         loaded: Any = EnsureChannelFirst()(MetaTensor.ensure_torch_and_prune_meta(array, meta))

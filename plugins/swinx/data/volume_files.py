@@ -70,6 +70,7 @@ def read_volume(
     max_ram_mb: float | None = None,
     set_name: str = "",
     hu: bool = True,
+    trained: bool = False,
 ) -> Volume:
     """Read and check one volume.
 
@@ -87,7 +88,8 @@ def read_volume(
         max_ram_mb: Refuse what would take the resident memory of this process over so many MiB; by default, what
             the machine has no memory for.
         set_name: Name of the label set, for messages.
-        hu: Note values that are no HU; False for other scans than CT.
+        hu: The scan is a CT: note values that are no HU. False for other scans; then MR series are read, too.
+        trained: Weights that are trained already will segment it: notes do not advise other settings of a training.
 
     Returns:
         A volume without faults; its ``notes`` name what is unusual about header, grid and values.
@@ -99,7 +101,7 @@ def read_volume(
     place = expanded(path)
     _check_presence(place)
     try:
-        volume = _decode(place, max_ram_mb)
+        volume = _decode(place, max_ram_mb, hu or kind == "label")
     except CaseError as error:
         raise CaseError(path, error.reason) from error.__cause__
     except Exception as error:  # decoders raise whatever the bytes lead them into; all of it means: unreadable
@@ -116,7 +118,7 @@ def read_volume(
         if numbers is None or numbers is ANY_NUMBERS or numbers.is_identity:
             return volume
         return replace(volume, array=_ids(volume.array, numbers))
-    notes = (*find_grid_notes(volume.affine, volume.array.shape), *find_image_notes(volume.array, hu))
+    notes = (*find_grid_notes(volume.affine, volume.array.shape), *find_image_notes(volume.array, hu, trained))
     return replace(volume, notes=(*volume.notes, *notes))
 
 
@@ -135,10 +137,10 @@ def _check_presence(place: Path) -> None:
         raise CaseError(place, VolumeFileRules.UNKNOWN_KIND.says(suffix=place.suffix, formats=formats))
 
 
-def _decode(place: Path, max_ram_mb: float | None) -> Volume:
+def _decode(place: Path, max_ram_mb: float | None, hu: bool) -> Volume:
     suffix = volume_suffix(place)
     if place.is_dir() or suffix in DICOM_SUFFIXES or not suffix:
-        array, affine, notes = read_dicom_series(place, max_ram_mb)
+        array, affine, notes = read_dicom_series(place, max_ram_mb, hu)
         return Volume(_as_stored(array), affine, notes)
     if suffix in NIFTI_SUFFIXES:
         array, affine, notes = read_nifti(place, max_ram_mb)

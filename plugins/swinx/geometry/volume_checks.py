@@ -98,7 +98,7 @@ def find_image_faults(array: NDArray[Any], affine: NDArray[Any] | None = None) -
     return faults
 
 
-def find_image_notes(array: NDArray[Any], hu: bool = True) -> list[str]:
+def find_image_notes(array: NDArray[Any], hu: bool = True, trained: bool = False) -> list[str]:
     """Return notes on unusual values of a scan that can still be segmented.
 
     The rules find values that were never rescaled (HU + 1024, wrapped numbers, 0..255, 0..1), or twice, images of
@@ -107,6 +107,7 @@ def find_image_notes(array: NDArray[Any], hu: bool = True) -> list[str]:
     Args:
         array: A volume in which :func:`find_image_faults` found nothing.
         hu: Whether the values should be HU; otherwise label maps alone are told.
+        trained: Whether weights that are trained already will segment it, so that no setting can be advised.
 
     Examples:
         >>> find_image_notes(np.arange(256).reshape(4, 8, 8))[0]  # doctest: +ELLIPSIS
@@ -115,8 +116,11 @@ def find_image_notes(array: NDArray[Any], hu: bool = True) -> list[str]:
     low, high = float(array.min()), float(array.max())
     if looks_like_labels(array):
         return [ValueRules.LABELS.says(count=label_values(array).size, low=low, high=high)]
-    if not hu:
-        return []
+    advice = (ValueRules.WEIGHTS_OF_CT if trained else ValueRules.OTHER_SCANS).says()
+    return [f"{note}; {advice}" for note in _hu_notes(array, low, high)] if hu else []
+
+
+def _hu_notes(array: NDArray[Any], low: float, high: float) -> list[str]:
     if high > _DENSEST_HU:
         return [ValueRules.TOO_DENSE.says(low=low, high=high)]
     sample = _sample(array)

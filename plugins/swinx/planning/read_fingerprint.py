@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from swinx.data import (
+    Volume,
     data_list_sections,
     label_path,
     load_cases,
@@ -172,7 +173,7 @@ def _grid(affine: NDArray[np.float64], shape: tuple[int, ...]) -> _Grid:
 
 
 def _read_case(item: Mapping[str, Any], label_set: LabelSet, rng: np.random.Generator) -> tuple[_Grid, _Sample]:
-    image = read_volume(item["image"])
+    image = _read_scan(item["image"])
     label = read_label(item["label"], label_set, item.get("label_map"), allow_empty=True, image=item["image"])
     faults, _ = compare_grids(image.affine, image.array.shape, label.affine, label.array.shape)
     if faults:
@@ -194,6 +195,14 @@ def _read_case(item: Mapping[str, Any], label_set: LabelSet, rng: np.random.Gene
     return _grid(image.affine, image.array.shape), _Sample(
         values.astype(np.float32), _triple(body[order]), extents, is_hu
     )
+
+
+def _read_scan(path: str) -> Volume:
+    """Return a scan; a DICOM series that is no CT is read as it is, since its settings are what is to be found."""
+    try:
+        return read_volume(path)
+    except CaseError:
+        return read_volume(path, hu=False)
 
 
 def _body_mm(array: NDArray[Any], sizes_mm: NDArray[np.float64], is_hu: bool) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
+from swinx.data import unlisted_note
 from swinx.errors import CaseError
 from swinx.geometry import compare_grids, reader_notes
 from swinx.labels import FLARE23, UNKNOWN, LabelSet, PlausibleVolumes
@@ -34,7 +35,8 @@ class RefineLabelsd(MapTransform):
     """Merge a partial truth with the pseudo labels of one or several teachers.
 
     The filters are applied to each pseudo label in their order, then the policy merges. The invariants of the policy
-    are checked on every case, also that merging again changes nothing.
+    are checked on every case, also that merging again changes nothing. Voxels of a class that is not listed as
+    annotated stay, with a note, and the teachers may add to them.
 
     It reads ``case``, and ``annotated``, the class ids annotated in the case, which is absent for one without a label.
     It adds ``source``, the provenance map ``(1, X, Y, Z)`` uint8, see :class:`swinx.refinement.Source`, and the report
@@ -84,8 +86,7 @@ class RefineLabelsd(MapTransform):
         """Return a shallow copy of ``data`` with refined label, provenance map, report and ``notes``.
 
         Raises:
-            CaseError: If truth and pseudo labels do not lie on one grid, one holds ids that no class has, or the
-                truth holds classes that are not annotated.
+            CaseError: If truth and pseudo labels do not lie on one grid, or one holds ids that no class has.
             ValueError: If the policy broke an invariant.
         """
         out = dict(data)
@@ -94,7 +95,7 @@ class RefineLabelsd(MapTransform):
         affine = pseudo.affine.cpu().numpy().astype(np.float64)
         raw = [self._as_labels(case, "the pseudo label", each) for each in torch.as_tensor(pseudo).cpu().numpy()]
         annotated = sorted({int(value) for value in out.get("annotated", ())})
-        truth = self._truth(case, out.get(key), pseudo, annotated)
+        truth = self._truth(case, out.get(key), pseudo)
         filtered, changes = self._filter(raw, affine)
         fusion = self.policy(truth, filtered, annotated, affine, self.pseudo_classes)
         check_fusion(fusion, truth, annotated, self.policy.protected, label_set=self.label_set)
@@ -103,7 +104,10 @@ class RefineLabelsd(MapTransform):
         fusion = drop_classes(fusion, bad) if bad else fusion
         out[key] = MetaTensor(torch.from_numpy(fusion.label)[None], affine=pseudo.affine, meta={"case": case})
         out["source"] = MetaTensor(torch.from_numpy(fusion.source)[None], affine=pseudo.affine)
-        out["notes"] = [*reader_notes(data), *(pseudo.meta.get("notes") or ()), *self._tell(bad)]
+        drawn = np.flatnonzero(np.bincount(truth.ravel(), minlength=256))
+        unlisted = unlisted_note(drawn.tolist(), {"annotated": annotated}, self.label_set)
+        told = [unlisted] if unlisted else []
+        out["notes"] = [*reader_notes(data), *told, *(pseudo.meta.get("notes") or ()), *self._tell(bad)]
         out["refinement"] = {
             "annotated": annotated,
             "pseudo": self._of_teachers(fusion.known, annotated),
@@ -146,7 +150,7 @@ class RefineLabelsd(MapTransform):
         given = set(self.pseudo_classes) - set(self.policy.protected)
         return [value for value in known if value not in annotated or value in given]
 
-    def _truth(self, case: str, truth: Any, pseudo: MetaTensor, annotated: Sequence[int]) -> NDArray[np.uint8]:
+    def _truth(self, case: str, truth: Any, pseudo: MetaTensor) -> NDArray[np.uint8]:
         if truth is None:
             return np.zeros(pseudo.shape[1:], dtype=np.uint8)
         labels = self._as_labels(case, "the label", torch.as_tensor(truth).cpu().numpy()[0])
@@ -154,11 +158,6 @@ class RefineLabelsd(MapTransform):
         faults, _ = compare_grids(pseudo.affine.cpu().numpy(), pseudo.shape[1:], affine.cpu().numpy(), labels.shape)
         if faults:
             raise CaseError(case, TruthRules.OTHER_GRID.says(detail="; ".join(faults)))
-        found = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-        extra = [int(value) for value in found if value not in (0, UNKNOWN) and value not in annotated]
-        if extra:
-            ids, listed = (self._in_files(values) for values in (extra, annotated))
-            raise CaseError(case, TruthRules.NOT_ANNOTATED.says(ids=ids, annotated=listed))
         return labels
 
     def _as_labels(self, case: str, what: str, volume: NDArray[Any]) -> NDArray[np.uint8]:
@@ -170,10 +169,6 @@ class RefineLabelsd(MapTransform):
             last = self.label_set.num_classes - 1
             raise CaseError(case, TruthRules.OUTSIDE.says(what=what, ids=strange, last=last, unknown=UNKNOWN))
         return labels
-
-    def _in_files(self, labels: Sequence[int]) -> list[int]:
-        """Return the numbers of class ids in label files, for messages."""
-        return [self.label_set.values[label] for label in labels]
 
     def _filter(
         self, raw: Sequence[NDArray[np.uint8]], affine: NDArray[np.float64]

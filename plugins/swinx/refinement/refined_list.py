@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from swinx import __version__
-from swinx.data import ANY_NUMBERS, data_list_roots, data_list_sections, load_cases, read_volume, write_data_list
+from swinx.data import (
+    ANY_NUMBERS,
+    data_list_roots,
+    data_list_sections,
+    load_cases,
+    read_list,
+    read_volume,
+    write_data_list,
+)
 from swinx.errors import DataListError
 from swinx.files import write_json
 from swinx.labels import FLARE23, LabelSet, class_numbers, file_numbers
@@ -152,7 +160,7 @@ def _taken_over(
     refined = {item["section"] for item in items} | {"training"}
     sections = {}
     for section in data_list_sections(source_list):
-        if section in refined:
+        if section in refined or read_list(source_list)[section] == []:
             continue
         try:
             listed = load_cases(source_list, section, base_dir, label_set=label_set)

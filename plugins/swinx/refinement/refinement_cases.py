@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
@@ -17,7 +18,9 @@ from swinx.data import (
     load_annotated_manifest,
     load_cases,
     look_up_annotated,
+    manifest_notes,
     masks_found,
+    warn_of_numberings,
 )
 from swinx.errors import CaseError, DataListError, LabelSetError
 from swinx.files import file_sha256, read_object, real_path
@@ -36,6 +39,8 @@ __all__ = [
     "record_path",
     "refinement_case",
 ]
+
+_logger = logging.getLogger(__name__)
 
 _SECTIONS = ("training", "unlabeled")
 _SECOND = ("_source", "_selected")
@@ -93,6 +98,11 @@ def load_refinement_cases(
     if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
         raise DataListError(f"{data_list}: case {twice[0]!r} is in two of the sections {', '.join(sections)}")
     items = _with_names_apart(items, data_list)
+    warn_of_numberings(items, label_set)
+    if manifest and annotated is not None:
+        silent = [item["case"] for item in items if "label" in item and (infer or "annotated" not in item)]
+        for note in manifest_notes(annotated, manifest, names, silent, infer=True):
+            _logger.warning("%s", note)
     look = partial(_with_annotated, manifest=manifest, infer=infer, label_set=label_set)
     return list(thread_map(look, items, max_workers=workers, desc="annotated classes", unit="case", leave=False))
 

@@ -35,20 +35,34 @@ class SeriesChoiceRules(Rules):
         "files that are given as a slice",
         "is no slice of a series: it holds no image, or its name begins with a dot",
     )
-    NO_CT = Rule("refused", "DICOM in folders", "no CT in this folder, but {found}")
+    NO_CT = Rule(
+        "refused",
+        "DICOM in folders",
+        "no CT in this folder, but {found}; settings and weights with intensity hu_window are for CT in HU, and other "
+        "scans need a training with percentiles or zscore",
+    )
+    NO_SCAN = Rule("refused", "DICOM in folders", "neither MR nor CT in this folder, but {found}")
     EQUALLY_LONG = Rule(
         "refused",
         "DICOM in folders",
-        "{count} DICOM series of CT, two of them equally long: {found}; give the path of one slice of the series that "
-        "is meant, or its UID (--series UID)",
+        "{count} DICOM series of {kind}, two of them equally long: {found}; give the path of one slice of the series "
+        "that is meant, or its UID (--series UID)",
     )
-    LONGEST = Rule("warned", "DICOM in folders", "{count} DICOM series of CT: took {taken} and not {others}")
+    LONGEST = Rule("warned", "DICOM in folders", "{count} DICOM series of {kind}: took {taken} and not {others}")
     OTHER_SLICE = Rule(
         "refused", "a slice and --series", "is a slice of the series {own}, not of {series}; give its folder instead"
     )
     NOT_HERE = Rule("refused", "a folder and --series", "has no DICOM series {series}; it has {found}")
     NOT_CT = Rule(
-        "refused", "a folder and --series", "the DICOM series {series} is {kind}, not CT; convert it to NIfTI"
+        "refused",
+        "a folder and --series",
+        "the DICOM series {series} is {kind}, not CT; settings and weights with intensity hu_window are for CT in HU, "
+        "and other scans need a training with percentiles or zscore",
+    )
+    NO_SCAN_OF = Rule(
+        "refused",
+        "a folder and --series",
+        "the DICOM series {series} is {kind}, neither MR nor CT; convert it to NIfTI",
     )
 
 

@@ -34,9 +34,21 @@ class LabelRules(Rules):
         "{percent:.3g} % of the voxels are {unknown}, unknown; the training ignores them",
     )
     NONE_FOUND = Rule("warned", "swinx data check", "none of the annotated classes occurs in it: {names}")
-    UNLISTED = Rule("warned", "swinx data check", "classes that occur but are not listed as annotated: {names}")
+    UNLISTED = Rule(
+        "warned",
+        "swinx data check, training, refinement",
+        "classes that occur but are not listed as annotated: {names}; what is drawn stays, and more of them may be "
+        "elsewhere",
+    )
     VOLUME = Rule("warned", "swinx data check", "class {number} {name!r} has {volume}, {relation} than {limit}")
     OTHER_NUMBERING = Rule("warned", "swinx data check", "{found}: is this another numbering?")
+    IS_OTHER = Rule("refused", "swinx data check", "{here} is the {there}")
+    CONTRADICTS = Rule(
+        "refused",
+        "swinx data check",
+        "its numbers contradict those of {others} other labels by volumes and places: {moved} there; give it a "
+        "label_map, or check the orientation of its file",
+    )
     SIDES = Rule(
         "warned",
         "swinx data check",
@@ -56,7 +68,8 @@ class CollectionRules(Rules):
     OUTSIDE = Rule(
         "refused",
         "swinx data check",
-        "numbers that are no class of the label set {name} in {count} labels: {cases}; give a label_map for them",
+        "numbers that are no class of the label set {name}, by any label_map, in {count} labels: {numbers} ({cases}); "
+        "give a label_map that has them",
     )
     LEFT_OUT = Rule(
         "skipped",
@@ -80,6 +93,12 @@ class CollectionRules(Rules):
         "swinx data check",
         "{count} of {total} labels differ from the others by numbers, volumes or sides, as if of another "
         "numbering: {cases}",
+    )
+    CONTRADICT = Rule(
+        "refused",
+        "swinx data check",
+        "{count} labels have another numbering than {others} others, by volumes and places of their classes: {moved} "
+        "there ({cases}); give them a label_map, by entry or source",
     )
     FITS = Rule(
         "warned",
@@ -130,12 +149,6 @@ class TruthRules(Rules):
     NOT_WHOLE = Rule("refused", _REFINEMENT, "{what} holds {low} to {high}; a label map holds whole class ids")
     OUTSIDE = Rule("refused", _REFINEMENT, "{what} holds ids {ids}; class ids are 0..{last}, and {unknown} unknown")
     OTHER_GRID = Rule("refused", _REFINEMENT, "label and pseudo label do not fit together: {detail}")
-    NOT_ANNOTATED = Rule(
-        "refused",
-        _REFINEMENT,
-        "the label holds class ids {ids}, which are not annotated in this case (annotated: {annotated}); correct the "
-        "manifest or data list, or give --annotated inferred",
-    )
 
 
 class PredictionRules(Rules):

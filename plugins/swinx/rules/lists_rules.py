@@ -32,6 +32,12 @@ class ListRules(Rules):
         "data lists in training",
         "annotated in no training case and taken as absent, so that they are never predicted: {classes}",
     )
+    NUMBERINGS = Rule(
+        "warned",
+        "data lists in training, refinement",
+        "label files of two numberings: {count} of {looked} that were looked at (of {total}) contradict {others} "
+        "others, {moved} there: {cases}; give them a label_map; swinx data check names all of them",
+    )
     UNKNOWN_SECTIONS = Rule(
         "refused", "data lists that are written", "{path}: unknown sections {sections}; a data list has {known}"
     )
@@ -56,7 +62,7 @@ class ManifestRules(Rules):
     UNCOVERED = Rule("warned", _MANIFESTS, "{path}: {count} labelled cases have no row and count as complete: {cases}")
     INFERRED = Rule(
         "warned",
-        "swinx data flare",
+        "swinx data flare, refinement",
         "{path}: {count} labelled cases have no row, and what occurs in them counts as annotated: {cases}",
     )
     TWICE = Rule("refused", _MANIFESTS, "{path}: case {case} has two rows")
@@ -89,6 +95,28 @@ class CollectionListRules(Rules):
     LABELS = Rule("refused", _COLLECTIONS, "{folder}: {detail}; give the label set by --labels")
     DATASET = Rule("refused", _COLLECTIONS, "{path}: {entry} names no files of a case")
     TABLE = Rule("refused", _COLLECTIONS, "{path}: cannot read the table: {detail}")
+    LABEL_MAP = Rule(
+        "refused",
+        _COLLECTIONS,
+        "--label_map {given}: give JSON of numbers and class names, or of sources with such a map each, or a file of "
+        "it, or the name of a label set",
+    )
+    LOST_MAPS = Rule(
+        "refused",
+        _COLLECTIONS,
+        "{path}: the list that is there has {maps}, which the new one would not have; give the maps by --label_map, or "
+        "another --out",
+    )
+    SOURCE = Rule("refused", _COLLECTIONS, "--source {pattern}: is no regular expression: {detail}")
+    NO_SOURCE = Rule(
+        "refused",
+        _COLLECTIONS,
+        "--label_map has a map for each of {sources}; give --source, an expression that finds them in paths of scans",
+    )
+    OTHER_SOURCE = Rule("refused", _COLLECTIONS, "--label_map has no map for source {source}; it has {sources}")
+    WITHOUT_SOURCE = Rule(
+        "warned", _COLLECTIONS, "{count} of {total} paths of scans do not match --source {pattern}: they have no source"
+    )
     FRACTION = Rule("refused", _COLLECTIONS, "--validation {fraction}: give a part from 0 to below 1, such as 0.2")
     FOLDS = Rule(
         "refused", _COLLECTIONS, "--folds {folds}: give at least 2, and at most one for each of {patients} patients"

@@ -66,6 +66,12 @@ class EntryRules(Rules):
         _ENTRIES,
         "{key} is {value}; give an object of numbers and names of classes, or the name or file of a label set",
     )
+    OTHER_MEANING = Rule(
+        "refused",
+        "data lists with a label_map",
+        "{key} holds {number}, which is {here} in the label set and {there} in the label file, by its label_map; give "
+        "the names of the classes",
+    )
     NO_SOURCE = Rule("refused", _ENTRIES, "label_maps has no map for source {source}; it has {known}")
     NOT_PLAIN = Rule(
         "refused",

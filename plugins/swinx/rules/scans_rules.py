@@ -125,20 +125,18 @@ class ValueRules(Rules):
     NO_AIR = Rule(
         "warned",
         "scans",
-        "the values are not plausible HU: {low:g}..{high:g}, without air; were they rescaled to HU? for MR "
-        "set intensity to percentiles or zscore",
+        "the values are not plausible HU: {low:g}..{high:g}, without air; were they rescaled to HU?",
     )
     TOO_DENSE = Rule(
         "warned",
         "scans",
-        "the values are not plausible HU: {low:g}..{high:g} exceed what a CT stores (32767); were they rescaled to "
-        "HU? for other scans set intensity to percentiles or zscore",
+        "the values are not plausible HU: {low:g}..{high:g} exceed what a CT stores (32767); were they rescaled to HU?",
     )
     BONE = Rule(
         "warned",
         "scans",
         "the values are not plausible HU: {dense:.0f} % are as dense as bone (above 700) and {air:.0f} % are air; were "
-        "they rescaled to HU? for other scans than CT set intensity to percentiles or zscore",
+        "they rescaled to HU?",
     )
     BELOW_AIR = Rule(
         "warned",
@@ -151,6 +149,16 @@ class ValueRules(Rules):
         "scans",
         "the values are not plausible HU: {low:g}..{high:g}, hardly any of fat, water and organs (-300 to 300); were "
         "they rescaled to HU?",
+    )
+    OTHER_SCANS = Rule(
+        "warned",
+        "scans without HU, in training and checks",
+        "to train on MR, or other scans than CT, set intensity to percentiles or zscore",
+    )
+    WEIGHTS_OF_CT = Rule(
+        "warned",
+        "scans without HU, with trained weights",
+        "the weights were trained on CT in HU, and do not segment MR or other scans",
     )
     LABELS = Rule(
         "warned",

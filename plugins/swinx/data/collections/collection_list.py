@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.collections.collection_classes import with_classes
 from swinx.data.collections.found_collection import FoundCollection, pair_by_case
+from swinx.data.collections.given_label_map import GivenMap, lost_maps, read_label_map, sources_named
 from swinx.data.collections.known_layouts import FLARE, LAYOUTS, find_known_layout
 from swinx.data.collections.path_patterns import PathPattern, paths_below
 from swinx.data.collections.patient_folds import folds_of, part_of, patients_named
@@ -59,6 +59,8 @@ def list_collection(
     roots: Sequence[str | os.PathLike[str]] = (),
     patient: str | None = None,
     annotated: str | os.PathLike[str] | None = None,
+    label_map: str | Mapping[str, Any] | None = None,
+    source: str | None = None,
     validation: float = 0.2,
     folds: int = 0,
     seed: int = 0,
@@ -76,13 +78,17 @@ def list_collection(
         patient: Regular expression that finds the patient in the name of a case.
         annotated: Manifest of annotated classes, or ``"inferred"`` for those that occur in a label; by default nothing
             is recorded, but for the FLARE download, where they are inferred.
+        label_map: Meaning of the numbers in the label files, or that of each source, see
+            :func:`swinx.data.collections.given_label_map.read_label_map`; by default that of the collection.
+        source: Regular expression that finds the source in the path of a scan.
         validation: Part of the patients to hold out for validation, where the collection names no validation cases.
         folds: Folds of a cross-validation, instead of ``validation``; 0 for none.
         seed: Of the split.
         workers: Labels read at a time.
 
     Raises:
-        DataListError: If no case is found, or an argument is unusable; the message says which.
+        DataListError: If no case is found, an argument is unusable, or label maps of a list at this place would be
+            lost; the message says which.
         OSError: If the list cannot be written.
     """
     found = find_collection(folder, image, label, roots)
@@ -91,17 +97,23 @@ def list_collection(
     items = [(case.section, case.entry()) for case in found.cases]
     if patient is not None:
         notes += _add_patients([item for _, item in items], patient)
+    maps = GivenMap(found.label_map) if label_map is None else read_label_map(label_map, classes)
+    notes += _add_sources([item for _, item in items], source, maps, absolute_path(folder))
+    extra = {"split": {"seed": seed}, **maps.as_listed()}
+    targets = [_target(Path(out), number if folds else None) for number in range(folds or 1)]
+    for target in targets if label_map is None else ():
+        if lost := lost_maps(target, extra):
+            raise DataListError(Rule.LOST_MAPS.says(path=visible(target), maps=", ".join(lost)))
     if annotated is None and found.layout == FLARE:
         annotated = "inferred"
     if annotated is not None:
-        items, left_out, odd = _with_annotated(items, annotated, classes, found.label_map, workers)
+        items, left_out, odd = _with_annotated(items, annotated, classes, maps, workers)
         found = replace(found, left_out=(*found.left_out, *left_out))
         notes += odd
     sections, more = _sections(items, validation if folds == 0 else 0, seed)
     lists = _folds(sections, folds, seed) if folds else [sections]
-    targets = [_target(Path(out), number if folds else None) for number in range(len(lists))]
     for target, one in zip(targets, lists, strict=True):
-        _write(target, one, folder, roots, found, classes, seed)
+        _write(target, one, folder, roots, found, classes, extra)
     counts = {section: len(entries) for section, entries in lists[0].items()}
     return ListedCollection(tuple(targets), found, classes, counts, (*notes, *more))
 
@@ -174,16 +186,40 @@ def _add_patients(items: Sequence[dict[str, Any]], pattern: str) -> list[str]:
     return []
 
 
+def _add_sources(items: Sequence[dict[str, Any]], pattern: str | None, maps: GivenMap, base: Path) -> list[str]:
+    """Give the entries their source, and return what is to be said of those without one.
+
+    Raises:
+        DataListError: If there are maps by source, and no expression, or one that finds a source without a map.
+    """
+    if pattern is None:
+        if maps.by_source:
+            raise DataListError(Rule.NO_SOURCE.says(sources=visible(", ".join(maps.by_source))))
+        return []
+    found = sources_named([Path(os.path.relpath(item["image"], base)).as_posix() for item in items], pattern)
+    for item, source in zip(items, found, strict=True):
+        if source is not None:
+            item["source"] = source
+    if others := sorted({one for one in found if one is not None} - maps.by_source.keys() if maps.by_source else ()):
+        told = {"source": visible(others[0]), "sources": visible(", ".join(maps.by_source))}
+        raise DataListError(Rule.OTHER_SOURCE.says(**told))
+    missing = found.count(None)
+    return [Rule.WITHOUT_SOURCE.says(count=missing, total=len(items), pattern=visible(pattern))] if missing else []
+
+
 def _with_annotated(
     items: Sequence[tuple[str | None, dict[str, Any]]],
     annotated: str | os.PathLike[str],
     label_set: LabelSet,
-    label_map: Mapping[str, Any] | None,
+    maps: GivenMap,
     workers: int,
 ) -> tuple[list[tuple[str | None, dict[str, Any]]], list[tuple[str, str]], tuple[str, ...]]:
     manifest = None if os.fspath(annotated) == "inferred" else load_annotated_manifest(annotated, label_set)
-    options: dict[str, Any] = {"label_set": label_set, "infer": manifest is None, "label_map": label_map}
-    look = partial(with_annotated, manifest=manifest, **options)
+    options: dict[str, Any] = {"label_set": label_set, "infer": manifest is None, "manifest": manifest}
+
+    def look(item: dict[str, Any]) -> dict[str, Any]:
+        return with_annotated(item, label_map=maps.of(item), **options)
+
     told = thread_map(look, [item for _, item in items], max_workers=workers, desc="labels", unit="case")
     kept = [(section, item) for (section, _), item in zip(items, told, strict=True) if "reason" not in item]
     notes: tuple[str, ...] = ()
@@ -233,20 +269,17 @@ def _write(
     roots: Sequence[str | os.PathLike[str]],
     found: FoundCollection,
     label_set: LabelSet,
-    seed: int,
+    extra: Mapping[str, Any],
 ) -> None:
     base = absolute_path(folder)
     is_inside = base.is_relative_to(absolute_path(target).parent)
-    extra: dict[str, Any] = {"split": {"seed": seed}}
-    if found.label_map is not None:
-        extra["label_map"] = found.label_map
-    extra["left_out"] = [{"case": case, "reason": reason} for case, reason in found.left_out]
+    left_out = [{"case": case, "reason": reason} for case, reason in found.left_out]
     write_data_list(
         target,
         sections,
         name=base.name,
         description=found.layout,
-        extra=extra,
+        extra={**extra, "left_out": left_out},
         roots=[*([] if is_inside else [base]), *roots],
         label_set=label_set,
     )

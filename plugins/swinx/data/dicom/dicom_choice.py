@@ -9,7 +9,7 @@ from typing import Any
 from swinx.data.dicom.dicom_damage import may_be_slices, tell_unreadable
 from swinx.data.dicom.dicom_folder import DicomFolder, Slices, read_dicom_folder
 from swinx.data.dicom.dicom_headers import read_header
-from swinx.data.dicom.dicom_scans import is_ct
+from swinx.data.dicom.dicom_scans import ANY_SCAN, of_kind, wanted_kinds
 from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
 from swinx.errors import CaseError, DataListError
 from swinx.rules import SeriesChoiceRules, SeriesRules, VolumeFileRules
@@ -19,19 +19,20 @@ __all__ = ["choose_series", "pick_series"]
 _SHOWN = 10
 
 
-def choose_series(place: Path, series: str | None = None) -> tuple[Slices, tuple[str, ...]]:
-    """Return the slices of one CT series.
+def choose_series(place: Path, series: str | None = None, hu: bool | None = True) -> tuple[Slices, tuple[str, ...]]:
+    """Return the slices of one series of a scan.
 
     Args:
         place: A folder, or one slice, which stands for its series.
         series: Series Instance UID; by default the series of the slice, or the longest CT series of the folder.
+        hu: Accept CT alone, which is in HU; False takes MR, and CT where there is no MR; None takes either, CT first.
 
     Returns:
         The headers, in name order; and notes: which series was taken, if there are several.
 
     Raises:
-        CaseError: If there is no such series, none is CT, several CT series are equally long, or a file that may be
-            one of the slices cannot be read.
+        CaseError: If there is no such series, none is a scan of that kind, several of these are equally long, or a file
+            that may be one of the slices cannot be read.
     """
     if not place.exists():
         raise CaseError(place, VolumeFileRules.MISSING.says())
@@ -48,12 +49,13 @@ def choose_series(place: Path, series: str | None = None) -> tuple[Slices, tuple
     if series is not None:
         if series not in found.series:
             raise CaseError(place, SeriesChoiceRules.NOT_HERE.says(series=series, found=_list(found.series, found)))
-        if not is_ct(found.series[series][0]):
+        if not of_kind(found.series[series][0], ("CT",) if hu else ANY_SCAN):
             kind = found.series[series][0].modality
-            raise CaseError(place, SeriesChoiceRules.NOT_CT.says(series=series, kind=kind))
+            rule = SeriesChoiceRules.NOT_CT if hu else SeriesChoiceRules.NO_SCAN_OF
+            raise CaseError(place, rule.says(series=series, kind=kind))
         _refuse_damage(place, found, [series])
         return found.series[series], ()
-    return _longest_ct(place, found)
+    return _longest(place, found, hu)
 
 
 def pick_series(items: Iterable[Mapping[str, Any]], series: str | None = None) -> list[dict[str, Any]]:
@@ -104,19 +106,23 @@ def _series_of(item: Mapping[str, Any]) -> dict[str, str]:
         return {}
 
 
-def _longest_ct(place: Path, found: DicomFolder) -> tuple[Slices, tuple[str, ...]]:
+def _longest(place: Path, found: DicomFolder, hu: bool | None) -> tuple[Slices, tuple[str, ...]]:
     series = found.series
-    scans = sorted((uid for uid in series if is_ct(series[uid][0])), key=lambda uid: len(series[uid]), reverse=True)
+    kinds = wanted_kinds(found, hu)
+    scans = sorted((uid for uid in series if of_kind(series[uid][0], kinds)), key=lambda uid: -len(series[uid]))
     if not scans:
-        raise CaseError(place, SeriesChoiceRules.NO_CT.says(found=_list(series, found)))
+        rule = SeriesChoiceRules.NO_CT if hu else SeriesChoiceRules.NO_SCAN
+        raise CaseError(place, rule.says(found=_list(series, found)))
     _refuse_damage(place, found, scans)  # of all of them: which is the longest depends on it
     chosen = scans[0]
     if len(scans) > 1 and len(series[scans[1]]) == len(series[chosen]):
-        raise CaseError(place, SeriesChoiceRules.EQUALLY_LONG.says(count=len(scans), found=_list(scans, found)))
+        told = {"count": len(scans), "kind": kinds[0], "found": _list(scans, found)}
+        raise CaseError(place, SeriesChoiceRules.EQUALLY_LONG.says(**told))
     if len(scans) == 1:
         return series[chosen], ()
     taken, others = _list([chosen], found), _list(scans[1:], found)
-    return series[chosen], (SeriesChoiceRules.LONGEST.says(count=len(scans), taken=taken, others=others),)
+    told = {"count": len(scans), "kind": kinds[0], "taken": taken, "others": others}
+    return series[chosen], (SeriesChoiceRules.LONGEST.says(**told),)
 
 
 def _refuse_damage(place: Path, found: DicomFolder, wanted: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
-"""CT series and other DICOM objects of a folder."""
+"""Series of scans, CT or MR, and other DICOM objects of a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,10 @@ from swinx.data.dicom.dicom_headers import SliceHeader, read_header
 from swinx.errors import CaseError
 from swinx.rules import ScanFolderRules
 
-__all__ = ["DicomScan", "DicomScans", "dicom_scans_in", "is_ct", "one_of_each_series"]
+__all__ = ["ANY_SCAN", "DicomScan", "DicomScans", "dicom_scans_in", "of_kind", "one_of_each_series", "wanted_kinds"]
+
+ANY_SCAN = ("CT", "MR")
+"""Modalities of scans, whatever a network was trained on; CT comes first."""
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -20,11 +23,11 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 @dataclass(frozen=True)
 class DicomScan:
-    """One CT series.
+    """One series of CT, or of MR.
 
     Attributes:
-        image: The folder, if it holds no other CT series; else one of the slices, which stands for its series. A single
-            slice stands for itself.
+        image: The folder, if it holds no other such series; else one of the slices, which stands for its series. A
+            single slice stands for itself.
         series: Series Instance UID; empty where only damaged slices are left, whose reader names them.
         instances: UIDs of the slices.
         is_single: Whether it is one slice, and no scan if there are others.
@@ -41,27 +44,29 @@ class DicomScans:
     """The DICOM content of a folder.
 
     Attributes:
-        scans: The CT series, in order of their first files.
-        skipped: A sentence for each object, or series of objects, that is no CT image.
+        scans: The series, in order of their first files.
+        skipped: A sentence for each object, or series of objects, that is no scan of the wanted kind.
     """
 
     scans: list[DicomScan] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
-def dicom_scans_in(folder: Path, shown: Path, progress: bool = False) -> DicomScans:
+def dicom_scans_in(folder: Path, shown: Path, progress: bool = False, hu: bool = True) -> DicomScans:
     """Sort the DICOM files that lie directly in a folder by series.
 
     Args:
         folder: The folder.
         shown: Its path in messages.
         progress: Show a bar where reading the headers takes long.
+        hu: Take CT alone, which is in HU; False takes the MR series of the folder, and CT where there is none.
     """
     found = read_dicom_folder(folder, progress)
-    reasons = {uid: _no_scan(slices, shown) for uid, slices in found.series.items()}
+    kinds = wanted_kinds(found, hu)
+    reasons = {uid: _no_scan(slices, shown, kinds) for uid, slices in found.series.items()}
     kept = [uid for uid, reason in reasons.items() if not reason]
     result = DicomScans(skipped=[reason for reason in reasons.values() if reason])
-    alone = sum(is_ct(slices[0]) for slices in found.series.values()) == 1
+    alone = sum(of_kind(slices[0], kinds) for slices in found.series.values()) == 1
     for uid in kept:
         slices = found.series[uid]
         single = len(slices) == 1 and slices[0].frames in ("", "1")
@@ -89,17 +94,29 @@ def one_of_each_series(files: Iterable[Path]) -> list[tuple[Path, str]]:
     return [(path, uid) for (folder, uid), path in found.items() if uid or folder not in readable]
 
 
-def is_ct(header: SliceHeader) -> bool:
-    """Return whether a slice counts as CT; one without a modality does."""
-    return header.modality in ("CT", "")
+def of_kind(header: SliceHeader, kinds: Collection[str]) -> bool:
+    """Return whether a slice is of one of some modalities; one without a modality counts as CT."""
+    return (header.modality or "CT") in kinds
 
 
-def _no_scan(slices: Slices, shown: Path) -> str:
-    """Return why a series of images is no CT scan; empty if it is one."""
+def wanted_kinds(found: DicomFolder, hu: bool | None) -> tuple[str, ...]:
+    """Return the modality of the series of a folder that count as scans.
+
+    Args:
+        found: The folder.
+        hu: Only CT, which is in HU; False for MR, and CT where there is no MR; None for CT, and MR where there is none.
+    """
+    order = ("CT",) if hu else ANY_SCAN if hu is None else ANY_SCAN[::-1]
+    there = [kind for kind in order if any(of_kind(slices[0], [kind]) for slices in found.series.values())]
+    return tuple(there[:1]) or order
+
+
+def _no_scan(slices: Slices, shown: Path, kinds: Collection[str]) -> str:
+    """Return why a series of images is no scan of some modalities; empty if it is one."""
     first = slices[0]
     several = f"{len(slices)} files" + (f" of {shown}" if shown.parts else "")
     place = shown / first.name if len(slices) == 1 else several
-    if not is_ct(first):
+    if not of_kind(first, kinds):
         return ScanFolderRules.NO_CT.says(place=place, kind=first.modality)
     if first.storage_class.startswith(_SECONDARY_CAPTURE) and not any(header.position for header in slices):
         return ScanFolderRules.NO_CT.says(place=place, kind="secondary capture")

@@ -56,21 +56,22 @@ class SliceStack:
 
 
 def read_dicom_series(
-    place: Path, max_ram_mb: float | None = None
+    place: Path, max_ram_mb: float | None = None, hu: bool = True
 ) -> tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]:
     """Read the series in a folder, or the one that a slice belongs to.
 
     Args:
         place: Folder whose files are slices, or one of those files.
         max_ram_mb: As :func:`swinx.data.read_volume` has it.
+        hu: Read CT, and refuse values that are not in HU; False reads MR, too, with the scale that its slices state.
 
     Returns:
-        Voxels after rescaling to HU in ``(x, y, z)`` index order, the RAS affine, and notes.
+        Voxels after rescaling, to HU for a CT, in ``(x, y, z)`` index order, the RAS affine, and notes.
 
     Raises:
         CaseError: As :func:`stack_slices`; or if the pixels cannot be decoded or are not in HU.
     """
-    stack = stack_slices(place)
+    stack = stack_slices(place, hu=hu)
     check_memory(place, math.prod(stack.shape), 4, max_ram_mb)
     try:
         image, corrupt = _decode(stack)
@@ -84,6 +85,9 @@ def read_dicom_series(
     if corrupt:
         raise CaseError(place, ByteRules.JPEG.says(detail=corrupt[0]))
     array = array_from_itk(image)
+    _check_slopes(place, stack.headers)
+    if not hu:
+        return array, stack.affine, stack.notes
     notes = (*stack.notes, *_check_rescaling(place, stack.headers, array), *_rescaling_notes(stack.headers))
     array, filled = fill_padding(array, stack.headers)
     return array, stack.affine, (*notes, *filled)
@@ -103,7 +107,7 @@ def _decode(stack: SliceStack) -> tuple[Any, list[str]]:
     return image, corrupt
 
 
-def stack_slices(place: Path, series: str | None = None) -> SliceStack:
+def stack_slices(place: Path, series: str | None = None, hu: bool | None = True) -> SliceStack:
     """Return the grid into which the files of a series stack.
 
     Files with instance UID and position of another are copies of it, and localizers are no slices: both are left
@@ -112,12 +116,13 @@ def stack_slices(place: Path, series: str | None = None) -> SliceStack:
     Args:
         place: Folder whose files are slices, or one of those files.
         series: Series Instance UID, where the folder has several.
+        hu: The kind of scan, see :func:`swinx.data.dicom.dicom_choice.choose_series`.
 
     Raises:
         CaseError: If there is no series, it is not clear which is meant, or its slices differ in size, spacing or
             frame of reference, are multi-frame or colour images, or do not make a regular volume.
     """
-    found, notes = choose_series(place, series)
+    found, notes = choose_series(place, series, hu)
     headers, left_out = _slices(found)
     _check_frames(place, headers)
     _check_agreement(place, headers)
@@ -194,17 +199,20 @@ def _rescaling_notes(headers: Sequence[SliceHeader]) -> tuple[str, ...]:
     return (ValueRules.RESCALING.says(count=len(counts), name=other),)
 
 
-def _check_rescaling(place: Path, headers: Sequence[SliceHeader], array: NDArray[Any]) -> tuple[str, ...]:
-    """Refuse values that are not HU; ``US`` means unspecified and is written by ITK and anonymisers."""
-    if strange := {header.rescale_type for header in headers} - {"", "HU", "US"}:
-        raise CaseError(place, RescaleRules.UNIT.says(units=", ".join(sorted(strange))))
-    missing = [header for header in headers if not (header.slope and header.intercept)]
+def _check_slopes(place: Path, headers: Sequence[SliceHeader]) -> None:
     for header in headers:
         slope, intercept = (
             header.numbers(name, 1)[0] if getattr(header, name) else 1.0 for name in ("slope", "intercept")
         )
         if slope == 0 or not np.isfinite([slope, intercept]).all():
             raise CaseError(place, ValueRules.SLOPE.says(name=header.name, slope=slope, intercept=intercept))
+
+
+def _check_rescaling(place: Path, headers: Sequence[SliceHeader], array: NDArray[Any]) -> tuple[str, ...]:
+    """Refuse values that are not HU; ``US`` means unspecified and is written by ITK and anonymisers."""
+    if strange := {header.rescale_type for header in headers} - {"", "HU", "US"}:
+        raise CaseError(place, RescaleRules.UNIT.says(units=", ".join(sorted(strange))))
+    missing = [header for header in headers if not (header.slope and header.intercept)]
     if not missing:
         return ()
     if len(missing) < len(headers) or array.min() >= 0:

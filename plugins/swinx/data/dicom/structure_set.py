@@ -114,7 +114,7 @@ def series_of_structures(structures: StructureSet, image: Path | None = None) ->
     for folder in places:
         series = read_dicom_folder(folder).series if folder.is_dir() else {}
         if structures.series in series or (series and not structures.series):
-            stack = stack_slices(folder, structures.series or None)
+            stack = stack_slices(folder, structures.series or None, hu=None)
             break
     else:
         raise CaseError(structures.path, Rule.NO_SERIES.says(series=structures.series or "(not stated)"))

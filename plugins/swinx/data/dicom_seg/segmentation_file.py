@@ -177,7 +177,7 @@ def read_seg_source(place: Path, series: str | None = None) -> tuple[SliceStack,
 
     if volume_suffix(place) in VOLUME_SUFFIXES:
         raise CaseError(place, _reason(SegRules.NO_SERIES, place))
-    stack = stack_slices(place, series)
+    stack = stack_slices(place, series, hu=None)
     slices: list[Dataset] = [dcmread(name, stop_before_pixels=True, force=True) for name in stack.files]
     for keyword in (*_SHARED, "SOPInstanceUID"):
         values = {str(header.get(keyword) or "") for header in slices}

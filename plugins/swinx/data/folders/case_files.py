@@ -38,6 +38,7 @@ def find_cases(
     must_exist: bool = False,
     output_dir: str | os.PathLike[str] | None = None,
     label_set: LabelSet | None = None,
+    hu: bool = True,
 ) -> list[dict[str, Any]]:
     """Return the cases of an input; one line of the log says what was found and skipped.
 
@@ -51,6 +52,8 @@ def find_cases(
             which fail with their reason.
         output_dir: Folder for the results of the run, which is not searched.
         label_set: Classes to use for the entries of a data list; by default the list's own.
+        hu: In folders of DICOM, CT series are cases; False for settings or weights of other scans: then MR series are,
+            and CT series where a folder has no MR.
 
     Returns:
         Items ``{"image": path, "case": name}`` in name order, DICOM series that were found in a folder with their UID
@@ -66,9 +69,9 @@ def find_cases(
     named = named_paths(source)
     if len(named) == 1 and named[0].suffix.lower() == ".json":
         return _listed(named[0], section, must_exist, None, label_set)
-    if len(named) == 1 and (named[0] / _LIST_NAME).is_file() and not _has_scans(named[0]):
+    if len(named) == 1 and (named[0] / _LIST_NAME).is_file() and not _has_scans(named[0], hu):
         return _listed(named[0] / _LIST_NAME, section, must_exist, None, label_set)
-    items = name_scans(source, output_dir)
+    items = name_scans(source, output_dir, hu)
     missing = [item["image"] for item in items if not Path(item["image"]).exists()]
     if must_exist and missing:
         raise DataListError(f"{len(missing)} of the scans named do not exist: {', '.join(missing[:_SHOWN])}")
@@ -77,12 +80,15 @@ def find_cases(
     return items
 
 
-def name_scans(source: PathOrPaths, output_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+def name_scans(
+    source: PathOrPaths, output_dir: str | os.PathLike[str] | None = None, hu: bool = True
+) -> list[dict[str, Any]]:
     """List scans with their case names.
 
     Args:
         source: One or several files, folders or glob patterns, as for :func:`find_cases`.
         output_dir: Folder for the results of the run, which is not searched.
+        hu: As for :func:`find_cases`.
 
     Returns:
         Items as of :func:`find_cases` in name order, one per case; one that stands for several files has a fault.
@@ -90,7 +96,7 @@ def name_scans(source: PathOrPaths, output_dir: str | os.PathLike[str] | None = 
     Raises:
         DataListError: If there are no scans.
     """
-    found = _find(source, None if output_dir is None else Path(output_dir))
+    found = _find(source, None if output_dir is None else Path(output_dir), hu)
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
     looked = ", ".join(visible(name) for name in named[:_SHOWN]) or "an empty list"
     if not any(scan.image.exists() for scan in found.scans):
@@ -142,15 +148,15 @@ def _listed(
     return list(items.values())
 
 
-def _has_scans(folder: Path) -> bool:
-    return bool(volumes_in(folder) or dicom_scans_in(folder, folder).scans)
+def _has_scans(folder: Path, hu: bool) -> bool:
+    return bool(volumes_in(folder) or dicom_scans_in(folder, folder, hu=hu).scans)
 
 
-def _find(source: PathOrPaths, output_dir: Path | None) -> FoundScans:
+def _find(source: PathOrPaths, output_dir: Path | None, hu: bool) -> FoundScans:
     found = FoundScans()
     known: set[Path] = set()
     for name in [source] if isinstance(source, str | os.PathLike) else source:
-        for inside in _named(os.fspath(name), output_dir):
+        for inside in _named(os.fspath(name), output_dir, hu):
             found.skipped += inside.skipped
             found.scans += [scan for scan in inside.scans if scan.image not in known]
             known |= {scan.image for scan in inside.scans}
@@ -169,11 +175,11 @@ def _once_each_series(scans: Sequence[Scan]) -> list[Scan]:
     return others + [Scan(path, series=uid) for path, uid in series if (path.parent, uid) not in known]
 
 
-def _named(name: str, output_dir: Path | None) -> Iterator[FoundScans]:
+def _named(name: str, output_dir: Path | None, hu: bool) -> Iterator[FoundScans]:
     """Return the scans of one path or pattern; matches of a pattern are filtered like files of a folder."""
     paths = [absolute_path(path) for path in named_paths(name)]
     files = [path for path in paths if not path.is_dir()]
-    yield from (scans_below(path, output_dir) for path in paths if path.is_dir())
+    yield from (scans_below(path, output_dir, hu) for path in paths if path.is_dir())
     if paths != [absolute_path(name)] and files:
         matched = FoundScans([Scan(path) for path in files if is_dicom_file(path)])
         root = Path(os.path.commonpath([path.parent for path in files]))

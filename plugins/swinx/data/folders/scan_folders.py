@@ -31,7 +31,7 @@ class FoundScans:
     skipped: list[str] = field(default_factory=list)
 
 
-def scans_below(folder: Path, output_dir: Path | None = None) -> FoundScans:
+def scans_below(folder: Path, output_dir: Path | None = None, hu: bool = True) -> FoundScans:
     """Find the scans in a folder and its subfolders.
 
     A scan is a NIfTI, NRRD or MetaImage file or a DICOM CT series. Links are followed, each folder is entered once.
@@ -42,6 +42,7 @@ def scans_below(folder: Path, output_dir: Path | None = None) -> FoundScans:
     Args:
         folder: The folder.
         output_dir: Folder for the results of the run.
+        hu: As for :func:`swinx.data.find_cases`.
     """
     root, found = absolute_path(folder), FoundScans()
     volumes: list[Path] = []
@@ -54,7 +55,7 @@ def scans_below(folder: Path, output_dir: Path | None = None) -> FoundScans:
         for path, detail in no_files_in(place):
             found.skipped.append(ScanFolderRules.NO_FILE.says(place=path.relative_to(root), detail=detail))
         volumes += volumes_in(place)
-        inside = dicom_scans_in(place, shown, progress=True)
+        inside = dicom_scans_in(place, shown, progress=True, hu=hu)
         series += inside.scans
         found.skipped += inside.skipped
     for place in called_as_files:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from swinx.labels import FLARE23, LabelSet
+from swinx.labels import FLARE23, UNKNOWN, LabelSet
+from swinx.rules import LabelRules
 
-__all__ = ["PATIENT_KEYS", "annotated_by_people", "is_patient", "patient_of"]
+__all__ = ["PATIENT_KEYS", "annotated_by_people", "is_patient", "patient_of", "unlisted_note"]
 
 PATIENT_KEYS = ("patient", "group")
 """Keys of an entry that name the patient; the first one counts."""
@@ -28,6 +29,28 @@ def annotated_by_people(item: Mapping[str, Any], label_set: LabelSet = FLARE23) 
         return None
     classes = label_set.foreground if listed is None else listed
     return tuple(sorted({int(value) for value in classes} - {int(value) for value in pseudo}))
+
+
+def unlisted_note(found: Collection[int], item: Mapping[str, Any], label_set: LabelSet = FLARE23) -> str:
+    """Return a note on classes that occur in a label and are not listed as annotated; empty if there is none.
+
+    Check, training and refinement all take such a label: the voxels stay what they are drawn as, and the class counts
+    as not annotated completely.
+
+    Args:
+        found: Class ids that occur in the label.
+        item: ``annotated`` and ``pseudo`` (class ids), as far as they are recorded; without ``annotated``, all are.
+        label_set: The classes.
+
+    Examples:
+        >>> unlisted_note([0, 1, 14], {"annotated": [1]}, FLARE23)  # doctest: +ELLIPSIS
+        'classes that occur but are not listed as annotated: 14 tumor; ...'
+    """
+    if item.get("annotated") is None:
+        return ""
+    listed = {0, UNKNOWN, *item["annotated"], *(item.get("pseudo") or ())}
+    unlisted = sorted({int(label) for label in found} - listed)
+    return LabelRules.UNLISTED.says(names=label_set.numbered(unlisted)) if unlisted else ""
 
 
 def patient_of(item: Mapping[str, Any]) -> str | None:

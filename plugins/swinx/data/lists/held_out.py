@@ -21,6 +21,7 @@ from swinx.data.lists.data_list import (
 )
 from swinx.data.lists.list_labels import list_label_set
 from swinx.data.lists.written_list import write_data_list
+from swinx.data.numbering_notes import warn_of_numberings
 from swinx.errors import DataListError
 from swinx.labels import LabelSet
 
@@ -42,7 +43,8 @@ def load_labelled(
 
     A list with cases in a section ``validation`` is taken as it is. Of any other, a part of the cases of ``training``
     is held out, and what was decided is written down as a data list of its own; a later call goes by that, so that a
-    training that resumes, and an evaluation, have the same cases.
+    training that resumes, and an evaluation, have the same cases. Label files of two numberings in both are
+    warned of, see :func:`swinx.data.numbering_notes.warn_of_numberings`.
 
     Args:
         path: The data list.
@@ -60,10 +62,16 @@ def load_labelled(
         OSError: If ``written_to`` cannot be written.
     """
     if has_cases(path, "validation"):
-        return load_data_list(path, section, need_label=True, label_set=label_set)
+        items = load_data_list(path, section, need_label=True, label_set=label_set)
+        if section == "training":
+            held_out = load_cases(path, "validation", label_set=label_set)
+            warn_of_numberings([*items, *held_out], label_set or list_label_set(path))
+        return items
     parts = _split(path, Path(written_to), fraction, seed, label_set)
     if idist.get_rank() == 0 and section == "validation":
         _write(path, written_to, parts, seed, label_set)
+    if section == "training":
+        warn_of_numberings([*parts[section], *parts["validation"]], label_set or list_label_set(path))
     return parts[section]
 
 

@@ -21,13 +21,15 @@ from swinx.labels import UNKNOWN, LabelSet, class_numbers
 from swinx.rules import EntryRules, ScoreRules
 from swinx.visible_text import visible
 
-__all__ = ["ENTRY_KEYS", "FILE_KEYS", "check_entry", "numbers_text"]
+__all__ = ["ENTRY_KEYS", "FILE_KEYS", "FROM_MASKS", "check_entry", "numbers_text"]
 
 FILE_KEYS = ("image", "label")
 """Keys of an entry that hold paths."""
 
 _CLASS_KEYS = ("annotated", "pseudo")
 _LABEL_MAP = "label_map"
+FROM_MASKS = "masks"
+"""``annotated_source`` of an entry whose classes are those of which there is a mask."""
 ENTRY_KEYS = (*FILE_KEYS, *_CLASS_KEYS, *PATIENT_KEYS, "case", _LABEL_MAP)
 """Keys of an entry that mean something here."""
 
@@ -89,6 +91,7 @@ def _classes(item: Mapping[str, Any], labels: ListLabels) -> tuple[dict[str, Any
         elif key in item:
             try:
                 found[key] = labels.ids_of(item[key], key)
+                faults += _other_meaning(key, item, labels)
             except LabelSetError as error:
                 faults.append(str(error))
     if not is_label_map(item.get(_LABEL_MAP)):
@@ -100,6 +103,25 @@ def _classes(item: Mapping[str, Any], labels: ListLabels) -> tuple[dict[str, Any
     return found, faults
 
 
+def _other_meaning(key: str, item: Mapping[str, Any], labels: ListLabels) -> list[str]:
+    """Return the fault of numbers, which are those of the label set, if the label map makes other classes of them."""
+    numbers = [int(one) for one in item[key] if type(one) is int or (isinstance(one, str) and one.isdecimal())]
+    if not numbers or not _is_label_map(item) or not is_label_map(item.get(_LABEL_MAP)):
+        return []
+    try:
+        in_file = labels.own_numbers(item, _LABEL_MAP).ids
+    except LabelSetError:  # which what reads the map says
+        return []
+    meant = {number: labels.own.id_of(number, key) for number in numbers}
+    read = {number: in_file.get(number, label) for number, label in meant.items()}
+    if set(meant.values()) == set(read.values()):
+        return []
+    number = next(number for number in numbers if meant[number] != read[number])
+    there = "unknown" if read[number] == UNKNOWN else labels.own.names[read[number]]
+    told = {"number": number, "here": labels.own.names[meant[number]], "there": there}
+    return [EntryRules.OTHER_MEANING.says(key=key, **told)]
+
+
 def _label_file(item: Mapping[str, Any], labels: ListLabels) -> dict[str, Any]:
     """Return the label of an item, the meaning of its numbers, and the classes that it can tell if it is not all."""
     found: dict[str, Any] = {}
@@ -107,7 +129,7 @@ def _label_file(item: Mapping[str, Any], labels: ListLabels) -> dict[str, Any]:
     if isinstance(item["label"], dict):
         found["label"] = labels.named_masks(item["label"], "label")
         covered = frozenset(labels.used.ids_of(found["label"], "label"))
-    elif volume_suffix(item["label"]) not in VOLUME_SUFFIXES:  # classes by name
+    elif not _is_label_map(item):  # classes by name
         covered = covered if "annotated" in item else covered & _masks_found(item["label"], labels.used)
     else:
         numbers = labels.numbers(item, _LABEL_MAP)
@@ -120,7 +142,14 @@ def _label_file(item: Mapping[str, Any], labels: ListLabels) -> dict[str, Any]:
             }
     if "annotated" not in item and len(covered) < len(labels.used):
         found["annotated"] = sorted(covered)
+        if _LABEL_MAP not in found and not _is_label_map(item):
+            found["annotated_source"] = FROM_MASKS
     return found
+
+
+def _is_label_map(item: Mapping[str, Any]) -> bool:
+    label = item.get("label")
+    return isinstance(label, str) and volume_suffix(label) in VOLUME_SUFFIXES
 
 
 def _masks_found(label: str, label_set: LabelSet) -> frozenset[int]:

@@ -76,14 +76,26 @@ class ListLabels:
         Raises:
             LabelSetError: If the map breaks a rule, or the list has maps by source, but none for that of the entry.
         """
+        return self._meaning(*self._map_of(entry, source))
+
+    def own_numbers(self, entry: Mapping[str, Any], source: str) -> ClassNumbers:
+        """Return the meaning of the numbers in the label file of an entry in ids of the list's own label set.
+
+        Raises:
+            LabelSetError: As :meth:`numbers`.
+        """
+        return self._own_numbers(*self._map_of(entry, source))
+
+    def _map_of(self, entry: Mapping[str, Any], source: str) -> tuple[_Map, str]:
+        """Return the map of an entry, and where it stands."""
         if "label_map" in entry:
-            return self._meaning(entry["label_map"], source)
+            return entry["label_map"], source
         if self.by_source and (name := entry.get("source")) is not None:
             if not isinstance(name, str) or name not in self.by_source:
                 known = visible(", ".join(self.by_source))
                 raise LabelSetError(EntryRules.NO_SOURCE.says(source=shown(name), known=known))
-            return self._meaning(self.by_source[name], f"label_maps {name!r}")
-        return self._meaning(self.whole, "label_map")
+            return self.by_source[name], f"label_maps {name!r}"
+        return self.whole, "label_map"
 
     def named_masks(self, masks: Mapping[str, Any], source: str) -> dict[str, Any]:
         """Return masks by class name, with the names of the label set in use and without classes that it lacks.

@@ -67,7 +67,7 @@ def write_data_list(
     if roots:
         content["roots"] = [Path(os.path.relpath(place, base)).as_posix() for place in places[1:]]
     for section, entries in listed.items():
-        content[section] = [_in_numbers(_relative(entry, places, path), label_set) for entry in entries]
+        content[section] = [_as_listed(_relative(entry, places, path), label_set, content) for entry in entries]
     write_json(path, content)
 
 
@@ -100,11 +100,15 @@ def _relative_path(key: str, value: Any, places: Sequence[Path], path: str | os.
     return Path(os.path.relpath(file, places[0])).as_posix()
 
 
-def _in_numbers(entry: dict[str, Any], label_set: LabelSet) -> dict[str, Any]:
-    """Return an entry with the numbers that the label set has in files, instead of class ids."""
-    if not label_set.has_gaps:
+def _as_listed(entry: dict[str, Any], label_set: LabelSet, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry with classes as the label set has them in files, instead of class ids.
+
+    They are numbers, but names where a label map gives the numbers of label files another meaning.
+    """
+    has_map = any(entry.get("label_map", content.get(key)) is not None for key in ("label_map", "label_maps"))
+    if not (has_map or label_set.has_gaps):
         return entry
-    numbers = dict(enumerate(label_set.values))
+    numbers = dict(enumerate(label_set.names if has_map else label_set.values))
     for key in _CLASS_KEYS:
         if entry.get(key) is not None:
             entry[key] = [numbers[label] for label in entry[key]]

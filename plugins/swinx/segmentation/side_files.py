@@ -25,8 +25,6 @@ from swinx.segmentation.scan_input import Scan
 if TYPE_CHECKING:
     import pandas as pd
 
-    Table = pd.DataFrame | None
-
 __all__ = ["SideFiles", "check_dicom_seg", "write_side_files"]
 
 _logger = logging.getLogger(__name__)
@@ -60,7 +58,9 @@ def check_dicom_seg(scan: Scan, target: Path, model: LoadedModel) -> None:
     DicomSegCheck(target.parent, label_set=model.label_set).check(engine)
 
 
-def write_side_files(wanted: SideFiles, target: Path, scan: Scan, found: Prediction, model: LoadedModel) -> Table:
+def write_side_files(
+    wanted: SideFiles, target: Path, scan: Scan, found: Prediction, model: LoadedModel
+) -> pd.DataFrame | None:
     """Write what is wanted; what cannot be written costs no label map and is told in the record.
 
     Args:
@@ -73,7 +73,8 @@ def write_side_files(wanted: SideFiles, target: Path, scan: Scan, found: Predict
     Returns:
         The statistics of the classes, if they are wanted and could be measured.
     """
-    folder, name, table = target.parent, case_name(target), None
+    folder, name = target.parent, case_name(target)
+    table: pd.DataFrame | None = None
     if wanted.statistics:
         path = folder / f"{name}_statistics.csv"
         with _told(found.record, path, "statistics"):

@@ -105,7 +105,7 @@ def test_volumes_are_drawn_and_every_control_changes_them(report, webgl_browser)
     assert changed(shown, clear) > 300
     visit.control("window").select_option("-250,387.5")
     assert changed(clear, visit.picture("planes")) > 300
-    visit.page.get_by_role("button", name="left kidney", exact=True).click()
+    visit.page.locator("#viewer").get_by_role("button", name="left kidney").click()
     assert "left kidney" in (visit.page.locator(".place").text_content() or "")
     visit.control("show").select_option("Side by side")
     visit.page.locator(".pane", has_text="Reference").wait_for()

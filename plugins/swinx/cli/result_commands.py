@@ -86,7 +86,7 @@ def report(
     pretraining: str | None = None,
     refinement: str | None = None,
     model: str | None = None,
-    cases: int = 2,
+    cases: int = 5,
     max_slices: int = 40,
     title: str = "swinx report",
     labels: str | None = None,
@@ -104,8 +104,8 @@ def report(
         pretraining: Output folder of a pretraining.
         refinement: Output folder of a refinement.
         model: Checkpoint whose origins are shown.
-        cases: How many of the best, and of the worst.
-        max_slices: Axial slices of each case.
+        cases: How many of the best, and of the worst, the viewer has.
+        max_slices: Axial slices of each, for browsers that cannot show volumes.
         title: Headline.
         labels: Label set: a name, a file, or inline JSON; by default that of the scores.
     """

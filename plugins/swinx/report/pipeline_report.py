@@ -83,8 +83,8 @@ def write_report(
         pretraining: Output folder of a pretraining.
         refinement: Output folder of a refinement, with ``cases.csv``.
         model: Checkpoint whose origins are shown.
-        cases: How many of the best, and of the worst.
-        max_slices: Axial slices of each case.
+        cases: How many of the best, and of the worst, the viewer has.
+        max_slices: Axial slices of each, for browsers that cannot show volumes.
         title: Headline.
         label_set: The classes; by default those that the summary beside the scores names.
 

@@ -125,7 +125,7 @@ Panes.prototype.add = async function () {
       logLevel: 'silent', loadingText: '', dragAndDropEnabled: false, isRadiologicalConvention: true,
       sagittalNoseLeft: true, isOrientCube: is3D, isColorbar: false, show3Dcrosshair: false,
       backColor: is3D ? [0.06, 0.07, 0.08, 1] : [0, 0, 0, 1], crosshairColor: [0.35, 0.8, 1, 0.8],
-      crosshairWidth: 1.2, crosshairWidthUnit: 'mm', crosshairGap: 12, fontColor: [0.8, 0.8, 0.8, 1],
+      crosshairWidth: 0.35, crosshairWidthUnit: 'percent', crosshairGap: 6, fontColor: [0.8, 0.8, 0.8, 1],
       sliceType: is3D ? 4 : 3, multiplanarShowRender: 0
     });
     await pane[kind].attachToCanvas(frame.firstChild);
@@ -146,7 +146,7 @@ Panes.prototype.show = async function (wanted, layout) {
   });
   for (var pane of this.visible()) {
     if (pane.filled === this.shown) { this.paint(pane); } else { await this.fill(pane); }
-    pane.planes.scene.crosshairPos = pane.planes.mm2frac(this.shown.place || this.shown.start);
+    pane.planes.scene.crosshairPos = pane.planes.mm2frac(this.shown.place || this.shown.start, 0, true);
   }
   this.lay(layout);
   this.panes[0].planes.createOnLocationChange();
@@ -228,7 +228,7 @@ Panes.prototype.follow = function (pane, place) {
   this.shown.place = Array.from(place.mm).slice(0, 3);
   this.visible().forEach(function (other) {
     if (other !== pane) {
-      other.planes.scene.crosshairPos = other.planes.mm2frac(this.shown.place);
+      other.planes.scene.crosshairPos = other.planes.mm2frac(this.shown.place, 0, true);
       other.planes.scene.pan2Dxyzmm = pane.planes.scene.pan2Dxyzmm.slice();
       other.planes.drawScene();
     }
@@ -244,7 +244,7 @@ Panes.prototype.follow = function (pane, place) {
 
 Panes.prototype.go = function (place) {
   var planes = this.visible()[0].planes;
-  planes.scene.crosshairPos = planes.mm2frac(place);
+  planes.scene.crosshairPos = planes.mm2frac(place, 0, true);
   planes.createOnLocationChange();
   planes.drawScene();
 };

@@ -42,6 +42,8 @@ def trained(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         warmup_epochs=1,
         learning_rate=0.002,
         drop_path_rate=0.0,
+        positive_patches=2,
+        negative_patches=2,
         **SMALL,
     )
     assert finished.returncode == 0, finished.stderr[-3000:]

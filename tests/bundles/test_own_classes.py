@@ -30,6 +30,9 @@ AFFINE = np.array([[-4, 0.4, 0, 80], [0.4, 4, 0, -70], [0, 0, 5, 10], [0, 0, 0, 
 NETWORK = {name: SMALL[name] for name in ("embed_dim", "num_heads", "decoder_channels", "roi_size", "pixdim")}
 QUIET = {"num_workers": 0, "progress": False}
 
+FULL = {"positive_patches": 2, "negative_patches": 2}
+"""As many patches as by default: what is trained with them has something to learn."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -122,7 +125,7 @@ def refined(sites, work) -> Path:
 def trained(refined, pretrained, work) -> Path:
     settings = SMALL | {"max_epochs": 12, "warmup_epochs": 0, "learning_rate": 0.01, "val_interval": 6}
     places = {"dataset_dir": refined, "output_dir": work / "train", "checkpoint": work / "model.pt"}
-    succeeded(run_bundle("training", "train", pretrained=pretrained, flip_prob=0.0, **places, **settings))
+    succeeded(run_bundle("training", "train", pretrained=pretrained, flip_prob=0.0, **places, **settings, **FULL))
     return work / "model.pt"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import nibabel as nib
@@ -28,9 +30,19 @@ def packed(trained, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory) -> Path:
-    metadata = ROOT / "bundles" / "swinx_seg" / "configs" / "metadata.json"
-    return make_bare_environment(tmp_path_factory.mktemp("bare") / "env", metadata)
+def environment(tmp_path_factory) -> Callable[[str], Path]:
+    """The Python of an environment with what the metadata of a bundle name; a bundle has one."""
+
+    def make(bundle: str) -> Path:
+        metadata = ROOT / "bundles" / bundle / "configs" / "metadata.json"
+        return make_bare_environment(tmp_path_factory.mktemp("bare") / "env", metadata)
+
+    return cache(make)
+
+
+@pytest.fixture(scope="module")
+def bare(environment) -> Path:
+    return environment("swinx_seg")
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +110,15 @@ def test_inference_from_elsewhere_finds_the_bundle_s_weights_and_package(downloa
 
 def test_monai_loads_the_network_with_its_weights(downloaded, bare, tmp_path):
     code = (
-        "import monai, torch\n"
+        "import sys, monai, torch\n"
+        f"sys.path.insert(0, {str(downloaded)!r})\n"
         f"network = monai.bundle.load('swinx_seg', bundle_dir={str(downloaded.parent)!r}, workflow_type='inference')\n"
         f"weights = torch.load({str(downloaded / 'models' / 'model.pt')!r}, weights_only=True)\n"
         "mine = network.state_dict()\n"
         "assert all(torch.equal(mine[name], weights[name]) for name in mine if torch.is_tensor(mine[name]))\n"
         "print(type(network).__module__, tuple(network.eval()(torch.zeros(1, 1, 32, 32, 32)).shape))\n"
     )
-    done = execute(bare, "-c", code, cwd=tmp_path, PYTHONPATH=str(downloaded))
+    done = execute(bare, "-c", code, cwd=tmp_path)
     assert "swinx.networks.swinx_seg (1, 15, 32, 32, 32)" in done.stdout, done.stderr[-3000:]
 
 
@@ -139,12 +152,12 @@ def test_training_goes_on_from_the_packed_weights_without_the_tracker(downloaded
 
 
 @pytest.mark.parametrize("name", ["ssl_smit", "pseudolabel", "swinx_seg"])
-def test_metadata_name_all_packages_that_the_configurations_import(name, tmp_path):
+def test_metadata_name_all_packages_that_the_configurations_import(name, environment, tmp_path):
     configs = ROOT / "bundles" / name / "configs"
-    python = make_bare_environment(tmp_path / "env", configs / "metadata.json")
     whole = [content for path in configs.glob("*.json") for content in [json.loads(path.read_text())]]
     lines = {line.lstrip("$") for content in whole for line in content.get("imports", [])}
-    done = execute(python, "-c", "\n".join(sorted(lines)), cwd=tmp_path, PYTHONPATH=str(ROOT / "plugins"))
+    path = f"import sys; sys.path.insert(0, {str(ROOT / 'plugins')!r})"
+    done = execute(environment(name), "-c", "\n".join([path, *sorted(lines)]), cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -169,7 +182,7 @@ def test_a_bundle_of_another_version_is_refused_with_both_versions(packed, bare,
     assert "made for swinx 0.7.0, and swinx 0.2.0 is at work" in done.stderr
 
 
-def test_the_packed_pretraining_bundle_reconstructs_as_the_one_in_the_repository(cohort, tmp_path):
+def test_the_packed_pretraining_bundle_reconstructs_as_the_one_in_the_repository(environment, cohort, tmp_path):
     torch.manual_seed(0)
     encoder = SwinEncoder(embed_dim=12, num_heads=(1, 2, 4, 8))
     save_weights(SmitNetwork(encoder, out_dim=64, hidden_dim=32, bottleneck_dim=16), tmp_path / "model.pt")
@@ -181,8 +194,7 @@ def test_the_packed_pretraining_bundle_reconstructs_as_the_one_in_the_repository
         opened.extractall(tmp_path)
     places = {"dataset_dir": a_scan(cohort), "output_dir": tmp_path / "out"}
     words = arguments(config_file=tmp_path / "ssl_smit/configs/inference.json", **places)
-    python = make_bare_environment(tmp_path / "env", bundle / "configs" / "metadata.json")
-    done = execute(python, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
+    done = execute(environment("ssl_smit"), "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     places["output_dir"] = tmp_path / "expected"
     here = run_bundle(

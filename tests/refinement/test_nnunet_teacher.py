@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +17,7 @@ from monai.data import list_data_collate
 from monai.engines import PrepareBatchExtraInput, SupervisedEvaluator
 
 from support.nnunet import predict_by_command
+from support.warm_programs import warm_programs
 from swinx.cohorts import make_phantom, write_synthetic_cohort
 from swinx.data import load_data_list
 from swinx.errors import TeacherError, TrainingError, WeightsError
@@ -23,6 +27,14 @@ from swinx.refinement.teachers.nnunet.nnunet_package import find_trainer
 pytestmark = [pytest.mark.nnunet, pytest.mark.slow]
 
 SMALL = {"dataset_id": 7, "epochs": 1, "iterations": 5, "feature_divisor": 8, "device": "cpu"}
+
+
+@contextmanager
+def warm_steps() -> Iterator[None]:
+    """Let the steps of a training begin with their imports done."""
+    with warm_programs() as programs, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(programs / "python"))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +63,9 @@ def work_dir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def model(cases, work_dir) -> Path:
     """The model folder after one short epoch of a network with an eighth of the features."""
-    return train_nnunet(cases, work_dir, validate=True, **SMALL)
+    with warm_steps():
+        train_nnunet(cases, work_dir, **SMALL)
+    return train_nnunet(cases, work_dir, validate=True, **SMALL)  # the last step with processes as users have them
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +74,7 @@ def scans(tmp_path_factory, cases) -> Path:
     folder = tmp_path_factory.mktemp("scans")
     for number, axcodes in enumerate(["LPS", "RAS", "PSR", "LAI"]):
         phantom = make_phantom(
-            np.random.default_rng(number), (40, 44, 30), (8.0, 9.0, 12.3), axcodes=axcodes, oblique_deg=9
+            np.random.default_rng(number), (28, 40, 22), (8.0, 9.0, 12.3), axcodes=axcodes, oblique_deg=9
         )
         image = nib.Nifti1Image(phantom.image.astype(np.float32) if axcodes == "LAI" else phantom.image, phantom.affine)
         image.set_data_dtype(np.int16)
@@ -221,7 +235,8 @@ def test_a_killed_training_goes_on_from_the_last_checkpoint_that_is_whole(model,
     final, best = (copied / "fold_0" / f"checkpoint_{name}.pth" for name in ("final", "best"))
     trained = torch.load(best, weights_only=False)["network_weights"]
     final.write_bytes(final.read_bytes()[:2000])
-    assert train_nnunet(cases, tmp_path / "work", **SMALL) == copied
+    with warm_steps():
+        assert train_nnunet(cases, tmp_path / "work", **SMALL) == copied
     again = torch.load(final, weights_only=False)["network_weights"]
     assert all(torch.equal(again[name], trained[name]) for name in trained), "the one epoch is not trained anew"
 
@@ -238,5 +253,5 @@ def test_a_step_that_fails_shows_the_end_of_its_log(cases, work_dir, tmp_path):
     record = json.loads((tmp_path / "work" / "training.json").read_text())
     (tmp_path / "work" / "training.json").write_text(json.dumps(record | {"done": ["data", "plan"]}))
     message = r"(?s)failed in step 'train_fold_0', exit status 1; see .*train_fold_0\.log:.*nnUNetPlans\.json"
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(TrainingError, match=message), warm_steps():
         train_nnunet(cases, tmp_path / "work", **SMALL)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 import torch
 from monai.data import MetaTensor, list_data_collate
 
+from support.bundles import run
 from swinx.errors import CaseError
 from swinx.refinement import Prediction, Teacher, TeacherNetwork
 from swinx.refinement.teachers.teacher import check_scan
@@ -58,5 +58,8 @@ def test_a_scan_has_one_channel_and_three_dimensions():
 
 @pytest.mark.slow
 def test_teachers_can_be_imported_where_nnunet_is_not():
-    program = "import sys; sys.modules['nnunetv2'] = None; import swinx.refinement; swinx.refinement.NnUNetTeacher"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+    forget = "for name in [name for name in sys.modules if name.startswith(('swinx', 'nnunet'))]: del sys.modules[name]"
+    use = "import swinx.refinement; swinx.refinement.NnUNetTeacher"
+    program = "\n".join(["import sys", forget, "sys.modules['nnunetv2'] = None", use])
+    done = run([sys.executable, "-c", program])
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -50,9 +50,9 @@ def _with_dependencies(names: list[str]) -> set[str]:
 
 
 def execute(python: Path, *words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python in a folder, without this one's search path; MONAI's command starts with MONAI imported."""
+    """Run a Python in a folder, without this one's search path; it starts with MONAI imported."""
     all_of_it = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | environment
     command = [str(python), *map(str, words)]
-    if command[1:3] == ["-m", "monai.bundle"]:
+    if command[1] in ("-m", "-c"):
         return run_warm(command, cwd, all_of_it, imported=("monai.bundle",))
     return subprocess.run(command, cwd=cwd, env=all_of_it, capture_output=True, text=True, check=False)

@@ -85,6 +85,7 @@ if __name__ == "__main__":
     gc.freeze()
     _, *words = _next_command()
     if words[0] == "-c":
+        sys.path.insert(0, "")
         sys.argv[:] = words[:1] + words[2:]
         exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
     elif words[0] == "-m":

@@ -10,7 +10,12 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def _documents() -> list[Path]:
-    return [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bundles/*/docs/*.md")]
+    return [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("docs/guides/*.md"),
+        *ROOT.glob("bundles/*/docs/*.md"),
+    ]
 
 
 def _anchors(path: Path) -> set[str]:

@@ -6,8 +6,10 @@ import importlib
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from support.bundles import ROOT
 from support.warm_programs import run_with_children
@@ -131,3 +133,71 @@ def test_a_part_that_takes_too_long_is_ended_and_the_others_run(monkeypatch, cap
     assert "windows: ended after 1 s" in printed
     assert "cases ran" in printed
     assert "1 of 2 parts done; not windows" in printed
+
+
+def test_the_gain_of_a_pretraining_is_judged_and_a_second_run_trains_nothing(tmp_path):
+    """Two arms, two seeds and networks that learn nothing: everything runs, and nothing is decided."""
+    words = ["--small", "--seeds", 0, 1, "--pretrainings", 1, "--arms", "random", "pretrained"]
+    words += ["--work", tmp_path / "work", "--out", tmp_path / "out"]
+    done = run("pretraining_gain.py", *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = (tmp_path / "out").glob("pretraining_gain_small_2_labels_*.json")
+    record = json.loads(path.read_text())
+    claim = record["claims"]["pretrained over random"]
+    assert claim["verdict"] in ("undecided", "does not")
+    assert len(claim["by_seed"]) == 2
+    assert record["gates"][0]["random_probes"] == 5
+    assert len(record["by_case"]["random, seed 0"]) == 2
+    lists = [json.loads(file.read_text()) for file in (tmp_path / "work" / "small" / "cohort").glob("labels_*/*.json")]
+    first, second = ({item["image"] for item in content["training"]} for content in lists)
+    assert not first & second, "each seed has cases of its own"
+    models = {file: file.stat().st_mtime_ns for file in (tmp_path / "work").rglob("model.pt")}
+    assert len(models) == 5
+    assert run("pretraining_gain.py", *words).returncode == 0
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "work").rglob("model.pt")} == models
+
+
+def test_a_test_scan_under_another_name_is_found_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    cohort = importlib.import_module("gain_cohort")
+    for name, content in (("a", b"1"), ("copy_of_a", b"1"), ("b", b"2")):
+        (tmp_path / name).write_bytes(content)
+    one, other = [{"image": str(tmp_path / name)} for name in ("copy_of_a", "b")], [{"image": str(tmp_path / "a")}]
+    assert cohort.common_scans(one, other) == ["copy_of_a"]
+
+
+def test_an_encoder_that_was_made_useless_does_not_pass_the_gate(tmp_path, monkeypatch):
+    """Its reconstruction is that of a constant; its probe is as good as any."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    scores = importlib.import_module("gain_scores")
+    from swinx.networks import SwinEncoder, save_weights
+    from swinx.pretraining import SmitNetwork
+
+    settings = {"embed_dim": 4, "num_heads": [1, 2, 2, 4], "roi_size": [32, 32, 32], "region_size": [32, 32, 32]}
+    heads = {"out_dim": 8, "hidden_dim": 8, "bottleneck_dim": 8, "reconstruction_head": "unet"}
+    student = SmitNetwork(SwinEncoder(embed_dim=4, num_heads=(1, 2, 2, 4)), **heads)
+    save_weights(student, tmp_path / "model.pt")
+    probe = {"encoders": {name: {"balanced_accuracy": 0.4} for name in ("pretrained", "random 1")}}
+    probe["encoders"]["pretrained"]["balanced_accuracy"] = 0.6
+    (tmp_path / "probe.json").write_text(json.dumps(probe))
+    lists = SimpleNamespace(unseen=[{"image": "scan"}])
+    blobs = torch.rand(1, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    scan = torch.nn.functional.interpolate(blobs, scale_factor=8, mode="trilinear")[0]
+    monkeypatch.setattr(scores, "_scan", lambda _item, _settings: (scan, scan))
+    found = scores.gate(tmp_path / "model.pt", tmp_path / "probe.json", lists, settings | heads, 0.8, True)
+    assert not found["passed"]
+    assert found["masked_share_of_constant"] > 1
+    assert scores.gate(tmp_path / "model.pt", tmp_path / "probe.json", lists, settings | heads, 9.0, True)["passed"]
+    probe["encoders"]["random 1"]["balanced_accuracy"] = 0.7
+    (tmp_path / "probe.json").write_text(json.dumps(probe))
+    assert not scores.gate(tmp_path / "model.pt", tmp_path / "probe.json", lists, settings | heads, 9.0, True)["passed"]
+
+
+def test_the_search_of_a_short_pretraining_keeps_a_row_of_each_setting(tmp_path):
+    words = ["--small", "--work", tmp_path / "work", "--out", tmp_path / "out"]
+    done = run("pretraining_search.py", *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = (tmp_path / "out").glob("pretraining_search_small_*.json")
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["reconstruction_head"] for row in rows] == ["unet", "linear"]
+    assert all(row["masked_share"] > 0 for row in rows)

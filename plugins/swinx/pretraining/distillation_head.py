@@ -52,10 +52,10 @@ class DistillationHead(nn.Module):
             nn.GELU(),
             nn.Linear(hidden_dim, bottleneck_dim),
         )
-        for layer, width in zip(self.mlp[::2], _PAPER_WIDTHS, strict=True):
-            if isinstance(layer, nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=_PAPER_STD * math.sqrt(width / layer.in_features))
-                nn.init.zeros_(layer.bias)
+        linear = [layer for layer in self.mlp if isinstance(layer, nn.Linear)]
+        for layer, width in zip(linear, _PAPER_WIDTHS, strict=True):
+            nn.init.trunc_normal_(layer.weight, std=_PAPER_STD * math.sqrt(width / layer.in_features))
+            nn.init.zeros_(layer.bias)
         self.last_layer = PrototypeLayer(bottleneck_dim, out_dim)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -52,9 +52,14 @@ def block_sides(
     for side, spacing in zip(roi_size, pixdim, strict=True):
         powers = (LEAST_BLOCK << power for power in range(8))
         choices = [size for size in powers if size < side and side % size == 0] or [side]
-        sides.append(min(choices, key=lambda size, wanted=mask_block_mm / spacing: abs(math.log(size / wanted))))
+        sides.append(_nearest(choices, mask_block_mm / spacing))
     first, second, third = sides
     return first, second, third
+
+
+def _nearest(choices: Sequence[int], wanted: float) -> int:
+    """Return the choice whose ratio to what is wanted is nearest to 1."""
+    return min(choices, key=lambda size: abs(math.log(size / wanted)))
 
 
 def block_grid(size: Sequence[int], block_size: int | Sequence[int]) -> tuple[int, int, int]:
@@ -148,8 +153,8 @@ def masked_share(mask: Tensor, size: Sequence[int]) -> Tensor:
     """
     if len(size) != 3 or any(max(a, b) % min(a, b) for a, b in zip(size, mask.shape[2:], strict=True)):
         raise ValueError(f"a mask of {tuple(mask.shape[2:])} blocks and a grid of {tuple(size)} do not fit together")
-    coarse = [min(a, b) for a, b in zip(size, mask.shape[2:], strict=True)]
-    return enlarge_blocks(adaptive_avg_pool3d(mask, coarse), size)
+    first, second, third = (min(a, b) for a, b in zip(size, mask.shape[2:], strict=True))
+    return enlarge_blocks(adaptive_avg_pool3d(mask, (first, second, third)), size)
 
 
 class RandBlockMaskd(Randomizable, MapTransform):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from monai.networks.utils import pixelshuffle
@@ -158,7 +158,7 @@ class SmitNetwork(nn.Module):
         if self.reconstruction is None:
             raise ValueError("this network was built without a reconstruction; the student has one")
         if isinstance(self.reconstruction, PyramidReconstruction):
-            return self.reconstruction(features)
+            return cast(Tensor, self.reconstruction(features))
         cubes = self.reconstruction(features.bottleneck)
         return pixelshuffle(cubes, spatial_dims=3, scale_factor=self.encoder.stride)
 

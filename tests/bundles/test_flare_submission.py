@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -17,6 +18,7 @@ import pytest
 
 from support.bundles import ROOT, SMALL, arguments, spheres
 from support.geometry import oblique_affine
+from support.warm_programs import warm_programs
 
 pytestmark = pytest.mark.slow
 
@@ -40,19 +42,26 @@ def workspace(folder: Path, affine: np.ndarray, cases: tuple[str, ...] = ("FLARE
     return folder
 
 
-def command(*settings: str) -> list[str]:
-    return ["sh", str(SCRIPT), *arguments(**SMALL, device="cpu", backend="torch"), *settings]
+def command() -> list[str]:
+    return ["sh", str(SCRIPT), *arguments(**SMALL, device="cpu", backend="torch")]
 
 
-def environment(weights: Path) -> dict[str, str]:
-    return os.environ | {"SWINX_PYTHON": sys.executable, "SWINX_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1"}
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Path]:
+    """A Python that begins with its imports done, in a process of another number than the shell's child."""
+    with warm_programs() as programs:
+        yield programs / "python"
 
 
-def predict(folder: Path, weights: Path, *settings: str) -> subprocess.CompletedProcess[str]:
+def environment(weights: Path, python: Path | str = sys.executable) -> dict[str, str]:
+    return os.environ | {"SWINX_PYTHON": str(python), "SWINX_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1"}
+
+
+def predict(folder: Path, weights: Path, python: Path | str = sys.executable) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*settings),
+        command(),
         cwd=folder,
-        env=environment(weights),
+        env=environment(weights, python),
         capture_output=True,
         encoding="utf-8",
         timeout=900,
@@ -83,10 +92,10 @@ def test_every_scan_gets_a_label_on_its_grid_and_nothing_else_is_among_the_outpu
     assert [case["prediction"] for case in done] == [str(folder / "outputs" / f"{axes}.nii.gz") for axes in AXES]
 
 
-def test_a_bad_scan_is_named_and_the_others_come_out(trained, tmp_path):
+def test_a_bad_scan_is_named_and_the_others_come_out(trained, warm, tmp_path):
     folder = workspace(tmp_path, np.diag([-4.0, -4.0, 5.0, 1.0]), ("good",))
     (folder / "inputs" / "bad_0000.nii.gz").write_bytes(b"no scan")
-    finished = predict(folder, trained)
+    finished = predict(folder, trained, warm)
     assert finished.returncode == 1
     assert [path.name for path in (folder / "outputs").iterdir()] == ["good.nii.gz"]
     assert "bad_0000.nii.gz" in finished.stderr

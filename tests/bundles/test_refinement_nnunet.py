@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from support.bare_environment import execute, make_bare_environment
-from support.bundles import ROOT, arguments, run, run_bundle
+from support.bundles import ROOT, arguments, bundle_command, run, run_bundle
 from support.refinement import REFINEMENT, partial_cohort, refine_command
+from support.warm_programs import run_with_children
 from swinx.data import load_data_list
 from swinx.packaging import pack_bundle
 
@@ -40,7 +41,8 @@ def test_train_then_refine(tmp_path):
     complete = [item["case"] for item in items if {1, 3, 13} <= set(item["annotated"])]
     assert 0 < len(complete) < len(items)
     work = tmp_path / "nnunet"
-    trained = run_bundle("training", "train", configs=REFINEMENT, dataset_dir=cohort, output_dir=work, **TINY)
+    command = bundle_command("training", "train", REFINEMENT, dataset_dir=cohort, output_dir=work, **TINY)
+    trained = run_with_children(command, ROOT)
     assert trained.returncode == 0, trained.stderr[-3000:]
     (model,) = (work / "results").glob("*/*")
     assert str(model) in trained.stdout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import json
 from pathlib import Path
 
 import ignite.distributed as idist
@@ -10,30 +10,44 @@ import pytest
 import torch
 
 from support.pretraining import start_pretraining, view_pairs
+from support.warm_programs import run_in_processes
 
 pytestmark = pytest.mark.slow
 
 SCANS = 4
 
 
-def train_share(local_rank: int, folder: str) -> None:
+ONE_OF_TWO = """
+import json, sys
+from pathlib import Path
+import ignite.distributed as idist
+sys.path[:0] = json.loads(sys.argv[1])
+from two_processes import train_share
+idist.initialize("gloo")
+train_share(Path(__file__).parent)
+idist.finalize()
+"""
+
+
+def train_share(folder: Path) -> None:
     """Train on this process's half of each batch, and keep the outcome."""
     rank = idist.get_rank()
-    assert local_rank == rank
     torch.set_num_threads(1)
     items = [item for index, item in enumerate(view_pairs(2 * SCANS)) if index % SCANS // 2 == rank]
-    place = Path(folder) / f"rank_{rank}"
+    place = folder / f"rank_{rank}"
     pretraining = start_pretraining(
         place, max_epochs=3, items=items, drop_path_rate=0.0, batch_size=SCANS // 2, shuffle=False, parallel=True
     ).run()
-    torch.save(pretraining.everything(), Path(folder) / f"{rank}.pt")
+    torch.save(pretraining.everything(), folder / f"{rank}.pt")
 
 
 def test_a_joint_batch_on_one_process_and_its_halves_on_two_give_the_same(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    idist.spawn("gloo", train_share, args=(str(tmp_path),), nproc_per_node=2, master_port=port)
+    tests = Path(__file__).parents[1]
+    (tmp_path / "two_processes.py").write_text(Path(__file__).read_text())
+    (tmp_path / "one_of_two.py").write_text(ONE_OF_TWO)
+    paths = json.dumps([str(tmp_path), str(tests), str(tests.parent / "plugins")])
+    finished = run_in_processes([tmp_path / "one_of_two.py", paths], tmp_path)
+    assert finished.returncode == 0, finished.stderr[-3000:]
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     single = start_pretraining(
         tmp_path / "one",

@@ -146,6 +146,13 @@ def test_a_setting_of_another_command_is_warned_of_where_the_user_gave_it():
     assert warning.startswith("max_epochs has no effect on this run: nothing in its configuration takes it")
 
 
+def test_a_data_list_goes_before_the_folder_without_a_warning():
+    configuration = {**used(datalist="a/list.json", overlap=0.5), "dataset_dir": "a"}
+    assert read_settings(configuration, {"dataset_dir": "a", "datalist": "a/list.json"}) == ({}, [])
+    _, (warning,) = read_settings(configuration, {"dataset_dir": "a"})
+    assert warning.startswith("dataset_dir has no effect on this run")
+
+
 def test_none_on_the_command_line_counts_where_it_can_and_is_refused_elsewhere():
     found, (warning,) = read_settings(used(pretrained="a.pt"), {"pretrained": None})
     assert found == {"pretrained": None}

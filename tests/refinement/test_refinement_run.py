@@ -82,6 +82,14 @@ def test_the_outcome_names_every_case_as_the_list_does_and_takes_over_good_entri
     assert capsys.readouterr().out.startswith("0 of 4 cases refined, 0 selected for training: ")
 
 
+def test_an_empty_section_of_the_list_is_left_out_without_a_warning(listed, caplog):
+    content = json.loads(listed.read_text())
+    listed.write_text(json.dumps({**content, "testing": []}))
+    refinement(listed, _Parts()).run()
+    assert "section testing" not in caplog.text
+    assert "not taken over: " in caplog.text
+
+
 def test_processes_share_the_cases_and_the_first_alone_writes_tables(listed, tmp_path):
     shares = []
     for rank in (1, 0):

@@ -159,8 +159,8 @@ class DataCommands:
         check_paths(source, out)
         from swinx.data import check_data, format_report
 
-        options = {"label_set": label_set_given(labels), "hu": intensity == "hu_window"}
-        report = check_data(source, out_dir=out, workers=workers, **options)
+        classes, is_hu = label_set_given(labels), intensity == "hu_window"
+        report = check_data(source, out_dir=out, workers=workers, label_set=classes, hu=is_hu)
         say(format_report(report))
         if not report.ok:
             raise SystemExit(1)

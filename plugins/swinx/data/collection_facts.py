@@ -60,8 +60,8 @@ def collection_lines(
     lines = [Rule.COMPLETE.says(count=len(complete), cases=_some(complete))] if complete else []
     if outside := [label.case for label in labels if label.is_outside]:
         numbers = sorted({number for label in labels for number in label.strange})
-        told = {"numbers": _some([f"{number}" for number in numbers]) or "?", "cases": _some(outside)}
-        lines.append(Rule.OUTSIDE.says(count=len(outside), name=label_set.title, **told))
+        strange = {"numbers": _some([f"{number}" for number in numbers]) or "?", "cases": _some(outside)}
+        lines.append(Rule.OUTSIDE.says(count=len(outside), name=label_set.title, **strange))
     if left_out := Counter(name for label in labels for name in label.left_out):
         names = [f"{name} ({count})" for name, count in left_out.most_common()]
         lines.append(Rule.LEFT_OUT.says(count=len(left_out), name=label_set.title, names=_some(names)))

@@ -221,7 +221,7 @@ def _as_they_are(part: _Structures, other: _Structures) -> NDArray[np.float64]:
     """Return how badly each class of a part of one case fits the same class of another."""
     rows = np.arange(part.ids.size)
     same = np.array([int(np.flatnonzero(other.ids == label)[0]) for label in part.ids], dtype=np.int64)
-    found = (_misfit(part, other, row, same[row])[rows, same] for row in rows)
+    found = (_misfit(part, other, int(row), int(same[row]))[rows, same] for row in rows)
     return min(found, key=lambda costs: float(costs.sum()), default=np.zeros(0))
 
 
@@ -241,4 +241,5 @@ def _misfit(one: _Structures, other: _Structures, row: int, column: int) -> NDAr
     tolerance = np.where(cut | other_cut, 2, 1) * _PLACE_MM
     misfit = (larger / _LOG_VOLUME) ** 2 + ((apart / tolerance[..., None]) ** 2).sum(-1)
     misfit[row] += (size / _LOG_SIZE) ** 2
-    return np.minimum(misfit, _WORST)
+    found: NDArray[np.float64] = np.minimum(misfit, _WORST)
+    return found

@@ -93,7 +93,7 @@ def bundle_command(run_id: str, config: str | list[str], configs: str = CONFIGS,
     files = [f"{configs}/{name}.json" for name in names]
     if configs == CONFIGS and names[0] == "inference" and "inference_openvino" not in names:
         settings = {"backend": "torch"} | settings
-    if configs == CONFIGS and names[0] == "train":
+    if configs == CONFIGS and names == ["train"]:
         settings = PATCHES | settings
     file = str(files) if isinstance(config, list) else files[0]
     return [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", file, *arguments(**settings)]

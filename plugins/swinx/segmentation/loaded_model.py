@@ -70,6 +70,7 @@ class LoadedModel:
         label_set: Its classes.
         device: Where the network runs.
         profile: Name of the profile.
+        hu: Whether it is for CT in HU; False for MR and others.
         about: One line of its record that tells what the weights are and are not; empty if there is none.
     """
 
@@ -94,7 +95,7 @@ class LoadedModel:
         self._preprocessing: Compose = parser.get_parsed_content("preprocessing")
         self._inferer: Any = parser.get_parsed_content("inferer")
         self._amp = bool(parser.get_parsed_content("evaluator::amp"))
-        self._hu = parser.get_parsed_content("intensity") == "hu_window" if "intensity" in parser else True
+        self.hu: bool = parser.get_parsed_content("intensity") == "hu_window" if "intensity" in parser else True
         parser.get_parsed_content("network_def")
         self._settings = settings_of(parser)
         self._results: dict[tuple[str, ...] | None, dict[str, Any]] = {}
@@ -164,7 +165,8 @@ class LoadedModel:
         if self._inferer.tilings:
             record["windows"] = self._inferer.tilings[0].as_record()
         voxels: NDArray[np.float32] = image.as_tensor()[0].cpu().numpy()
-        of_values = find_image_notes(voxels, self._hu) if scan.path is None else []  # a reader has told them
+        # a reader has told them of a file
+        of_values = find_image_notes(voxels, self.hu, trained=True) if scan.path is None else []
         if warnings := [*reader_notes(loaded), *of_values]:
             record["warnings"] = warnings
         kept = self._inferer.probabilities[0].numpy() if probabilities else None

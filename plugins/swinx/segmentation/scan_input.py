@@ -50,7 +50,7 @@ class Scan:
         return Path(image) if isinstance(image, str) else None
 
 
-def scan_of(image: Any, series: str | None = None) -> Scan:
+def scan_of(image: Any, series: str | None = None, hu: bool = True) -> Scan:
     """Return a scan for the network.
 
     Args:
@@ -58,13 +58,14 @@ def scan_of(image: Any, series: str | None = None) -> Scan:
             ``MetaTensor`` ``(X, Y, Z)`` or ``(1, X, Y, Z)``; or ``(array, affine)`` with an array ``(X, Y, Z)`` in HU
             and the affine from voxels to RAS millimetres.
         series: SeriesInstanceUID, where a folder has several.
+        hu: The model is for CT in HU; False for MR, whose series are then scans.
 
     Raises:
         CaseError: If it is none of these, or cannot be segmented: not three dimensions, NaN, an unusable affine.
         DataListError: If a folder has no scan, or not this series.
     """
     if isinstance(image, str | os.PathLike):
-        return _of_path(os.fspath(image), series)
+        return _of_path(os.fspath(image), series, hu)
     if isinstance(image, MetaTensor):
         return _of_meta_tensor(image)
     if isinstance(image, nib.spatialimages.SpatialImage):
@@ -85,8 +86,8 @@ def as_nibabel(labels: Labels, affine: NDArray[np.float64]) -> Any:
     return image
 
 
-def _of_path(path: str, series: str | None) -> Scan:
-    items = pick_series(find_cases(path, label_set=None), series)
+def _of_path(path: str, series: str | None, hu: bool) -> Scan:
+    items = pick_series(find_cases(path, label_set=None, hu=hu), series)
     if len(items) > 1:
         first, second, *_ = (visible(item["case"]) for item in items)
         raise CaseError(path, Rule.SEVERAL.says(count=len(items), first=first, second=second))

@@ -85,7 +85,7 @@ def segment_folder(
         OSError: If the folder cannot be written.
     """
     folder = Path(output_dir)
-    items = pick_series(find_cases(source, output_dir=folder, label_set=None), series)
+    items = pick_series(find_cases(source, output_dir=folder, label_set=None, hu=model.hu), series)
     if folder.is_file():
         raise DataListError(Rule.NOT_A_FOLDER.says(path=visible(folder), count=len(items)))
     names = None if classes is None else list(classes)

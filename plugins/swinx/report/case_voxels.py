@@ -129,8 +129,8 @@ def class_volumes_ml(
         >>> class_volumes_ml(np.array([[[1, 1, 255]]], np.uint8), np.diag([10.0, 10.0, 5.0, 1.0]))[1].item()
         1.0
     """
-    counts = sum(
-        np.bincount(labels[..., index].ravel(), minlength=256) for index in range(labels.shape[-1])
-    )  # slice by slice: counting takes 8 bytes a voxel
+    counts = np.zeros(256, dtype=np.int64)
+    for index in range(labels.shape[-1]):  # slice by slice: counting takes 8 bytes a voxel
+        counts += np.bincount(labels[..., index].ravel(), minlength=256)
     volumes: npt.NDArray[np.float64] = counts[: label_set.num_classes] * float(np.prod(voxel_sizes_mm(affine))) / 1000
     return volumes

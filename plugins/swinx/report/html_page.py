@@ -40,9 +40,9 @@ class Cell:
         text = "–" if self.text is None else escape(str(self.text))  # noqa: RUF001
         if self.opens is not None:
             text = f'<button type="button" class="opens" data-open-case="{self.opens}">{text}</button>'
-        known = self.value is not None and self.value == self.value
-        value = f"{self.value:.6g}" if known else ""
-        sorts = f' data-value="{value}"' if self.value is not None or self.text is None else ""
+        sorts = ' data-value=""' if self.text is None else ""
+        if self.value is not None:
+            sorts = f' data-value="{self.value:.6g}"' if self.value == self.value else ' data-value=""'
         kind = ' class="text"' if self.is_text else ""
         return f"<td{sorts}{kind}>{text}</td>"
 

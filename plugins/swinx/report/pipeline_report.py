@@ -107,7 +107,8 @@ def write_report(
     if record_file is not None:
         page.add("Cost", lambda: _cost(record_file))
     _add_stages(page, training, pretraining, refinement, model, scored.label_set)
-    record, viewers, volumes = read_record(record_file), CaseViewers(), {}
+    record, viewers = read_record(record_file), CaseViewers()
+    volumes: Volumes = {}
     if images is not None and prediction is not None:
         page.add("Licences", viewer_library)
         files = (images, section, reference, prediction, scored.label_set)

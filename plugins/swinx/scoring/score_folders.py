@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from swinx.data import probe_folder, read_list
 from swinx.errors import CaseError, DataListError, LabelSetError
 from swinx.files import file_sha256, read_table, write_json, write_table, write_whole
-from swinx.labels import FLARE23, ClassNumbers, LabelMapping, LabelSet, class_numbers
+from swinx.labels import FLARE23, LabelMapping, LabelSet, class_numbers
 from swinx.metrics import (
     ALL_CLASSES,
     METRICS,
@@ -150,12 +150,13 @@ def score_folders(
     """
     if data_list is not None:
         read_list(data_list)  # one that was given must be there
-    named = label_set or label_set_beside(reference if data_list is None else data_list)
-    if named is None or prediction_map is None:  # a map says what the numbers mean, whatever was recorded
-        named = classes_of_predictions(prediction, named, [reference])
-    chosen: LabelSet = named
-    of_references = _numbers(chosen, reference_map, "--reference_map")
-    of_predictions = _numbers(chosen, prediction_map, "--prediction_map")
+    chosen = label_set or label_set_beside(reference if data_list is None else data_list)
+    if chosen is None or prediction_map is None:  # a map says what the numbers mean, whatever was recorded
+        chosen = classes_of_predictions(prediction, chosen, [reference])
+    maps = {"--reference_map": reference_map, "--prediction_map": prediction_map}
+    of_references, of_predictions = (
+        None if given is None else class_numbers(chosen, given, option, several=True) for option, given in maps.items()
+    )
     listed = read_reference_list(reference, data_list, chosen)
     pairs, unasked = pair_cases(reference, prediction, chosen)
     pairs, notes = with_facts(pairs, listed, chosen)
@@ -253,10 +254,6 @@ def read_scores(path: PathLike, label_set: LabelSet | None = None) -> pd.DataFra
         raise DataListError(f"{error}; give a scores.csv that `score` wrote") from error
 
 
-def _numbers(label_set: LabelSet, given: LabelMapping | None, option: str) -> ClassNumbers | None:
-    return None if given is None else class_numbers(label_set, given, option, several=True)
-
-
 def _tell_left_out(found: ScoredCases, source: str, label_set: LabelSet) -> list[str]:
     """Return notes on the unknown voxels and classes that were not scored, over all cases."""
     told = []
@@ -293,11 +290,7 @@ def _write_files(folder: Path, report: ScoreReport) -> None:
 
 
 def _as_text(
-    summary: ScoreSummary | None,
-    protocol: Protocol,
-    bad_cases: Sequence[CaseError],
-    told: Sequence[str],
-    label_set: LabelSet,
+    summary: ScoreSummary | None, protocol: Protocol, bad_cases: list[CaseError], told: list[str], label_set: LabelSet
 ) -> str:
     parts = ["no case could be scored" if summary is None else explained_table(summary, protocol, label_set), *told]
     if bad_cases:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
+import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -27,6 +25,22 @@ pytestmark = pytest.mark.slow
 ENCODER = {"embed_dim": 12, "num_heads": [1, 2, 4, 8], "pixdim": [6.0, 6.0, 6.0]}
 
 
+SERVER = """
+import os, runpy, sys
+from mlflow import server
+from mlflow.cli import cli
+
+def become(command, extra_env, **_):
+    os.environ.update(extra_env)
+    sys.argv = command[2:]
+    runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+
+server._exec_cmd = become
+cli(["server", *sys.argv[1:]])
+"""
+"""MLflow's command, which becomes the server itself where it would start another process for it."""
+
+
 class Server:
     """``mlflow server`` on the loopback, with SQLite."""
 
@@ -41,19 +55,13 @@ class Server:
             str(folder / "art"),
         ]
         address = ["--host", "127.0.0.1", "--port", self.uri.rpartition(":")[2], "--workers", "1"]
-        self.log = (folder / "server.log").open("w")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", *place, *address],
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # half a dozen more processes
-            start_new_session=True,
-        )
+        environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # half a dozen more processes
+        self.process = start([sys.executable, "-c", SERVER, *place, *address], folder / "server.log", **environment)
         deadline = time.monotonic() + 600
         while not self._answers():
             assert self.process.poll() is None, (folder / "server.log").read_text()
             assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.3)
+            time.sleep(0.1)
 
     def _answers(self) -> bool:
         try:
@@ -63,11 +71,9 @@ class Server:
             return False
 
     def stop(self) -> None:
-        """End it with all its processes, as a machine that goes down would."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, 9)
+        """End it as a machine that goes down would."""
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self.log.close()
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,9 @@ def main() -> None:
     given = options.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(given.seed)
-    small: dict[str, Any] = {"embed_dim": 12, "num_heads": (1, 2, 4, 8), "decoder_channels": 4} if given.small else {}
+    small: dict[str, Any] = (
+        {"embed_dim": 12, "depths": (2,), "num_heads": (1,), "decoder_channels": 4} if given.small else {}
+    )
     network = SwinXSeg(**small).eval().requires_grad_(False).to(device)
     window = torch.rand(1, 1, *(given.side,) * 3, device=device)
     made = {**ways(network, window, given.compiled, given.bfloat16), **({} if given.small else peers(window))}

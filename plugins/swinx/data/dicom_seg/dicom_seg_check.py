@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ignite.engine import Events
 from monai.engines import Workflow
 from tqdm import tqdm
 
 from swinx.data.dicom.dicom_headers import read_header
-from swinx.data.dicom_seg.segmentation_file import SegType, check_dicom_seg_source
+from swinx.data.dicom_seg.segmentation_file import SegType, make_dicom_seg, read_seg_source, require_dicom
 from swinx.errors import CaseError, DataListError, reason_of
 from swinx.labels import FLARE23, LabelSet
 from swinx.rules import SegRules
@@ -66,10 +68,22 @@ class DicomSegCheck:
     def _obstacle(self, source: Path) -> str:
         """Return what prevents the segmentation of a scan; an empty text if nothing is known to."""
         try:
-            check_dicom_seg_source(source, self.seg_type, self.label_set)
+            require_dicom()
+            _, slices = read_seg_source(source)
         except (CaseError, ImportError, OSError) as error:
             return str(error) if isinstance(error, ImportError) else reason_of(error)
+        try:
+            self._try(slices[:2])
+        except Exception as error:  # headers of others fail in many ways
+            return SegRules.HEADERS.says(place=source, detail=reason_of(error))
         return ""
+
+    def _try(self, slices: Sequence[Any]) -> None:
+        """Make a segmentation of some slices in memory, with a voxel of every class, to try headers and codes."""
+        labels = np.zeros((slices[0].Columns, slices[0].Rows, len(slices)), dtype=np.uint8)
+        labels.reshape(-1)[: self.label_set.num_classes] = np.arange(self.label_set.num_classes)[: labels.size]
+        trial = make_dicom_seg(labels, slices, self.seg_type, None, self.label_set)
+        trial.save_as(io.BytesIO(), enforce_file_format=True)
 
 
 def remove_earlier_seg(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 from collections.abc import Sequence
 from copy import copy
@@ -19,7 +18,7 @@ from swinx.data.dicom.dicom_series import SliceStack, stack_slices
 from swinx.data.dicom_seg.dicom_codes import segment_codes
 from swinx.data.dicom_seg.lattice import onto_lattice
 from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
-from swinx.errors import CaseError, reason_of
+from swinx.errors import CaseError
 from swinx.files import real_path, write_whole
 from swinx.geometry import find_label_faults, label_values
 from swinx.labels import FLARE23, LabelSet
@@ -33,7 +32,6 @@ __all__ = [
     "SegAlgorithm",
     "SegFile",
     "SegType",
-    "check_dicom_seg_source",
     "make_dicom_seg",
     "read_seg_source",
     "require_dicom",
@@ -186,33 +184,6 @@ def read_seg_source(place: Path, series: str | None = None) -> tuple[SliceStack,
         if keyword in _SHARED and len(values) > 1:
             raise CaseError(place, _reason(SegRules.TAGS_DIFFER, place, keyword=keyword, count=len(values)))
     return stack, slices
-
-
-def check_dicom_seg_source(
-    place: Path, seg_type: SegType = "BINARY", label_set: LabelSet = FLARE23, series: str | None = None
-) -> None:
-    """Find out whether a DICOM Segmentation of a series can be written, by one of its first two slices in memory.
-
-    It has a voxel of every class, so that codes and names are tried with the headers of the patient.
-
-    Args:
-        place: The folder of the series, or one of its slices.
-        seg_type: ``"BINARY"`` or ``"LABELMAP"``.
-        label_set: The classes.
-        series: Series Instance UID, where the folder has several.
-
-    Raises:
-        CaseError: If it cannot.
-        ImportError: If a package is missing.
-    """
-    require_dicom()
-    stack, slices = read_seg_source(place, series)
-    labels = np.zeros((*stack.shape[:2], 2), dtype=np.uint8)
-    labels.reshape(-1)[: label_set.num_classes] = np.arange(label_set.num_classes)[: labels.size]
-    try:
-        make_dicom_seg(labels, slices[:2], seg_type, None, label_set).save_as(io.BytesIO(), enforce_file_format=True)
-    except Exception as error:  # headers of others fail in many ways
-        raise CaseError(place, _reason(SegRules.HEADERS, place, detail=reason_of(error))) from error
 
 
 def write_dicom_seg(

@@ -72,7 +72,9 @@ def test_sides_are_put_right_before_the_second_piece_of_an_organ_is_removed():
 def test_overlays_change_only_what_they_are_for():
     refine = merged("inference", "refine")
     for name in ("teacher_folder", "teacher_bundle"):
-        assert set(content(name)) - {"teacher_bundle", "teacher_checkpoint", "teacher_overrides", "+imports"} <= set(refine)
+        assert set(content(name)) - {"teacher_bundle", "teacher_checkpoint", "teacher_overrides", "+imports"} <= set(
+            refine
+        )
     assert "run" not in content("multi_gpu_refine")
     assert content("multi_gpu_refine")["finalize"] == ["$idist.finalize()", *refine["finalize"]]
 

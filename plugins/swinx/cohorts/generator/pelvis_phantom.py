@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from swinx.cohorts.generator.source_scan import SourceScan
 from swinx.cohorts.phantoms.phantom_canvas import Canvas
@@ -86,6 +85,7 @@ def _loop(
     """Return a piece of bowel through a place, as wide as ``radius`` and as long as twice ``reach``, in mm."""
     away = np.array([0.15, 0.15, 1.0]) if upright else rng.normal(size=3)
     away *= reach / np.linalg.norm(away)
-    middle: NDArray[np.float64] = np.array(place) + rng.normal(0, reach / 4, 3)
-    nodes = [tuple(float(v) for v in point) for point in (np.array(place) - away, middle, np.array(place) + away)]
+    middle = np.array(place) + rng.normal(0, reach / 4, 3)
+    points = (np.array(place) - away, middle, np.array(place) + away)
+    nodes = [(float(x), float(y), float(z)) for x, y, z in points]
     return Tube(nodes, [radius * rng.uniform(0.8, 1.2) for _ in nodes])

@@ -50,7 +50,7 @@ def test_what_training_and_inference_repeat_agrees():
     assert not set(of_training) & set(other)
     load, prepare = other["preprocessing"]["transforms"]
     train_load, *_, train_prepare = train["train"]["deterministic_transforms"]
-    assert other["reader"] == {**train["reader"], "max_ram_mb": "@max_ram_mb"}
+    assert other["reader"] == {**train["reader"], "max_ram_mb": "@max_ram_mb", "trained": True}
     assert load == train_load
     assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
 

@@ -211,7 +211,7 @@ def test_a_data_list_and_another_start_from_inside_the_bundle(pretrained, cohort
     [
         ({"dataset_dir": "EMPTY"}, "no scans found in"),
         ({"block_size": 24}, "block_size is 24"),
-        ({"block_size": 8}, "does not fit"),
+        ({"block_size": 5}, "does not fit"),
         ({"mask_ratio": 1.0}, "mask_ratio is 1"),
         ({"roi_size": [32, 32, 48], "region_size": [36, 36, 52]}, "multiples of 32"),
         ({"region_size": [24, 36, 36]}, "region_size"),

@@ -43,13 +43,13 @@ def test_what_the_configurations_repeat_agrees(config):
         *PREPROCESSING,
         *(name for name in ENCODER if name != "use_checkpoint"),
         *HEADS,
-        "reader",
         "ct_preprocessing",
         "roi_size",
         "bundle_root",
         "device",
     ]:
         assert train[setting] == default_of(setting, other[setting]), setting
+    assert other["reader"] == {**train["reader"], "trained": True}
     student = train["network_def"]["student"]
     of_training = {"drop_path_rate": "@drop_path_rate", "use_checkpoint": "@use_checkpoint"}
     assert student == other["network_def"] | {"encoder": other["network_def"]["encoder"] | of_training}

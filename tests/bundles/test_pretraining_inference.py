@@ -102,7 +102,8 @@ def test_the_student_is_the_one_that_was_trained_and_sees_the_same_kind_of_scan(
         "body_margin_mm",
         "antialias",
     ]
-    settings += ["memory_format", "network", "reader", "ct_preprocessing"]
+    settings += ["memory_format", "network", "ct_preprocessing"]
+    assert inference["reader"] == {**train["reader"], "trained": True}
     for setting in [*settings, "bundle_root", "dataset_dir", "device", "amp"]:
         assert default_of(setting, inference[setting]) == train[setting], setting
     assert inference["preprocessing"]["transforms"] == train["train"]["preprocessing"]["transforms"][:2]
@@ -229,7 +230,7 @@ def test_of_a_data_list_the_unlabelled_scans_are_taken(scans, untrained, tmp_pat
     [
         ({"checkpoint": "no.pt"}, "no.pt"),
         ({"embed_dim": 24}, "model.pt"),
-        ({"block_size": 5}, "block_size is 5, which does not divide the sides of roi_size [32, 32, 32]"),
+        ({"block_size": 5}, "block_size is 5, which does not fit roi_size [32, 32, 32]"),
         ({"section": "nowhere", "dataset_dir": "datalist.json"}, "no section 'nowhere'"),
     ],
 )

@@ -175,11 +175,12 @@ def test_bad_cases_are_named_and_the_others_go_on(partial, teacher, tmp_path):
     reasons = table["reason"].fillna("")
     assert "no prediction" in reasons["FLARE23_0001"]
     assert "FLARE23_0002_0000.nii.gz" in reasons["FLARE23_0002"]
-    assert "not annotated in this case (annotated: [9])" in reasons["FLARE23_0003"]
+    assert reasons["FLARE23_0003"] == ""
+    assert "not listed as annotated: 2 right kidney" in table["notes"]["FLARE23_0003"]
     assert "77" in reasons["FLARE23_0004"]
-    assert table["refined"].sum() == 2
+    assert table["refined"].sum() == 3
     assert not list(out.glob("FLARE23_000*"))
-    assert len(json.loads((out / "datalist.json").read_text())["training"]) == 2
+    assert len(json.loads((out / "datalist.json").read_text())["training"]) == 3
 
 
 @pytest.mark.parametrize(

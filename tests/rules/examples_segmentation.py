@@ -14,7 +14,7 @@ from support.segmentation import some_scan, some_weights, write_scan
 from swinx.errors import BundleError, CaseError, DataListError, reason_of
 from swinx.packaging import write_zip
 from swinx.rules import ModelRules, ScanInputRules
-from swinx.segmentation import load_model, model_files, segment, segment_folder
+from swinx.segmentation import LoadedModel, load_model, model_files, segment, segment_folder
 
 
 def refusal(function, *arguments, **options) -> str:
@@ -23,6 +23,13 @@ def refusal(function, *arguments, **options) -> str:
     text = reason_of(told.value)
     assert "\n" not in text
     return text
+
+
+def model_of_ct() -> LoadedModel:
+    """Return a model without a network, for what is refused before the network runs."""
+    model = object.__new__(LoadedModel)
+    model.hu = True
+    return model
 
 
 def bundle(folder: Path) -> Path:
@@ -104,7 +111,7 @@ def an_array_alone(_folder: Path) -> str:
 def a_folder_of_two_scans(folder: Path) -> str:
     for name in "ab":
         write_scan(folder / f"{name}.nii.gz")
-    return refusal(segment, folder)
+    return refusal(segment, folder, model=model_of_ct())
 
 
 @example(ScanInputRules.OUTPUT)
@@ -125,7 +132,7 @@ def labels_over_the_scan(folder: Path) -> str:
 def a_file_for_the_labels_of_a_folder(folder: Path) -> str:
     write_scan(folder / "scans" / "a.nii.gz")
     (folder / "labels").write_text("a file")
-    return refusal(segment_folder, folder / "scans", folder / "labels", None)
+    return refusal(segment_folder, folder / "scans", folder / "labels", model_of_ct())
 
 
 @example(ScanInputRules.NO_OUTPUT)

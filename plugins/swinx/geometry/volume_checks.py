@@ -111,7 +111,7 @@ def find_image_notes(array: NDArray[Any], hu: bool = True, trained: bool = False
 
     Examples:
         >>> find_image_notes(np.arange(256).reshape(4, 8, 8))[0]  # doctest: +ELLIPSIS
-        'the values are not plausible HU: 0..255, without air; were they rescaled to HU? ...'
+        'the values are not plausible HU: 0..255, without air; were they rescaled to HU?...'
     """
     low, high = float(array.min()), float(array.max())
     if looks_like_labels(array):

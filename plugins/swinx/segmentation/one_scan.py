@@ -77,9 +77,13 @@ def segment(
     """
     if output is None and (asked := [name for name, on in (("preview", preview), ("dicom_seg", dicom_seg)) if on]):
         raise CaseError("scan", Rule.NO_OUTPUT.says(names=" and ".join(asked)))
+    of_folder = isinstance(image, str | os.PathLike) and Path(image).is_dir()
+    scan = None if of_folder else scan_of(image, series)  # what is wrong with it is told before the model is loaded
+    target = None if output is None or scan is None else _target(os.fspath(output), scan)
     loaded = model if isinstance(model, LoadedModel) else load_model(model, profile, device, progress)
-    scan = scan_of(image, series, loaded.hu)  # of a folder, the kind of scan that the model is for
-    target = None if output is None else _target(os.fspath(output), scan)
+    if scan is None:  # the model tells which kind of scan is looked for
+        scan = scan_of(image, series, loaded.hu)
+        target = None if output is None else _target(os.fspath(output), scan)
     side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
     if dicom_seg and target is not None:
         check_dicom_seg(scan, target, loaded)

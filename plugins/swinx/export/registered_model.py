@@ -17,7 +17,7 @@ from swinx.inference import write_case_record
 from swinx.labels import FLARE23, file_numbers
 from swinx.nifti import write_nifti
 from swinx.refinement import BundleTeacher
-from swinx.tracking import recorded_label_set
+from swinx.tracking import recorded_label_set, trained_settings
 
 __all__ = ["RegisteredModel"]
 
@@ -39,9 +39,12 @@ class RegisteredModel:
         path, inference = Path(folder) / "overrides.json", Path(folder) / "configs" / "inference.json"
         overrides = read_object(path)
         check_setting_of(read_json(inference, "a configuration"), overrides, str(path))
-        self._labels = recorded_label_set(Path(folder) / "models" / "model.pt") or FLARE23
+        weights = Path(folder) / "models" / "model.pt"
+        self._labels = recorded_label_set(weights) or FLARE23
         self._teacher = BundleTeacher(folder, overrides=overrides, label_set=self._labels)
-        self._load = LoadImage(CTReader(), image_only=True, ensure_channel_first=True)
+        intensity = overrides.get("intensity") or trained_settings(weights).get("intensity", "hu_window")
+        reader = CTReader(hu=intensity == "hu_window", trained=True)
+        self._load = LoadImage(reader, image_only=True, ensure_channel_first=True)
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Segment scans, one after the other, on the grid of each.

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 import swinx
+from swinx.data import warn_of_numberings
 from swinx.errors import DataListError, LabelSetError, TrainingError
 from swinx.files import expanded, hold, read_object, write_json
 from swinx.labels import FLARE23, LabelSet
@@ -138,6 +139,7 @@ def train_nnunet(
     of_classes = {"classes": wanted} | ({} if label_set == FLARE23 else {"label_set": label_set.as_json()})
     record = _Record(root, job | of_classes | {"cases": [_plain(item) for item in complete]})
     if "data" not in record.done:
+        warn_of_numberings(complete, label_set)
         left_out |= write_nnunet_dataset(root / "raw" / dataset, complete, wanted, label_set=label_set)
         used = [item["case"] for item in complete if item["case"] not in left_out]
         for case, reason in left_out.items():

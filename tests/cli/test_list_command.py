@@ -70,3 +70,9 @@ def test_a_label_set_is_given_by_name_by_file_or_inline(tmp_path):
         label_set_given("{liver: 1}")
     with pytest.raises(LabelSetError, match="--labels: no label set 'lungs'"):
         label_set_given("lungs")
+
+
+def test_a_class_that_stands_twice_is_refused(run, folder):
+    code, _, said = run("data", "list", folder, "--labels", '{"background": 0, "liver": 1, "liver": 2}')
+    assert code == 1
+    assert "'liver' stands twice" in said

@@ -193,6 +193,11 @@ def a_source_without_a_map(folder: Path) -> str:
     return mapped(folder, {"site_A": "btcv"}, source="site_.")
 
 
+@example(Rule.WITHOUT_MAP)
+def a_scan_without_a_source_beside_maps_by_source(folder: Path) -> str:
+    return mapped(folder, {"site_A": "btcv"}, source="site_A")
+
+
 @example(Rule.WITHOUT_SOURCE)
 def a_scan_whose_path_names_no_source(folder: Path) -> str:
     touch(folder, "site_A/a.nii.gz", "site_B/b.nii.gz")

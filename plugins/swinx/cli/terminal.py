@@ -89,10 +89,12 @@ def label_map_given(given: str | None, option: str) -> LabelMapping | None:
 
 
 def _inline(text: str, option: str) -> dict[str, Any]:
-    """Return an object of JSON."""
+    """Return an object of JSON, in which no key stands twice."""
+    from swinx.files import object_of
+
     try:
-        content: dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError as error:
+        content: dict[str, Any] = json.loads(text, object_pairs_hook=object_of)
+    except ValueError as error:
         raise LabelSetError(f"{option}: is no JSON: {error}") from error
     return content
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.files.atomic import read_json, write_json, write_several_whole, write_whole
+from swinx.files.atomic import object_of, read_json, write_json, write_several_whole, write_whole
 from swinx.files.folder_lock import hold, holding
 from swinx.files.paths import absolute_path, existing_form, expanded, is_whole_disk, real_path
 from swinx.files.plain_json import (
@@ -38,6 +38,7 @@ __all__ = [
     "is_program",
     "is_setting",
     "is_whole_disk",
+    "object_of",
     "open_regular",
     "read_json",
     "read_object",

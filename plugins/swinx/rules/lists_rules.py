@@ -23,7 +23,7 @@ class ListRules(Rules):
         _LISTS,
         "{path}: classes of the list that the label set in use lacks count as background: {names}",
     )
-    EMPTY_SECTION = Rule("refused", _LISTS, "{path}: section {section!r} is empty")
+    EMPTY_SECTION = Rule("refused", _LISTS, "{path}: section {section!r} is empty; with cases are: {filled}")
     FAULTS = Rule("refused", "data lists in training", "{path}: {count} fault(s) in section {section!r}:{faults}")
     TWO_SECTIONS = Rule("warned", "swinx data check", "listed under {first} and under {other}")
     NOTHING = Rule("refused", "swinx data check", "{path}: no entries to check; sections: {sections}")
@@ -114,6 +114,12 @@ class CollectionListRules(Rules):
         "--label_map has a map for each of {sources}; give --source, an expression that finds them in paths of scans",
     )
     OTHER_SOURCE = Rule("refused", _COLLECTIONS, "--label_map has no map for source {source}; it has {sources}")
+    WITHOUT_MAP = Rule(
+        "refused",
+        _COLLECTIONS,
+        "{count} of {total} paths of scans do not match --source {pattern}, such as {path}, and --label_map has maps "
+        "by source alone; give an expression that matches all",
+    )
     WITHOUT_SOURCE = Rule(
         "warned", _COLLECTIONS, "{count} of {total} paths of scans do not match --source {pattern}: they have no source"
     )

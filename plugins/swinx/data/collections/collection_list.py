@@ -190,13 +190,14 @@ def _add_sources(items: Sequence[dict[str, Any]], pattern: str | None, maps: Giv
     """Give the entries their source, and return what is to be said of those without one.
 
     Raises:
-        DataListError: If there are maps by source, and no expression, or one that finds a source without a map.
+        DataListError: If there are maps by source, and no expression, or one that leaves a scan without a map.
     """
     if pattern is None:
         if maps.by_source:
             raise DataListError(Rule.NO_SOURCE.says(sources=visible(", ".join(maps.by_source))))
         return []
-    found = sources_named([Path(os.path.relpath(item["image"], base)).as_posix() for item in items], pattern)
+    paths = [Path(os.path.relpath(item["image"], base)).as_posix() for item in items]
+    found = sources_named(paths, pattern)
     for item, source in zip(items, found, strict=True):
         if source is not None:
             item["source"] = source
@@ -204,6 +205,9 @@ def _add_sources(items: Sequence[dict[str, Any]], pattern: str | None, maps: Giv
         told = {"source": visible(others[0]), "sources": visible(", ".join(maps.by_source))}
         raise DataListError(Rule.OTHER_SOURCE.says(**told))
     missing = found.count(None)
+    if missing and maps.by_source:
+        told = {"count": missing, "total": len(items), "pattern": visible(pattern)}
+        raise DataListError(Rule.WITHOUT_MAP.says(**told, path=visible(paths[found.index(None)])))
     return [Rule.WITHOUT_SOURCE.says(count=missing, total=len(items), pattern=visible(pattern))] if missing else []
 
 

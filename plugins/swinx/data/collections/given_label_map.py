@@ -12,7 +12,7 @@ from typing import Any
 
 from swinx.data.lists.list_file import read_list
 from swinx.errors import DataListError, LabelSetError, RecordError
-from swinx.files import read_object, shown
+from swinx.files import object_of, read_object, shown
 from swinx.labels import LabelSet, class_numbers, known_label_sets
 from swinx.rules import CollectionListRules as Rule
 from swinx.visible_text import visible
@@ -74,7 +74,11 @@ def _content(given: str | Mapping[str, Any]) -> Mapping[str, Any] | str:
     if not isinstance(given, str) or given in known_label_sets():
         return given
     try:
-        content = json.loads(given) if given.lstrip().startswith("{") else read_object(Path(given))
+        content = (
+            json.loads(given, object_pairs_hook=object_of)
+            if given.lstrip().startswith("{")
+            else read_object(Path(given))
+        )
     except (OSError, RecordError, ValueError) as error:
         raise DataListError(Rule.LABEL_MAP.says(given=shown(given))) from error
     if not isinstance(content, dict) or not content:

@@ -85,7 +85,7 @@ def load_data_list(
             ListRules.FAULTS.says(path=path, count=len(faults), section=section, faults=f"{shown}{rest}")
         )
     if not items:
-        raise DataListError(ListRules.EMPTY_SECTION.says(path=path, section=section))
+        raise DataListError(ListRules.EMPTY_SECTION.says(path=path, section=section, filled=_filled(path)))
     return items
 
 
@@ -133,7 +133,7 @@ def load_cases(
     """
     entries = scan_section(path, section, base_dir, need_label, must_exist=False, label_set=label_set)
     if not entries:
-        raise DataListError(ListRules.EMPTY_SECTION.says(path=path, section=section))
+        raise DataListError(ListRules.EMPTY_SECTION.says(path=path, section=section, filled=_filled(path)))
     taken = {entry.item["case"] for entry in entries if not entry.faults}
     cases = []
     for entry in entries:
@@ -149,6 +149,15 @@ def load_cases(
             item = {"case": name, **kept, "fault": fault}
         cases.append(item)
     return cases
+
+
+def _filled(path: str | os.PathLike[str]) -> str:
+    """Return the sections that have cases, for a message."""
+    content = read_list(path)
+    return (
+        ", ".join(f"{section} ({len(content[section])})" for section in sections_of(content) if content[section])
+        or "none"
+    )
 
 
 def data_list_sections(path: str | os.PathLike[str]) -> list[str]:

@@ -76,3 +76,14 @@ def test_a_class_that_stands_twice_is_refused(run, folder):
     code, _, said = run("data", "list", folder, "--labels", '{"background": 0, "liver": 1, "liver": 2}')
     assert code == 1
     assert "'liver' stands twice" in said
+
+
+def test_a_root_that_is_the_folder_itself_is_searched_once(run, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for file in ("ct.nii.gz", "seg.nii.gz"):
+            (tmp_path / "data" / name / file).touch()
+    words = ["--image", "{case}/ct.nii.gz", "--label", "{case}/seg.nii.gz", "--labels", '{"background": 0, "liver": 1}']
+    target = tmp_path / "list.json"
+    code, printed, said = run("data", "list", tmp_path / "data", *words, "--roots", tmp_path / "data", "--out", target)
+    assert (code, target.is_file()) == (0, True), printed + said

@@ -145,7 +145,9 @@ def find_collection(
         if found is None:
             raise DataListError(Rule.NO_LAYOUT.says(folder=visible(base), layouts="; ".join(LAYOUTS)))
     else:
-        found = _matching([base, *map(absolute_path, roots)], PathPattern(image), label and PathPattern(label))
+        found = _matching(
+            list(dict.fromkeys([base, *map(absolute_path, roots)])), PathPattern(image), label and PathPattern(label)
+        )
     found = found.checked()
     if not found.cases:
         reason = f": {found.left_out[0][0]}: {found.left_out[0][1]}" if found.left_out else ""
@@ -206,8 +208,9 @@ def _add_sources(items: Sequence[dict[str, Any]], pattern: str | None, maps: Giv
         raise DataListError(Rule.OTHER_SOURCE.says(**told))
     missing = found.count(None)
     if missing and maps.by_source:
-        told = {"count": missing, "total": len(items), "pattern": visible(pattern)}
-        raise DataListError(Rule.WITHOUT_MAP.says(**told, path=visible(paths[found.index(None)])))
+        first = visible(paths[found.index(None)])
+        words = {"count": missing, "total": len(items), "pattern": visible(pattern), "path": first}
+        raise DataListError(Rule.WITHOUT_MAP.says(**words))
     return [Rule.WITHOUT_SOURCE.says(count=missing, total=len(items), pattern=visible(pattern))] if missing else []
 
 

@@ -8,9 +8,9 @@ makes phantom scans of which 28 are partly labelled, 8 completely, and 32 not at
 complete ones, refines the partial labels with it, pretrains on the scans without labels, and trains the segmentation
 in five arms, with each of the seeds:
 
-    partial_as_complete   what nobody drew is background
-    partial_loss          what nobody drew is left open by the loss
-    refined               what nobody drew is the teacher's
+    partial_as_complete   classes that were not annotated are background
+    partial_loss          classes that were not annotated are left open by the loss
+    refined               classes that were not annotated are the teacher's
     refined_pretrained    the same, from the pretrained encoder
     full_truth            the complete truth, as the upper bound
 

@@ -19,7 +19,6 @@ from swinx.cli import main
 from swinx.cohorts import make_phantom
 from swinx.segmentation import load_model
 
-pytest.importorskip("onnxruntime")
 SCRIPT = ROOT / "apps" / "onnx" / "segment_onnx.py"
 _SPEC = importlib.util.spec_from_file_location("segment_onnx", SCRIPT)
 example = importlib.util.module_from_spec(_SPEC)

@@ -1,4 +1,4 @@
-"""What is said of label files of two numberings: by the check of a collection, and before a training."""
+"""Notes on label files of two numberings, for the check of a collection and before a training."""
 
 from __future__ import annotations
 

@@ -144,5 +144,12 @@ def test_several_sections_of_a_list_are_read_as_far_as_it_has_them(tmp_path):
     for must_exist in (True, False):
         items = find_cases(tmp_path / "datalist.json", section=wanted, must_exist=must_exist)
         assert [item["case"] for item in items] == ["c", "a", "b"]
-    with pytest.raises(DataListError, match="has none of the sections testing"):
+    with pytest.raises(DataListError, match="has no cases in the sections testing"):
         find_cases(tmp_path / "datalist.json", section=["testing"])
+    (tmp_path / "datalist.json").write_text(json.dumps({**sections, "unlabeled": []}))
+    for must_exist in (True, False):
+        items = find_cases(tmp_path / "datalist.json", section=wanted, must_exist=must_exist)
+        assert [item["case"] for item in items] == ["a", "b"]
+    (tmp_path / "datalist.json").write_text(json.dumps({**sections, "unlabeled": {}}))
+    with pytest.raises(DataListError, match="unlabeled"):
+        find_cases(tmp_path / "datalist.json", section=wanted)

@@ -26,6 +26,7 @@ from swinx.data.lists.data_list import (
     SECTIONS,
     data_list_roots,
     data_list_sections,
+    has_cases,
     load_cases,
     load_data_list,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "find_label_maps",
     "flare_data_list",
     "format_report",
+    "has_cases",
     "has_content",
     "import_sitk",
     "label_case_name",

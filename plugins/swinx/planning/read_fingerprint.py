@@ -16,6 +16,7 @@ from tqdm import tqdm
 from swinx.data import (
     Volume,
     data_list_sections,
+    has_cases,
     label_path,
     load_cases,
     patient_of,
@@ -147,7 +148,7 @@ def _put_together(
 
 def _labelled(data_list: str | os.PathLike[str], label_set: LabelSet) -> list[dict[str, Any]]:
     cases = load_cases(data_list, "training", need_label=True, label_set=label_set)
-    if "validation" in data_list_sections(data_list) and read_list(data_list)["validation"]:
+    if has_cases(data_list, "validation"):
         cases += load_cases(data_list, "validation", need_label=True, label_set=label_set)
     return cases
 

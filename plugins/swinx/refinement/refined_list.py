@@ -16,8 +16,8 @@ from swinx.data import (
     ANY_NUMBERS,
     data_list_roots,
     data_list_sections,
+    has_cases,
     load_cases,
-    read_list,
     read_volume,
     write_data_list,
 )
@@ -160,7 +160,7 @@ def _taken_over(
     refined = {item["section"] for item in items} | {"training"}
     sections = {}
     for section in data_list_sections(source_list):
-        if section in refined or read_list(source_list)[section] == []:
+        if section in refined or not has_cases(source_list, section):
             continue
         try:
             listed = load_cases(source_list, section, base_dir, label_set=label_set)

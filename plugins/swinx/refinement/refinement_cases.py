@@ -15,6 +15,7 @@ from swinx.data import (
     absolute_path,
     case_name,
     data_list_sections,
+    has_cases,
     load_annotated_manifest,
     load_cases,
     look_up_annotated,
@@ -84,8 +85,8 @@ def load_refinement_cases(
     present = data_list_sections(data_list)
     items: list[dict[str, Any]] = []
     for section in sections:
-        if section in present:
-            found = _entries(data_list, section, base_dir, label_set)
+        if has_cases(data_list, section):
+            found = load_cases(data_list, section, base_dir, label_set=label_set)
             items += [{**item, "section": section, "number": number} for number, item in enumerate(found)]
     if done := [item["case"] for item in items if item.get("pseudo")]:
         raise DataListError(
@@ -249,17 +250,6 @@ def _free(name: str, taken: Container[str]) -> str:
     while name in taken:
         name += "'"
     return name
-
-
-def _entries(
-    data_list: str | os.PathLike[str], section: str, base_dir: str | os.PathLike[str] | None, label_set: LabelSet
-) -> list[dict[str, Any]]:
-    try:
-        return load_cases(data_list, section, base_dir, label_set=label_set)
-    except DataListError as error:
-        if str(error).endswith("is empty"):
-            return []
-        raise
 
 
 def _with_annotated(

@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from swinx.data import data_list_sections, label_path, list_label_set, load_cases, read_list
+from swinx.data import data_list_sections, has_cases, label_path, list_label_set, load_cases, read_list
 from swinx.errors import DataListError
 from swinx.files import real_path
 from swinx.labels import FLARE23, LabelSet
@@ -176,12 +177,8 @@ def _list_beside(source: PathLike) -> Path | None:
 
 def _read(path: Path, label_set: LabelSet, by_file: bool) -> ReferenceList:
     items: list[dict[str, Any]] = []
-    for section in data_list_sections(path):
-        try:
-            cases = load_cases(path, section, label_set=label_set)
-            items += [item for item in cases if "label" in item and "fault" not in item]
-        except DataListError:
-            if read_list(path).get(section) != []:
-                raise
+    for section in filter(partial(has_cases, path), data_list_sections(path)):
+        cases = load_cases(path, section, label_set=label_set)
+        items += [item for item in cases if "label" in item and "fault" not in item]
     name = str(read_list(path).get("name", ""))
     return ReferenceList(os.fspath(path), name, tuple(items), by_file, label_set=label_set)

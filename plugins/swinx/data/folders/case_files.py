@@ -16,7 +16,7 @@ from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES,
 from swinx.data.folders.named_paths import PathOrPaths, named_paths, volumes_in
 from swinx.data.folders.scan_folders import FoundScans, scans_below, sort_volumes
 from swinx.data.folders.scan_names import Scan, name_by_place
-from swinx.data.lists.data_list import data_list_sections, load_cases, load_data_list
+from swinx.data.lists.data_list import has_cases, load_cases, load_data_list
 from swinx.errors import DataListError
 from swinx.files import absolute_path
 from swinx.labels import LabelSet
@@ -138,9 +138,9 @@ def _listed(
     load = load_data_list if must_exist else load_cases
     if isinstance(section, str):
         return load(path, section, base_dir=base_dir, label_set=label_set)
-    present = [name for name in section if name in data_list_sections(path)]
+    present = [name for name in section if has_cases(path, name)]
     if not present:
-        raise DataListError(f"{path}: has none of the sections {', '.join(section)}")
+        raise DataListError(f"{path}: has no cases in the sections {', '.join(section)}")
     items: dict[str, dict[str, Any]] = {}
     for name in present:
         for item in load(path, name, base_dir=base_dir, label_set=label_set):

@@ -154,10 +154,8 @@ def load_cases(
 def _filled(path: str | os.PathLike[str]) -> str:
     """Return the sections that have cases, for a message."""
     content = read_list(path)
-    return (
-        ", ".join(f"{section} ({len(content[section])})" for section in sections_of(content) if content[section])
-        or "none"
-    )
+    lists = {section: content[section] for section in sections_of(content) if isinstance(content[section], list)}
+    return ", ".join(f"{section} ({len(cases)})" for section, cases in lists.items() if cases) or "none"
 
 
 def data_list_sections(path: str | os.PathLike[str]) -> list[str]:
@@ -170,12 +168,12 @@ def data_list_sections(path: str | os.PathLike[str]) -> list[str]:
 
 
 def has_cases(path: str | os.PathLike[str], section: str) -> bool:
-    """Return whether a data list has the section, with an entry in it.
+    """Return whether a data list has the section and it is no empty list; what it has instead is the reader's to judge.
 
     Raises:
         DataListError: If the file is missing or is no JSON object.
     """
-    return section in data_list_sections(path) and bool(read_list(path)[section])
+    return read_list(path).get(section, []) != []
 
 
 def data_list_roots(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None = None) -> list[Path]:

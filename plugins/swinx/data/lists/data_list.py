@@ -173,7 +173,7 @@ def has_cases(path: str | os.PathLike[str], section: str) -> bool:
     Raises:
         DataListError: If the file is missing or is no JSON object.
     """
-    return read_list(path).get(section, []) != []
+    return bool(read_list(path).get(section, []) != [])
 
 
 def data_list_roots(path: str | os.PathLike[str], base_dir: str | os.PathLike[str] | None = None) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swinx.networks.checkpoint import damaged_entry, read_checkpoint, save_weights
 from swinx.networks.convert import convert_reference_weights
+from swinx.networks.deep_supervision import DeepSupervision
 from swinx.networks.parameter_groups import decay_groups, fine_tuning_groups
 from swinx.networks.pretrained_weights import load_pretrained, match_output_rows
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
@@ -12,6 +13,7 @@ from swinx.networks.tracing import Traced, window_sides
 from swinx.networks.weights import LoadReport, MisShaped, load_weights
 
 __all__ = [
+    "DeepSupervision",
     "LoadReport",
     "MisShaped",
     "ReductionBlock",

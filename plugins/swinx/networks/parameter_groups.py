@@ -9,13 +9,12 @@ from typing import Any
 from monai.optimizers import generate_param_groups
 from torch import Tensor, nn
 
-from swinx.networks.swinx_seg import SwinXSeg
+from swinx.networks.swin_encoder import find_encoder
 
 __all__ = ["decay_groups", "fine_tuning_groups"]
 
-_ENCODER = "encoder."
-_BLOCK = re.compile(r"encoder\.stages\.(\d+)\.blocks\.(\d+)\.")
-_STAGE = re.compile(r"encoder\.(?:mergings|norms)\.(\d+)\.")
+_BLOCK = re.compile(r"stages\.(\d+)\.blocks\.(\d+)\.")
+_STAGE = re.compile(r"(?:mergings|norms)\.(\d+)\.")
 
 
 def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -39,7 +38,7 @@ def decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]
 
 
 def fine_tuning_groups(
-    network: SwinXSeg,
+    network: nn.Module,
     learning_rate: float,
     weight_decay: float,
     encoder_learning_rate: float | None = None,
@@ -48,12 +47,13 @@ def fine_tuning_groups(
 ) -> list[dict[str, Any]]:
     """Return groups of the parameters by rate and decay, each parameter in one of them.
 
-    The decoder has ``learning_rate``. The encoder's last block has ``encoder_learning_rate``, and each block before it
-    ``layer_decay`` times the rate of the next; a stage's patch merging and the norm of its skip count as its last
-    block, the patch embedding as one block before the first. A schedule that multiplies all rates keeps their ratios.
+    All but the encoder has ``learning_rate``. The encoder's last block has ``encoder_learning_rate``, and each block
+    before it ``layer_decay`` times the rate of the next; a stage's patch merging and the norm of its skip count as its
+    last block, the patch embedding as one block before the first. A schedule that multiplies all rates keeps their
+    ratios.
 
     Args:
-        network: Network; parameters without gradient are left out.
+        network: Network with one :class:`~swinx.networks.SwinEncoder`; parameters without gradient are left out.
         learning_rate: Peak rate of the decoder.
         weight_decay: Weight decay.
         encoder_learning_rate: Peak rate of the encoder; None for that of the decoder.
@@ -64,7 +64,7 @@ def fine_tuning_groups(
         The decoder's groups first; one group if all settings are the defaults.
 
     Raises:
-        ValueError: If a setting is out of range.
+        ValueError: If a setting is out of range, or the network has no encoder or several.
 
     Reference:
         Layer-wise decay of the rate: Clark et al., "ELECTRA", ICLR 2020, https://arxiv.org/abs/2003.10555; Bao et al.,
@@ -76,14 +76,15 @@ def fine_tuning_groups(
             f"learning_rate {learning_rate} and encoder_learning_rate {rate} must be above 0, and layer_decay "
             f"{layer_decay} above 0 and at most 1"
         )
-    depths = [len(stage.blocks) for stage in network.encoder.stages]  # type: ignore[arg-type]
+    scope, encoder = find_encoder(network)
+    depths = [len(stage.blocks) for stage in encoder.stages]  # type: ignore[arg-type]
 
     def place(named: tuple[str, Tensor]) -> tuple[float, bool]:
         name, parameter = named
         decays = decay_norms or not _is_vector(parameter)
-        if not name.startswith(_ENCODER):
+        if not name.startswith(scope):
             return learning_rate, decays
-        return rate * layer_decay ** (sum(depths) - _block_number(name, depths)), decays
+        return rate * layer_decay ** (sum(depths) - _block_number(name.removeprefix(scope), depths)), decays
 
     trained = [named for named in network.named_parameters() if named[1].requires_grad]
     places = list(dict.fromkeys(sorted(map(place, trained), reverse=True)))
@@ -108,7 +109,7 @@ def _belongs_to(
 
 
 def _block_number(name: str, depths: list[int]) -> int:
-    """Return the number of the encoder's block that a parameter belongs to, from 1; 0 for the patch embedding."""
+    """Return the number of the block that a parameter of the encoder belongs to, from 1; 0 for the patch embedding."""
     if found := _BLOCK.match(name):
         stage, block = map(int, found.groups())
         return sum(depths[:stage]) + block + 1

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from swinx.networks.window_order import PublishedOrderBlock, record_window_order
 
-__all__ = ["SwinEncoder", "SwinFeatures", "SwinStage"]
+__all__ = ["SwinEncoder", "SwinFeatures", "SwinStage", "find_encoder"]
 
 
 class SwinFeatures(NamedTuple):
@@ -220,3 +220,16 @@ def _drop_path_rates(last: float, depths: Sequence[int]) -> list[list[float]]:
     total = sum(depths)
     rates = [last * index / max(1, total - 1) for index in range(total)]
     return [rates[end - depth : end] for depth, end in zip(depths, accumulate(depths), strict=True)]
+
+
+def find_encoder(network: nn.Module) -> tuple[str, SwinEncoder]:
+    """Return the prefix of the names of an encoder's parameters in a network, and that encoder.
+
+    Raises:
+        ValueError: If the network has no encoder, or several.
+    """
+    encoders = [(name, module) for name, module in network.named_modules() if isinstance(module, SwinEncoder)]
+    if len(encoders) != 1:
+        raise ValueError(f"{type(network).__name__} has {len(encoders)} Swin encoders; give a network with one")
+    name, encoder = encoders[0]
+    return f"{name}." if name else "", encoder

@@ -113,6 +113,7 @@ class SwinXSeg(nn.Module):
         self.norm = norm
         self.script_window = window_sides(script_window)
         widths = _level_widths(decoder_channels, levels=len(depths) + 1)
+        self.decoder_channels = widths
         self.encoder = SwinEncoder(
             in_channels,
             embed_dim,
@@ -148,13 +149,30 @@ class SwinXSeg(nn.Module):
         Raises:
             ValueError: If a side is not a multiple of 32 (for four stages).
         """
+        return cast(Tensor, self.out(self.dropout(self.decode(image)[0])))
+
+    def decode(self, image: Tensor, levels: int = 1) -> list[Tensor]:
+        """Return the decoder's features at its finest levels.
+
+        Args:
+            image: ``(B, in_channels, D, H, W)``.
+            levels: Levels that are returned; the others are not kept in memory.
+
+        Returns:
+            Level 0 first: ``(B, decoder_channels[i], D / 2**i, H / 2**i, W / 2**i)``.
+
+        Raises:
+            ValueError: If a side is not a multiple of 32 (for four stages).
+        """
         features = self.encoder(image)
         skips = [self.image_block(image)]
         skips += [reduce(skip) for reduce, skip in zip(self.skip_reductions, features.skips, strict=True)]
         decoded = self.bottleneck_reduction(features.bottleneck)
+        finest: list[Tensor] = []
         for up_block, skip in zip(reversed(self.up_blocks), reversed(skips), strict=True):
             decoded = up_block(decoded, skip)
-        return cast(Tensor, self.out(self.dropout(decoded)))
+            finest = [decoded, *finest][:levels]
+        return finest
 
 
 def _level_widths(decoder_channels: int | Sequence[int], levels: int) -> tuple[int, ...]:

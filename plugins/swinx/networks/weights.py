@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from swinx.errors import WeightsError
 from swinx.networks.checkpoint import bare_network, find_tensors, read_checkpoint
 from swinx.networks.convert import convert_reference_weights, is_reference
-from swinx.networks.swin_encoder import SwinEncoder
+from swinx.networks.swin_encoder import SwinEncoder, find_encoder
 
 __all__ = ["LoadReport", "MisShaped", "load_weights"]
 
@@ -121,7 +121,7 @@ def load_weights(
     if part not in ("all", "encoder") or not 0 <= min_matched <= 1:
         raise ValueError(f"part {part!r} must be 'all' or 'encoder', min_matched {min_matched} within 0..1")
     network = bare_network(network)
-    scope, encoder = _the_encoder(network)
+    scope, encoder = find_encoder(network)
     source, state = _read(path_or_dict)
     module, scope = (encoder, "") if part == "encoder" else (network, scope)
     report, found = _compare(module, scope, state, source, part)
@@ -133,14 +133,6 @@ def load_weights(
     if not quiet:
         print(report, file=sys.stderr)
     return report
-
-
-def _the_encoder(network: nn.Module) -> tuple[str, SwinEncoder]:
-    encoders = [(name, module) for name, module in network.named_modules() if isinstance(module, SwinEncoder)]
-    if len(encoders) != 1:
-        raise ValueError(f"{type(network).__name__} has {len(encoders)} Swin encoders; give a network with one")
-    name, encoder = encoders[0]
-    return f"{name}." if name else "", encoder
 
 
 def _read(path_or_dict: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[str, dict[str, Tensor]]:

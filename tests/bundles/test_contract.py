@@ -43,8 +43,10 @@ def test_what_training_and_inference_repeat_agrees():
     train, other = content("train"), content("inference")
     repeated = ["pixdim", "window_hu", "body_crop", "body_margin_mm", "antialias", "roi_size", "overlap"]
     repeated += ["embed_dim", "num_heads", "decoder_channels", "published_window_order"]
-    for setting in [*repeated, "bundle_root", "device", "memory_format", "network"]:
+    for setting in [*repeated, "bundle_root", "device", "memory_format"]:
         assert train[setting] == default_of(setting, other[setting]), setting
+    assert train["network"] == other["network"].replace("@network_def", "@trained_network")
+    assert train["trained_network"]["network"] == "@network_def"
     of_training = {"drop_path_rate": "@drop_path_rate", "use_checkpoint": "@use_checkpoint"}
     assert train["network_def"] == other["network_def"] | of_training
     assert not set(of_training) & set(other)

@@ -25,6 +25,7 @@ def test_two_processes_train_one_model(cohort, tmp_path):
     settings = SMALL | {
         "max_epochs": 2,
         "time_limit_minutes": 30,
+        "deep_supervision": True,
         "dataset_dir": cohort,
         "output_dir": tmp_path,
         "checkpoint": tmp_path / "m.pt",
@@ -38,6 +39,8 @@ def test_two_processes_train_one_model(cohort, tmp_path):
     assert state["lr_steps"] == 4
     assert not any(name.startswith("module.") for name in state["network"])
     assert torch.load(tmp_path / "m.pt", weights_only=True).keys() == state["network"].keys()
+    assert not any(name.startswith("module.") for name in state["modules"]["deep_supervision"])
+    assert state["modules"]["deep_supervision"]
 
 
 def test_more_processes_than_validation_cases_do_not_wait_for_each_other(cohort, tmp_path):

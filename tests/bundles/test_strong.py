@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 
 from support.bundles import CONFIGS, ROOT, SMALL, run_bundle
+from swinx import load_model
 from swinx.labels import UNKNOWN
 
 FILES = ["train", "strong"]
@@ -51,6 +53,25 @@ def test_the_mean_of_the_weights_is_what_is_kept(trained):
 @pytest.mark.slow
 def test_the_record_names_the_norm_so_that_inference_builds_the_same_network(trained):
     assert json.loads((trained / "model.json").read_text())["settings"]["norm"] == "group"
+
+
+@pytest.mark.slow
+def test_the_layers_of_the_deep_supervision_are_kept_for_a_resumed_training_and_are_not_in_the_weights(trained):
+    state = torch.load(trained / "training_state.pt", weights_only=True)
+    heads = state["modules"]["deep_supervision"]
+    assert {name.split(".")[0] for name in heads} == {"0", "1"}, "a half and a quarter of the resolution"
+    assert not any("heads" in name for name in state["network"])
+    assert torch.load(trained / "model.pt", weights_only=True).keys() == state["network"].keys()
+    assert len(state["optimizer"]["state"]) > len(heads), "their moments are there, too"
+    assert json.loads((trained / "model.json").read_text())["settings"]["deep_supervision"] is True
+
+
+@pytest.mark.slow
+def test_inference_builds_the_network_of_the_weights_without_a_setting(trained, cohort):
+    model = load_model(trained / "model.pt", progress=False, backend="torch")
+    scan = next((cohort / "images").glob("testing_*.nii.gz"))
+    found = model.segment(scan, progress=False).image
+    assert found.shape[-3:] == nib.load(scan).shape
 
 
 def crops(label, count):

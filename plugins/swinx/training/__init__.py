@@ -13,6 +13,7 @@ from swinx.training.mixed_precision_inferer import MixedPrecisionInferer
 from swinx.training.organ_history import OrganHistory
 from swinx.training.partial.annotated_classes import AnnotatedClassesd, take_as_absent
 from swinx.training.partial.crop_known import RandCropByKnownLabeld
+from swinx.training.partial.deep_supervision_loss import DeepSupervisionLoss
 from swinx.training.partial.mask_unannotated import MaskUnannotatedd, organ_labels
 from swinx.training.partial.partial_dice_ce import PartialDiceCELoss, PartialTarget, prepare_partial_batch
 from swinx.training.partial.refuse_empty import RefuseEmptyLabeld
@@ -25,6 +26,7 @@ from swinx.training.training_state import TrainingState
 __all__ = [
     "AnnotatedClassesd",
     "BestModel",
+    "DeepSupervisionLoss",
     "EpochSeed",
     "EpochValidation",
     "ExpectedEnd",

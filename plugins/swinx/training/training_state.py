@@ -76,7 +76,8 @@ class TrainingState:
         data: What its data are, as :func:`swinx.data.case_marks` tells it. A state of other data is refused.
         checkpoint: File of the best weights. Where it is missing, as with a new output folder, the best metric of the
             state is that of no file, and the next validation makes a new one.
-        modules: Further modules with a state of their own, by name, such as a loss with running averages.
+        modules: Further modules with a state of their own, by name, such as a loss with running averages. One without
+            tensors need not be in the file.
     """
 
     def __init__(
@@ -142,14 +143,18 @@ class TrainingState:
         if self.data and "data" in state and (other := data_difference(state["data"], self.data)):
             raise WeightsError(ResumeRules.OTHER_DATA.says(difference=visible(other)))
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        part = "network"
         try:
             self.network.load_state_dict(state["network"])
+            for part, module in self.modules.items():
+                module.load_state_dict(state.get("modules", {}).get(part, {}))
+            part = "optimiser"
             self.optimizer.load_state_dict(state["optimizer"])
-            for name, module in self.modules.items():
-                module.load_state_dict(state["modules"][name])
         except Exception as error:  # what torch raises depends on how the two differ
             found = " ".join(str(error).split())
-            raise WeightsError(f"it belongs to another network or optimiser: {found[:_SHOWN]}") from error
+            raise WeightsError(
+                f"it belongs to another network or optimiser, by its {part}: {found[:_SHOWN]}"
+            ) from error
         for group, given in zip(self.optimizer.param_groups, settings, strict=True):
             group.update(given)  # rate and decay are those of this run, not of the run that wrote the file
         scaler = getattr(engine, "scaler", None)

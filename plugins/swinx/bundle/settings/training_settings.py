@@ -42,6 +42,12 @@ TRAINING_SETTINGS = (
     Setting("partial_labels", Flag(), "loss over the annotated classes of a case alone", ("training",)),
     Setting("pseudo_weight", Number(0, 1), "weight of a class of pseudo labels in the loss", ("training",)),
     Setting(
+        "deep_supervision",
+        Flag(),
+        "loss at a half and a quarter of the resolution, too, by layers that inference does without",
+        ("training",),
+    ),
+    Setting(
         "ema_momentum", Number(0, 1, above=True), "share of a step in the running mean of the weights", ("training",)
     ),
     Setting("patches_per_epoch", Whole(1), "generated patches of an epoch", ("training",)),

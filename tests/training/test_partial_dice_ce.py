@@ -70,13 +70,15 @@ def test_a_common_weight_of_all_classes_cancels():
     torch.testing.assert_close(half, PartialDiceCELoss()(logits, label))
 
 
+@pytest.mark.parametrize("factors", [None, [2.0, 1.0, 9.0, 4.0, 3.0]])
 @pytest.mark.parametrize("include_background", [True, False])
-def test_gradient_of_an_unannotated_class_under_background_is_zero(include_background):
+def test_gradient_of_an_unannotated_class_under_background_is_zero(include_background, factors):
     """Moving probability between background and the class, all others fixed, changes the loss to no order."""
     logits, label = batch(3, dtype=torch.float64)
     label[label == 2] = 0
     where = torch.zeros_like(logits, dtype=torch.bool)[:, :1] | (label == 0)
-    loss, target = PartialDiceCELoss(include_background), PartialTarget(label, weights_of([1, 1, 0, 1, 1]).repeat(2, 1))
+    loss = PartialDiceCELoss(include_background, cross_entropy_weight=factors)
+    target = PartialTarget(label, weights_of([1, 1, 0, 1, 1]).repeat(2, 1))
     value, gradient = value_and_gradient(loss, logits, target)
     probabilities = logits.detach().softmax(dim=1)
     along = gradient[:, 2:3] * probabilities[:, :1] - gradient[:, :1] * probabilities[:, 2:3]
@@ -192,6 +194,18 @@ def test_the_cross_entropy_of_weighted_classes_is_torch_s():
     weights = torch.tensor([1.0, 0.3, 1.0, 0.7, 0.2])
     own = PartialDiceCELoss(lambda_dice=0)(logits, PartialTarget(label, weights.repeat(2, 1)))
     torch.testing.assert_close(own, torch.nn.functional.cross_entropy(logits, label[:, 0], weight=weights))
+
+
+def test_factors_of_classes_are_torch_s_and_leave_the_dice_as_it_is():
+    logits, label = batch(3)
+    factors, complete = [0.2, 1.0, 3.0, 0.0, 5.0], PartialTarget(label, torch.ones(2, 5))
+    entropy = PartialDiceCELoss(lambda_dice=0.0, cross_entropy_weight=factors)(logits, complete)
+    expected = torch.nn.CrossEntropyLoss(weight=torch.tensor(factors))(logits, label[:, 0])
+    torch.testing.assert_close(entropy, expected)
+    dice = PartialDiceCELoss(lambda_ce=0.0, cross_entropy_weight=factors)(logits, complete)
+    torch.testing.assert_close(dice, PartialDiceCELoss(lambda_ce=0.0)(logits, complete))
+    with pytest.raises(ValueError, match="cross_entropy_weight"):
+        PartialDiceCELoss(cross_entropy_weight=[1.0, -1.0])
 
 
 def test_gradients_agree_with_differences():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -145,9 +145,11 @@ class PartialDiceCELoss(nn.Module):
         lambda_ce: Weight of the cross-entropy.
         batch_dice: Take the Dice of each class over all patches of a step together, with the mean of its weights, so
             that a class that one patch lacks is judged by the others.
+        cross_entropy_weight: Factor of each class, background first, in the cross-entropy alone, as ``weight`` of
+            ``torch.nn.CrossEntropyLoss``; more for small organs lets a short training find them.
 
     Raises:
-        ValueError: If a weight of a term is negative.
+        ValueError: If a weight is negative.
     """
 
     def __init__(
@@ -156,16 +158,20 @@ class PartialDiceCELoss(nn.Module):
         lambda_dice: float = 1.0,
         lambda_ce: float = 1.0,
         batch_dice: bool = False,
+        cross_entropy_weight: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if min(lambda_dice, lambda_ce) < 0:
             raise ValueError(f"lambda_dice {lambda_dice} and lambda_ce {lambda_ce} must not be negative")
+        if min(cross_entropy_weight or [0]) < 0:
+            raise ValueError(f"cross_entropy_weight {list(cross_entropy_weight or [])} must not be negative")
         self.dice = DiceLoss(
             include_background, to_onehot_y=True, softmax=True, reduction="none", batch=batch_dice, ignore_index=UNKNOWN
         )
         self.batch_dice = batch_dice
         self.lambda_dice = lambda_dice
         self.lambda_ce = lambda_ce
+        self.class_weight = None if cross_entropy_weight is None else torch.tensor(cross_entropy_weight).float()
 
     def forward(self, logits: Tensor, target: PartialTarget | Tensor) -> Tensor:
         """Return a scalar; zero, with zero gradient, if all voxels are unknown.
@@ -185,9 +191,10 @@ class PartialDiceCELoss(nn.Module):
         _check(scores, label, weights)
         ids = merge_unannotated_labels(label.long(), weights)
         merged = merge_unannotated_logits(scores, weights)
-        return self.lambda_dice * self._dice(merged, ids, weights) + self.lambda_ce * _cross_entropy(
-            merged, ids, weights
-        )
+        dice = self._dice(merged, ids, weights)
+        if self.class_weight is not None:
+            weights = weights * self.class_weight.to(weights)
+        return self.lambda_dice * dice + self.lambda_ce * _cross_entropy(merged, ids, weights)
 
     def _dice(self, merged: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
         losses: Tensor = self.dice(merged, ids)

@@ -84,8 +84,8 @@ def run_profile(part: Part, profile: str, folder: Path, settings: dict[str, Any]
 
 
 def run_reference(folder: Path, count: int, settings: dict[str, Any]) -> dict[str, Any]:
-    """Segment one phantom in MONAI's ordinary order; return seconds by stage and peaks of memory."""
-    program = str(ROOT / "benchmarks" / "ordinary_order.py")
+    """Segment one phantom by MONAI's reference pipeline; return seconds by stage and peaks of memory."""
+    program = str(ROOT / "benchmarks" / "reference_pipeline.py")
     words = [str(folder / "scans" / f"slices_{count:03d}.nii"), str(folder / "reference")]
     known = {name: value for name, value in settings.items() if name not in ("max_gpu_mb", "backend", "progress")}
     words += ["--checkpoint", str(folder / "model.pt"), "--settings", json.dumps(known)]

@@ -1,9 +1,9 @@
-"""A whole case by each profile of the bundle, against the same weights in MONAI's ordinary order.
+"""A whole case by each profile of the bundle, against the same weights in MONAI's reference pipeline.
 
     .venv/bin/python benchmarks/pipeline.py --pixdim 2 --repeats 1
 
-segments the real CT of the demo with the full-size network: by ``benchmarks/ordinary_order.py``, and by the bundle's
-own command with each overlay. Seconds by stage, peaks of memory, ratios and how far the labels agree go into
+segments the real CT of the demo with the full-size network: by ``benchmarks/reference_pipeline.py``, and by the
+bundle's own command with each overlay. Seconds by stage, peaks of memory, ratios and how far the labels agree go into
 ``benchmarks/results/pipeline_<machine>.json``. ``--checkpoint`` takes trained weights, with the ``--settings`` they
 need; without, they are as before training: time and memory do not depend on them, agreement does. ``--slices 55 100
 150 215 334 448 499 554`` takes phantoms of the paper's sizes in place of the CT.
@@ -32,7 +32,7 @@ from swinx.nifti import write_nifti
 
 CONFIGS = "bundles/swinx_seg/configs"
 WAYS = {
-    "ordinary": None,
+    "reference": None,
     "standard": [],
     "fast": ["fast"],
     "lowmem": ["lowmem"],
@@ -94,7 +94,7 @@ def measure(
     taken: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for _ in range(repeats):
         for way in ways:
-            run = run_ordinary if WAYS[way] is None else run_ours
+            run = run_reference if WAYS[way] is None else run_ours
             taken[way].append(run(way, scan, out / way, checkpoint, settings))
     first = labels_in(out / ways[0])
     found = {}
@@ -115,9 +115,9 @@ def measure(
     return found
 
 
-def run_ordinary(_: str, scan: Path, out: Path, checkpoint: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Segment in MONAI's ordinary order."""
-    program = ROOT / "benchmarks" / "ordinary_order.py"
+def run_reference(_: str, scan: Path, out: Path, checkpoint: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Segment by MONAI's reference pipeline."""
+    program = ROOT / "benchmarks" / "reference_pipeline.py"
     words = [str(scan), str(out), "--checkpoint", str(checkpoint), "--settings", json.dumps(settings)]
     done = subprocess.run([sys.executable, program, *words], stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))

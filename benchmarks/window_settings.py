@@ -4,7 +4,7 @@
 
 segments the test cases with trained weights by every setting in turns and writes
 ``benchmarks/results/window_settings_<machine>.json`` and ``docs/images/window_settings.png``: windows, seconds of
-processor in the network, Dice against the reference labels, and the share of voxels that get the label of the ordinary
+processor in the network, Dice against the reference labels, and the share of voxels that get the label of the first
 setting. The settings of the weights are read from the file beside them.
 """
 
@@ -76,7 +76,7 @@ def main() -> None:
     measured: dict[Setting, list[dict[str, Any]]] = {setting: [] for setting in settings}
     for item in items:
         case = preprocessing(item)
-        reference, ordinary = case["label"][0].as_tensor(), None
+        reference, base = case["label"][0].as_tensor(), None
         for setting in settings:
             inferer = SlidingWindowLabelInferer(
                 WindowSettings(parser["roi_size"], overlap=setting.overlap, margin=setting.margin, skip_air=True),
@@ -86,12 +86,12 @@ def main() -> None:
             started = time.process_time()
             labels = inferer(case["image"][None], network)[0, 0]
             seconds = time.process_time() - started
-            ordinary = labels if ordinary is None else ordinary
+            base = labels if base is None else base
             measured[setting].append(
                 {
                     "cpu_seconds": seconds,
                     "dice": {str(c): dice(labels, reference, c) for c in item["annotated"] if (reference == c).any()},
-                    "same_labels": float((labels == ordinary).float().mean()),
+                    "same_labels": float((labels == base).float().mean()),
                 }
             )
             print(item["case"], *setting, round(seconds, 1), measured[setting][-1]["same_labels"])
@@ -111,15 +111,15 @@ def dice(labels: Tensor, reference: Tensor, label: int) -> float:
 
 
 def summary(setting: Setting, records: list[dict[str, Any]], first: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return means over cases, relative to the ordinary setting where that says more."""
-    scores, ordinary = ([float(np.mean(list(r["dice"].values()))) for r in rows] for rows in (records, first))
+    """Return means over cases, relative to the first setting where that says more."""
+    scores, base = ([float(np.mean(list(r["dice"].values()))) for r in rows] for rows in (records, first))
     seconds, at_first = (sum(r["cpu_seconds"] for r in rows) for rows in (records, first))
     return {
         **setting._asdict(),
         "cpu_of_first": round(seconds / at_first, 3),
         "mean_dice": round(float(np.mean(scores)), 5),
-        "dice_lost_points": round(100 * float(np.mean(np.subtract(ordinary, scores))), 3),
-        "worst_case_lost_points": round(100 * float(np.max(np.subtract(ordinary, scores))), 3),
+        "dice_lost_points": round(100 * float(np.mean(np.subtract(base, scores))), 3),
+        "worst_case_lost_points": round(100 * float(np.max(np.subtract(base, scores))), 3),
         "same_labels": round(float(np.mean([r["same_labels"] for r in records])), 6),
         "least_same_labels": round(float(np.min([r["same_labels"] for r in records])), 6),
     }

@@ -72,7 +72,7 @@ def test_labels_are_those_of_monais_reference_pipeline(undecided, scan, tmp_path
     grid = {"pixdim": [3.7, 3.8, 4.1], "body_crop": False}
     sizes = {name: value for name, value in SMALL.items() if name in inference()} | grid
     words = [str(scan), str(tmp_path / "peer"), "--checkpoint", str(undecided), "--settings", json.dumps(sizes)]
-    program = ROOT / "benchmarks" / "ordinary_order.py"
+    program = ROOT / "benchmarks" / "reference_pipeline.py"
     reference = run([sys.executable, str(program), *words])
     assert reference.returncode == 0, reference.stderr[-3000:]
     peer = labels_in(tmp_path / "peer")

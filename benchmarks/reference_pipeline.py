@@ -1,6 +1,6 @@
 """A case in the order that MONAI's model zoo has it: class probabilities back on the scan's grid, then their argmax.
 
-    .venv/bin/python benchmarks/ordinary_order.py SCAN OUT --checkpoint FILE [--settings '{"embed_dim": 16}']
+    .venv/bin/python benchmarks/reference_pipeline.py SCAN OUT --checkpoint FILE [--settings '{"embed_dim": 16}']
 
 The peer of ``benchmarks/pipeline.py``. Preprocessing is the bundle's, so that both see the same volume; windows,
 inversion and saving are MONAI's own. Prints seconds by stage and the peak of memory as one line of JSON.

@@ -161,3 +161,20 @@ def test_texts_fit_a_package_that_is_installed_from_its_repository():
 def test_the_version_is_all_that_importing_the_package_costs():
     assert swinx.__version__
     assert imports_when_imported(SOURCE / "__init__.py") <= {"__future__", "importlib", "typing"}
+
+
+def keys(content: object) -> Iterator[str]:
+    """Yield all keys of a configuration."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield name
+            yield from keys(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from keys(value)
+
+
+def test_configurations_pick_no_item_by_its_position_in_a_list():
+    for path in ROOT.glob("bundles/*/configs/*.json"):
+        picked = [key for key in keys(json.loads(path.read_text())) if re.search(r"::\d+(::|$)", key)]
+        assert not picked, path

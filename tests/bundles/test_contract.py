@@ -140,7 +140,7 @@ def test_handlers_are_literal_and_never_sliced():
         assert "#" not in path.read_text(), f"{path.name} picks list items by position"
     train = content("train")
     for handlers in (train["train"]["handlers"], train["validate"]["handlers"]):
-        assert all("_target_" in handler for handler in handlers)
+        assert all("_target_" in (train[item[1:]] if isinstance(item, str) else item) for item in handlers)
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)

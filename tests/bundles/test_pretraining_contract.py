@@ -71,7 +71,9 @@ def test_the_demo_s_encoder_is_that_of_the_segmentation_s_demo():
 
 
 def test_health_is_measured_before_it_is_judged_and_judged_before_anything_is_saved():
-    order = [handler["_target_"].rpartition(".")[2] for handler in content("train")["train"]["handlers"]]
+    train = content("train")
+    handlers = [train[item[1:]] if isinstance(item, str) else item for item in train["train"]["handlers"]]
+    order = [handler["_target_"].rpartition(".")[2] for handler in handlers]
     for earlier, later in (
         ("PretrainingHealth", "TrainingHistory"),
         ("TrainingHistory", "CollapseDetector"),

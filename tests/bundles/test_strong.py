@@ -74,6 +74,20 @@ def test_inference_builds_the_network_of_the_weights_without_a_setting(trained, 
     assert found.shape[-3:] == nib.load(scan).shape
 
 
+def test_what_is_kept_is_the_mean_and_what_is_trained_is_the_network():
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / CONFIGS / f"{name}.json") for name in FILES])
+    parser.parse()
+    saved = {
+        handler["_target_"].rpartition(".")[2]: handler
+        for handler in [*parser["train"]["handlers"], *parser["validate"]["handlers"]]
+        if isinstance(handler, dict) and "network" in handler
+    }
+    assert saved["LatestModel"]["network"] == saved["BestModel"]["network"] == "@mean_network"
+    assert saved["TrainingState"]["network"] == "@network_def"
+    assert saved["TrainingState"]["modules"]["ema"] == "@mean_network"
+
+
 def crops(label, count):
     """Patches of the overlay's own crop from a scan with this label ``(X, Y, Z)``."""
     content = ConfigParser.load_config_files([str(ROOT / CONFIGS / f"{name}.json") for name in FILES])

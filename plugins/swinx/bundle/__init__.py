@@ -15,7 +15,6 @@ from swinx.bundle.check_settings import check_run_settings, read_setting, read_s
 from swinx.bundle.configuration import (
     PLACES,
     configuration_at_work,
-    configuration_hash,
     flat_settings,
     settings_at_work,
     settings_of,
@@ -37,7 +36,6 @@ __all__ = [
     "bundle_folders",
     "check_run_settings",
     "configuration_at_work",
-    "configuration_hash",
     "find_bundle_root",
     "flat_settings",
     "is_installed",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "PLACES",
     "configuration_at_work",
-    "configuration_hash",
     "flat_settings",
     "settings_at_work",
     "settings_of",
@@ -78,16 +76,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple) and all(isinstance(item, str | int | float | bool) for item in value):
         return list(value)
     return value if isinstance(value, str | int | float | bool) else None
-
-
-def configuration_hash(configuration: Mapping[str, Any]) -> str:
-    """Return the SHA-256, in hexadecimal, of a configuration, whatever the order of its keys.
-
-    Examples:
-        >>> configuration_hash({"a": 1, "b": 2}) == configuration_hash({"b": 2, "a": 1})
-        True
-    """
-    return hashlib.sha256(json.dumps(configuration, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def flat_settings(configuration: Mapping[str, Any]) -> dict[str, Any]:

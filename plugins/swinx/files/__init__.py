@@ -16,7 +16,7 @@ from swinx.files.plain_json import (
     read_object,
     shown,
 )
-from swinx.files.regular_files import check_regular, file_sha256, files_sha256, open_regular
+from swinx.files.regular_files import check_regular, file_sha256, files_sha256, json_sha256, open_regular
 from swinx.files.tables import read_rows, read_table, write_rows, write_table
 from swinx.files.written_files import EarlierFiles
 
@@ -38,6 +38,7 @@ __all__ = [
     "is_program",
     "is_setting",
     "is_whole_disk",
+    "json_sha256",
     "object_of",
     "open_regular",
     "read_json",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from swinx.rules import FileRules
 
-__all__ = ["check_regular", "file_sha256", "files_sha256", "open_regular"]
+__all__ = ["check_regular", "file_sha256", "files_sha256", "json_sha256", "open_regular"]
 
 _CHUNK = 1 << 20
 _KINDS = {
@@ -81,6 +82,16 @@ def files_sha256(files: Iterable[tuple[str, str | os.PathLike[str]]], begin: str
     for name, file in files:
         digest.update(f"{name} {file_sha256(file)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def json_sha256(content: Any) -> str:
+    """Return the SHA-256, in hexadecimal, of content as JSON has it, whatever the order of its keys.
+
+    Examples:
+        >>> json_sha256({"a": 1, "b": 2}) == json_sha256({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def _check_mode(path: str | os.PathLike[str], mode: int) -> None:

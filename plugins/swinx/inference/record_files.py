@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinx.data import record_path
-from swinx.files import file_sha256, write_json
+from swinx.files import file_sha256, json_sha256, write_json
 from swinx.tracking import artefact_hash
 
 __all__ = ["result_set", "write_batch_record", "write_case_record"]
@@ -35,8 +33,7 @@ def result_set(checkpoint: str | None, settings: Mapping[str, Any]) -> dict[str,
         weights = artefact_hash(checkpoint)
     deciding = {name: settings[name] for name in sorted(set(settings) - _UNRELATED)}
     content = {"weights": weights, "settings": deciding}
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()
-    return {"id": digest[:16], **content}
+    return {"id": json_sha256(content)[:16], **content}
 
 
 def write_case_record(folder: Path, name: str, record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:

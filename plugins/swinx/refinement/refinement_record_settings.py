@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swinx.errors import DataListError
-from swinx.files import read_object
+from swinx.files import json_sha256, read_object
 from swinx.labels import FLARE23, LabelSet
 from swinx.refinement.policies.fusion import check_label_sets
 from swinx.refinement.teachers.teacher import Teacher
@@ -66,9 +64,8 @@ def refinement_settings(
         deciding["plausible"] = describe(plausible)
     if previous:
         deciding["previous"] = [_fingerprint(Path(folder) / "manifest.json", label_set) for folder in previous]
-    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
     names = {"teacher_name": teacher.name, "label_set_name": label_set.name}
-    return RefinementSettings({**deciding, **names}, digest)
+    return RefinementSettings({**deciding, **names}, json_sha256(deciding))
 
 
 def describe(thing: object) -> dict[str, Any]:

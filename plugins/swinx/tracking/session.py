@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import json
 import logging
 import os
@@ -14,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from swinx.bundle import configuration_at_work, configuration_hash, flat_settings
+from swinx.bundle import configuration_at_work, flat_settings
 from swinx.errors import DataListError, RecordError
-from swinx.files import read_object, write_json
+from swinx.files import json_sha256, read_object, write_json
 from swinx.rules import TrackingRules
 from swinx.tracking.abrupt_end import end_by_exception_on_sigterm, was_stopped
 from swinx.tracking.addresses import without_credentials
@@ -134,7 +133,7 @@ class TrackingSession:
         _current.clear()
         _current.update(
             stage=self.stage,
-            config_sha256=configuration_hash(self.configuration),
+            config_sha256=json_sha256(self.configuration),
             data_sha256=data_hash,
             upstream=sources,
         )
@@ -193,7 +192,7 @@ class TrackingSession:
         listed = next((source["sha256"] for source in sources if source["name"] == "data"), None)
         if listed is not None or self.cases is None:
             return listed
-        return hashlib.sha256(json.dumps(self.cases, sort_keys=True, default=repr).encode()).hexdigest()
+        return json_sha256(self.cases)
 
     def _read_settings(self) -> dict[str, Any]:
         path = self.bundle_root / "configs" / "mlflow.json"

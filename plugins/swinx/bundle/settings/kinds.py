@@ -167,7 +167,7 @@ class Device:
 class Object:
     """Values by name."""
 
-    wanted: str = "values by name, such as \"{'max_epochs': 10}\""
+    wanted: str
 
     def read(self, value: Any) -> Any:
         """Return the value that is meant, see :meth:`Kind.read`."""

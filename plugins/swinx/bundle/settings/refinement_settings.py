@@ -16,7 +16,12 @@ REFINEMENT_SETTINGS = (
     ),
     Setting("teacher_bundle", PathName(), "bundle that is the teacher", ("refinement",)),
     Setting("teacher_checkpoint", PathName(), "weights of the bundle that is the teacher", ("refinement",)),
-    Setting("teacher_overrides", Object(), "settings of the bundle that is the teacher", ("refinement",)),
+    Setting(
+        "teacher_overrides",
+        Object("settings by name, such as \"{'overlap': 0.25}\""),
+        "settings of the bundle that is the teacher",
+        ("refinement",),
+    ),
     Setting("teacher_source", PathName(), "file or folder that the run of the teacher wrote", ("refinement",)),
     Setting(
         "label_map",
@@ -67,12 +72,22 @@ REFINEMENT_SETTINGS = (
         "configurations of the refinement",
         ("rounds",),
     ),
-    Setting("refine_overrides", Object(), "settings of the refinement", ("rounds",)),
+    Setting(
+        "refine_overrides",
+        Object("settings by name, such as \"{'sections': ['training']}\""),
+        "settings of the refinement",
+        ("rounds",),
+    ),
     Setting("student_bundle", PathName(), "bundle that is trained", ("rounds",)),
     Setting(
         "student_configs", Many(PathName(), "['train.json']", least=1), "configurations of the student", ("rounds",)
     ),
-    Setting("student_overrides", Object(), "settings of the student", ("rounds",)),
+    Setting(
+        "student_overrides",
+        Object("settings by name, such as \"{'max_epochs': 10}\""),
+        "settings of the student",
+        ("rounds",),
+    ),
     Setting(
         "last_round",
         Many(PathName(), "['low_disagreement.json']"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import sys
@@ -16,7 +14,7 @@ import torch
 import swinx
 from swinx.data import warn_of_numberings
 from swinx.errors import DataListError, LabelSetError, TrainingError
-from swinx.files import expanded, hold, read_object, write_json
+from swinx.files import expanded, hold, json_sha256, read_object, write_json
 from swinx.labels import FLARE23, LabelSet
 from swinx.refinement.child_process import run_child
 from swinx.refinement.label_of_case import places_of
@@ -231,7 +229,7 @@ class _Record:
 
     def __init__(self, root: Path, settings: dict[str, Any]) -> None:
         self.path = root / "training.json"
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        digest = json_sha256(settings)
         self.content: dict[str, Any] = {"settings": settings, "sha256": digest, "done": []}
         if self.path.is_file():
             self.content = _read_record(self.path)

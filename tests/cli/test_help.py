@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ import swinx
 from swinx.cli.front.command_table import GROUPS, commands, load_command
 from swinx.cli.front.help_pages import command_help
 
+ROOT = Path(__file__).parents[2]
 _HEAVY = ("torch", "monai", "pandas", "numpy", "scipy", "mlflow", "matplotlib")
 
 
@@ -66,6 +69,24 @@ def test_help_has_kinds_defaults_and_meanings_of_a_function():
         assert part in text
     assert "--quick Skip checks." in text
     assert "--SETTING VALUE Others." in text
+
+
+def test_an_argument_that_may_be_left_out_is_shown_by_its_place(run):
+    assert run("bundles", "--help")[1].startswith("usage: swinx bundles [-h] [ACTION] [NAME] [FOLDER]")
+    assert run("data", "example", "--help")[1].startswith("usage: swinx data example [-h] [FOLDER]")
+
+
+def test_options_are_written_with_underscores_in_the_help_and_on_every_page(run):
+    helps = [run(name, "--help")[1] for name in commands()]
+    pages = [path.read_text() for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))]
+    lines = [line for page in pages for line in page.splitlines() if line.lstrip("$ `").startswith("swinx ")]
+    assert not [line for line in [*helps, *lines] if re.search(r"--[a-z]+-[a-z]", line)]
+
+
+def test_a_command_takes_its_options_with_dashes_and_with_underscores(run, tmp_path):
+    for option in ("--max-epochs", "--max_epochs"):
+        _, _, err = run("data", "verdict", str(tmp_path), option, "5")
+        assert str(tmp_path / "scores.csv") in err, err
 
 
 @pytest.mark.parametrize(

@@ -17,19 +17,19 @@ _LEFT_OUT = ("eval", "__pycache__")
 """Folders of a bundle in a checkout that hold results of its owner."""
 
 
-def bundles(action: str = "list", name: str | None = None, to: str = ".") -> None:
+def bundles(action: str = "list", name: str | None = None, folder: str = ".", /) -> None:
     """List the bundles, or copy one to edit it: swinx bundles copy swinx_seg FOLDER.
 
     Args:
-        action: list or copy.
+        action: list, or copy with a NAME and a FOLDER.
         name: Bundle to copy, such as swinx_seg.
-        to: Folder in which the copy appears, under the name of the bundle.
+        folder: Folder in which the copy appears, under the name of the bundle.
     """
-    check_paths(name, to)
+    check_paths(name, folder)
     if action == "list":
-        say("\n".join(_described(folder) for folder in bundle_folders().values()))
+        say("\n".join(map(_described, bundle_folders().values())))
     elif action == "copy" and name is not None:
-        say(_copied(bundle_folder(name), Path(to) / name))
+        say(_copied(bundle_folder(name), Path(folder) / name))
     else:
         raise BundleError(f"bundles {shown(action)}: give swinx bundles, or swinx bundles copy NAME FOLDER")
 

@@ -56,6 +56,9 @@ def command_help(name: str, function: Callable[..., Any]) -> str:
             parser.add_argument(argument.name, nargs="*", metavar=argument.name.upper(), help=meaning)
         elif argument.default is argument.empty:
             parser.add_argument(argument.name, metavar=argument.name.upper(), help=meaning)
+        elif argument.kind is argument.POSITIONAL_ONLY:
+            words = _with_default(meaning, argument.default)
+            parser.add_argument(argument.name, nargs="?", metavar=argument.name.upper(), help=words)
         else:
             _add_option(parser, argument, meaning)
     return parser.format_help().rstrip()
@@ -63,13 +66,16 @@ def command_help(name: str, function: Callable[..., Any]) -> str:
 
 def _add_option(parser: argparse.ArgumentParser, argument: inspect.Parameter, meaning: str) -> None:
     kind = _KINDS.get(re.split(r"\W", str(argument.annotation))[0], "VALUE")
-    plain = argument.default in (None, False, "", ())
-    words = meaning if plain else f"{meaning} Default: {str(argument.default).replace('%', '%%')}."
+    words = _with_default(meaning, argument.default)
     option = f"--{argument.name}"
     if kind:
         parser.add_argument(option, metavar=kind, help=words)
     else:
         parser.add_argument(option, action="store_true", help=words)
+
+
+def _with_default(meaning: str, default: Any) -> str:
+    return meaning if default in (None, False, "", ()) else f"{meaning} Default: {str(default).replace('%', '%%')}."
 
 
 def _layout(prog: str) -> argparse.HelpFormatter:

@@ -43,7 +43,7 @@ def used(**settings):
         ("device", 0, "device is 0; give cpu, cuda"),
         ("output_dir", "", "output_dir is ''; give a path"),
         ("classes", [0, 1], r"classes is \[0, 1\]; give a list, each a whole number from 1 to 254, or a text"),
-        ("student_overrides", "x", "student_overrides is 'x'; give values by name"),
+        ("student_overrides", "x", "student_overrides is 'x'; give settings by name"),
         ("dataset_dir", "a#b", "dataset_dir is 'a#b', and MONAI replaces # in texts"),
     ],
 )

@@ -1,8 +1,8 @@
 """Rules for what memory decides: patches and scans of a step, cached scans, worker processes.
 
-A training step was measured on a CPU in single precision (docs/performance.md, section Training): 9,911 MiB with two
-patches of 96 x 96 x 96 voxels and 15 classes, and 18 GiB with four. Mixed precision on a GPU takes less; that was not
-measured, so that plans for a GPU take the same figures and err on the safe side.
+A training step was measured on a CPU in single precision (docs/performance-tables.md, section Training): 9,911 MiB with
+two patches of 96 x 96 x 96 voxels and 15 classes, and 18 GiB with four. Mixed precision on a GPU takes less; that was
+not measured, so that plans for a GPU take the same figures and err on the safe side.
 """
 
 from __future__ import annotations

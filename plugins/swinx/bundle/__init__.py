@@ -14,9 +14,9 @@ from swinx.bundle.bundle_root import find_bundle_root, require_plugin
 from swinx.bundle.check_settings import check_run_settings, read_setting, read_settings
 from swinx.bundle.configuration import (
     PLACES,
-    configuration_at_work,
+    active_configuration,
+    active_settings,
     flat_settings,
-    settings_at_work,
     settings_of,
     settings_of_network,
 )
@@ -31,11 +31,12 @@ __all__ = [
     "SETTINGS",
     "SHIPPED",
     "Setting",
+    "active_configuration",
+    "active_settings",
     "broken_relation",
     "bundle_folder",
     "bundle_folders",
     "check_run_settings",
-    "configuration_at_work",
     "find_bundle_root",
     "flat_settings",
     "is_installed",
@@ -46,7 +47,6 @@ __all__ = [
     "read_settings",
     "require_plugin",
     "setting_fault",
-    "settings_at_work",
     "settings_of",
     "settings_of_network",
 ]

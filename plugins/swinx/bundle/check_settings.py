@@ -53,11 +53,11 @@ def check_run_settings() -> None:
         replace_setting(parser, name, value)
     for warning in warnings:
         _logger.warning("%s", warning)
-    if fault := broken_relation(_values_at_work(parser, configuration | found), running.given):
+    if fault := broken_relation(_active_values(parser, configuration | found), running.given):
         raise BundleError(fault)
 
 
-def _values_at_work(parser: ConfigParser, configuration: Mapping[str, Any]) -> dict[str, Any]:
+def _active_values(parser: ConfigParser, configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a run by name, where those that follow its weights are the weights' own."""
     values = {name: value for name, value in configuration.items() if name in SETTINGS and is_plain(value)}
     followed = [name for name, value in configuration.items() if str(value).startswith(OF_WEIGHTS) and name in SETTINGS]

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PLACES",
-    "configuration_at_work",
+    "active_configuration",
+    "active_settings",
     "flat_settings",
-    "settings_at_work",
     "settings_of",
     "settings_of_network",
 ]
@@ -46,7 +46,7 @@ Among them are all that name a program or a file that is run: weights of others 
 """
 
 
-def configuration_at_work() -> dict[str, Any]:
+def active_configuration() -> dict[str, Any]:
     """Return the configuration, with all overlays and overrides, that is building the caller.
 
     Returns:
@@ -88,16 +88,16 @@ def flat_settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in configuration.items() if _is_plain(value)}
 
 
-def settings_at_work() -> dict[str, Any]:
+def active_settings() -> dict[str, Any]:
     """Return the settings of the bundle that is building the caller, without :data:`PLACES`; empty if none is building.
 
     They are written beside weights, so that only what may be read from there again is among them.
     """
-    return _settings(configuration_at_work())
+    return _settings(active_configuration())
 
 
 def settings_of(parser: ConfigParser) -> dict[str, Any]:
-    """Return the settings of a configuration that a program has built itself, as :func:`settings_at_work` does."""
+    """Return the settings of a configuration that a program has built itself, as :func:`active_settings` does."""
     return _settings(_content(parser))
 
 

@@ -15,7 +15,7 @@ import torch
 from ignite.engine import Events
 from monai.engines import IterationEvents, Workflow
 
-from swinx.bundle import settings_at_work
+from swinx.bundle import active_settings
 from swinx.data import record_path
 from swinx.errors import DataListError
 from swinx.files import EarlierFiles, real_path
@@ -71,7 +71,7 @@ class CaseRecords:
         self.checkpoint = checkpoint
         self._labels: dict[str, Any] = {} if label_set is None else {"labels": label_set.as_json()}
         self.results: dict[str, Any] = {}
-        self._settings = settings_at_work()
+        self._settings = active_settings()
         self.monitor = ResourceMonitor(device)
         self.logger = logging.getLogger(__name__)
         self.done: list[dict[str, Any]] = []

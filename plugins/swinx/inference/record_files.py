@@ -22,7 +22,7 @@ def result_set(checkpoint: str | None, settings: Mapping[str, Any]) -> dict[str,
 
     Args:
         checkpoint: File or folder of the weights; None if there is none.
-        settings: Those of the run without the ones of machine and place, see :func:`swinx.bundle.settings_at_work`.
+        settings: Those of the run without the ones of machine and place, see :func:`swinx.bundle.active_settings`.
 
     Returns:
         ``id``: hash of the other two, 16 hexadecimal digits; ``weights``: their SHA-256, None if they cannot be read;

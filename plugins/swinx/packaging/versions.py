@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 def check_versions(metadata: Mapping[str, Any], path: Path) -> None:
-    """Refuse versions that this package does not work with, and warn of those that are not at work here.
+    """Refuse versions that this package does not work with, and warn of those that are not installed here.
 
     The Model Zoo installs what the metadata state, and MONAI warns who has something older. So each stated version must
     be one that the requirements of swinx allow: MONAI exactly, others from the oldest that serves. It need not be the

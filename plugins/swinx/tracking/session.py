@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from swinx.bundle import configuration_at_work, flat_settings
+from swinx.bundle import active_configuration, flat_settings
 from swinx.errors import DataListError, RecordError
 from swinx.files import json_sha256, read_object, write_json
 from swinx.rules import TrackingRules
@@ -40,11 +40,11 @@ _SETTINGS: Mapping[str, Any] = {
 }
 _OFF = ("0", "off", "false", "no")
 _current: dict[str, Any] = {}
-_runs: list[TrackedRun] = []  # the one that is at work, which may have moved since it began
+_runs: list[TrackedRun] = []  # the active one, which may have moved since it began
 
 
 def provenance() -> dict[str, Any]:
-    """Return what the sidecar of an artefact says of the run that is at work in this process; empty if none is.
+    """Return what the sidecar of an artefact says of the active run of this process; empty if none is.
 
     ``run_id``, ``tracking_uri`` (without credentials), ``stage``, ``config_sha256``, ``data_sha256`` and ``upstream``.
     """
@@ -54,7 +54,7 @@ def provenance() -> dict[str, Any]:
 
 
 class TrackingSession:
-    """A run in MLflow, from the configuration that is at work to the artefacts that come out.
+    """A run in MLflow, from the active configuration to the artefacts that come out.
 
     Settings are read from ``mlflow.json`` among the bundle's configurations: ``tracking_uri`` (None: the environment
     variable ``MLFLOW_TRACKING_URI``, or else ``mlflow.db`` at the root of the project), ``experiment``,
@@ -95,7 +95,7 @@ class TrackingSession:
         self.artifacts_dir = Path(artifacts_dir or output_dir)
         self.registered_model = registered_model
         self.enabled = bool(enabled) and os.environ.get("SWINX_MLFLOW", "").lower() not in _OFF
-        self.configuration = configuration_at_work() if self.enabled else {}
+        self.configuration = active_configuration() if self.enabled else {}
         self.settings = self._read_settings() if self.enabled else dict(_SETTINGS)
         self.run: TrackedRun | None = None
 

@@ -15,7 +15,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 from swinx import __version__
-from swinx.bundle import settings_at_work
+from swinx.bundle import active_settings
 from swinx.files import write_json
 from swinx.labels import LabelSet
 from swinx.networks import save_weights
@@ -35,7 +35,7 @@ class _SavedModel:
         self.network = network
         self.path = Path(path)
         self.label_set = label_set
-        self.facts = {"settings": settings_at_work(), "labels": None if label_set is None else label_set.as_json()}
+        self.facts = {"settings": active_settings(), "labels": None if label_set is None else label_set.as_json()}
         if data:
             self.facts["data"] = dict(data)
         self.logger = logging.getLogger(__name__)

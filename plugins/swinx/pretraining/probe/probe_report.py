@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from swinx import __version__
-from swinx.bundle import configuration_at_work, flat_settings
+from swinx.bundle import active_configuration, flat_settings
 from swinx.data import patient_of
 from swinx.errors import DataListError
 from swinx.figures import write_figure
@@ -112,7 +112,7 @@ def probe_encoders(
         "encoders": {encoder: _as_json(one, label_set) for encoder, one in scores.items()},
         "failed": list(records.failed),
         "empty": list(records.empty),
-        "settings": flat_settings(configuration_at_work()),
+        "settings": flat_settings(active_configuration()),
         "versions": {"swinx": __version__, "torch": torch.__version__, "scikit-learn": version("scikit-learn")},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }

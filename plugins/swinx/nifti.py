@@ -1,4 +1,4 @@
-"""Write a volume as NIfTI: whole or not at all, and the same bytes every time."""
+"""NIfTI files, written atomically and with reproducible bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from swinx.files import write_whole
+from swinx.files import write_atomic
 
 __all__ = ["write_nifti"]
 
@@ -46,5 +46,5 @@ def write_nifti(
     image.header["descrip"] = description.encode("ascii")
     if scale is not None:
         image.header.set_slope_inter(scale, 0)
-    with write_whole(path, suffix=".nii.gz" if str(path).endswith(".gz") else ".nii") as partial:
+    with write_atomic(path, suffix=".nii.gz" if str(path).endswith(".gz") else ".nii") as partial:
         nib.save(image, partial)

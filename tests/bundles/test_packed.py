@@ -179,7 +179,7 @@ def test_a_bundle_of_another_version_is_refused_with_both_versions(packed, bare,
     words = arguments(config_file=metadata.parent / "inference.json", dataset_dir=a_scan(cohort), output_dir=tmp_path)
     done = execute(bare, "-m", "monai.bundle", "run", "inference", *words, cwd=tmp_path)
     assert done.returncode != 0
-    assert "made for swinx 0.7.0, and swinx 0.2.0 is at work" in done.stderr
+    assert "made for swinx 0.7.0, and swinx 0.2.0 is loaded" in done.stderr
 
 
 def test_the_packed_pretraining_bundle_reconstructs_as_the_one_in_the_repository(environment, cohort, tmp_path):

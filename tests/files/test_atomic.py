@@ -1,4 +1,4 @@
-"""write_whole: a file is there whole or is as it was."""
+"""write_atomic: a file is written completely, or is as it was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.disks import nearly_full_disk
-from swinx.files import read_json, write_json, write_several_whole, write_whole
+from swinx.files import read_json, write_atomic, write_json, write_several_atomic
 from swinx.files.partial_files import remove_leftovers
 
 
@@ -25,7 +25,7 @@ def target(tmp_path):
 
 def test_the_file_appears_only_when_the_block_ends(tmp_path):
     path = tmp_path / "new" / "folder" / "table.csv"
-    with write_whole(path) as partial:
+    with write_atomic(path) as partial:
         partial.write_text("half")
         assert not path.exists()
         partial.write_text("whole")
@@ -35,7 +35,7 @@ def test_the_file_appears_only_when_the_block_ends(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError("a fault"), KeyboardInterrupt()])
 def test_an_exception_leaves_the_old_file_and_no_other(target, error):
-    with pytest.raises(type(error)), write_whole(target) as partial:  # noqa: PT012
+    with pytest.raises(type(error)), write_atomic(target) as partial:  # noqa: PT012
         partial.write_text("half")
         raise error
     assert target.read_text() == "old"
@@ -51,7 +51,7 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(target):
 
 def test_a_folder_that_cannot_be_made_is_named(target):
     inside = target / "folder" / "table.csv"
-    with pytest.raises(OSError, match=f"cannot write {inside}: .*choose another"), write_whole(inside):
+    with pytest.raises(OSError, match=f"cannot write {inside}: .*choose another"), write_atomic(inside):
         pytest.fail("the block must not be entered")
 
 
@@ -65,7 +65,7 @@ def test_a_folder_in_the_place_of_the_file_is_named_and_kept(tmp_path):
 
 
 def test_errors_of_other_files_keep_their_own_words(target):
-    with pytest.raises(FileNotFoundError, match=r"source\.csv"), write_whole(target):
+    with pytest.raises(FileNotFoundError, match=r"source\.csv"), write_atomic(target):
         (target.parent / "source.csv").read_text()
 
 
@@ -80,7 +80,7 @@ def test_permissions_are_those_of_an_ordinary_new_file(tmp_path, umask, mode):
 
 
 def test_the_suffix_is_that_of_the_partial_file(tmp_path):
-    with write_whole(tmp_path / "a.nii.gz", suffix=".nii.gz") as partial:
+    with write_atomic(tmp_path / "a.nii.gz", suffix=".nii.gz") as partial:
         assert partial.name.endswith(".nii.gz")
         assert partial.name.startswith("."), "searches for scans skip hidden files"
 
@@ -98,8 +98,8 @@ def test_json_reads_back(tmp_path):
 
 WRITER = """
 import os, signal, sys
-from swinx.files import write_several_whole, write_whole
-with write_whole(sys.argv[1] + "/table.csv") as partial, write_several_whole(sys.argv[1] + "/model.xml") as folder:
+from swinx.files import write_several_atomic, write_atomic
+with write_atomic(sys.argv[1] + "/table.csv") as partial, write_several_atomic(sys.argv[1] + "/model.xml") as folder:
     partial.write_text("half")
     (folder / "model.bin").write_text("half")
     print(partial, flush=True)
@@ -157,7 +157,7 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_name_is_after(tmp
     write_json(tmp_path / "a.json", {})
     assert done == ["file", "rename", "folder"]
     done.clear()
-    with write_several_whole(tmp_path / "model.xml") as folder:
+    with write_several_atomic(tmp_path / "model.xml") as folder:
         (folder / "model.bin").touch()
         (folder / "model.xml").touch()
     assert done == ["file", "rename", "file", "rename", "folder"]
@@ -165,7 +165,7 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_name_is_after(tmp
 
 def test_files_that_belong_together_appear_when_the_block_ends_and_their_folder_with_them(tmp_path):
     path = tmp_path / "new" / "model.xml"
-    with write_several_whole(path) as folder:
+    with write_several_atomic(path) as folder:
         (folder / "model.xml").write_text("graph")
         (folder / "model.bin").write_text("weights")
         assert not path.parent.exists()
@@ -178,7 +178,7 @@ def test_files_that_belong_together_appear_when_the_block_ends_and_their_folder_
 
 def test_an_exception_leaves_no_folder_and_the_files_from_before(target):
     for path in (target, target.parent / "new" / "table.csv"):
-        with pytest.raises(ValueError, match="a fault"), write_several_whole(path) as folder:  # noqa: PT012
+        with pytest.raises(ValueError, match="a fault"), write_several_atomic(path) as folder:  # noqa: PT012
             (folder / "table.csv").write_text("half")
             raise ValueError("a fault")
     assert target.read_text() == "old"
@@ -187,7 +187,7 @@ def test_an_exception_leaves_no_folder_and_the_files_from_before(target):
 
 def test_a_place_where_several_files_cannot_be_written_is_named_before_the_work(target):
     for path in (target / "inside.csv", target.parent, Path("/proc/nowhere/table.csv")):
-        with pytest.raises(OSError, match=f"cannot write {path}: .*; choose another"), write_several_whole(path):
+        with pytest.raises(OSError, match=f"cannot write {path}: .*; choose another"), write_several_atomic(path):
             pytest.fail("the block must not be entered")
 
 
@@ -195,7 +195,7 @@ def test_a_full_disk_is_named_by_the_file_that_was_to_appear(target):
     with (
         nearly_full_disk(10),
         pytest.raises(OSError, match=f"cannot write {target}: .*choose another"),
-        write_several_whole(target) as folder,
+        write_several_atomic(target) as folder,
     ):
         (folder / "table.csv").write_text("0" * 100)
     assert target.read_text() == "old"
@@ -227,13 +227,13 @@ def test_what_is_no_json_is_named(tmp_path, content):
 
 @pytest.mark.parametrize("name", ["a" * 240 + ".nii.gz", "ü" * 120 + ".json", "a" * 255])
 def test_a_name_as_long_as_a_file_system_allows_is_written_and_its_leftovers_are_found(tmp_path, name):
-    with write_whole(tmp_path / name, suffix=".nii.gz") as partial:
+    with write_atomic(tmp_path / name, suffix=".nii.gz") as partial:
         leftover = partial.with_name(partial.name.replace(".partial", "x.partial"))
         leftover.touch()
         partial.write_text("whole")
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    with write_several_whole(tmp_path / "new" / name) as folder:
+    with write_several_atomic(tmp_path / "new" / name) as folder:
         (folder / name).write_text("whole")
     assert (tmp_path / "new" / name).is_file()
 

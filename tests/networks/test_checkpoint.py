@@ -1,4 +1,4 @@
-"""Checkpoint files: tensors only, whole or not at all, and errors that name the file."""
+"""Checkpoint files: tensors only, written atomically, and errors that name the file."""
 
 from __future__ import annotations
 

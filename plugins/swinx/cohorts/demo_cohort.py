@@ -21,7 +21,7 @@ from swinx.cohorts.deformed_sampling import blur_for_spacing, sample_positions, 
 from swinx.cohorts.demo_ct import fetch_demo_ct
 from swinx.cohorts.smooth_fields import correlated_noise, smooth_displacement
 from swinx.data import SECTIONS, read_volume, write_data_list
-from swinx.files import write_whole
+from swinx.files import write_atomic
 from swinx.geometry import voxel_sizes_mm
 from swinx.labels import FlareLabel
 from swinx.nifti import write_nifti
@@ -208,5 +208,5 @@ def _item(case: str, suffix: str, annotated: Sequence[int]) -> dict[str, object]
 
 
 def _copy(source: Path, target: Path) -> None:
-    with write_whole(target, suffix=".nii.gz") as partial:
+    with write_atomic(target, suffix=".nii.gz") as partial:
         shutil.copyfile(source, partial)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from swinx.files import file_sha256, write_whole
+from swinx.files import file_sha256, write_atomic
 
 __all__ = ["Member", "PackageFiles"]
 
@@ -70,7 +70,7 @@ class PackageFiles:
                     )
                 for name, each in missing.items():
                     content = self._read(archive, each.place)
-                    with write_whole(place / name, suffix="".join(Path(name).suffixes)) as partial:
+                    with write_atomic(place / name, suffix="".join(Path(name).suffixes)) as partial:
                         partial.write_bytes(content)
         return [place / name for name in self.members]
 

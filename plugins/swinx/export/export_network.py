@@ -25,7 +25,7 @@ from swinx.export.torch_formats import (
     write_torch_export,
     write_torchscript,
 )
-from swinx.files import write_several_whole
+from swinx.files import write_several_atomic
 from swinx.inference import load_openvino, write_openvino
 from swinx.tracking import write_sidecar
 
@@ -97,7 +97,7 @@ def export_network(
     kind = format_of(to, target)
     if not tolerance > 0:
         raise ExportError(f"tolerance {tolerance} must be a number above 0")
-    with write_several_whole(target) as folder:
+    with write_several_atomic(target) as folder:
         partial = folder / target.name
         inputs = probe_windows(window)
         try:

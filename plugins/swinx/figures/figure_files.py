@@ -6,7 +6,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from swinx.files import write_whole
+from swinx.files import write_atomic
 from swinx.visible_text import visible_lines
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ def write_figure(figure: Figure, path: str | os.PathLike[str], dpi: int) -> None
     """Write a figure as PNG, atomically; see :func:`figure_as_png`.
 
     Raises:
-        OSError: As :func:`swinx.files.write_whole` does.
+        OSError: As :func:`swinx.files.write_atomic` does.
     """
     content = figure_as_png(figure, dpi)
-    with write_whole(path, suffix=".png") as partial:
+    with write_atomic(path, suffix=".png") as partial:
         partial.write_bytes(content)
 
 

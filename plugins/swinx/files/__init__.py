@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.files.atomic import object_of, read_json, write_json, write_several_whole, write_whole
+from swinx.files.atomic import object_of, read_json, write_atomic, write_json, write_several_atomic
 from swinx.files.folder_lock import hold, holding
 from swinx.files.paths import absolute_path, existing_form, expanded, is_whole_disk, real_path
 from swinx.files.plain_json import (
@@ -47,9 +47,9 @@ __all__ = [
     "read_table",
     "real_path",
     "shown",
+    "write_atomic",
     "write_json",
     "write_rows",
-    "write_several_whole",
+    "write_several_atomic",
     "write_table",
-    "write_whole",
 ]

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and text and JSON that are read whoever wrote them."""
+"""Files that are written atomically, and text and JSON that are read whoever wrote them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from swinx.files.regular_files import open_regular
 from swinx.files.written_files import note_written
 from swinx.rules import TextRules
 
-__all__ = ["object_of", "read_json", "read_text", "write_json", "write_several_whole", "write_whole"]
+__all__ = ["object_of", "read_json", "read_text", "write_atomic", "write_json", "write_several_atomic"]
 
 
 @contextmanager
-def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path]:
+def write_atomic(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path]:
     """Yield a temporary path beside ``path`` and rename it to ``path`` on success.
 
     Whatever goes wrong inside the block, ``path`` is left as it was and the temporary
@@ -41,7 +41,7 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
     Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with write_whole(Path(folder) / "a" / "b.txt") as partial:
+        ...     with write_atomic(Path(folder) / "a" / "b.txt") as partial:
         ...         _ = partial.write_text("whole")
         ...     (Path(folder) / "a" / "b.txt").read_text()
         'whole'
@@ -72,7 +72,7 @@ def write_whole(path: str | os.PathLike[str], suffix: str = "") -> Iterator[Path
 
 
 @contextmanager
-def write_several_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def write_several_atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary folder, and move the files in it into the folder of ``path`` on success, ``path`` last.
 
     For a file that others belong to. Whatever goes wrong inside the block, what was there before is left, and no folder
@@ -110,13 +110,13 @@ def write_several_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write ``content`` as indented JSON, whole or not at all.
+    """Write ``content`` as indented JSON, atomically.
 
     Raises:
-        OSError: As :func:`write_whole` does.
+        OSError: As :func:`write_atomic` does.
         TypeError: If ``content`` holds what JSON cannot express.
     """
-    with write_whole(path) as partial:
+    with write_atomic(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from swinx.files.atomic import read_text, write_whole
+from swinx.files.atomic import read_text, write_atomic
 from swinx.rules import TextRules
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]], 
         missing: Text for values that are missing (nan or None).
 
     Raises:
-        OSError: As :func:`swinx.files.write_whole` does.
+        OSError: As :func:`swinx.files.write_atomic` does.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     _write(path, columns, ([row.get(name) for name in columns] for row in rows), missing)
@@ -95,7 +95,7 @@ def _read_columns(path: str | os.PathLike[str], text: Collection[str]) -> dict[s
 
 def _write(path: str | os.PathLike[str], names: Iterable[Any], rows: Iterable[Iterable[Any]], missing: str) -> None:
     with (
-        write_whole(path) as partial,
+        write_atomic(path) as partial,
         partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out,
     ):
         out.writelines(_lines([[_as_text(str(name), missing) for name in names]]))

@@ -1,4 +1,4 @@
-"""Label maps as NIfTI files that appear whole or not at all."""
+"""Label maps as NIfTI files, written atomically."""
 
 from __future__ import annotations
 

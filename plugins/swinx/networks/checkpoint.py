@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from swinx.errors import WeightsError
-from swinx.files import write_whole
+from swinx.files import write_atomic
 
 __all__ = ["bare_network", "damaged_entry", "find_tensors", "read_checkpoint", "save_weights"]
 
@@ -99,7 +99,7 @@ def save_weights(network: nn.Module | Mapping[str, Tensor], path: str | os.PathL
     """
     tensors = bare_network(network).state_dict() if isinstance(network, nn.Module) else network
     state = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
-    with write_whole(path) as partial:
+    with write_atomic(path) as partial:
         try:
             torch.save(state, partial)
         except RuntimeError as error:  # how torch reports a full disk

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from swinx.files import open_regular, write_whole
+from swinx.files import open_regular, write_atomic
 
 __all__ = ["write_zip"]
 
@@ -18,7 +18,7 @@ _ALREADY_DENSE = (".pt", ".pth", ".ts", ".onnx", ".png", ".gz")
 
 
 def write_zip(path: str | os.PathLike[str], contents: Mapping[str, bytes | Path]) -> None:
-    """Write a zip, whole or not at all, whose bytes depend on the names and contents of its files alone.
+    """Write a zip atomically; its bytes depend on the names and contents of its files alone.
 
     Names are sorted, dates and permissions are the same for all, and weights, which hardly get smaller, are stored as
     they are.
@@ -30,7 +30,7 @@ def write_zip(path: str | os.PathLike[str], contents: Mapping[str, bytes | Path]
     Raises:
         OSError: If a file cannot be read or is no regular file, or the zip not be written.
     """
-    with write_whole(path, suffix=".zip") as partial, ZipFile(partial, "w") as archive:
+    with write_atomic(path, suffix=".zip") as partial, ZipFile(partial, "w") as archive:
         for name in sorted(contents):
             entry = ZipInfo(name, _DATE)
             entry.create_system = 3  # permissions as Unix has them, also when packed elsewhere

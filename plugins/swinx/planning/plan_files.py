@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from swinx.bundle import SETTINGS, read_setting
-from swinx.files import write_several_whole
+from swinx.files import write_several_atomic
 from swinx.planning.plan import Plan
 
 __all__ = ["plan_table", "reasons_path", "write_plan"]
@@ -33,7 +33,7 @@ def write_plan(plan: Plan, path: str | os.PathLike[str]) -> tuple[Path, Path]:
     overlay = {name: read_setting(SETTINGS[name], value) for name, value in plan.overlay().items()}
     reasons = [vars(setting) for setting in plan.settings]
     contents = {target.name: overlay, record.name: {"plan": reasons, "fingerprint": plan.fingerprint.as_json()}}
-    with write_several_whole(target) as folder:
+    with write_several_atomic(target) as folder:
         for name, content in contents.items():
             (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return target, record

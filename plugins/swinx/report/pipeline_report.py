@@ -18,7 +18,7 @@ import torch
 
 from swinx import __version__
 from swinx.errors import DataListError, reason_of
-from swinx.files import read_object, read_table, write_whole
+from swinx.files import read_object, read_table, write_atomic
 from swinx.labels import LabelSet
 from swinx.report.case_table import Volumes, case_table, read_volumes, volume_table
 from swinx.report.case_viewers import REPORT_LIMIT, CaseViewers, view_cases
@@ -129,7 +129,7 @@ def write_report(
         f"MONAI {monai.__version__}, PyTorch {torch.__version__}. Not for clinical use."
     )
     text = render_page(title, subtitle, page.sections, viewers.data)
-    with write_whole(out) as partial:
+    with write_atomic(out) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     return page.faults
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from swinx.data import probe_folder, read_list
 from swinx.errors import CaseError, DataListError, LabelSetError
-from swinx.files import file_sha256, read_table, write_json, write_table, write_whole
+from swinx.files import file_sha256, read_table, write_atomic, write_json, write_table
 from swinx.labels import FLARE23, LabelMapping, LabelSet, class_numbers
 from swinx.metrics import (
     ALL_CLASSES,
@@ -127,8 +127,8 @@ def score_folders(
     Args:
         reference: Folder of label maps, one file, or a data list.
         prediction: Folder of label maps, or one file; see :func:`swinx.scoring.pair_cases` for what matches.
-        out_dir: Folder for ``scores.csv`` (a row per case), ``summary.json`` and ``summary.md``; each appears
-            whole or not at all.
+        out_dir: Folder for ``scores.csv`` (a row per case), ``summary.json`` and ``summary.md``; each is
+            written atomically.
         protocol: ``"flare23"`` or ``"standard"``, see :func:`swinx.metrics.score_case`; ``"auto"`` takes the first for
             the challenge's data alone, see :func:`swinx.scoring.reference_facts.choose_protocol`.
         show_progress: Show a progress bar.
@@ -283,7 +283,7 @@ def _write_files(folder: Path, report: ScoreReport) -> None:
         "notes": list(report.notes),
     }
     write_json(folder / "summary.json", content)
-    with write_whole(folder / "summary.md") as partial:
+    with write_atomic(folder / "summary.md") as partial:
         bad_cases = [(error.path, error.reason) for error in report.bad_cases]
         page = summary_as_markdown(report.summary, report.protocol, bad_cases, report.notes, report.label_set)
         partial.write_text(page, encoding="utf-8", errors="backslashreplace")

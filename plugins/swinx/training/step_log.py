@@ -10,7 +10,7 @@ import ignite.distributed as idist
 from ignite.engine import Events
 from monai.engines import Workflow
 
-from swinx.files import write_whole
+from swinx.files import write_atomic
 
 __all__ = ["StepLog"]
 
@@ -64,7 +64,7 @@ class StepLog:
 
     def _begin(self, iteration: int) -> None:
         rows = [row for row in _read(self.path) if _is_before(row, iteration)]
-        with write_whole(self.path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        with write_atomic(self.path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, self.columns, restval="", extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)

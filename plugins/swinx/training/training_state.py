@@ -16,7 +16,7 @@ from monai.engines import Workflow
 from torch.optim.lr_scheduler import LRScheduler
 
 from swinx.errors import WeightsError
-from swinx.files import write_whole
+from swinx.files import write_atomic
 from swinx.networks import damaged_entry
 from swinx.rules import ResumeRules
 from swinx.training.resume_check import data_difference, settings_difference
@@ -199,7 +199,7 @@ class TrainingState:
             "data": self.data,
             "modules": {name: module.state_dict() for name, module in self.modules.items()},
         }
-        with write_whole(self.path) as partial:
+        with write_atomic(self.path) as partial:
             try:
                 torch.save(state, partial)
             except RuntimeError as error:  # how torch reports a full disk

@@ -19,7 +19,7 @@ from swinx.data.dicom_seg.dicom_codes import segment_codes
 from swinx.data.dicom_seg.lattice import onto_lattice
 from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
 from swinx.errors import CaseError
-from swinx.files import real_path, write_whole
+from swinx.files import real_path, write_atomic
 from swinx.geometry import find_label_faults, label_values
 from swinx.labels import FLARE23, LabelSet
 from swinx.rules import SegRules
@@ -225,7 +225,7 @@ def write_dicom_seg(
     except ValueError as error:
         raise CaseError(path, f"cannot be written: the label map is not on the grid of {place}: {error}") from error
     seg = make_dicom_seg(turned, slices, seg_type, algorithm, label_set)
-    with write_whole(path, suffix=".dcm") as partial:
+    with write_atomic(path, suffix=".dcm") as partial:
         seg.save_as(partial, enforce_file_format=True)
     segments = tuple(label_set.names[int(value)] for value in label_values(turned) if value)
     left_out = tuple(name for name in label_set.names[1:] if name not in segments)

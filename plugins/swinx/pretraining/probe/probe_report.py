@@ -18,7 +18,7 @@ from swinx.bundle import active_configuration, flat_settings
 from swinx.data import patient_of
 from swinx.errors import DataListError
 from swinx.figures import write_figure
-from swinx.files import write_json, write_table, write_whole
+from swinx.files import write_atomic, write_json, write_table
 from swinx.labels import FLARE23, LabelSet
 from swinx.pretraining.probe.linear_probe import Probe, ProbeScores, VoxelFeatures, compare_encoders, run_probe
 from swinx.pretraining.probe.probe_page import draw_probe, probe_page, probe_table
@@ -119,7 +119,7 @@ def probe_encoders(
     report = ProbeReport(content)
     write_json(folder / "probe.json", content)
     write_table(folder / "probe.csv", probe_table(content, label_set))
-    with write_whole(folder / "probe.md") as partial:
+    with write_atomic(folder / "probe.md") as partial:
         partial.write_text(report.text, encoding="utf-8")
     write_figure(draw_probe(content), folder / "probe.png", dpi=130)
     return report

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from swinx.errors import CaseError
-from swinx.files import write_whole
+from swinx.files import write_atomic
 from swinx.nifti import write_nifti
 
 __all__ = ["SaveReconstructiond", "intensities_to_hu", "masked_errors", "token_affine"]
@@ -117,7 +117,7 @@ class SaveReconstructiond(MapTransform):
         }
 
     def _save_features(self, path: Path, result: Mapping[str, Tensor], affine: NDArray[np.float64]) -> None:
-        with _fault_of_the_case(path), write_whole(path, suffix=".npz") as partial:
+        with _fault_of_the_case(path), write_atomic(path, suffix=".npz") as partial:
             np.savez_compressed(
                 partial,
                 patch_tokens=result["patch_tokens"].float().numpy(),

@@ -13,7 +13,7 @@ import numpy as np
 
 from swinx.data import label_path, read_volume
 from swinx.errors import CaseError, DataListError
-from swinx.files import real_path, write_json, write_whole
+from swinx.files import real_path, write_atomic, write_json
 from swinx.geometry import compare_grids
 from swinx.labels import FLARE23, LabelSet
 from swinx.nifti import write_nifti
@@ -166,5 +166,5 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(real_path(source), target)
     except OSError:  # another disk, or one without links
-        with write_whole(target, suffix=".nii.gz") as partial:
+        with write_atomic(target, suffix=".nii.gz") as partial:
             shutil.copyfile(source, partial)

@@ -41,11 +41,22 @@ def bundle(folder: Path) -> Path:
 def no_weights_of_the_package(folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model_files, "own_weights", lambda _: folder / "model.pt")
-        return refusal(segment, some_scan())
+        patch.setattr(model_files, "bundle_folder", lambda _: folder)
+        told = [refusal(load_model, model) for model in (None, "swinx_seg", "swinx_abdomen_small")]
+        assert len(set(told)) == 1
+        assert "swinx data synthetic DATA" in told[0]
+        return told[0]
 
 
 @example(ModelRules.UNKNOWN)
 def a_model_that_is_nowhere(folder: Path) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_files, "own_weights", lambda _: folder / "models" / "swinx_abdomen_small.pt")
+        patch.setattr(model_files, "bundle_folder", lambda _: folder)
+        assert refusal(load_model, "nowhere").endswith("such as models:/swinx_seg/1"), "no name of what is not there"
+        (folder / "models").mkdir()
+        (folder / "models" / "swinx_abdomen_small.pt").touch()
+        assert refusal(load_model, "nowhere").endswith(", or the name swinx_seg or swinx_abdomen_small")
     return refusal(load_model, folder / "nowhere")
 
 

@@ -64,14 +64,15 @@ class ModelRules(Rules):
     NOT_SHIPPED = Rule(
         "refused",
         _MODELS,
-        "no weights are shipped with swinx {version}; give a model: the folder of a bundle, a packed zip, a weights "
-        "file, or an MLflow address such as models:/swinx_seg/1",
+        "no weights are shipped with swinx {version}, and none were trained here: train some (swinx data synthetic "
+        "DATA, swinx train DATA; docs/guides/train.md), or give a model: the folder of a bundle, a packed zip, a "
+        "weights file, or an MLflow address such as models:/swinx_seg/1",
     )
     UNKNOWN = Rule(
         "refused",
         _MODELS,
-        "{model}: no such file, folder or model; give the folder of a bundle, a packed zip, a weights file, an MLflow "
-        "address such as models:/swinx_seg/1, or the name {known}",
+        "{model}: no such file, folder or model; give the folder of a bundle, a packed zip, a weights file, or an "
+        "MLflow address such as models:/swinx_seg/1{names}",
     )
     NO_BUNDLE = Rule("refused", _MODELS, "{path}: is no bundle: {detail}; give one that swinx pack or MONAI made")
     WITHOUT_WEIGHTS = Rule(

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zipfile import BadZipFile, ZipFile
 
 import swinx
@@ -66,11 +66,7 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
         RecordError: If settings of a registered model are more than plain values.
     """
     if model is None:
-        shipped = bundle_folder(BUNDLE)
-        weights = Path(own_weights(shipped))
-        if not weights.is_file():
-            raise BundleError(Rule.NOT_SHIPPED.says(version=swinx.__version__))
-        return ModelFiles(SHIPPED if weights.stem == SHIPPED else BUNDLE, shipped, weights)
+        return _own()
     text = os.fspath(model)
     if _ADDRESS.match(text):
         return _registered(text)
@@ -82,11 +78,27 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
             return _of_zip(path)
         return ModelFiles(path.stem, bundle_folder(BUNDLE), path)
     if text == BUNDLE:
-        return find_model()
+        return _own()
     shipped = bundle_folder(BUNDLE)
-    if text == SHIPPED and (weights := shipped / "models" / f"{SHIPPED}.pt").is_file():
-        return ModelFiles(SHIPPED, shipped, weights)
-    raise BundleError(Rule.UNKNOWN.says(model=visible(text), known=f"{BUNDLE}, {SHIPPED}"))
+    weights = shipped / _SHIPPED
+    if text == SHIPPED:
+        return ModelFiles(SHIPPED, shipped, weights) if weights.is_file() else _not_shipped()
+    there = {BUNDLE: Path(own_weights(shipped)), SHIPPED: weights}
+    names = " or ".join(name for name, file in there.items() if file.is_file())
+    raise BundleError(Rule.UNKNOWN.says(model=visible(text), names=names and f", or the name {names}"))
+
+
+def _own() -> ModelFiles:
+    """Return what was trained in this place, or else the shipped weights."""
+    shipped = bundle_folder(BUNDLE)
+    weights = Path(own_weights(shipped))
+    if not weights.is_file():
+        _not_shipped()
+    return ModelFiles(SHIPPED if weights.stem == SHIPPED else BUNDLE, shipped, weights)
+
+
+def _not_shipped() -> NoReturn:
+    raise BundleError(Rule.NOT_SHIPPED.says(version=swinx.__version__))
 
 
 def _of_folder(folder: Path, name: str) -> ModelFiles:

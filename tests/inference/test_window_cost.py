@@ -60,6 +60,14 @@ def test_an_exceeded_limit_is_named_with_the_need():
     assert over == ["max_ram_mb 1000 (needs about 2000)", "max_seconds 60 (needs about 90)"]
 
 
+def test_a_small_need_is_told_above_its_limit():
+    over = Limits(max_seconds=0.01).exceeded(WindowCost(1, 0.3456, 500))
+    assert over == ["max_seconds 0.01 (needs about 0.35)"]
+    over = Limits(max_seconds=0.01).exceeded(WindowCost(1, 0.0102, 500))
+    assert over == ["max_seconds 0.01 (needs about 0.01)"]
+    assert str(WindowCost(1, 0.3456, 500)) == "1 windows, 0.35 s, 500 MB of RAM"
+
+
 @pytest.mark.parametrize("value", [0, -1, "60 s"])
 def test_a_limit_that_is_none_is_refused_by_name(value):
     with pytest.raises(ValueError, match="max_seconds must be a number above 0"):

@@ -148,7 +148,7 @@ class WindowBudget:
             raise CaseError(
                 name,
                 f"over the budget: {'; '.join(self.limits.exceeded(cost))}, even with {settings}: {cost}. Raise the "
-                "limit, or take a coarser --pixdim or a smaller network",
+                "limit, or train a smaller network, or one for coarser voxels (pixdim)",
             )
         settings, cost = found
         _logger.info("%s: %s predicted with %s", name, cost, settings)

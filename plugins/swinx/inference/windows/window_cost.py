@@ -31,7 +31,7 @@ class WindowCost:
 
     def __str__(self) -> str:
         gpu = "" if self.gpu_mb is None else f", {self.gpu_mb:.0f} MB of the GPU"
-        return f"{self.windows} windows, {self.seconds:.0f} s, {self.ram_mb:.0f} MB of RAM{gpu}"
+        return f"{self.windows} windows, {_short(self.seconds)} s, {self.ram_mb:.0f} MB of RAM{gpu}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ class Limits:
     def exceeded(self, cost: WindowCost) -> list[str]:
         """Return each limit that a cost is over, in words."""
         return [
-            f"{name} {limit:g} (needs about {value:.0f})" for name, limit, value in self._pairs(cost) if value > limit
+            f"{name} {limit:g} (needs about {_short(value)})"
+            for name, limit, value in self._pairs(cost)
+            if value > limit
         ]
 
     def excess(self, cost: WindowCost) -> tuple[float, float]:
@@ -70,6 +72,11 @@ class Limits:
         costs = {"max_gpu_mb": cost.gpu_mb, "max_ram_mb": cost.ram_mb, "max_seconds": cost.seconds}
         limits = [(name, getattr(self, name), value) for name, value in costs.items()]
         return [(name, limit, value) for name, limit, value in limits if limit is not None and value is not None]
+
+
+def _short(value: float) -> str:
+    """Return a cost in words: whole numbers, but for small ones, of which two digits are told."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def cheaper_settings(wanted: WindowSettings, skips_margins: bool) -> list[WindowSettings]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from monai.transforms import Compose, LoadImaged
 from torch import Tensor
 
 from swinx.data import CTReader, LoadLabeld
-from swinx.files import read_object
+from swinx.files import read_object, write_json
 from swinx.labels import FLARE23
 from swinx.networks import SwinEncoder, SwinXSeg, load_weights, save_weights
 from swinx.preprocessing import CTPreprocessingd
 from swinx.pretraining import PRETRAINED, SmitNetwork
 
-__all__ = ["encoder_of", "gate", "score"]
+__all__ = ["encoder_of", "gate", "score", "score_once"]
 
 MASKED_BLOCK = 8
 _read: dict[str, tuple[Tensor, Tensor]] = {}
@@ -91,6 +91,26 @@ def score(model: Path, items: Sequence[Mapping[str, Any]], settings: Mapping[str
         )
         found[str(item["case"])] = round(100 * float(np.nanmean(dice[0, organs].numpy())), 3)
     return found
+
+
+def score_once(folder: Path, settings: str, make: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Return the scores of a training, made unless they are there.
+
+    Args:
+        folder: Folder of the training; its ``scores.json`` has the scores.
+        settings: The settings, as one text.
+        make: Trains and scores.
+
+    Raises:
+        SystemExit: If the folder is that of a training with other settings.
+    """
+    done = folder / "scores.json"
+    if not done.is_file():
+        write_json(done, {"settings": settings, "dice": make()})
+    found = read_object(done)
+    if found["settings"] != settings:
+        raise SystemExit(f"{folder} was trained with other settings; delete it, or give another --work")
+    return dict(found["dice"])
 
 
 def _scan(item: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

@@ -45,8 +45,9 @@ class Claim:
     decided_by: int | None
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
+        """Return plain values; None for a p value that one seed alone does not have."""
+        nan = {name for name in ("p", "p_holm") if math.isnan(getattr(self, name))}
+        return {name: None if name in nan else value for name, value in asdict(self).items()}
 
 
 def bootstrap_interval(differences: Scores, draws: int = 10_000, seed: int = 0) -> tuple[float, float]:

@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 from bundle_trial import ROOT, run_bundle, write_record
 from gain_cohort import Lists, write_lists
-from gain_scores import encoder_of, gate, score
+from gain_scores import encoder_of, gate, score, score_once
 from gain_verdict import judge
 
 from swinx.files import read_object, write_json
@@ -223,17 +223,13 @@ def run_arm(
     if arm == "oracle":
         changes["pretrained"] = oracle
     settings = size.network | size.training | changes
-    done = folder / "scores.json"
+
+    def make() -> dict[str, float]:
+        train(folder, files, lists.training[labels, seed], settings, threads)
+        return score(folder / "model.pt", lists.test, size.network | size.training)
+
     key = json.dumps(settings, default=lambda path: f"{path.parent.name}/{path.name}")
-    if done.is_file():
-        found = read_object(done)
-        if found["settings"] != key:
-            raise SystemExit(f"{folder} was trained with other settings; delete it, or give another --work")
-        return dict(found["dice"])
-    train(folder, files, lists.training[labels, seed], settings, threads)
-    dice = score(folder / "model.pt", lists.test, size.network | size.training)
-    write_json(done, {"settings": key, "dice": dice})
-    return dice
+    return score_once(folder, key, make)
 
 
 QUIET = {"mlflow": False, "progress": False}

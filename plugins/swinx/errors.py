@@ -56,11 +56,11 @@ class ExportError(ValueError):
 
 
 class LabelSetError(ValueError):
-    """A label set or a label map breaks a rule, or a class is none of its label set."""
+    """A label set or a label map breaks a rule, or a class is not in its label set."""
 
 
 class RecordError(BundleError):
-    """A file of plain data, such as a sidecar, holds more than plain data, or a setting is none."""
+    """A file of plain data, such as a sidecar, holds more than plain data, or a name is not a known setting."""
 
 
 class RunError(RuntimeError):

@@ -1,4 +1,4 @@
-"""Overlays: configurations that are complete only together with the one that they lie over."""
+"""Overlays: configurations that are complete only together with the one that they change."""
 
 from __future__ import annotations
 

@@ -28,19 +28,30 @@ _PLACE_MM = 45.0
 _LOG_SIZE = 0.8
 """Standard deviation of the logarithm of the ratio of two patients' volumes as a whole; a child's organs are small."""
 _LARGEST_LOG_SIZE = 2.5
+"""Largest such logarithm that counts as a difference of size: volumes of 12 to 1."""
 _BAD = 9.0
 """Squared deviation, in units of the above, from which a class does not fit: three standard deviations."""
 _WORST = 25.0
 """Most that one class can say against a pair of cases."""
 _CLEAR_RATIO = 3.0
+"""Least ratio of the misfit of the numbers as they are to that after an exchange, for the exchange to explain it."""
 _CLEAR_GAIN = 12.0
+"""Least difference of the two misfits, in squared standard deviations."""
 _MANY = 4
+"""Classes in common from which one may not fit: an exchange moves two."""
 _MOST_CLASSES = 12
+"""Classes in common that are compared, the largest."""
 _MOST_TARGETS = 40
+"""Classes of a case that those of another may turn out to be, the largest."""
 _MOST_ANCHORS = 4
+"""Classes that are tried as the one by which two cases are put in place."""
 _MOST_CASES = 40
+"""Cases of the sample in which groups are found."""
 _COMPARED = 6
+"""Members of a group that a case is compared with."""
 _MOST_AGREE = 0.8
+"""Least share of the pairs of a group that agree, for it to be one group."""
+
 
 _Moved = dict[int, int]
 

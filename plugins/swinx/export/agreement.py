@@ -16,12 +16,12 @@ __all__ = ["Agreement", "measure_agreement", "probe_windows"]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Difference between the class scores of an exported network and those of PyTorch's eager mode.
+    """Difference between the logits of an exported network and those of PyTorch's eager mode.
 
     Attributes:
-        max_difference: Largest absolute difference of a score.
-        largest_score: Largest absolute score of eager mode, to compare it with.
-        same_labels: Share of voxels with the same class of highest score, 0 to 1.
+        max_difference: Largest absolute difference of a logit.
+        largest_score: Largest absolute logit of eager mode, to compare it with.
+        same_labels: Share of voxels with the same class of highest logit, 0 to 1.
         batches: How many inputs were compared.
     """
 
@@ -56,10 +56,10 @@ def probe_windows(window: Sequence[int], seed: int = 0) -> list[Tensor]:
 def measure_agreement(
     eager: Callable[[Tensor], Tensor], exported: Callable[[Tensor], Tensor], inputs: Sequence[Tensor]
 ) -> Agreement:
-    """Run both on all inputs and compare their class scores ``(B, classes, X, Y, Z)``.
+    """Run both on all inputs and compare their logits ``(B, classes, X, Y, Z)``.
 
     Raises:
-        ExportError: If shapes differ, or either gives a score that is not finite.
+        ExportError: If shapes differ, or either gives a logit that is not finite.
     """
     differences, scores, same, voxels = [0.0], [0.0], 0, 0
     for image in inputs:

@@ -1,7 +1,7 @@
 """Conversion of published checkpoints to the names of swinx.
 
 Every published checkpoint was trained with misplaced windows (:mod:`swinx.networks.window_order`).
-The converted weights carry a record of it: they belong into networks built with
+The converted weights carry a record of it: they belong in networks built with
 ``published_window_order=True``, and :func:`swinx.networks.load_weights` refuses to put them into
 any other.
 """

@@ -9,7 +9,7 @@ from typing import NamedTuple
 __all__ = ["MomentumSchedule", "TemperatureSchedule", "Temperatures", "linear_ramp"]
 
 _TURNOVERS = 12
-"""Steps times one less momentum at the start; half as many, 6, over the cosine, and exp(-6) is 0.25 %."""
+"""Steps times (1 - momentum at the start); the cosine halves this to 6, and exp(-6) is 0.25 %."""
 
 
 class Temperatures(NamedTuple):

@@ -224,8 +224,8 @@ def student_settings(inference: Path, training: Sequence[str | Path], overrides:
 
     Args:
         inference: The configuration that predicts.
-        training: Files of the training; the first is the bundle's own, the others lie over it in their order.
-        overrides: Values that lie over all of them.
+        training: Files of the training; the first is the bundle's own, the others are overlays on it, in their order.
+        overrides: Values that replace those of the files.
 
     Raises:
         DataListError: If a file cannot be read as a configuration.

@@ -37,7 +37,7 @@ class LabelRules(Rules):
     UNLISTED = Rule(
         "warned",
         "swinx data check, training, refinement",
-        "classes that occur but are not listed as annotated: {names}; what is drawn stays, and more of them may be "
+        "classes that occur but are not listed as annotated: {names}; what is labelled stays, and more of them may be "
         "elsewhere",
     )
     VOLUME = Rule("warned", "swinx data check", "class {number} {name!r} has {volume}, {relation} than {limit}")

@@ -37,7 +37,7 @@ def merge_unannotated_logits(logits: Tensor, class_weights: Tensor) -> Tensor:
         Image Analysis 70 (2021), https://arxiv.org/abs/2007.03868.
 
     Args:
-        logits: Class scores before the softmax, ``(B, K, ...)``.
+        logits: Logits, ``(B, K, ...)``.
         class_weights: ``(B, K)``; 0 marks an unannotated class. Background is never merged.
 
     Returns:
@@ -49,14 +49,14 @@ def merge_unannotated_logits(logits: Tensor, class_weights: Tensor) -> Tensor:
         >>> merge_unannotated_logits(logits, torch.tensor([[1.0, 0.0, 1.0]])).exp()
         tensor([[0.3000, 0.0000, 0.7000]])
     """
-    hidden = class_weights[:, 1:] == 0
-    ids = 1 + hidden.any(dim=0).nonzero().flatten()
+    unannotated = class_weights[:, 1:] == 0
+    ids = 1 + unannotated.any(dim=0).nonzero().flatten()
     if not len(ids):
         return logits
     spread = (len(logits), -1, *[1] * (logits.ndim - 2))
-    pooled = logits[:, ids].masked_fill(~hidden[:, ids - 1].view(spread), -torch.inf)
+    pooled = logits[:, ids].masked_fill(~unannotated[:, ids - 1].view(spread), -torch.inf)
     background = torch.cat([logits[:, :1], pooled], dim=1).logsumexp(dim=1, keepdim=True)
-    return torch.cat([background, logits[:, 1:].masked_fill(hidden.view(spread), -torch.inf)], dim=1)
+    return torch.cat([background, logits[:, 1:].masked_fill(unannotated.view(spread), -torch.inf)], dim=1)
 
 
 def merge_unannotated_labels(label: Tensor, class_weights: Tensor) -> Tensor:
@@ -177,20 +177,20 @@ class PartialDiceCELoss(nn.Module):
         """Return a scalar; zero, with zero gradient, if all voxels are unknown.
 
         Args:
-            logits: Class scores before the softmax, ``(B, K, D, H, W)``, K at least 2.
+            logits: Logits, ``(B, K, D, H, W)``, K at least 2.
             target: Labels and class weights; a label map alone is one with all classes annotated.
 
         Raises:
             ValueError: If shapes do not fit together. On a CPU also if a label is neither in 0..K - 1 nor unknown;
                 on a GPU such an index ends the process with an assertion of CUDA.
         """
-        scores = _plain(logits)
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        label, weights = target if isinstance(target, tuple) else (target, scores.new_ones(scores.shape[:2]))
-        label, weights = _plain(label), _plain(weights).to(scores)
-        _check(scores, label, weights)
+        logits = _plain(logits)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        label, weights = target if isinstance(target, tuple) else (target, logits.new_ones(logits.shape[:2]))
+        label, weights = _plain(label), _plain(weights).to(logits)
+        _check(logits, label, weights)
         ids = merge_unannotated_labels(label.long(), weights)
-        merged = merge_unannotated_logits(scores, weights)
+        merged = merge_unannotated_logits(logits, weights)
         dice = self._dice(merged, ids, weights)
         if self.class_weight is not None:
             weights = weights * self.class_weight.to(weights)

@@ -32,7 +32,7 @@ class PeakMemory:
 
 
 class ResourceMonitor:
-    """Sample memory on a background thread between :meth:`start` and :meth:`stop`.
+    """Monitor that samples memory on a background thread between :meth:`start` and :meth:`stop`.
 
     Args:
         device: Where the network runs; the GPU is watched only if it is a CUDA device.

@@ -29,7 +29,7 @@ __all__ = ["CaseRecords"]
 
 
 class CaseRecords:
-    """Record time and memory of every case, and which cases failed and why.
+    """Record of the time and memory of every case, and of the cases that failed, with the reason.
 
     Writes ``<case>.json`` beside each prediction, see :func:`swinx.data.record_path` (seconds per
     stage, peak memory, grid, the ``windows`` of a :class:`swinx.inference.SlidingWindowLabelInferer`

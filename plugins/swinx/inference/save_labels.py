@@ -20,7 +20,7 @@ __all__ = ["SaveLabelsd"]
 
 
 class SaveLabelsd(SaveImaged):
-    """Write label maps as ``<output_dir>/<case>.nii.gz``: uint8, with the affine of the map.
+    """Transform that writes label maps as ``<output_dir>/<case>.nii.gz``: uint8, with the affine of the map.
 
     The file holds the numbers that the label set gives to its classes.
     It is a ``SaveImaged``, so that tools which bring their own writer (MONAI Label) find

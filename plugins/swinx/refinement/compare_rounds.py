@@ -24,7 +24,7 @@ __all__ = ["CompareRoundsd"]
 
 
 class CompareRoundsd(MapTransform):
-    """Add the disagreement of rounds to the report of a refinement.
+    """Transform that adds the disagreement of rounds to the report of a refinement.
 
     Rounds disagree where their pseudo labels do: annotated voxels are the same in all rounds. A round that has no
     label for a case is left out and noted. ``disagreement`` and ``disagreement_by_class`` of the item ``refinement``

@@ -32,7 +32,7 @@ __all__ = ["RefineLabelsd"]
 
 
 class RefineLabelsd(MapTransform):
-    """Merge a partial truth with the pseudo labels of one or several teachers.
+    """Transform that merges a partial truth with the pseudo labels of one or several teachers.
 
     The filters are applied to each pseudo label in their order, then the policy merges. The invariants of the policy
     are checked on every case, also that merging again changes nothing. Voxels of a class that is not listed as

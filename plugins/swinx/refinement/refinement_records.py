@@ -23,7 +23,7 @@ __all__ = ["RefinementRecords"]
 
 
 class RefinementRecords:
-    """Write ``records/<case>.json`` when the files of a case are there; the record is what makes it done.
+    """Handler that writes ``records/<case>.json`` when the files of a case are there; the record is what makes it done.
 
     Records hold neither times nor output paths, so that an interrupted and continued run leaves the same bytes as an
     uninterrupted one. A case that fails has neither files nor record: the files of an earlier run are removed, those

@@ -21,7 +21,7 @@ __all__ = ["SaveRefinementd"]
 
 
 class SaveRefinementd(MapTransform):
-    """Write ``<case>.nii.gz`` and ``<case>_source.nii.gz``: uint8, on the grid of the scan.
+    """Transform that writes ``<case>.nii.gz`` and ``<case>_source.nii.gz``: uint8, on the grid of the scan.
 
     Each is written atomically. The refined label has the numbers of the label set in its file, and 255.
 

@@ -20,7 +20,7 @@ _NO_NAME = re.compile(r"[^\w\-. :/]")
 
 
 class MLflowRun:
-    """Track a run of an engine in MLflow, see :class:`swinx.tracking.TrackingSession`.
+    """Handler that tracks a run of an engine in MLflow, see :class:`swinx.tracking.TrackingSession`.
 
     Logs loss and scalars every ``step_interval`` iterations under ``step/``, and the last row of a table, or else the
     engine's metrics, when an epoch ends. A training that is resumed goes on in its run. Attach it last: what it logs

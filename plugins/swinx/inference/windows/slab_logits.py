@@ -96,7 +96,7 @@ def most_slab_voxels(places: Sequence[Place], size: Sequence[int]) -> int:
 
 
 class SlabLogits:
-    """Blend the logits of windows, and label the scan between planes that no later window overlaps.
+    """Blended logits of windows, of which planes become labels as soon as no later window overlaps them.
 
     Complete logits become probabilities, these are interpolated linearly to the voxels of the scan, and the largest
     makes the label: what MONAI's ``Invertd`` and ``AsDiscrete`` do for the whole volume at once. Planes go across the

@@ -81,7 +81,7 @@ class BudgetedTiling(NamedTuple):
 
 
 class WindowBudget:
-    """Choose settings with which a case keeps to limits.
+    """Limits of a case, and the choice of settings that keep to them.
 
     Before the windows of a case, one is run and measured, with the largest part that would be used and with the
     smallest, twice each, and time and memory of the whole case are predicted: for the settings as they were asked for,

@@ -53,7 +53,7 @@ class PseudoFilter(Protocol):
 
 @dataclass(frozen=True)
 class MinimumComponent:
-    """Remove connected components below a volume.
+    """Filter that removes connected components below a volume.
 
     Args:
         volume_mm3: Least volume, for all classes, or for single ones by name or by number in label files.
@@ -91,7 +91,7 @@ class MinimumComponent:
 
 @dataclass(frozen=True)
 class LargestComponent:
-    """Keep the largest connected component of organs that are one piece; of two as large, the first in memory.
+    """Filter that keeps the largest component of organs that are one piece; of two as large, the first in memory.
 
     Args:
         classes: Names, or numbers in label files; by default all organs but those that come in several pieces, such as
@@ -183,7 +183,7 @@ class Laterality:
 
 @dataclass(frozen=True)
 class FillHoles:
-    """Fill holes that one class encloses.
+    """Filter that fills holes that one class encloses.
 
     Only background is filled: what another class claims, such as a tumour in the liver, is no hole.
 

@@ -25,7 +25,7 @@ __all__ = ["BundleTeacher"]
 
 
 class BundleTeacher:
-    """Predict by the preprocessing, network, inferer and postprocessing of a bundle.
+    """Teacher that predicts by the preprocessing, network, inferer and postprocessing of a bundle.
 
     Files are neither read nor written: the scan goes in where the bundle loads it, and steps that save are left out.
     Class scores at the end of the postprocessing become labels by argmax. The postprocessing must bring the

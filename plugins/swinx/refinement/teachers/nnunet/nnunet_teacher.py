@@ -26,7 +26,7 @@ __all__ = ["NnUNetTeacher"]
 
 
 class NnUNetTeacher:
-    """Predict by nnU-Net's own predictor, in process.
+    """Teacher that runs nnU-Net's own predictor in process.
 
     The output equals what ``nnUNetv2_predict`` writes for the same NIfTI file, voxel for voxel: the scan is handed
     over in the axis order, direction and voxel size that nnU-Net's reader would have found. Checkpoints are read

@@ -1,10 +1,12 @@
 """Build of the package: ``pyproject.toml`` describes it, and this step copies the bundles into it.
 
+The description that package pages show is the README, as far as it can be read there.
 Only listed files are taken, since a ``models`` folder of a checkout holds weights of its owner.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from setuptools import setup
@@ -14,6 +16,15 @@ ROOT = Path(__file__).parent
 FILES = ("LICENSE", "configs/*.json", "configs/*.conf", "docs/*.md")
 WEIGHTS = ("swinx_seg/models/swinx_abdomen_small.pt", "swinx_seg/models/swinx_abdomen_small.json")
 """Weights that are shipped, and their record, by their path below ``bundles``."""
+
+
+_PICTURE = re.compile(r"!\[[^\]]*\]\((?!https:)[^)]*\)\n+(?:\*[^*]+\*\n+)?")
+_LINK = re.compile(r"\[([^\]]+)\]\((?!https:)[^)]*\)")
+
+
+def description() -> str:
+    """Return the README without pictures, and without links to files: away from the repository they lead nowhere."""
+    return _LINK.sub(r"\1", _PICTURE.sub("", (ROOT / "README.md").read_text(encoding="utf-8")))
 
 
 def bundle_files() -> list[str]:
@@ -41,4 +52,8 @@ class BuildWithBundles(build_py):
         return [*super().get_source_files(), *bundle_files()]
 
 
-setup(cmdclass={"build_py": BuildWithBundles})
+setup(
+    cmdclass={"build_py": BuildWithBundles},
+    long_description=description(),
+    long_description_content_type="text/markdown",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,11 +58,15 @@ def wheel(checkout, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def python(wheel, tmp_path_factory) -> Path:
-    """An environment with the wheel and what it requires without extras: no MLflow, no OpenVINO."""
+def metadata(wheel) -> Metadata:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        metadata = Metadata.from_email(archive.read(name), validate=False)
+        return Metadata.from_email(archive.read(name), validate=False)
+
+
+@pytest.fixture(scope="module")
+def python(wheel, metadata, tmp_path_factory) -> Path:
+    """An environment with the wheel and what it requires without extras: no MLflow, no OpenVINO."""
     needed = [one.name for one in metadata.requires_dist or [] if one.marker is None]
     folder = tmp_path_factory.mktemp("installed")
     listed = folder / "requirements.json"
@@ -100,6 +105,25 @@ def test_wheel_and_source_distribution_bring_the_listed_files_of_the_bundles_alo
         archive.extractall(tmp_path, filter="data")
     (unpacked,) = (path for path in tmp_path.iterdir() if (path / "PKG-INFO").is_file())
     assert modules_and_bundles(build(unpacked, "wheel", tmp_path / "again")) == files
+
+
+def test_the_description_of_the_wheel_has_no_link_into_a_checkout(metadata):
+    links = re.findall(r"\]\(([^)]*)\)", metadata.description)
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "## Install" in metadata.description
+    assert metadata.description_content_type == "text/markdown"
+
+
+def test_the_extra_of_all_leaves_pytorch_as_it_is(metadata):
+    """Of nnU-Net's requirements, torchvision fits one release of PyTorch, and replaces a build for CPUs."""
+    extras = {
+        extra
+        for one in metadata.requires_dist
+        if one.marker and one.marker.evaluate({"extra": "all"})
+        for extra in one.extras
+    }
+    assert extras == {"dicom", "export", "fast", "tracking"}
 
 
 def test_the_commands_find_the_installed_bundles_outside_of_a_checkout(python, package, tmp_path):

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from swinx.bundle import bundle_folders
+from swinx.cli import requirements
 from swinx.cli.doctor import _device_fault, doctor, examine
 from swinx.cli.requirements import check_requirements
 from swinx.tracking import sqlite_uri
@@ -58,7 +59,21 @@ def test_requirements_are_held_against_what_is_installed(monkeypatch):
     }
     assert ">=99 is needed" in seen["torch"].detail
     assert seen["nowhere-to-be-found"].remedy == 'pip install "nowhere-to-be-found>=2"'
-    assert seen["extra more"].remedy == 'pip install "absent-one"'
+    assert seen["extra more"].remedy == 'pip install "fake[more]"'
+    assert "extra more" not in found(check_requirements("fake", left_out=("more",)))
+
+
+@pytest.mark.parametrize(("torchvision", "warned"), [("absent-torchvision", True), ("numpy", False)])
+def test_the_extra_that_would_replace_pytorch_is_told_with_what_keeps_it(monkeypatch, torchvision, warned):
+    """It brings torchvision, whose wheels fit one release of PyTorch each."""
+    monkeypatch.setattr(requirements, "_BRINGS", {"absent-one": torchvision})
+    real = importlib.metadata.Distribution.from_name
+    monkeypatch.setattr(
+        importlib.metadata.Distribution, "from_name", classmethod(lambda _, n: Fake() if n == "fake" else real(n))
+    )
+    remedy = found(check_requirements("fake"))["extra more"].remedy
+    assert remedy.startswith('pip install "fake[more]"')
+    assert (f"{torchvision} of the same build as PyTorch first" in remedy) == warned
 
 
 def test_a_package_that_lies_beside_a_bundle_is_no_fault():
@@ -138,6 +153,7 @@ def test_bundles_with_and_without_weights_are_told(tmp_path):
     torch.save({"a": torch.zeros(500_000)}, tmp_path / "trained" / "models" / "model.pt")
     seen = found(examine(tmp_path))
     assert (seen["trained"].state, seen["fresh"].state) == ("ok", "note")
+    assert seen["fresh"].remedy == "train it, or give --checkpoint FILE"
     assert "2 MB" in seen["trained"].detail
     (tmp_path / "trained" / "models" / "model.pt").write_bytes(b"0" * 2_000_000)
     damaged = found(examine(tmp_path))["trained"]
@@ -210,6 +226,31 @@ def test_a_missing_tracker_is_a_note_with_its_command(monkeypatch, tmp_path):
 def test_a_gpu_counts_if_it_computes():
     assert _device_fault("cpu") == ""
     assert _device_fault("cuda:97").startswith("computes nothing: ")
+
+
+def test_bundles_without_weights_are_told_with_the_command_that_trains_them(monkeypatch, tmp_path):
+    monkeypatch.setattr("swinx.cli.doctor.own_weights", lambda _: tmp_path / "model.pt")
+    seen = found(examine())
+    assert seen["swinx_seg"].remedy.startswith("swinx train DATA, or give --checkpoint FILE")
+    assert seen["ssl_smit"].remedy.startswith("swinx pretrain DATA, or give --checkpoint FILE")
+
+
+def test_extras_of_developers_are_told_in_a_checkout_alone(monkeypatch, tmp_path):
+    assert "extra dev" in found(examine(tmp_path))
+    monkeypatch.setattr("swinx.cli.doctor._is_checkout", lambda: False)
+    assert "extra dev" not in found(examine(tmp_path))
+
+
+@pytest.mark.parametrize("nvidia", [True, False])
+def test_a_build_for_gpus_is_advised_where_there_is_one(monkeypatch, tmp_path, nvidia):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if nvidia:
+        (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    seen = found(examine(tmp_path))["GPU"]
+    assert (seen.state, "PyTorch" in seen.remedy) == (("note", True) if nvidia else ("ok", False))
 
 
 def test_the_doctor_needs_no_clone(monkeypatch, capsys, tmp_path):

@@ -28,6 +28,7 @@ from swinx.tracking import sqlite_uri, without_credentials
 __all__ = ["doctor", "examine"]
 
 _OLDEST_PYTHON = (3, 10)
+_TRAINED_BY = {"ssl_smit": "swinx pretrain DATA", "swinx_seg": "swinx train DATA"}
 _LITTLE_DISK_GB = 10
 _LITTLE_SHARED_MEMORY_GB = 1
 _LITTLE_MEMORY_GB = 8
@@ -63,7 +64,7 @@ def examine(bundles: str | os.PathLike[str] | None = None) -> Iterator[Finding]:
     """
     yield _python()
     yield Finding("swinx", "ok", f"{swinx.__version__} in {Path(swinx.__file__).parent}")
-    yield from check_requirements("swinx")
+    yield from check_requirements("swinx", left_out=() if _is_checkout() else ("dev",))
     yield from _devices()
     yield from _host()
     yield _tracker()
@@ -71,6 +72,10 @@ def examine(bundles: str | os.PathLike[str] | None = None) -> Iterator[Finding]:
         yield _label_server()
     yield _containers()
     yield from _bundles(None if bundles is None else Path(bundles))
+
+
+def _is_checkout() -> bool:
+    return Path(swinx.__file__).parents[2].joinpath("pyproject.toml").is_file()
 
 
 def _python() -> Finding:
@@ -84,8 +89,9 @@ def _devices() -> Iterator[Finding]:
     if not torch.cuda.is_available():
         built = f"PyTorch {torch.__version__}"
         if torch.version.cuda is None:
-            detail = f"none; {built} is built without CUDA"
-            yield Finding("GPU", "note", detail, "on a machine with an NVIDIA GPU: install PyTorch from PyPI")
+            there = shutil.which("nvidia-smi") is not None  # comes with the driver
+            remedy = "install a build of PyTorch with CUDA, such as that on PyPI" if there else ""
+            yield Finding("GPU", "note" if there else "ok", f"none; {built} is built without CUDA", remedy)
         else:
             yield Finding("GPU", "note", f"none that {built} (CUDA {torch.version.cuda}) can use; see nvidia-smi")
     for number in range(torch.cuda.device_count()):
@@ -205,7 +211,7 @@ def _bundles(folder: Path | None) -> Iterator[Finding]:
             remedy = "copy them again, or train anew" if fault else ""
             yield Finding(bundle.name, "fault" if fault else "ok", f"{detail}{fault and '; '}{fault}", remedy)
         elif _makes_weights(bundle / "configs" / "train.json"):
-            remedy = "train it, or give --checkpoint FILE"
+            remedy = f"{_TRAINED_BY.get(bundle.name, 'train it')}, or give --checkpoint FILE"
             yield Finding(bundle.name, "note", f"{bundle}; no weights at {weights}", remedy)
         else:
             yield Finding(bundle.name, "ok", str(bundle))

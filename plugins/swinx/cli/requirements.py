@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
@@ -17,6 +17,8 @@ __all__ = ["Finding", "check_requirements"]
 
 _IMPORTED_AS = {"nnunetv2": "nnunetv2.inference.predict_from_raw_data"}
 """Modules that show whether a package works here, where installed is not enough."""
+_BRINGS = {"nnunetv2": "torchvision"}
+"""Packages whose own requirements bring one that fits a single release of PyTorch, and so may replace PyTorch."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,13 @@ class Finding:
     remedy: str = ""
 
 
-def check_requirements(package: str) -> Iterator[Finding]:
+def check_requirements(package: str, left_out: Collection[str] = ()) -> Iterator[Finding]:
     """Compare the requirements in a package's metadata with the installed packages.
 
     Args:
         package: Name of an installed distribution; one that is not installed as such, but lies beside a bundle,
             yields one note.
+        left_out: Extras that are not told of.
 
     Yields:
         One finding for each requirement, and one for each extra.
@@ -65,10 +68,11 @@ def check_requirements(package: str) -> Iterator[Finding]:
             if marker is not None and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
                 wanted[extra].append(requirement)
     for extra, requirements in wanted.items():
+        if extra in left_out:
+            continue
         faults = [f"{requirement.name}: {fault}" for requirement in requirements if (fault := _fault(requirement))]
         detail = "; ".join(faults) or ", ".join(sorted({requirement.name for requirement in requirements}))
-        needed = " ".join(f'"{_plain(requirement)}"' for requirement in requirements if _fault(requirement))
-        remedy = f"pip install {needed}" if needed else ""
+        remedy = f'pip install "{package}[{extra}]"{_advice(requirements)}' if faults else ""
         yield Finding(f"extra {extra}", "note" if faults else "ok", detail, remedy)
 
 
@@ -86,6 +90,13 @@ def _fault(requirement: Requirement) -> str:
     except Exception as error:  # a broken installation fails in any way
         return f"{version} is installed, but cannot be imported: {reason_of(error)}"
     return ""
+
+
+def _advice(requirements: Collection[Requirement]) -> str:
+    """Return what is to be installed before some packages, so that they leave PyTorch as it is; empty if nothing."""
+    brought = sorted({_BRINGS[requirement.name] for requirement in requirements if requirement.name in _BRINGS})
+    missing = [name for name in brought if _fault(Requirement(name))]
+    return f"; install {' and '.join(missing)} of the same build as PyTorch first, or it is replaced" if missing else ""
 
 
 def _plain(requirement: Requirement) -> str:

@@ -221,15 +221,13 @@ def test_export_refuses_what_it_cannot_do_in_one_line(run, words, reason):
     ],
 )
 def test_settings_on_the_command_line_are_values_and_no_programs(run, command, words, reason, tmp_path, monkeypatch):
-    from support.bundles import ROOT
     from swinx.networks import SwinXSeg, save_weights
 
     monkeypatch.chdir(tmp_path)
     save_weights(SwinXSeg(embed_dim=12, num_heads=(1, 2, 4, 8), decoder_channels=8), tmp_path / "model.pt")
     name, *options = command
     weights = "--weights" if name == "pack" else "--checkpoint"
-    bundle = str(ROOT / "bundles" / "swinx_seg")
-    code, _, errors = run(name, bundle, *options, weights, str(tmp_path / "model.pt"), *words)
+    code, _, errors = run(name, "swinx_seg", *options, weights, str(tmp_path / "model.pt"), *words)
     assert code == 1
     assert f"error: swinx {name}: " in errors
     assert reason in errors

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import swinx
-from swinx.bundle import bundle_folder, bundle_folders, is_installed, output_root, own_weights
+from swinx.bundle import bundle_folder, bundle_folders, chosen_bundle, is_installed, output_root, own_weights
 from swinx.errors import BundleError
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +39,18 @@ def test_another_name_is_refused_in_one_line_with_the_known_ones(name):
     with pytest.raises(BundleError, match=r"known are pseudolabel, ssl_smit, swinx_seg$") as refused:
         bundle_folder(name)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_folder_goes_before_a_name_and_a_folder_without_configurations_is_no_bundle(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = bundle_folder("swinx_seg")
+    assert chosen_bundle("swinx_seg") == named
+    (tmp_path / "swinx_seg" / "models").mkdir(parents=True)  # as a training of the installed bundle leaves it
+    assert chosen_bundle("swinx_seg") == named
+    make_bundle(tmp_path / "swinx_seg")
+    assert chosen_bundle("swinx_seg") == Path("swinx_seg")
+    assert chosen_bundle(str(tmp_path / "swinx_seg")) == tmp_path / "swinx_seg"
+    assert chosen_bundle("nowhere/swinx_seg") == Path("nowhere/swinx_seg"), "a path is no name"
 
 
 def test_runs_of_an_installed_bundle_write_below_the_working_directory(tmp_path, monkeypatch):

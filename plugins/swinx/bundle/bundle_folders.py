@@ -13,6 +13,7 @@ __all__ = [
     "SHIPPED",
     "bundle_folder",
     "bundle_folders",
+    "chosen_bundle",
     "is_installed",
     "output_root",
     "own_weights",
@@ -53,6 +54,18 @@ def bundle_folder(name: str) -> Path:
         known = f"known are {', '.join(folders)}" if folders else f"{Path(swinx.__file__).parent} brings none"
         raise BundleError(f"there is no bundle {shown(name)}; {known}")
     return folders[name]
+
+
+def chosen_bundle(bundle: str | os.PathLike[str]) -> Path:
+    """Return the folder of the bundle that a user means: the folder itself, or that of a bundle of this name.
+
+    A folder without configurations is none: trainings of an installed bundle leave their results in one of its name.
+
+    Args:
+        bundle: Folder, or name of a bundle that comes with the package; anything else is returned as it is.
+    """
+    place = Path(bundle)
+    return place if place.joinpath("configs").is_dir() else bundle_folders().get(os.fspath(bundle), place)
 
 
 def is_installed(bundle_root: str | os.PathLike[str]) -> bool:

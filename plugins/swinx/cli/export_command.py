@@ -23,7 +23,7 @@ def export(
     """Export the network of a bundle, compare it with PyTorch, and keep the file if they agree.
 
     Args:
-        bundle: Folder of the bundle.
+        bundle: Folder of the bundle, or the name of one that comes with swinx, such as swinx_seg.
         to: torchscript, onnx, torch_export or openvino.
         checkpoint: Weights; by default models/model.pt of the bundle.
         out: The file; by default models/model with the format's ending.
@@ -33,21 +33,22 @@ def export(
             training that made the weights come from the file beside them, where there is one.
     """
     check_paths(bundle, to, checkpoint, out)
-    from swinx.bundle import output_root
+    from swinx.bundle import chosen_bundle, output_root
     from swinx.errors import ExportError
     from swinx.export import FORMATS, TOLERANCE, export_network, format_of, read_bundle_network
     from swinx.tracking import upstream_of
 
     if to not in FORMATS:
         raise ExportError(f"cannot export to {to!r}; known are {', '.join(FORMATS)}")
+    root = chosen_bundle(bundle)
     limit = TOLERANCE if tolerance is None else tolerance
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         raise ExportError(f"tolerance {limit!r} must be a number above 0")
-    target = Path(out) if out else Path(output_root(bundle), "models", f"model{FORMATS[to].suffix}")
+    target = Path(out) if out else Path(output_root(root), "models", f"model{FORMATS[to].suffix}")
     format_of(to, target)  # before the weights are read, which takes a while
-    found = read_bundle_network(bundle, checkpoint, config_file, overrides)
+    found = read_bundle_network(root, checkpoint, config_file, overrides)
     facts = {
-        "bundle": Path(bundle).absolute().name,
+        "bundle": root.absolute().name,
         "settings": {name: repr(value) for name, value in found.settings.items()},
         "upstream": [upstream_of("weights", found.checkpoint)],
     }

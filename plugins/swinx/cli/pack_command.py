@@ -13,15 +13,16 @@ def pack(bundle: str, out: str = "dist", weights: str | None = None, **settings:
     """Pack a bundle with its weights and this package into one zip that needs MONAI alone.
 
     Args:
-        bundle: Folder of the bundle.
+        bundle: Folder of the bundle, or the name of one that comes with swinx, such as swinx_seg.
         out: Folder for the zip.
         weights: The checkpoint; by default models/model.pt in the bundle. For pseudolabel: the folder of the nnU-Net
             model; by default models/teacher in the bundle.
         settings: Settings of the training, such as --embed_dim 24, where the sidecar of the weights lacks them.
     """
     check_paths(bundle, out, weights)
+    from swinx.bundle import chosen_bundle
     from swinx.packaging import pack_bundle
     from swinx.tracking import artefact_hash
 
-    archive = pack_bundle(bundle, out, weights=weights, settings=settings)
+    archive = pack_bundle(chosen_bundle(bundle), out, weights=weights, settings=settings)
     say(f"{artefact_hash(archive)}  {archive}")

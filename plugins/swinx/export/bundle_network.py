@@ -70,7 +70,7 @@ def read_bundle_network(
     """
     root = Path(bundle)
     if not root.is_dir():
-        raise ExportError(f"{root}: no such folder; give the folder of a MONAI Bundle")
+        raise ExportError(f"{root}: no such folder; give the folder of a MONAI Bundle, or a name of swinx bundles")
     chosen = [config_file] if isinstance(config_file, str) else [str(file) for file in config_file or ()]
     files = chosen or [str(root / "configs" / "inference.json")]
     name = ", ".join(files)

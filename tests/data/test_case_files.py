@@ -82,7 +82,13 @@ def test_a_named_file_that_is_missing_stays_in_the_list(folder):
     assert cases(find_cases([folder / "a.nrrd", folder / "gone.nii.gz"])) == ["a", "gone"]
 
 
-@pytest.mark.parametrize("source", ["nowhere", "nowhere.nii.gz", "*.img", "empty"])
+@pytest.mark.parametrize("source", ["nowhere", "nowhere.nii.gz"])
+def test_a_path_that_is_missing_is_told_as_such(tmp_path, source):
+    with pytest.raises(DataListError, match=rf"{source}: no such file or folder$"):
+        find_cases(str(tmp_path / source))
+
+
+@pytest.mark.parametrize("source", ["*.img", "empty"])
 def test_nothing_found_says_what_was_looked_for(tmp_path, source):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataListError, match=r"no scans found in .*looked for \.nii\.gz.*DICOM"):

@@ -415,6 +415,9 @@ def test_headers_that_make_no_segmentation_are_told_before_the_network_runs(tmp_
     assert told.startswith("anna: there will be no DICOM Segmentation: ")
     assert "its headers make no DICOM Segmentation: " in told
     assert "\n" not in told
+    if keyword == "PatientBirthDate":
+        assert "dcm: PatientBirthDate is '01/02/1960', which DICOM does not allow" in told
+        assert "Error" not in told
     done = SaveDicomSegd("pred", tmp_path / "out")(predicted(source, some_labels()))
     assert len(done["unwritten"]) == 1, "the check must tell no more than what is true"
 

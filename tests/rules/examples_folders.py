@@ -154,6 +154,13 @@ def _no_scan(folder: Path) -> str:
     return str(caught.value)
 
 
+@example(ScanFolderRules.MISSING)
+def a_folder_that_is_not_there(folder: Path) -> str:
+    with pytest.raises(DataListError) as caught:
+        find_cases(folder / "nowhere")
+    return str(caught.value)
+
+
 @example(ScanFolderRules.NO_PATH)
 def a_path_of_a_variable_that_is_not_set(_: Path) -> str:
     with pytest.raises(DataListError) as caught:
@@ -351,6 +358,17 @@ def _a_sex_that_dicom_does_not_know(folder: Path) -> str:
         ds.PatientSex = "unknown"
 
     return _with_change(folder, change)
+
+
+@example(SegRules.BAD_TAG)
+def _a_birth_date_with_slashes(folder: Path) -> str:
+    def change(ds: pydicom.Dataset, _: int) -> None:
+        del ds.PatientBirthDate
+        ds.PatientBirthDate = "01/02/1960"
+
+    with pydicom.config.disable_value_validation():
+        series = write_ct_series(folder / "anna", change=change)
+    return _segment(series, folder / "out")
 
 
 @example(SegRules.NO_PACKAGE)

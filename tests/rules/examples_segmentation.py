@@ -10,15 +10,19 @@ import pytest
 
 from rules.examples import example
 from support.bundles import ROOT
-from support.segmentation import some_scan, some_weights, write_scan
-from swinx.errors import BundleError, CaseError, DataListError, reason_of
+from support.segmentation import CLASSES, some_scan, some_weights, write_scan
+from swinx.data import record_path
+from swinx.errors import BundleError, CaseError, DataListError, LabelSetError, reason_of
+from swinx.labels import read_label_set
 from swinx.packaging import write_zip
 from swinx.rules import ModelRules, ScanInputRules
 from swinx.segmentation import LoadedModel, load_model, model_files, segment, segment_folder
+from swinx.segmentation.class_statistics import implausible_volumes
+from swinx.segmentation.one_scan import kept_classes
 
 
 def refusal(function, *arguments, **options) -> str:
-    with pytest.raises((BundleError, CaseError, DataListError)) as told:
+    with pytest.raises((BundleError, CaseError, DataListError, LabelSetError)) as told:
         function(*arguments, **options)
     text = reason_of(told.value)
     assert "\n" not in text
@@ -29,6 +33,7 @@ def model_of_ct() -> LoadedModel:
     """Return a model without a network, for what is refused before the network runs."""
     model = object.__new__(LoadedModel)
     model.hu = True
+    model.label_set = read_label_set(CLASSES)
     return model
 
 
@@ -100,7 +105,28 @@ def a_misspelt_profile(folder: Path) -> str:
     (folder / "own" / "models" / "model.pt").write_bytes(b"")
     text = refusal(load_model, folder / "own", profile="fasst")
     assert "did you mean fast?" in text
+    assert "the bundle has standard, fast, inference_dicom, inference_openvino, lowmem" in text
     return text
+
+
+@example(ModelRules.OTHER_STEP)
+def overlays_of_a_training_and_of_an_evaluation(folder: Path) -> str:
+    (bundle(folder) / "models").mkdir()
+    (folder / "own" / "models" / "model.pt").write_bytes(b"")
+    told = [refusal(load_model, folder / "own", profile=name) for name in ("evaluate", "pretrained", "demo", "strong")]
+    assert all("is an overlay of another step" in text for text in told)
+    return told[-1]
+
+
+@example(ModelRules.KIND)
+def numbers_and_nothing_as_a_model(_folder: Path) -> str:
+    assert "a model cannot be ''" in refusal(load_model, "")
+    return refusal(load_model, 5)
+
+
+@example(ModelRules.DEVICE_NAME)
+def a_device_that_no_machine_has(folder: Path) -> str:
+    return refusal(load_model, folder, device="gpu")
 
 
 @example(ModelRules.DEVICE)
@@ -127,7 +153,34 @@ def a_folder_of_two_scans(folder: Path) -> str:
 
 @example(ScanInputRules.OUTPUT)
 def labels_as_nrrd(folder: Path) -> str:
-    return refusal(segment, write_scan(folder / "a.nii.gz"), folder / "labels.nrrd")
+    scan = write_scan(folder / "a.nii.gz")
+    told = [refusal(segment, scan, folder / f"labels.{kind}", model=model_of_ct()) for kind in ("nrrd", "png")]
+    told.append(refusal(segment_folder, scan, folder / "labels.png", model_of_ct()))
+    assert not list(folder.glob("labels*"))
+    assert all("labels are written as .nii.gz or .nii" in text for text in told)
+    return told[0]
+
+
+@example(ScanInputRules.NO_CLASSES)
+def an_empty_list_of_classes(folder: Path) -> str:
+    model, scan = model_of_ct(), write_scan(folder / "a.nii.gz")
+    assert kept_classes(model.label_set, "spleen") == [2]
+    assert kept_classes(model.label_set, None) is None
+    assert refusal(segment_folder, scan, folder / "out", model, classes=[]) == refusal(
+        segment, scan, model=model, classes=()
+    )
+    return refusal(segment, scan, model=model, classes=[])
+
+
+@example(ScanInputRules.VOLUME)
+def a_spleen_of_many_litres(_folder: Path) -> str:
+    label_set = read_label_set(CLASSES)
+    ids = np.zeros((6, 5, 4), np.uint8)
+    ids[2, 2, 2] = 3  # a kidney of a thimble within the scan
+    ids[0, 0, 0] = 1  # a liver that the border cuts
+    told = implausible_volumes({"liver": 8.0, "spleen": 33180.0, "left kidney": 8.0}, ids, label_set)
+    assert [text.partition(" measures")[0] for text in told] == ["spleen", "left kidney"]
+    return told[0]
 
 
 @example(ScanInputRules.OVER_SCAN)
@@ -137,6 +190,22 @@ def labels_over_the_scan(folder: Path) -> str:
     assert refusal(segment, scan, scan) == text
     assert scan.stat().st_size > 1000
     return text
+
+
+@example(ScanInputRules.NOT_OURS)
+def labels_over_another_scan(folder: Path) -> str:
+    scan, other = write_scan(folder / "a.nii.gz"), write_scan(folder / "out" / "a.nii.gz")
+    before = other.read_bytes()
+    told = [refusal(segment, scan, place, model=model_of_ct()) for place in (other, other.parent)]
+    told.append(refusal(segment_folder, scan, other.parent, model_of_ct()))
+    record_path(other.parent, "a").write_text('{"prediction_sha256": "of the labels that were here before"}')
+    told.append(refusal(segment, scan, other, model=model_of_ct()))
+    assert len(set(told)) == 1
+    assert other.read_bytes() == before
+    other.unlink()
+    record_path(other.parent, "a").write_text('{"SliceThickness": 5}')
+    assert str(record_path(other.parent, "a")) in refusal(segment, scan, other, model=model_of_ct())
+    return told[0]
 
 
 @example(ScanInputRules.NOT_A_FOLDER)

@@ -6,7 +6,6 @@ from swinx.bundle.bundle_folders import (
     SHIPPED,
     bundle_folder,
     bundle_folders,
-    chosen_bundle,
     is_installed,
     output_root,
     own_weights,
@@ -21,6 +20,7 @@ from swinx.bundle.configuration import (
     settings_of,
     settings_of_network,
 )
+from swinx.bundle.overlays import check_overlay, overlays_of
 from swinx.bundle.settings.relations import broken_relation
 from swinx.bundle.settings.setting import Setting
 from swinx.bundle.settings.setting_fault import setting_fault
@@ -37,13 +37,14 @@ __all__ = [
     "broken_relation",
     "bundle_folder",
     "bundle_folders",
+    "check_overlay",
     "check_run_settings",
-    "chosen_bundle",
     "find_bundle_root",
     "flat_settings",
     "is_installed",
     "nearest",
     "output_root",
+    "overlays_of",
     "own_weights",
     "read_setting",
     "read_settings",

@@ -78,7 +78,7 @@ def write_report(
             shown.
         section: Section of the data list, where ``images`` is one.
         reference: Folder of reference labels; by default the labels of the data list.
-        prediction: Folder of predicted labels; its ``cases.json`` tells the cost of each case.
+        prediction: Folder of predicted labels; its ``cases.json``, if there is one, tells the cost of each case.
         training: Output folder of a training, with ``history.csv``.
         pretraining: Output folder of a pretraining.
         refinement: Output folder of a refinement, with ``cases.csv``.
@@ -209,6 +209,8 @@ def _joined(*told: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def _cost(path: Path) -> str:
+    if not path.is_file():
+        return "<p>Time and memory are not known: there is no cases.json beside the predictions.</p>"
     content = read_object(path, finite=False)
     rows: list[list[Any]] = []
     if not content["done"]:

@@ -58,6 +58,7 @@ class ScanFolderRules(Rules):
         "folders of scans",
         "no scans found in {looked}; looked for {suffixes} files and folders of DICOM slices",
     )
+    MISSING = Rule("refused", "scans and folders of scans", "{looked}: no such file or folder")
     NO_PATH = Rule(
         "refused",
         "folders of scans, folders of label maps",
@@ -146,6 +147,12 @@ class SegRules(Rules):
         "warned",
         "inference_dicom.json",
         "{place}: its headers make no DICOM Segmentation: {detail}; correct them, or go on with the NIfTI alone",
+    )
+    BAD_TAG = Rule(
+        "warned",
+        "inference_dicom.json",
+        "{keyword} is {value}, which DICOM does not allow, and a DICOM Segmentation takes it over; correct it in all "
+        "slices",
     )
     NO_PACKAGE = Rule(
         "warned",

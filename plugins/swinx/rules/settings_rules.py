@@ -12,7 +12,7 @@ _RUNS = "settings of a bundle run"
 class SettingRules(Rules):
     """Faults of one setting."""
 
-    UNKNOWN = Rule("refused", _RUNS, "there is no setting {name}{nearest} (docs/settings.md lists all)")
+    UNKNOWN = Rule("refused", _RUNS, "there is no setting {name}{nearest} (swinx settings lists all)")
     VALUE = Rule("refused", _RUNS, "{name} is {value}; give {wanted}")
     UNUSED = Rule("warned", _RUNS, "{name} has no effect on this run: nothing in its configuration takes it{nearest}")
     NONE_DROPPED = Rule(

@@ -81,6 +81,17 @@ class ModelRules(Rules):
     NOT_LOADED = Rule("refused", _MODELS, "{model}: MLflow cannot load it: {detail}")
     NOT_BUILT = Rule("refused", _MODELS, "{config}: its parts cannot be built: {detail}")
     PROFILE = Rule("refused", _MODELS, "there is no profile {name}{nearest}; the bundle has {known}")
+    OTHER_STEP = Rule(
+        "refused",
+        f"overlays of {_MODELS}, and of the commands of stages",
+        "{name} is an overlay of another step: it sets {setting}; give one of {known}",
+    )
+    KIND = Rule(
+        "refused",
+        _MODELS,
+        "a model cannot be {value}; give the folder of a bundle, a packed zip, a weights file or an address of MLflow",
+    )
+    DEVICE_NAME = Rule("refused", _MODELS, "there is no device {device}; give auto, cpu, cuda, cuda:1 or mps")
     DEVICE = Rule("refused", _MODELS, "device {device} is not there: {detail}; give cpu, or auto for the best there is")
 
 
@@ -104,5 +115,16 @@ class ScanInputRules(Rules):
     )
     OUTPUT = Rule("refused", _SCANS, "labels are written as .nii.gz or .nii; give such a name, or a folder")
     OVER_SCAN = Rule("refused", _SCANS, "is the scan itself and would be overwritten; give another output")
+    NO_CLASSES = Rule("refused", _SCANS, "no class is given; name one or several, or leave classes out for all")
+    VOLUME = Rule(
+        "warned",
+        _SCANS,
+        "{organ} measures {found} ml, outside {low:g}..{high:g} ml of adults; look at the labels before you use them",
+    )
+    NOT_OURS = Rule(
+        "refused",
+        _SCANS,
+        "is there already, and no run of swinx wrote it as it is now; give another output, or move it away",
+    )
     NOT_A_FOLDER = Rule("refused", _SCANS, "{path}: is a file; {count} scans need a folder for their labels")
     NO_OUTPUT = Rule("refused", _SCANS, "{names} makes a file, and no output is given; give one, or leave it out")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swinx.geometry import voxel_volume_mm3
-from swinx.labels import LabelSet
+from swinx.labels import LabelSet, plausible_volumes
+from swinx.rules import ScanInputRules as Rule
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["class_statistics", "volumes_ml"]
+__all__ = ["class_statistics", "implausible_volumes", "volumes_ml"]
 
 
 def volumes_ml(
@@ -36,6 +37,28 @@ def volumes_ml(
     voxel_ml = float(voxel_volume_mm3(affine)) / 1000
     ids = label_set.foreground if chosen is None else sorted(chosen)
     return {label_set.names[label]: round(float(counts[label]) * voxel_ml, 3) for label in ids}
+
+
+def implausible_volumes(volumes: Mapping[str, float], class_ids: NDArray[np.uint8], label_set: LabelSet) -> list[str]:
+    """Return a sentence for each class whose volume does not fit an adult; cut by the border, it may be too small.
+
+    Args:
+        volumes: Volume of each class in ml, by its name.
+        class_ids: Class ids ``(X, Y, Z)``.
+        label_set: The classes, of which some have a range.
+    """
+    found = {label_set.names.index(name): volume for name, volume in volumes.items()}
+    border = {label for label in found if found[label] and _touches_border(class_ids, label)}
+    plausible = plausible_volumes(label_set=label_set)
+    return [
+        Rule.VOLUME.says(
+            organ=label_set.names[label],
+            found=f"{volume:.0f}" if volume >= 10 else f"{volume:.2g}",
+            low=plausible.ranges_ml[label][0],
+            high=plausible.ranges_ml[label][1],
+        )
+        for label, volume in plausible.outside(found, border, found).items()
+    ]
 
 
 def class_statistics(

@@ -20,7 +20,7 @@ from monai.networks.utils import eval_mode
 from monai.transforms import Compose
 from numpy.typing import NDArray
 
-from swinx.bundle import nearest, read_settings, settings_of
+from swinx.bundle import check_overlay, nearest, overlays_of, read_settings, settings_of
 from swinx.errors import BundleError, find_user_error, reason_of
 from swinx.files import check_overrides
 from swinx.geometry import find_image_notes, reader_notes
@@ -38,7 +38,6 @@ from swinx.visible_text import visible
 __all__ = ["LoadedModel", "Prediction", "load_model"]
 
 STANDARD = "standard"
-_NO_PROFILES = ("inference", "train", "metadata", "mlflow")
 
 
 class Prediction(NamedTuple):
@@ -200,7 +199,8 @@ def load_model(
 
     Args:
         model: The folder of a bundle, a packed zip, a weights file, an address of MLflow (``models:/name/version``), or
-            the name of a bundle that comes with swinx; by default the weights shipped with it.
+            the name of a bundle that comes with swinx; by default what the last training in this folder left, or else
+            the weights that come with swinx.
         profile: ``"standard"``, or an overlay of the bundle such as ``"fast"`` or ``"lowmem"``; several with commas.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"``: a CUDA GPU if there is one, else the CPU.
         progress: Tell on standard error which weights were loaded.
@@ -237,17 +237,19 @@ def _profile_files(folder: Path, profile: str) -> Iterator[Path]:
         if name.strip() in ("", STANDARD):
             continue
         path = folder / f"{name.strip()}.json"
-        known = [file.stem for file in sorted(folder.glob("*.json")) if file.stem not in _NO_PROFILES]
-        if path.stem not in known:
-            known.insert(0, STANDARD)
+        known = [STANDARD, *overlays_of(folder, ("inference",), "inference")]
+        if not path.is_file():
             words = {"name": visible(name), "nearest": nearest(name, known), "known": ", ".join(known)}
             raise BundleError(Rule.PROFILE.says(**words))
+        check_overlay(path, ("inference",), "inference", known)
         yield path
 
 
 def _device(device: str) -> str:
     """Return the name of a device that is there."""
     text = str(device)
+    if text.partition(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+        raise BundleError(Rule.DEVICE_NAME.says(device=visible(text)))
     if text == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -67,6 +67,8 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
     """
     if model is None:
         return _own()
+    if not isinstance(model, str | os.PathLike) or not os.fspath(model):
+        raise BundleError(Rule.KIND.says(value=visible(repr(model))))
     text = os.fspath(model)
     if _ADDRESS.match(text):
         return _registered(text)

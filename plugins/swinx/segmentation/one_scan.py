@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Collection
@@ -10,23 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from swinx.data import case_name, volume_suffix
-from swinx.errors import CaseError
-from swinx.files import real_path
+from swinx.data import case_name
+from swinx.errors import CaseError, LabelSetError
 from swinx.inference import write_case_record
-from swinx.labels import file_numbers
+from swinx.labels import LabelSet, file_numbers
 from swinx.nifti import write_nifti
 from swinx.rules import ScanInputRules as Rule
-from swinx.runs import require_writable
-from swinx.segmentation.class_statistics import class_statistics, volumes_ml
+from swinx.segmentation.class_statistics import class_statistics, implausible_volumes, volumes_ml
+from swinx.segmentation.label_places import label_place
 from swinx.segmentation.loaded_model import STANDARD, LoadedModel, load_model
 from swinx.segmentation.scan_input import Scan, scan_of
 from swinx.segmentation.segmentation_result import Segmentation
 from swinx.segmentation.side_files import SideFiles, check_dicom_seg, write_side_files
 
-__all__ = ["segment", "segment_scan"]
+__all__ = ["kept_classes", "segment", "segment_scan"]
 
-_SUFFIXES = (".nii.gz", ".nii")
+_logger = logging.getLogger(__name__)
 
 
 def segment(
@@ -37,7 +37,7 @@ def segment(
     device: str = "auto",
     progress: bool = True,
     *,
-    classes: Collection[str] | None = None,
+    classes: str | Collection[str] | None = None,
     statistics: bool = False,
     probabilities: bool = False,
     preview: bool = False,
@@ -52,12 +52,12 @@ def segment(
         output: A name in ``.nii.gz`` or ``.nii``, or a folder, for the labels and a JSON file with their record; by
             default nothing is written.
         model: The folder of a bundle, a packed zip, a weights file, an address of MLflow (``models:/name/version``), or
-            what :func:`swinx.load_model` returns, which has its profile and device; by default the weights shipped
-            with swinx.
+            what :func:`swinx.load_model` returns, which has its profile and device; by default what the last training
+            in this folder left, or else the weights that come with swinx.
         profile: ``"standard"``, or an overlay of the bundle, such as ``"fast"`` or ``"lowmem"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         progress: Show a progress bar, and which weights were loaded.
-        classes: Names of classes to keep; the others become background. By default all.
+        classes: Names of classes to keep, or of one; the others become background. By default all.
         statistics: Measure volume and intensity of each class.
         probabilities: Keep the probability of each class in each voxel, and write it beside the labels.
         preview: Draw a PNG beside the labels.
@@ -79,11 +79,11 @@ def segment(
         raise CaseError("scan", Rule.NO_OUTPUT.says(names=" and ".join(asked)))
     of_folder = isinstance(image, str | os.PathLike) and Path(image).is_dir()
     scan = None if of_folder else scan_of(image, series)  # what is wrong with it is told before the model is loaded
-    target = None if output is None or scan is None else _target(os.fspath(output), scan)
+    target = None if output is None or scan is None else label_place(os.fspath(output), scan)
     loaded = model if isinstance(model, LoadedModel) else load_model(model, profile, device, progress)
     if scan is None:  # the model tells which kind of scan is looked for
         scan = scan_of(image, series, loaded.hu)
-        target = None if output is None else _target(os.fspath(output), scan)
+        target = None if output is None else label_place(os.fspath(output), scan)
     side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
     if dicom_seg and target is not None:
         check_dicom_seg(scan, target, loaded)
@@ -95,7 +95,7 @@ def segment_scan(
     target: Path | None,
     model: LoadedModel,
     progress: bool,
-    classes: Collection[str] | None,
+    classes: str | Collection[str] | None,
     side_files: SideFiles,
 ) -> Segmentation:
     """Segment a scan that has been found, see :func:`segment`.
@@ -109,7 +109,7 @@ def segment_scan(
         side_files: What to write beside the labels.
     """
     label_set = model.label_set
-    chosen = None if classes is None else label_set.ids_of(list(classes), "classes")
+    chosen = kept_classes(label_set, classes)
     prediction = model.predict(scan, progress, side_files.probabilities)
     started = time.perf_counter()
     ids, affine, record = prediction.class_ids, prediction.affine, prediction.record
@@ -119,6 +119,9 @@ def segment_scan(
     numbers = file_numbers(label_set, ids)
     volumes = volumes_ml(ids, affine, label_set, chosen)
     record["volumes_ml"] = {name: volume for name, volume in volumes.items() if volume > 0}
+    if odd := implausible_volumes(record["volumes_ml"], ids, label_set):
+        record["warnings"] = [*record.get("warnings", ()), *odd]
+        _logger.warning("%s: %s", scan.case, "; ".join(odd))
     table = None
     if target is None and side_files.statistics:
         table = class_statistics(scan.case, prediction.voxels, ids, affine, label_set, chosen)
@@ -126,8 +129,8 @@ def segment_scan(
         write_nifti(target, numbers, affine)
         record["prediction"] = str(target)
         table = write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), model)
-        record["seconds"]["save"] = round(time.perf_counter() - started, 3)
-        record["seconds"]["total"] = round(record["seconds"]["total"] + record["seconds"]["save"], 3)
+        total, saved = record["seconds"].pop("total"), round(time.perf_counter() - started, 3)
+        record["seconds"] |= {"save": saved, "total": round(total + saved, 3)}
         record |= write_case_record(target.parent, case_name(target), record, model.results(record.get("classes")))
     image = scan.give_back(numbers, affine)
     return Segmentation(
@@ -135,19 +138,19 @@ def segment_scan(
     )
 
 
-def _target(output: str, scan: Scan) -> Path:
-    """Return the file of the labels, after finding out that it can be written there.
+def kept_classes(label_set: LabelSet, classes: str | Collection[str] | None) -> list[int] | None:
+    """Return the ids of the classes to keep; None for all.
+
+    Args:
+        label_set: The classes of the model.
+        classes: Names, or one name; None for all.
 
     Raises:
-        CaseError: If the name is of another kind of file, or that of the scan.
-        OSError: If it cannot be written.
+        LabelSetError: If there is no such class, or none is named.
     """
-    path = Path(output)
-    if not output.lower().endswith(_SUFFIXES):
-        if volume_suffix(path) and not path.is_dir():
-            raise CaseError(output, Rule.OUTPUT.says())
-        path = path / f"{scan.case}.nii.gz"
-    if scan.path is not None and real_path(path) == real_path(scan.path):
-        raise CaseError(path, Rule.OVER_SCAN.says())
-    require_writable(str(path))
-    return path
+    if classes is None:
+        return None
+    names = [classes] if isinstance(classes, str) else list(classes)
+    if not names:
+        raise LabelSetError(Rule.NO_CLASSES.says())
+    return label_set.ids_of(names, "classes")

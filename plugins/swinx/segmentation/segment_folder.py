@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import torch
 
 from swinx.data import find_cases, pick_series, record_path
 from swinx.errors import CaseError, DataListError, find_case_error, reason_of
-from swinx.files import EarlierFiles, hold, real_path, write_table
+from swinx.files import EarlierFiles, hold, write_table
 from swinx.inference import write_batch_record
 from swinx.rules import ScanInputRules as Rule
 from swinx.runs import require_writable
+from swinx.segmentation.label_places import check_folder_name, check_places
 from swinx.segmentation.loaded_model import LoadedModel
-from swinx.segmentation.one_scan import segment_scan
+from swinx.segmentation.one_scan import kept_classes, segment_scan
 from swinx.segmentation.scan_input import Scan, as_nibabel
 from swinx.segmentation.side_files import SideFiles, check_dicom_seg
 from swinx.visible_text import visible
@@ -53,7 +54,7 @@ def segment_folder(
     output_dir: str | os.PathLike[str],
     model: LoadedModel,
     *,
-    classes: Collection[str] | None = None,
+    classes: str | Collection[str] | None = None,
     statistics: bool = False,
     probabilities: bool = False,
     preview: bool = False,
@@ -70,7 +71,7 @@ def segment_folder(
         source: A scan, a folder, a data list (section ``testing``), or a pattern such as ``"scans/*.nii.gz"``.
         output_dir: Folder of the labels.
         model: What :func:`swinx.load_model` returns.
-        classes: Names of classes to keep; by default all.
+        classes: Names of classes to keep, or of one; by default all.
         statistics: Write ``statistics.csv``: volume and intensity of each class of each case.
         probabilities: Write the probability of each class, ``<case>_probabilities/<class>.nii.gz``.
         preview: Draw ``<case>.png``.
@@ -79,7 +80,8 @@ def segment_folder(
         progress: Show a progress bar over the windows of each case.
 
     Raises:
-        DataListError: If there is no scan, or a label map would replace one.
+        CaseError: If a label map would replace a scan, or a file that no run of swinx wrote as it is now.
+        DataListError: If there is no scan.
         LabelSetError: If the model has no such class.
         RunError: If another run is writing into the folder.
         OSError: If the folder cannot be written.
@@ -88,12 +90,14 @@ def segment_folder(
     items = pick_series(find_cases(source, output_dir=folder, label_set=None, hu=model.hu), series)
     if folder.is_file():
         raise DataListError(Rule.NOT_A_FOLDER.says(path=visible(folder), count=len(items)))
-    names = None if classes is None else list(classes)
-    chosen = model.label_set.ids_of(names or [], "classes")  # before the first scan
+    check_folder_name(folder)
+    chosen = kept_classes(model.label_set, classes)  # before the first scan
+    kept = None if chosen is None else [model.label_set.names[label] for label in chosen]
     require_writable(str(folder / "cases.json"))
     hold(folder)
     scans = [Scan(str(item["case"]), dict(item), as_nibabel) for item in items]
-    targets = _targets(scans, folder)
+    targets = {scan.case: folder / f"{scan.case}.nii.gz" for scan in scans}
+    check_places(list(targets.values()), scans)
     earlier = EarlierFiles(path for case in targets for path in (targets[case], record_path(folder, case)))
     side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
     for scan in [scan for scan in scans if dicom_seg and "fault" not in scan.item]:
@@ -103,7 +107,7 @@ def segment_folder(
         try:
             if "fault" in scan.item:
                 raise CaseError(scan.case, str(scan.item["fault"]))
-            found = segment_scan(scan, targets[scan.case], model, progress, names, side_files)
+            found = segment_scan(scan, targets[scan.case], model, progress, kept, side_files)
         except Exception as error:  # one bad case must not end the batch, whatever is wrong with it
             _fail(batch, scan.case, error, [targets[scan.case], record_path(folder, scan.case)], earlier)
             continue
@@ -113,7 +117,6 @@ def segment_folder(
             tables.append(found.statistics)
         told = found.record["seconds"]["total"], found.record["peak_memory"]["rss_mb"]
         _logger.info("[%d/%d] %s: %.1f s, %.0f MB", number, len(scans), scan.case, *told)
-    kept = None if names is None else [model.label_set.names[label] for label in chosen]
     facts = {"labels": model.label_set.as_json()}
     write_batch_record(folder, batch.done, batch.failed, batch.incomplete, model.results(kept), facts)
     if tables:
@@ -121,20 +124,6 @@ def segment_folder(
 
         write_table(folder / "statistics.csv", pd.concat(tables, ignore_index=True))
     return batch
-
-
-def _targets(scans: Sequence[Scan], folder: Path) -> dict[str, Path]:
-    """Return the file of the labels of each case.
-
-    Raises:
-        DataListError: If one is a scan.
-    """
-    targets = {scan.case: folder / f"{scan.case}.nii.gz" for scan in scans}
-    places = {real_path(target) for target in targets.values()}
-    for path in [scan.path for scan in scans if scan.path is not None]:
-        if real_path(path) in places:
-            raise DataListError(f"{visible(path)}: {Rule.OVER_SCAN.says()}")
-    return targets
 
 
 def _fail(batch: Batch, case: str, error: Exception, files: list[Path], earlier: EarlierFiles) -> None:

@@ -23,6 +23,7 @@ from swinx.files import real_path, write_atomic
 from swinx.geometry import find_label_faults, label_values
 from swinx.labels import FLARE23, LabelSet
 from swinx.rules import SegRules
+from swinx.visible_text import visible
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation, SegmentDescription
@@ -120,6 +121,7 @@ def make_dicom_seg(
         label_set: The classes.
 
     Raises:
+        CaseError: If a tag that is taken over has a value that DICOM does not allow.
         ValueError: If ``labels`` holds no class, or does not have the size of the images.
     """
     import highdicom
@@ -138,23 +140,28 @@ def make_dicom_seg(
     for label, number in numbers.items():
         table[label] = number
     drawn_by = algorithm or SegAlgorithm()
-    seg: Segmentation = highdicom.seg.Segmentation(
-        source_images=[_complete(first), *slices[1:]],
-        pixel_array=table[labels.transpose(2, 1, 0)],
-        segmentation_type=seg_type,
-        segment_descriptions=[_describe(label, number, drawn_by, label_set) for label, number in numbers.items()],
-        series_instance_uid=highdicom.UID(),  # a new object each time: only its UIDs tell it from other attempts
-        series_number=_SERIES_NUMBER_OFFSET + int(first.get("SeriesNumber") or 0),
-        series_description=f"Segmentation by {drawn_by.name}"[:64],
-        sop_instance_uid=highdicom.UID(),
-        instance_number=1,
-        manufacturer="swinx",
-        manufacturer_model_name="swinx",
-        software_versions=__version__,
-        device_serial_number="none",
-        content_label="CT_SEG",
-        specific_character_set=None if label_set.listed(found).isascii() else _UNICODE,
-    )
+    try:
+        seg: Segmentation = highdicom.seg.Segmentation(
+            source_images=[_complete(first), *slices[1:]],
+            pixel_array=table[labels.transpose(2, 1, 0)],
+            segmentation_type=seg_type,
+            segment_descriptions=[_describe(label, number, drawn_by, label_set) for label, number in numbers.items()],
+            series_instance_uid=highdicom.UID(),  # a new object each time: only its UIDs tell it from other attempts
+            series_number=_SERIES_NUMBER_OFFSET + int(first.get("SeriesNumber") or 0),
+            series_description=f"Segmentation by {drawn_by.name}"[:64],
+            sop_instance_uid=highdicom.UID(),
+            instance_number=1,
+            manufacturer="swinx",
+            manufacturer_model_name="swinx",
+            software_versions=__version__,
+            device_serial_number="none",
+            content_label="CT_SEG",
+            specific_character_set=None if label_set.listed(found).isascii() else _UNICODE,
+        )
+    except Exception as error:  # a wrong value ends in errors of many kinds, some of which do not name it
+        if (fault := _faulty_tag(first)) is not None:
+            raise CaseError(str(getattr(first, "filename", None) or "the series"), fault) from error
+        raise
     return seg
 
 
@@ -235,6 +242,23 @@ def write_dicom_seg(
 def _reason(rule: SegRules, place: Path, **values: object) -> str:
     """Return a message without its path, since the error already begins with it."""
     return rule.says(place=place, **values).removeprefix(f"{place}: ")
+
+
+def _faulty_tag(header: Dataset) -> str | None:
+    """Return a sentence on the first tag of patient or study with a value that DICOM does not allow; or None."""
+    import pydicom
+    from pydicom.datadict import dictionary_VR
+    from pydicom.valuerep import validate_value
+
+    for keyword in _MAY_BE_EMPTY:
+        raw = header.get_item(keyword)
+        value = None if raw is None else raw.value
+        text = value.decode("latin-1").strip(" \0") if isinstance(value, bytes) else str(value or "")
+        try:
+            validate_value(dictionary_VR(keyword), text, pydicom.config.RAISE)
+        except ValueError:
+            return SegRules.BAD_TAG.says(keyword=keyword, value=visible(repr(text)))
+    return None
 
 
 def _complete(header: Dataset) -> Dataset:

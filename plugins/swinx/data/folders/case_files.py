@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 from collections import Counter
@@ -99,6 +100,8 @@ def name_scans(
     found = _find(source, None if output_dir is None else Path(output_dir), hu)
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
     looked = ", ".join(visible(name) for name in named[:_SHOWN]) or "an empty list"
+    if found.scans and not glob.has_magic(looked) and not any(scan.image.exists() for scan in found.scans):
+        raise DataListError(ScanFolderRules.MISSING.says(looked=looked))
     if not any(scan.image.exists() for scan in found.scans):
         raise DataListError(
             ScanFolderRules.NONE.says(looked=looked, suffixes=", ".join(VOLUME_SUFFIXES)) + _tell_skipped(found.skipped)

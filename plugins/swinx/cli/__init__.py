@@ -43,6 +43,8 @@ def _run(name: str, command: Any, words: Sequence[str]) -> None:
     """Print the help that is asked for, or run a command: a stage by its own words, all others by Fire."""
     methods = {} if callable(command) else _methods(command)
     asked = bool(set(words) & set(_HELP))
+    if methods and words and words[0] not in methods and not asked:
+        _end(f"there is no command {name} {visible(words[0])}{_nearest(words[0], methods)}; see swinx {name} --help", 2)
     if methods and (not words or (asked and words[0] not in methods)):
         print(group_help(name, methods))
     elif asked:
@@ -54,10 +56,13 @@ def _run(name: str, command: Any, words: Sequence[str]) -> None:
     else:
         import fire
 
+        from swinx.cli.front.command_words import words_fault
         from swinx.cli.terminal import take_texts_as_they_are
 
-        for function in methods.values() or [command]:
-            take_texts_as_they_are(function)
+        function, called = (methods[words[0]], f"{name} {words[0]}") if methods else (command, name)
+        if fault := words_fault(f"swinx {called}", function, words[1:] if methods else words):
+            _end(fault, 2)
+        take_texts_as_they_are(function)
         fire.Fire({name: command}, name="swinx")
 
 

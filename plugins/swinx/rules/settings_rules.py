@@ -14,6 +14,7 @@ class SettingRules(Rules):
 
     UNKNOWN = Rule("refused", _RUNS, "there is no setting {name}{nearest} (swinx settings lists all)")
     VALUE = Rule("refused", _RUNS, "{name} is {value}; give {wanted}")
+    NO_VALUE = Rule("refused", "settings of the commands of stages", "--{name} needs a value: {wanted}")
     UNUSED = Rule("warned", _RUNS, "{name} has no effect on this run: nothing in its configuration takes it{nearest}")
     NONE_DROPPED = Rule(
         "repaired",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from swinx.bundle import SETTINGS, bundle_folder, nearest
+from swinx.bundle import SETTINGS, Setting, bundle_folder, check_overlay, nearest, overlays_of, read_setting
 from swinx.cli.front.stage_help import stage_help
 from swinx.cli.terminal import complain, say
 from swinx.errors import BundleError, DataListError
@@ -20,7 +20,6 @@ from swinx.visible_text import visible
 __all__ = ["EVALUATE", "PRETRAIN", "REFINE", "TRAIN", "StageCommand"]
 
 _OVERLAYS = ("profile", "overlay")
-_NO_OVERLAYS = ("inference", "metadata", "mlflow", "train")
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class StageCommand:
         for name, _ in settings:
             if name not in known and "::" not in name and "#" not in name:
                 raise BundleError(Rule.UNKNOWN.says(name=visible(name), nearest=nearest(name, known)))
+        settings = [(name, _checked(name, value)) for name, value in settings]
         named = {name for name, _ in settings}
         places = [("dataset_dir", data)]
         if not os.path.exists(data):  # noqa: PTH110 - never raises
@@ -86,44 +86,74 @@ class StageCommand:
         chosen = [(name, value) for name, value in places if name not in named] + settings
         folder = bundle_folder(self.bundle) / "configs"
         files = [_shown(folder / f"{name}.json") for name in self.configs]
-        files += [_overlay(folder, one) for text in overlays for one in text.split(",")]
+        files += [self._overlay(folder, one) for text in overlays for one in (text or "").split(",")]
         listed = files[0] if len(files) == 1 else "[" + ",".join(f"'{file}'" for file in files) + "]"
         line = [sys.executable, "-m", "monai.bundle", "run", self.run_id, "--config_file", listed]
         return [*line, *(word for name, value in chosen for word in (f"--{name}", value))]
 
+    def _overlay(self, folder: Path, name: str) -> str:
+        """Return the file of an overlay: one of the bundle by its name, or any by its path."""
+        names = overlays_of(folder, self.configs, self.stage)
+        of_bundle = folder / f"{name}.json"
+        if of_bundle.is_file():
+            check_overlay(of_bundle, self.configs, self.stage, names)
+            return _shown(of_bundle)
+        if Path(name).is_file():
+            return name
+        raise BundleError(
+            f"{visible(name)}: no such overlay{nearest(name, names)}; give a file, or one of {', '.join(names)}"
+        )
 
-def _read_words(command: str, words: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """Return the data and the settings, in the order in which they stand."""
+
+def _checked(name: str, value: str | None) -> str:
+    """Return the text of a setting, after finding out that the setting can have it.
+
+    Args:
+        name: Of the setting; those of single components and expressions are left to the run.
+        value: None for a name alone, which MONAI's command line takes for true.
+
+    Raises:
+        BundleError: If the setting cannot have the value, or needs one.
+    """
+    from fire.parser import DefaultParseValue
+
+    text = "True" if value is None else value
+    if name not in SETTINGS or text == "None" or text[:1] in ("$", "@", "%"):
+        return text
+    row = SETTINGS[name]
+    if value is None and not _is_flag(row):
+        raise BundleError(Rule.NO_VALUE.says(name=name, wanted=row.wanted))
+    read_setting(row, DefaultParseValue(text))
+    return text
+
+
+def _is_flag(row: Setting) -> bool:
+    try:
+        return row.read(True) is True
+    except ValueError:
+        return False
+
+
+def _read_words(command: str, words: Sequence[str]) -> tuple[str, list[tuple[str, str | None]]]:
+    """Return the data and the settings, in the order in which they stand; a name alone has no value."""
     data: list[str] = []
-    given: list[tuple[str, str]] = []
+    given: list[tuple[str, str | None]] = []
     left = list(words)
     while left:
         word = left.pop(0)
         if not word.startswith("--"):
             data.append(word)
             continue
-        name, separator, value = word[2:].partition("=")
-        if not separator:  # a name alone is true, as MONAI's command line takes it
-            value = "True" if not left or left[0].startswith("--") else left.pop(0)
+        name, separator, text = word[2:].partition("=")
+        value: str | None = text
+        if not separator:
+            value = None if not left or left[0].startswith("--") else left.pop(0)
         given.append((name if "::" in name else name.replace("-", "_"), value))
     if len(data) != 1:
         found = f"got {len(data)}: {' '.join(map(visible, data))}" if data else "got none"
         complain(f"error: swinx {command} takes one folder or data list, {found}; see swinx {command} --help")
         raise SystemExit(2)
     return data[0], given
-
-
-def _overlay(folder: Path, name: str) -> str:
-    """Return the file of an overlay: one of the bundle by its name, or any by its path."""
-    of_bundle = folder / f"{name}.json"
-    if of_bundle.is_file():
-        return _shown(of_bundle)
-    if Path(name).is_file():
-        return name
-    names = sorted(path.stem for path in folder.glob("*.json") if path.stem not in _NO_OVERLAYS)
-    raise BundleError(
-        f"{visible(name)}: no such overlay{nearest(name, names)}; give a file, or one of {', '.join(names)}"
-    )
 
 
 def _shown(path: Path) -> str:

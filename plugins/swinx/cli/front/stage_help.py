@@ -14,6 +14,8 @@ from swinx.files import read_json
 __all__ = ["default_text", "stage_help"]
 
 _WIDTH = 110
+_PLACE = re.compile(r"\$os\.path\.join\((output_root\(@bundle_root\)|@dataset_dir), (.*)\)")
+_AMP = "$torch.device(@device).type == 'cuda'"
 _OF_WEIGHTS = re.compile(r"\$@trained\.get\('\w+', (.*)\)")
 
 
@@ -54,12 +56,22 @@ def default_text(value: Any) -> str:
     Examples:
         >>> default_text("$@trained.get('roi_size', [96, 96, 96])"), default_text(None), default_text(0.5)
         ('that of the weights, or [96, 96, 96]', 'none', '0.5')
+        >>> default_text("$os.path.join(output_root(@bundle_root), 'models', 'model.pt')")
+        'models/model.pt in the folder of the bundle, or of its name here if it is installed'
     """
     if value is None:
         return "none"
     text = str(value)
     if found := _OF_WEIGHTS.fullmatch(text):
         return f"that of the weights, or {found[1]}"
+    if found := _PLACE.fullmatch(text):
+        place = "/".join(part.strip().strip("'") for part in found[2].split(","))
+        root = "the folder of the data" if "dataset_dir" in found[1] else "the folder of the bundle"
+        return f"{place} in {root}" + ("" if "dataset_dir" in found[1] else ", or of its name here if it is installed")
+    if text.startswith("$own_weights("):
+        return "those of the last training here, or else those that come with swinx"
+    if text == _AMP:
+        return "true on a CUDA GPU, else false"
     if "is_available" in text:
         return "a GPU if there is one, else cpu"
     return "chosen by the run" if text[:1] in ("$", "@", "%") else text

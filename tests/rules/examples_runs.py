@@ -8,6 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Lambdad
 
 from rules.examples import example
 from support.other_runs import another_run
@@ -16,8 +19,9 @@ from swinx.data import stamp_of
 from swinx.errors import DataListError, RunError, WeightsError
 from swinx.files import hold
 from swinx.metrics import score_columns
+from swinx.preprocessing import CachedScansd
 from swinx.refinement import RefinementRecords
-from swinx.rules import LockRules, ReadingRules, ResultRules, ResumeRules
+from swinx.rules import CacheRules, LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.scoring import check_scored_results, one_result_set, read_scores
 from swinx.training import TrainingState
 
@@ -32,6 +36,39 @@ def _in_use(folder: Path) -> str:
 @example(LockRules.NO_LOCK)
 def _no_lock(folder: Path) -> str:
     return logged(lambda: hold(folder / "file" / "out"), folder)
+
+
+def cached(folder: Path) -> CachedScansd:
+    """A cache of prepared cases that are no scans but a few voxels."""
+    volume = Lambdad("image", lambda _: MetaTensor(torch.zeros(1, 3, 4, 5)))
+    return CachedScansd([volume], str(folder / "cache"))
+
+
+@example(CacheRules.NO_FOLDER)
+def _no_cache_folder(folder: Path) -> str:
+    (folder / "cache").touch()
+    with pytest.raises(RunError) as refused:
+        cached(folder)
+    return str(refused.value)
+
+
+@example(CacheRules.UNWRITTEN)
+def _unwritten(folder: Path) -> str:
+    scan = folder / "a.nii.gz"
+    scan.touch()
+    transform = cached(folder)
+    (folder / "cache").rmdir()
+    (folder / "cache").touch()
+    return logged(lambda: transform({"image": str(scan)}), folder)
+
+
+@example(CacheRules.DAMAGED)
+def _damaged_entry(folder: Path) -> str:
+    scan = folder / "a.nii.gz"
+    scan.touch()
+    cached(folder)({"image": str(scan)})
+    next((folder / "cache").iterdir()).write_bytes(b"no entry")
+    return logged(lambda: cached(folder)({"image": str(scan)}), folder)
 
 
 @example(ReadingRules.CHANGED)

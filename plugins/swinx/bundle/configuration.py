@@ -34,7 +34,8 @@ PLACES = frozenset(
     {
         *("bundle_root", "dataset_dir", "datalist", "labels", "section", "output_dir", "scores_dir"),
         *("checkpoint", "pretrained"),
-        *("teacher_dir", "device", "num_workers", "num_processes", "cache_rate", "amp", "progress", "is_rank_zero"),
+        *("teacher_dir", "device", "num_workers", "num_processes", "cache_rate", "cache_dir"),
+        *("amp", "progress", "is_rank_zero"),
         *("resume", "mlflow", "registered_model", "time_limit_minutes", "picture_interval"),
         *("configs_dir", "refine_configs", "student_bundle", "student_configs", "last_round", "launcher"),
         *("teacher_bundle", "teacher_checkpoint", "teacher_source", "previous_rounds", "exported"),

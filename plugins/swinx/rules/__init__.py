@@ -11,7 +11,7 @@ from swinx.rules.lists_rules import CollectionListRules, ListRules, ManifestRule
 from swinx.rules.names_rules import EntryRules, NameRules, TextRules
 from swinx.rules.planning_rules import PlanningRules
 from swinx.rules.rule import Action, Rule, Rules
-from swinx.rules.runs_rules import LockRules, ReadingRules, ResultRules, ResumeRules
+from swinx.rules.runs_rules import CacheRules, LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.rules.scans_rules import ByteRules, GeometryRules, ValueRules
 from swinx.rules.settings_rules import RelationRules, SettingRules
 from swinx.rules.trust_rules import FileRules, NnUNetRules, PlainDataRules, TrackingRules
@@ -22,6 +22,7 @@ __all__ = [
     "ALL_RULES",
     "Action",
     "ByteRules",
+    "CacheRules",
     "CollectionListRules",
     "CollectionRules",
     "EntryRules",
@@ -82,7 +83,7 @@ ALL_RULES: dict[str, tuple[type[Rules], ...]] = {
     ),
     "Folders": (LabelFolderRules, ScanFolderRules, SegRules, SeriesRules),
     "Names, data lists and tables": (NameRules, ListRules, EntryRules, ManifestRules, CollectionListRules, TextRules),
-    "Runs and their results": (LockRules, ReadingRules, ResumeRules, ResultRules),
+    "Runs and their results": (LockRules, CacheRules, ReadingRules, ResumeRules, ResultRules),
     "Settings and weights": (SettingRules, RelationRules, PlanningRules, WeightsRules),
     "Models and scans of swinx segment": (ModelRules, ScanInputRules),
     "Files and settings from others": (PlainDataRules, FileRules, NnUNetRules, TrackingRules),

@@ -1,10 +1,10 @@
-"""Rules about runs: two at once, one that was killed, one that is resumed, and the results of several."""
+"""Rules about runs: two at once, one that was killed, one that is resumed, caches, and the results of several."""
 
 from __future__ import annotations
 
 from swinx.rules.rule import Rule, Rules
 
-__all__ = ["LockRules", "ReadingRules", "ResultRules", "ResumeRules"]
+__all__ = ["CacheRules", "LockRules", "ReadingRules", "ResultRules", "ResumeRules"]
 
 
 class LockRules(Rules):
@@ -27,6 +27,20 @@ class LockRules(Rules):
         "{path} was written by another process since this run began, and is kept though its case failed here; is "
         "another run writing into this folder?",
     )
+
+
+class CacheRules(Rules):
+    """Prepared scans that trainings keep on the disk."""
+
+    NO_FOLDER = Rule(
+        "refused", "cache_dir of a training", "cache_dir {folder} cannot be made ({detail}); give another folder"
+    )
+    UNWRITTEN = Rule(
+        "warned",
+        "cache_dir of a training",
+        "no more prepared scans are kept in {folder} ({detail}); they are read anew in every epoch",
+    )
+    DAMAGED = Rule("repaired", "cache_dir of a training", "{path} is damaged; its scan is read anew")
 
 
 class ReadingRules(Rules):

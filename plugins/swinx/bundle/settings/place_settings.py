@@ -72,6 +72,13 @@ PLACE_SETTINGS = (
     Setting("num_workers", Whole(0, 1024), "processes that load scans", (*PRETRAININGS, *REFINEMENTS, *SEGMENTATIONS)),
     Setting("num_processes", Whole(1, 1024), "processes of nnU-Net", ("teacher",)),
     Setting("cache_rate", Number(0, 1), "share of the scans kept preprocessed in memory", TRAININGS),
+    Setting(
+        "cache_dir",
+        PathName(),
+        "folder in which all scans are kept preprocessed, also for later runs",
+        TRAININGS,
+        optional=True,
+    ),
     Setting("progress", Flag(), "progress bars", (*PRETRAININGS, *REFINEMENTS, *SEGMENTATIONS)),
     Setting(
         "is_rank_zero",

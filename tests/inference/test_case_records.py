@@ -279,7 +279,7 @@ def test_the_log_says_what_was_done(out, caplog):
     records._begin(Engine([]))
     records._fail("[1/1]", "a", "why")
     with caplog.at_level(logging.INFO):
-        records._summarise()
+        records.summarise()
     assert f"0 of 1 cases reconstructed into {out}" in caplog.messages
     assert "not reconstructed: a: why" in caplog.messages
 

@@ -77,6 +77,9 @@ def segment(
     measure: Callable[[dict[Any, Any]], dict[Any, Any]] = dict,
     budget: WindowBudget | None = None,
     label_set: LabelSet | None = None,
+    checkpoint: str | None = None,
+    share: tuple[int, int] = (0, 1),
+    resume: bool = False,
 ) -> CaseRecords:
     """Segment cases as ``inference.json`` does, with one more step at the end, and return the records."""
     preprocessing = Compose(
@@ -85,11 +88,12 @@ def segment(
             CTPreprocessingd("image", pixdim=[PIXDIM_MM] * 3, body_crop=False),
         ]
     )
-    records = CaseRecords(str(output_dir), label_set=label_set)
+    records = CaseRecords(str(output_dir), label_set=label_set, checkpoint=checkpoint)
+    chosen = records.choose(cases, *share, resume)
     evaluator = SupervisedEvaluator(
         device=torch.device("cpu"),
         val_data_loader=DataLoader(
-            CaseDataset(cases, preprocessing), batch_size=1, num_workers=num_workers, collate_fn=collate_case
+            CaseDataset(chosen, preprocessing), batch_size=1, num_workers=num_workers, collate_fn=collate_case
         ),
         network=BrightIsLiver(),
         iteration_update=CaseIteration(),
@@ -99,4 +103,5 @@ def segment(
         val_handlers=[records],
     )
     evaluator.run()
+    records.summarise()
     return records

@@ -35,7 +35,7 @@ PLACES = frozenset(
         *("bundle_root", "dataset_dir", "datalist", "labels", "section", "output_dir", "scores_dir"),
         *("checkpoint", "pretrained"),
         *("teacher_dir", "device", "num_workers", "num_processes", "cache_rate", "cache_dir"),
-        *("amp", "progress", "is_rank_zero"),
+        *("amp", "progress", "is_rank_zero", "rank", "world_size"),
         *("resume", "mlflow", "registered_model", "time_limit_minutes", "picture_interval"),
         *("configs_dir", "refine_configs", "student_bundle", "student_configs", "last_round", "launcher"),
         *("teacher_bundle", "teacher_checkpoint", "teacher_source", "previous_rounds", "exported"),

@@ -15,7 +15,7 @@ from swinx.data import name_fault, stamp_of
 from swinx.errors import reason_of
 from swinx.visible_text import visible
 
-__all__ = ["CaseDataset", "collate_case"]
+__all__ = ["CaseDataset", "collate_case", "with_usable_names"]
 
 _READ = ("image", "label")
 
@@ -35,7 +35,7 @@ class CaseDataset(Dataset):
     """
 
     def __init__(self, data: Sequence[dict[str, Any]], transform: Compose) -> None:
-        super().__init__(_with_usable_names(data), transform)
+        super().__init__(with_usable_names(data), transform)
 
     def _transform(self, index: int) -> dict[str, Any]:
         item = dict(self.data[index])
@@ -78,7 +78,7 @@ def _stamps(item: dict[str, Any]) -> dict[str, str]:
     return stamps
 
 
-def _with_usable_names(data: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_usable_names(data: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the items; those whose name cannot name a file are faults of another name."""
     faults = [name_fault(item.get("case")) for item in data]
     names = {item["case"] for item, fault in zip(data, faults, strict=True) if fault is None}

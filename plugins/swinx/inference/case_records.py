@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import torch
 from ignite.engine import Events
@@ -17,10 +18,11 @@ from monai.engines import IterationEvents, Workflow
 
 from swinx.bundle import active_settings
 from swinx.data import record_path
-from swinx.errors import DataListError
 from swinx.files import EarlierFiles, real_path
 from swinx.geometry import reader_notes
-from swinx.inference.record_files import result_set, write_batch_record, write_case_record
+from swinx.inference.case_dataset import with_usable_names
+from swinx.inference.case_shares import done_record, share_of
+from swinx.inference.record_files import check_apart, result_set, write_batch_record, write_case_record
 from swinx.labels import LabelSet
 from swinx.resources import ResourceMonitor
 from swinx.rules import LockRules
@@ -44,6 +46,8 @@ class CaseRecords:
     A case that failed has no prediction: one that an earlier run left in the folder is
     removed with its record, so that it is not taken for this run's, by a scorer or a reader. What another process wrote
     since this run began stays.
+
+    Several processes share the cases by :meth:`choose`, and the first of them tells of all by :meth:`summarise`.
 
     Args:
         output_dir: Folder of the predictions.
@@ -81,6 +85,37 @@ class CaseRecords:
         self._prepared: dict[str, float] = {}
         self._summarised = True
         self._earlier = EarlierFiles()
+        self.cases: list[dict[str, Any]] = []
+        self._kept: list[dict[str, Any]] = []
+        self._told = False
+
+    def choose(
+        self, items: Sequence[dict[str, Any]], rank: int = 0, world_size: int = 1, resume: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return the cases that this process is to do, for its data set.
+
+        Args:
+            items: All cases, the same for each process.
+            rank: Number of this process.
+            world_size: Number of processes.
+            resume: Leave out what an earlier run has done: by these weights, settings and classes, of the scan as it is
+                now, with the files as they were written. These cases are among those done.
+        """
+        self.cases = with_usable_names(items)
+        share = share_of(self.cases, rank, world_size)
+        self._kept = self._find_done(share) if resume else []
+        self.done, self._told = list(self._kept), False
+        kept = {record["case"] for record in self._kept}
+        return [item for item in share if item["case"] not in kept]
+
+    def _find_done(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        self.results = {} if self.checkpoint is None else result_set(self.checkpoint, self._settings)
+        known = (self.results.get("id", ""), self._labels)
+        sound = [item for item in items if "fault" not in item]
+        found = [done_record(item, self.output_dir, self._predictions(item["case"]), *known) for item in sound]
+        done = [record for record in found if record is not None]
+        self.logger.info("%d of %d cases are done already", len(done), len(items))
+        return done
 
     def attach(self, engine: Workflow) -> None:
         """Listen to an evaluator whose ``iteration_update`` is a ``CaseIteration``."""
@@ -89,16 +124,19 @@ class CaseRecords:
         engine.add_event_handler(Events.ITERATION_STARTED, self._mark, "got_batch")
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._mark, "predicted")
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_case)
-        engine.add_event_handler(Events.COMPLETED, self._summarise)
+        if idist.get_world_size() == 1:
+            engine.add_event_handler(Events.COMPLETED, self.summarise)
 
     def _begin(self, engine: Workflow) -> None:
-        self.done, self.failed, self.incomplete, self._summarised = [], [], [], True
+        self.done, self.failed, self.incomplete, self._summarised = list(self._kept), [], [], True
+        self._told = False
         prepared = getattr(getattr(engine, "inferer", None), "seconds_to_prepare", None)
         self._prepared = {} if prepared is None else {"seconds_to_prepare": round(prepared, 3)}
         items = list(getattr(getattr(engine.data_loader, "dataset", None), "data", ()))
-        predictions = {real_path(path): path for item in items for path in self._predictions(item["case"])}
-        for item in items:
-            _check_apart(item, predictions)
+        everyone = self.cases or items  # a process may not write over what another reads
+        predictions = {real_path(path): path for item in everyone for path in self._predictions(item["case"])}
+        for item in everyone:
+            check_apart(item, predictions)
         self.results = {} if self.checkpoint is None else result_set(self.checkpoint, self._settings)
         self._earlier = EarlierFiles(
             path
@@ -144,6 +182,11 @@ class CaseRecords:
             record["windows"] = tilings[0].as_record()
         if "measures" in result:
             record["measures"] = result["measures"]
+        if stamp := batch.get("stamps", {}).get("image"):
+            record["stamp"] = stamp
+        unwritten = [str(reason) for reason in result.get("unwritten", ())]
+        if unwritten:
+            record["unwritten"] = unwritten
         if warnings := [*reader_notes(batch), *map(str, result.get("warnings", ()))]:
             record["warnings"] = warnings
         try:
@@ -152,7 +195,7 @@ class CaseRecords:
             self._fail(number, str(record["case"]), str(error))
             return
         self.done.append(record)
-        self.incomplete += [{"case": str(record["case"]), "reason": str(why)} for why in result.get("unwritten", ())]
+        self.incomplete += [{"case": str(record["case"]), "reason": reason} for reason in unwritten]
         self.logger.info("%s %s: %.1f s, %.0f MB", number, record["case"], seconds["total"], memory.rss_mb)
         self._tell_if_over(record)
 
@@ -198,7 +241,15 @@ class CaseRecords:
         else:
             self.logger.warning("removed %s, since its case failed", path)
 
-    def _summarise(self) -> None:
+    def summarise(self) -> None:
+        """Write ``cases.json`` and log what became of the cases, once; of several processes every one must call it."""
+        if self._told:
+            return
+        self._told = True
+        if idist.get_world_size() > 1:
+            self._gather()
+        if idist.get_rank() != 0:
+            return
         total = len(self.done) + len(self.failed)
         self.logger.info("%d of %d cases %s into %s", len(self.done), total, self.verb, self.output_dir)
         for failure in self.failed:
@@ -212,6 +263,16 @@ class CaseRecords:
             self._summarised = False
             self.logger.error("%s", error)
 
+    def _gather(self) -> None:
+        """Let each process know the cases of all, in the order in which they were given."""
+        texts: Any = idist.all_gather(json.dumps([self.done, self.failed, self.incomplete]))
+        place = {item["case"]: number for number, item in enumerate(self.cases)}
+        parts = [json.loads(text) for text in texts]
+        self.done, self.failed, self.incomplete = (
+            sorted((entry for part in parts for entry in part[kind]), key=lambda entry: place[entry["case"]])
+            for kind in range(3)
+        )
+
     def exit_if_failed(self) -> None:
         """End the program with exit code 1 if not all went well; the log of the run names what did not.
 
@@ -220,22 +281,3 @@ class CaseRecords:
         """
         if self.failed or self.incomplete or not self._summarised:
             raise SystemExit(1)
-
-
-def _check_apart(item: Mapping[str, Any], predictions: Mapping[Path, Path]) -> None:
-    """Refuse to write a prediction over a file that a case is made from or compared with.
-
-    Args:
-        item: A case.
-        predictions: All files that will be written, by their resolved paths.
-
-    Raises:
-        DataListError: If the image or the label of the case is one of those.
-    """
-    for key in ("image", "label"):
-        place = item.get(key)
-        if isinstance(place, str | os.PathLike) and (found := predictions.get(real_path(place))):
-            raise DataListError(
-                f"{found} is the {key} of case {item['case']!r} and would be overwritten by a prediction; "
-                "choose another --output_dir"
-            )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from swinx.data import record_path
-from swinx.files import file_sha256, json_sha256, write_json
+from swinx.errors import DataListError
+from swinx.files import file_sha256, json_sha256, real_path, write_json
 from swinx.tracking import artefact_hash
 
-__all__ = ["result_set", "write_batch_record", "write_case_record"]
+__all__ = ["check_apart", "result_set", "write_batch_record", "write_case_record"]
 
 _UNRELATED = frozenset({"sw_batch_size", "protocol", "overlay_dir", "split", "label", "annotated"})
 """Settings that change no prediction: how much is done at a time, and what is done with the predictions. Limits of time
@@ -90,3 +92,22 @@ def write_batch_record(
     if incomplete:
         content["incomplete"] = list(incomplete)
     write_json(folder / "cases.json", content)
+
+
+def check_apart(item: Mapping[str, Any], predictions: Mapping[Path, Path]) -> None:
+    """Refuse to write a prediction over a file that a case is made from or compared with.
+
+    Args:
+        item: A case.
+        predictions: All files that will be written, by their resolved paths.
+
+    Raises:
+        DataListError: If the image or the label of the case is one of those.
+    """
+    for key in ("image", "label"):
+        place = item.get(key)
+        if isinstance(place, str | os.PathLike) and (found := predictions.get(real_path(place))):
+            raise DataListError(
+                f"{found} is the {key} of case {item['case']!r} and would be overwritten by a prediction; "
+                "choose another --output_dir"
+            )

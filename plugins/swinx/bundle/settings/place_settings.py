@@ -12,9 +12,13 @@ from swinx.bundle.settings.setting import (
     SEGMENTATIONS,
     TRAININGS,
     Setting,
+    Stage,
 )
 
 __all__ = ["PLACE_SETTINGS"]
+
+_SHARED: tuple[Stage, ...] = ("refinement", *PREDICTIONS)
+_RESUMED: tuple[Stage, ...] = (*TRAININGS, *PREDICTIONS)
 
 PLACE_SETTINGS = (
     Setting("bundle_root", PathName(), "folder of the bundle", RUNS),
@@ -84,17 +88,17 @@ PLACE_SETTINGS = (
         "is_rank_zero",
         Flag(),
         "first process of a distributed run, set by multi-GPU overlays",
-        ("pretraining", "refinement", "one case", "training"),
+        ("pretraining", "refinement", "one case", "training", *PREDICTIONS),
     ),
-    Setting("rank", Whole(0, 100000), "number of the process, set by multi-GPU overlays", ("refinement",)),
-    Setting("world_size", Whole(1, 100000), "number of processes, set by multi-GPU overlays", ("refinement",)),
+    Setting("rank", Whole(0, 100000), "number of the process, set by multi-GPU overlays", _SHARED),
+    Setting("world_size", Whole(1, 100000), "number of processes, set by multi-GPU overlays", _SHARED),
     Setting(
         "seed",
         Whole(0, 2**32 - 1),
         "seed of all random numbers",
         ("pretraining", "reconstruction", "probes", "teacher", "training"),
     ),
-    Setting("resume", Flag(), "go on from the state in `output_dir`", TRAININGS),
+    Setting("resume", Flag(), "go on from the state, or leave out the done cases, in `output_dir`", _RESUMED),
     Setting(
         "mlflow",
         Flag(),

@@ -28,7 +28,7 @@ def has_mixed_precision(device: torch.device | str) -> bool:
 
 @contextmanager
 def autocast(device: torch.device | str, enabled: bool = True, **kwargs: Any) -> Iterator[None]:
-    """Context of PyTorch's mixed precision, with correct gradients of small feature maps on a processor.
+    """Enter PyTorch's mixed precision, with correct gradients of small feature maps on a processor.
 
     Args:
         device: Where the network runs.

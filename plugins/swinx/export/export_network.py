@@ -1,4 +1,4 @@
-"""Export a network, and keep the file only if it says what the network says."""
+"""Exports of a network; a file is kept only if its logits agree with those of the network."""
 
 from __future__ import annotations
 

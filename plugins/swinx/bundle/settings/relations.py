@@ -81,7 +81,7 @@ def _region(values: _Values) -> str:
 
 
 def _blocks(values: _Values) -> str:
-    """The blocks that hide parts of a view; see :class:`swinx.pretraining.RandBlockMaskd`."""
+    """Return the fault of masked blocks, or an empty text; see :class:`swinx.pretraining.RandBlockMaskd`."""
     if values.get("mask_block_mm") is not None:  # it chooses blocks that fit
         return ""
     roi, size, ratio = list(values["roi_size"]), values["block_size"], values["mask_ratio"]

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from swinx.export.torch_formats import load_onnx, write_onnx
 from swinx.inference import OpenVINOBackend, PartLogits, TorchBackend, compile_for_cpu, import_openvino
-from swinx.inference.windows.tiling import WindowPart, window_part
+from swinx.inference.backends.window_part import WindowPart, window_part
 from swinx.networks import SwinXSeg
 from swinx.resources import ResourceMonitor
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from swinx.cli.data_commands import DataCommands
-from swinx.cli.terminal import label_set_given
+from swinx.cli.front.terminal import label_set_given
 from swinx.data import list_label_set, load_data_list
 from swinx.errors import DataListError, LabelSetError
 from swinx.labels import read_label_set

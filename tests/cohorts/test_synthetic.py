@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from swinx.cohorts import make_phantom, write_synthetic_cohort
-from swinx.cohorts.synthetic import CENTRES
+from swinx.cohorts.phantoms.synthetic import CENTRES
 from swinx.data import load_data_list
 from swinx.nifti import write_nifti
 
@@ -133,7 +133,7 @@ def test_shape_and_spacing_are_drawn_when_not_given(monkeypatch, tmp_path):
         asked.append((shape, spacing_mm))
         return make_phantom(rng, 12, 25.0, **options)
 
-    monkeypatch.setattr("swinx.cohorts.synthetic.make_phantom", small)
+    monkeypatch.setattr("swinx.cohorts.phantoms.synthetic.make_phantom", small)
     write_synthetic_cohort(tmp_path, 6, 0, 0, progress=False)
     assert len({shape for shape, _ in asked}) > 1
     assert {spacing for _, spacing in asked} == {None}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from support.geometry import oblique_affine
-from swinx.data.collection_facts import CheckedLabel, collection_lines
+from swinx.data.checks.collection_facts import CheckedLabel, collection_lines
 from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible, label_facts, sides_text, volumes_text
 from swinx.labels import FLARE23, read_label_set
 

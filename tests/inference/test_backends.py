@@ -14,7 +14,7 @@ from support.warm_python import run_warm
 from swinx.errors import ExportError
 from swinx.inference import BACKENDS, OpenVINOBackend, PartLogits, TorchBackend, choose_backend
 from swinx.inference.backends.openvino_package import has_bfloat16_instructions
-from swinx.inference.windows.tiling import WindowPart, window_part
+from swinx.inference.backends.window_part import WindowPart, window_part
 from swinx.networks import SwinXSeg
 
 SIZES = {"embed_dim": 12, "depths": (2, 1), "num_heads": (1, 2), "decoder_channels": 4}

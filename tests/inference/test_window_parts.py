@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from monai.data.utils import dense_patch_slices
 
-from swinx.inference.windows.tiling import interval_of, margin_voxels, window_part
+from swinx.inference.backends.window_part import margin_voxels, window_part
+from swinx.inference.windows.tiling import interval_of
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.1, 0.25, 0.4, 0.5, 0.7])

@@ -10,7 +10,7 @@ import pytest
 from rules.examples import example
 from swinx.bundle import SETTINGS, read_setting, read_settings
 from swinx.bundle.overlays import overlay_fault
-from swinx.cli.terminal import check_paths
+from swinx.cli.front.terminal import check_paths
 from swinx.errors import BundleError, DataListError
 from swinx.rules import RelationRules, SettingRules
 

@@ -57,7 +57,7 @@ def _run(name: str, command: Any, words: Sequence[str]) -> None:
         import fire
 
         from swinx.cli.front.command_words import words_fault
-        from swinx.cli.terminal import take_texts_as_they_are
+        from swinx.cli.front.terminal import take_texts_as_they_are
 
         function, called = (methods[words[0]], f"{name} {words[0]}") if methods else (command, name)
         if fault := words_fault(f"swinx {called}", function, words[1:] if methods else words):

@@ -7,7 +7,7 @@ from importlib import metadata as installed
 from pathlib import Path
 
 from swinx.bundle import bundle_folder, bundle_folders
-from swinx.cli.terminal import check_paths, say
+from swinx.cli.front.terminal import check_paths, say
 from swinx.errors import BundleError
 from swinx.files import read_json, shown
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from swinx.cli.front.cohort_commands import CohortCommands
-from swinx.cli.terminal import check_paths, complain, data_list_of, label_set_given, say
+from swinx.cli.front.terminal import check_paths, complain, data_list_of, label_set_given, say
 from swinx.errors import DataListError
 from swinx.files import read_json
 

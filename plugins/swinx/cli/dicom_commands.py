@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.cli.terminal import check_paths, complain, label_set_given, say
+from swinx.cli.front.terminal import check_paths, complain, label_set_given, say
 
 __all__ = ["DicomCommands"]
 

@@ -18,8 +18,8 @@ import torch
 
 import swinx
 from swinx.bundle import bundle_folders, own_weights
+from swinx.cli.front.terminal import say
 from swinx.cli.requirements import Finding, check_requirements
-from swinx.cli.terminal import say
 from swinx.errors import WeightsError, reason_of
 from swinx.files import read_json
 from swinx.networks import read_checkpoint

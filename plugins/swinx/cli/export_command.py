@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from swinx.cli.terminal import check_paths, say
+from swinx.cli.front.terminal import check_paths, say
 
 __all__ = ["export"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from swinx.cli.terminal import complain, label_set_given, say
+from swinx.cli.front.terminal import complain, label_set_given, say
 from swinx.data import ListedCollection, list_collection
 from swinx.errors import DataListError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swinx.cli.terminal import check_paths, say
+from swinx.cli.front.terminal import check_paths, say
 
 __all__ = ["pack"]
 

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from swinx.bundle import find_bundle_root
-from swinx.cli.terminal import label_set_given, say
+from swinx.cli.front.terminal import label_set_given, say
 from swinx.data import list_label_set
 from swinx.errors import DataListError
 from swinx.files import shown

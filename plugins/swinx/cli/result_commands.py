@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from swinx.cli.terminal import check_paths, complain, label_map_given, label_set_given, say
+from swinx.cli.front.terminal import check_paths, complain, label_map_given, label_set_given, say
 
 __all__ = ["lineage", "overlays", "report", "score"]
 

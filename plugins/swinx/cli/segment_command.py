@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from swinx.bundle import SETTINGS, nearest
-from swinx.cli.terminal import check_paths, say
+from swinx.cli.front.terminal import check_paths, say
 from swinx.errors import BundleError, DataListError
 from swinx.rules import ScanFolderRules, SettingRules
 from swinx.visible_text import visible

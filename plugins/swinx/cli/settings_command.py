@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swinx.bundle import SETTINGS, nearest
-from swinx.cli.terminal import say
+from swinx.cli.front.terminal import say
 from swinx.errors import BundleError
 from swinx.rules import SettingRules
 from swinx.visible_text import visible

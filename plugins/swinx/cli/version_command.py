@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swinx import __version__
-from swinx.cli.terminal import say
+from swinx.cli.front.terminal import say
 
 __all__ = ["version"]
 

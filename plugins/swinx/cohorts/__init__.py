@@ -20,7 +20,7 @@ from swinx.cohorts.generator import (
 )
 from swinx.cohorts.other_cts import fetch_example_ct
 from swinx.cohorts.phantoms.phantom import Phantom, make_phantom
-from swinx.cohorts.synthetic import write_synthetic_cohort
+from swinx.cohorts.phantoms.synthetic import write_synthetic_cohort
 
 __all__ = [
     "GeometryRanges",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from swinx.data.case_marks import case_marks
 from swinx.data.case_names import name_fault, record_path
-from swinx.data.check_report import CheckReport, Finding, format_report, probe_folder
+from swinx.data.checks.check_report import CheckReport, Finding, format_report, probe_folder
+from swinx.data.checks.integrity import check_data
 from swinx.data.collections.collection_list import ListedCollection, find_collection, list_collection
 from swinx.data.ct_reader import CTReader
 from swinx.data.dicom.dicom_choice import pick_series
@@ -16,7 +17,6 @@ from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, vol
 from swinx.data.folders.case_files import find_cases
 from swinx.data.folders.label_folders import find_label_maps, label_case_name, label_maps_in
 from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
-from swinx.data.integrity import check_data
 from swinx.data.label_files import label_path, masks_found, read_label
 from swinx.data.label_masks import merge_masks
 from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated, manifest_notes
@@ -34,9 +34,9 @@ from swinx.data.lists.flare_layout import flare_data_list
 from swinx.data.lists.held_out import load_labelled, write_split_list
 from swinx.data.lists.list_file import read_list
 from swinx.data.lists.list_labels import list_label_set
+from swinx.data.lists.load_labels import LoadLabeld
 from swinx.data.lists.run_label_set import choose_label_set
 from swinx.data.lists.written_list import write_data_list
-from swinx.data.load_labels import LoadLabeld
 from swinx.data.mask_files import LabelPlace
 from swinx.data.numbering_notes import warn_of_numberings
 from swinx.data.read_content import content_of, files_read, has_content, recorded_content, stamp_of

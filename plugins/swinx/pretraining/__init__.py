@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 from swinx.pretraining.collapse import CollapseDetector
-from swinx.pretraining.losses.smit_loss import MaskedPredictionLoss, SmitLoss, SmitTerms
-from swinx.pretraining.losses.token_distillation import (
-    ImageTokenDistillationLoss,
-    PatchTokenDistillationLoss,
-    TeacherCentre,
-    teacher_targets,
-)
 from swinx.pretraining.masking import RandBlockMaskd, block_sides
 from swinx.pretraining.pretraining_health import PretrainingHealth
 from swinx.pretraining.probe.linear_probe import PROBES, run_probe
@@ -25,8 +18,15 @@ from swinx.pretraining.reconstruction.reconstruction_pictures import Reconstruct
 from swinx.pretraining.reconstruction.save_reconstruction import SaveReconstructiond
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.pretraining.schedules import MomentumSchedule, Temperatures, TemperatureSchedule
+from swinx.pretraining.smit_loss import MaskedPredictionLoss, SmitLoss, SmitTerms
 from swinx.pretraining.smit_network import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.pretraining.smit_trainer import SmitTrainer, prepare_views
+from swinx.pretraining.token_distillation import (
+    ImageTokenDistillationLoss,
+    PatchTokenDistillationLoss,
+    TeacherCentre,
+    teacher_targets,
+)
 from swinx.pretraining.two_views import RandTwoViewsd
 
 __all__ = [

@@ -10,11 +10,11 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from torch import Tensor
 
-from swinx.pretraining.losses.smit_loss import SmitLoss
-from swinx.pretraining.losses.token_distillation import teacher_targets
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.pretraining.schedules import Temperatures
+from swinx.pretraining.smit_loss import SmitLoss
 from swinx.pretraining.smit_network import SmitOutput
+from swinx.pretraining.token_distillation import teacher_targets
 
 __all__ = ["PretrainingHealth"]
 

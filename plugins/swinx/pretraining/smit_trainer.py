@@ -18,8 +18,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from swinx.mixed_precision import autocast, has_mixed_precision
-from swinx.pretraining.losses.smit_loss import SmitLoss
 from swinx.pretraining.schedules import MomentumSchedule, TemperatureSchedule
+from swinx.pretraining.smit_loss import SmitLoss
 from swinx.pretraining.smit_network import SmitPretrainer
 from swinx.runs import seed_epoch
 

@@ -25,7 +25,7 @@ from swinx.files import (
     read_object,
     write_json,
 )
-from swinx.refinement.child_process import run_child
+from swinx.runs import run_child
 
 __all__ = ["run_rounds", "student_settings"]
 

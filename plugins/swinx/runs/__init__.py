@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swinx.runs.child_process import run_child
 from swinx.runs.mlflow_run import MLflowRun
 from swinx.runs.open_run import open_run
 from swinx.runs.run_log import require_writable, start_log
@@ -13,6 +14,7 @@ __all__ = [
     "leave_processes",
     "open_run",
     "require_writable",
+    "run_child",
     "seed_epoch",
     "start_log",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.cli.terminal import check_paths, say
+from swinx.cli.front.terminal import check_paths, say
 
 __all__ = ["CohortCommands"]
 

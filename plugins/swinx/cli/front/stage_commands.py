@@ -12,7 +12,7 @@ from pathlib import Path
 
 from swinx.bundle import SETTINGS, Setting, bundle_folder, check_overlay, nearest, overlays_of, read_setting
 from swinx.cli.front.stage_help import stage_help
-from swinx.cli.terminal import complain, say
+from swinx.cli.front.terminal import complain, say
 from swinx.errors import BundleError, DataListError
 from swinx.rules import SettingRules as Rule
 from swinx.visible_text import visible

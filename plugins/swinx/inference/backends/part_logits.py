@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from swinx.inference.backends.output_layer import OutputLayer
 from swinx.inference.backends.split_network import SplitNetwork
-from swinx.inference.windows.tiling import Slices, WindowPart
+from swinx.inference.backends.window_part import Slices, WindowPart
 from swinx.networks import SwinXSeg
 
 __all__ = ["Backend", "PartLogits", "SplitLogits", "TorchBackend", "WholeLogits", "is_whole", "weights_version"]

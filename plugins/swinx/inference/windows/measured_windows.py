@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from swinx.inference.backends.part_logits import PartLogits, SplitLogits
+from swinx.inference.backends.window_part import WindowPart, window_part
 from swinx.inference.windows.slab_logits import most_slab_voxels
-from swinx.inference.windows.tiling import Window, WindowPart, window_part
+from swinx.inference.windows.tiling import Window
 from swinx.inference.windows.window_cost import ResamplingCost, WindowCost
 from swinx.inference.windows.window_settings import WindowSettings
 from swinx.resources import ResourceMonitor, memory_in_use_mb

@@ -16,10 +16,10 @@ from swinx.data import warn_of_numberings
 from swinx.errors import DataListError, LabelSetError, TrainingError
 from swinx.files import expanded, hold, json_sha256, read_object, write_json
 from swinx.labels import FLARE23, LabelSet
-from swinx.refinement.child_process import run_child
 from swinx.refinement.label_of_case import places_of
 from swinx.refinement.teachers.nnunet.nnunet_dataset import choose_classes, select_complete_cases, write_nnunet_dataset
 from swinx.refinement.teachers.nnunet.nnunet_package import require_nnunet
+from swinx.runs import run_child
 
 __all__ = ["train_nnunet"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from swinx.refinement import child_guard
+from swinx.runs import child_guard
 
 __all__ = ["run_child"]
 
@@ -22,7 +22,7 @@ def run_child(command: Sequence[str], env: Mapping[str, str] | None = None, log:
     """Run a command to its end, without standard input, in a process group of its own.
 
     If this process is stopped or killed meanwhile, by SIGTERM or SIGKILL, the command and all that it started end
-    within seconds, through :mod:`swinx.refinement.child_guard`.
+    within seconds, through :mod:`swinx.runs.child_guard`.
 
     Args:
         command: Program and arguments.

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from swinx.pretraining.losses.token_distillation import (
+from swinx.pretraining.masking import enlarge_blocks
+from swinx.pretraining.schedules import Temperatures
+from swinx.pretraining.smit_network import SmitOutput
+from swinx.pretraining.token_distillation import (
     ImageTokenDistillationLoss,
     PatchTokenDistillationLoss,
     TeacherCentre,
 )
-from swinx.pretraining.masking import enlarge_blocks
-from swinx.pretraining.schedules import Temperatures
-from swinx.pretraining.smit_network import SmitOutput
 
 __all__ = ["MaskedPredictionLoss", "SmitLoss", "SmitTerms"]
 

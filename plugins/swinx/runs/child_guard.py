@@ -1,6 +1,6 @@
 """Process between a command and its parent, which ends the command when the parent is gone.
 
-:mod:`swinx.refinement.child_process` starts it. A process that is killed cannot end its children, and those have
+:mod:`swinx.runs.child_process` starts it. A process that is killed cannot end its children, and those have
 children of their own, some in other sessions; so a third process watches.
 """
 

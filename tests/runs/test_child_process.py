@@ -11,7 +11,7 @@ import pytest
 
 from support.bundles import start
 from support.processes import running, started
-from swinx.refinement.child_process import run_child
+from swinx.runs.child_process import run_child
 
 # A command with a child in its group, one in a session of its own, and one that is deaf to SIGTERM.
 COMMAND = """
@@ -27,7 +27,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 PARENT = """
 import sys
-from swinx.refinement.child_process import run_child
+from swinx.runs.child_process import run_child
 run_child(sys.argv[1:])
 """
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
-from swinx.data.check_report import CheckReport, Finding, probe_folder, write_report
-from swinx.data.collection_facts import CheckedLabel, collection_lines
+from swinx.data.checks.check_report import CheckReport, Finding, probe_folder, write_report
+from swinx.data.checks.collection_facts import CheckedLabel, collection_lines
 from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
 from swinx.data.folders.case_files import name_scans
 from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible, label_facts, sides_text, volumes_text

@@ -1,0 +1,1 @@
+"""Check of a collection: every case read, its facts, the report."""

@@ -1,1 +1,0 @@
-"""SMIT's losses: masked image prediction, and distillation of patch and image tokens."""

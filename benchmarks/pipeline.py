@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -127,6 +128,7 @@ def run_ours(way: str, scan: Path, out: Path, checkpoint: Path, settings: dict[s
     """Segment by the bundle's command."""
     files = [f"{CONFIGS}/{name}.json" for name in ("inference", *(WAYS[way] or ()))]
     places = {"dataset_dir": scan, "output_dir": out, "checkpoint": checkpoint}
+    os.environ["SWINX_CACHE"] = "off"  # what an earlier run compiled would be read
     run_bundle("inference", files, places | settings)
     summary = json.loads((out / "cases.json").read_text(encoding="utf-8"))
     (record,) = summary["done"]

@@ -13,6 +13,7 @@ from support.bundles import ROOT
 from support.warm_python import run_warm
 from swinx.errors import ExportError
 from swinx.inference import BACKENDS, OpenVINOBackend, PartLogits, TorchBackend, choose_backend
+from swinx.inference.backends import kept_models, openvino_backend
 from swinx.inference.backends.openvino_package import has_bfloat16_instructions
 from swinx.inference.backends.window_part import WindowPart, window_part
 from swinx.networks import SwinXSeg
@@ -81,6 +82,65 @@ def test_openvino_keeps_what_it_compiled_until_the_weights_change():
         network.out.conv.conv.bias[3] += 50
     part = part_at(0, 0, 0, margin=0)
     assert (logits_of(backend(network, ROI), torch.rand(1, 1, *ROI), part).argmax(dim=1) == 3).all()
+
+
+class Shifted(torch.nn.Conv3d):
+    """A convolution with a constant that is no weight."""
+
+    shift = torch.linspace(0, 1, 8)
+
+    def forward(self, image):
+        """Add the constant."""
+        return super().forward(image) + self.shift
+
+
+def test_a_compiled_network_is_kept_for_the_next_process_and_these_weights(monkeypatch, tmp_path):
+    """Conversions are counted: they are what takes the time."""
+    monkeypatch.setenv("SWINX_CACHE", str(tmp_path / "cache"))
+    openvino, converted = openvino_backend.import_openvino(), []
+    convert = openvino.convert_model
+    monkeypatch.setattr(openvino, "convert_model", lambda *a, **k: converted.append(1) or convert(*a, **k))
+    torch.manual_seed(0)
+    network = Shifted(1, 2, 3, padding=1).eval().requires_grad_(False)
+    window = torch.rand(1, 1, 8, 8, 8)
+
+    def found(shape=(1, 1, -1, -1, -1)):
+        return openvino_backend._compile(network, False, [window], [shape])(window)
+
+    torch.testing.assert_close(found(), network(window), rtol=1e-5, atol=1e-5)
+    assert torch.equal(found(), found())
+    assert len(converted) == 1
+    (kept,) = (tmp_path / "cache").glob("openvino_*.bin")
+    content = kept.read_bytes()
+    for damaged in (b"", content[:-1], content[:-1] + bytes([content[-1] ^ 1])):
+        kept.write_bytes(damaged)
+        torch.testing.assert_close(found(), network(window), rtol=1e-5, atol=1e-5)
+    assert len(converted) == 4, "what is damaged is made anew"
+    found((1, 1, 8, 8, 8))
+    network.bias += 1
+    torch.testing.assert_close(found(), network(window), rtol=1e-5, atol=1e-5)
+    assert len(converted) == 6
+    network.shift = network.shift + 1
+    torch.testing.assert_close(found(), network(window), rtol=1e-5, atol=1e-5)
+    assert len(converted) == 7
+    monkeypatch.setattr(kept_models, "_MOST_BYTES", 1)
+    network.bias += 1
+    found()
+    assert not list((tmp_path / "cache").iterdir()), "no more than the limit"
+    (tmp_path / "file").touch()
+    for place in ("off", str(tmp_path / "file")):
+        monkeypatch.setenv("SWINX_CACHE", place)
+        torch.testing.assert_close(found(), network(window), rtol=1e-5, atol=1e-5)
+
+
+def test_compiled_networks_are_kept_in_the_folder_of_caches_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.delenv("SWINX_CACHE")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kept_models.cache_folder() == tmp_path / "swinx"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert kept_models.cache_folder() == tmp_path / ".cache" / "swinx"
 
 
 def test_each_name_is_a_backend():

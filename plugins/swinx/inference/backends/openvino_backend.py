@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined] # not in its __all__
 
+from swinx.inference.backends.kept_models import compiled_or_kept
 from swinx.inference.backends.openvino_package import compile_for_cpu, import_openvino
 from swinx.inference.backends.part_logits import PartLogits, SplitLogits, WholeLogits, is_whole, weights_version
 from swinx.inference.backends.split_network import SplitNetwork
@@ -30,7 +31,8 @@ class OpenVINOBackend:
     For :class:`swinx.inference.SlidingWindowLabelInferer`. The network is split
     (:class:`swinx.inference.SplitNetwork`), or whole where its norms are no batch norms, traced and compiled at the
     first window, which takes as long as a few windows; the result is kept until other weights come, unless they are
-    hidden from autograd by ``.data``.
+    hidden from autograd by ``.data``, and on the disk for the next process
+    (:func:`swinx.inference.backends.kept_models.cache_folder`).
 
     Args:
         bfloat16: Compute in bfloat16 and not in single precision, which is faster where the CPU has instructions for
@@ -64,7 +66,7 @@ class OpenVINOBackend:
                 self._whole(network, roi_size) if is_whole(network) else self._split(network, roi_size),
             )
             precision = "bfloat16" if self.bfloat16 else "single precision"
-            _logger.info("network compiled by OpenVINO for %s in %.1f s", precision, time.perf_counter() - started)
+            _logger.info("network prepared for OpenVINO in %s in %.1f s", precision, time.perf_counter() - started)
         return self._made[1]
 
     def _whole(self, network: SwinXSeg, roi_size: Sequence[int]) -> WholeLogits:
@@ -111,7 +113,11 @@ def _compile(module: nn.Module, bfloat16: bool, example: list[Tensor], shapes: l
         for category in (TracerWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         traced = torch.jit.trace(module, tuple(example), check_trace=False)  # type: ignore[no-untyped-call]
-        # The weights are copied: shared ones would have to outlive what is compiled from them.
-        model = import_openvino().convert_model(traced, share_weights=False)
-    model.reshape({port: list(shape) for port, shape in zip(model.inputs, shapes, strict=True)})
-    return _OneByOne(compile_for_cpu(model, bfloat16))
+
+        def compile_model() -> Any:
+            # The weights are copied: shared ones would have to outlive what is compiled from them.
+            model = import_openvino().convert_model(traced, share_weights=False)
+            model.reshape({port: list(shape) for port, shape in zip(model.inputs, shapes, strict=True)})
+            return compile_for_cpu(model, bfloat16)
+
+        return _OneByOne(compiled_or_kept(traced, shapes, bfloat16, compile_model))

@@ -10,7 +10,7 @@ import torch
 from swinx.errors import ExportError
 from swinx.workarounds import same_signal_stack, without_telemetry
 
-__all__ = ["compile_for_cpu", "has_bfloat16_instructions", "import_openvino"]
+__all__ = ["compile_for_cpu", "cpu_settings", "has_bfloat16_instructions", "import_openvino"]
 
 
 def import_openvino() -> Any:
@@ -48,7 +48,11 @@ def compile_for_cpu(model: Any, bfloat16: bool = False) -> Any:
         model: What OpenVINO converted or read.
         bfloat16: Compute in bfloat16, and not in single precision; inputs and outputs stay in single precision.
     """
-    precision = "bf16" if bfloat16 else "f32"
-    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
     with same_signal_stack():
-        return import_openvino().Core().compile_model(model, "CPU", settings)
+        return import_openvino().Core().compile_model(model, "CPU", cpu_settings(bfloat16))
+
+
+def cpu_settings(bfloat16: bool) -> dict[str, str | int]:
+    """Return the settings with which models run: as many threads as PyTorch has, and this precision."""
+    precision = "bf16" if bfloat16 else "f32"
+    return {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}

@@ -95,7 +95,7 @@ def test_wheel_and_source_distribution_bring_the_listed_files_of_the_bundles_alo
     shipped = {
         f"swinx/{path.relative_to(checkout).as_posix()}"
         for bundle in ("pseudolabel", "ssl_smit", "swinx_seg")
-        for pattern in ("LICENSE", "configs/*", "docs/README.md")
+        for pattern in ("LICENSE", "configs/*", "docs/*.md", "models/swinx_abdomen_small.*")
         for path in (checkout / "bundles" / bundle).glob(pattern)
     }
     assert {name for name in files if name.startswith("swinx/bundles/")} == shipped

@@ -204,6 +204,8 @@ def test_factors_of_classes_are_torch_s_and_leave_the_dice_as_it_is():
     torch.testing.assert_close(entropy, expected)
     dice = PartialDiceCELoss(lambda_ce=0.0, cross_entropy_weight=factors)(logits, complete)
     torch.testing.assert_close(dice, PartialDiceCELoss(lambda_ce=0.0)(logits, complete))
+    with pytest.raises(ValueError, match="3 cross_entropy_weight for 5 classes"):
+        PartialDiceCELoss(cross_entropy_weight=factors[:3])(logits, complete)
     with pytest.raises(ValueError, match="cross_entropy_weight"):
         PartialDiceCELoss(cross_entropy_weight=[1.0, -1.0])
 

@@ -78,9 +78,10 @@ def test_a_data_list_gives_its_folder_and_itself(run, tmp_path):
 
 def test_profiles_and_files_lie_over_the_configuration(run, tmp_path):
     (tmp_path / "plan.json").write_text("{}")
-    line = run("evaluate", tmp_path, "--profile", f"fast,{tmp_path / 'plan.json'}", "--mlflow", "--overlap", "0.25")[3]
+    profiles = f"fast,inference_dicom,{tmp_path / 'plan.json'}"
+    line = run("evaluate", tmp_path, "--profile", profiles, "--mlflow", "--overlap", "0.25")[3]
     assert [Path(file).stem for file in line[6].strip("[]").replace("'", "").split(",")] == [
-        "inference", "evaluate", "fast", "plan"
+        "inference", "evaluate", "fast", "inference_dicom", "plan"
     ]  # fmt: skip
     assert line[9:] == ["--mlflow", "True", "--overlap", "0.25"]
 

@@ -78,11 +78,12 @@ def _of_another_step(path: Path, files: Sequence[str], stage: str) -> str:
     """Return the first name of an overlay that a step does not have; empty if it has all of them."""
     if path.stem in _OF_ALL_STEPS and stage != "inference":  # each step leaves alone what is of the others
         return ""
+    stages = {stage, *files}  # a step over inference.json has the settings of an inference, too
     base = {name for file in files for name in read_json(path.parent / f"{file}.json", "a configuration")}
     for name in read_json(path, "a configuration"):
         plain = str(name).lstrip("+~")
         root = plain.replace("#", "::").partition("::")[0]
-        of_others = root != plain or (root in SETTINGS and stage not in SETTINGS[root].stages)
+        of_others = root != plain or (root in SETTINGS and stages.isdisjoint(SETTINGS[root].stages))
         if root not in base and of_others:
             return plain
     return ""

@@ -193,8 +193,8 @@ class PartialDiceCELoss(nn.Module):
         merged = merge_unannotated_logits(logits, weights)
         dice = self._dice(merged, ids, weights)
         if self.class_weight is not None:
-            if len(self.class_weight) != scores.shape[1]:
-                raise ValueError(f"{len(self.class_weight)} cross_entropy_weight for {scores.shape[1]} classes")
+            if len(self.class_weight) != logits.shape[1]:
+                raise ValueError(f"{len(self.class_weight)} cross_entropy_weight for {logits.shape[1]} classes")
             weights = weights * self.class_weight.to(weights)
         return self.lambda_dice * dice + self.lambda_ce * _cross_entropy(merged, ids, weights)
 

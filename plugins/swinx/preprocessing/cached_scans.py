@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class CachedScansd(Transform):
 
     def __init__(
         self,
-        transforms: Sequence[Callable[..., Any]],
+        transforms: Sequence[Any],
         cache_dir: str | None = None,
         keys: Sequence[str] = ("image", "label"),
     ) -> None:
@@ -82,13 +82,16 @@ class _Entries(PersistentDataset):
         try:
             path = self._path(item)
         except OSError:  # a file is missing: its reader says so
-            return dict(self._pre_transform(dict(item)))
+            return dict(self._pre_transform(dict(item)))  # type: ignore[no-untyped-call]
         volumes = _read(path)
         if volumes is None:
-            prepared = self._pre_transform(dict(item))
+            prepared = self._pre_transform(dict(item))  # type: ignore[no-untyped-call]
             volumes = {key: prepared[key] for key in self.keys if key in prepared}
             self._write(path, volumes)
-        return {**item, **volumes}
+        prepared_item = dict(item)
+        for key, volume in volumes.items():
+            prepared_item[key] = volume
+        return prepared_item
 
     def _path(self, item: Mapping[Hashable, Any]) -> Path:
         name = f"{case_key(item)}-{self.transform_hash}-{files_key(item, self.keys)}.pt"

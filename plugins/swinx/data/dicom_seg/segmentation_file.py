@@ -251,7 +251,7 @@ def _faulty_tag(header: Dataset) -> str | None:
     from pydicom.valuerep import validate_value
 
     for keyword in _MAY_BE_EMPTY:
-        raw = header.get_item(keyword)
+        raw: Any = header.get_item(keyword)
         value = None if raw is None else raw.value
         text = value.decode("latin-1").strip(" \0") if isinstance(value, bytes) else str(value or "")
         try:

@@ -67,8 +67,9 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
     """
     if model is None:
         return _own()
-    if not isinstance(model, str | os.PathLike) or not os.fspath(model):
-        raise BundleError(Rule.KIND.says(value=visible(repr(model))))
+    given: Any = model
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise BundleError(Rule.KIND.says(value=visible(repr(given))))
     text = os.fspath(model)
     if _ADDRESS.match(text):
         return _registered(text)

@@ -76,14 +76,14 @@ class StageCommand:
         for name, _ in settings:
             if name not in known and "::" not in name and "#" not in name:
                 raise BundleError(Rule.UNKNOWN.says(name=visible(name), nearest=nearest(name, known)))
-        settings = [(name, _checked(name, value)) for name, value in settings]
-        named = {name for name, _ in settings}
+        checked = [(name, _checked(name, value)) for name, value in settings]
+        named = {name for name, _ in checked}
         places = [("dataset_dir", data)]
         if not os.path.exists(data):  # noqa: PTH110 - never raises
             raise DataListError(f"{visible(data)}: no such file or folder; give the folder of the data, or a data list")
         if data.endswith(".json") and "datalist" in known:
             places = [("dataset_dir", Path(data).parent.as_posix()), ("datalist", data)]
-        chosen = [(name, value) for name, value in places if name not in named] + settings
+        chosen = [(name, value) for name, value in places if name not in named] + checked
         folder = bundle_folder(self.bundle) / "configs"
         files = [_shown(folder / f"{name}.json") for name in self.configs]
         files += [self._overlay(folder, one) for text in overlays for one in (text or "").split(",")]

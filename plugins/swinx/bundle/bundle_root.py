@@ -60,8 +60,8 @@ def require_plugin(bundle_root: str | os.PathLike[str]) -> None:
     place = Path(swinx.__file__).parent
     raise BundleError(
         f"{path}: the bundle was made for swinx {shown(wanted, quoted=False)}, and swinx {swinx.__version__} is "
-        f"loaded, from {place}. If the bundle has a folder swinx of its own, run it with PYTHONPATH set to the bundle's "
-        "folder, or in an environment without another swinx; if it has none, install that version"
+        f"loaded, from {place}. If the bundle has a folder swinx of its own, run it with PYTHONPATH set to the "
+        "bundle's folder, or in an environment without another swinx; if it has none, install that version"
     )
 
 

@@ -66,6 +66,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(INSTALLED)
+	$(BIN)/swinx data example $(DEMO)/example
+	$(BIN)/swinx segment $(DEMO)/example/example_ct.nii.gz $(DEMO)/first --model swinx_abdomen_small --preview
+	@echo "Another patient, by the weights that come with swinx: $(DEMO)/first/example_ct.png"
 	$(BIN)/swinx data demo --out $(DEMO)/data --cache $(DEMO)/cache
 	$(RUN) training --config_file $(call DEMO_CONFIG,ssl_smit,train) --resume False
 	rm -rf $(DEMO)/teacher

@@ -14,8 +14,12 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 FILES = ("LICENSE", "configs/*.json", "configs/*.conf", "docs/*.md")
-WEIGHTS = ("swinx_seg/models/swinx_abdomen_small.pt", "swinx_seg/models/swinx_abdomen_small.json")
-"""Weights that are shipped, and their record, by their path below ``bundles``."""
+WEIGHTS = (
+    "swinx_seg/models/swinx_abdomen_small.pt",
+    "swinx_seg/models/swinx_abdomen_small.json",
+    "swinx_seg/models/swinx_abdomen_small.md",
+)
+"""Weights that are shipped, their record and their model card, by their path below ``bundles``."""
 
 
 _PICTURE = re.compile(r"!\[[^\]]*\]\((?!https:)[^)]*\)\n+(?:\*[^*]+\*\n+)?")

@@ -21,13 +21,22 @@ def network():
 
 def test_labels_stay_and_the_size_is_halved(network, tmp_path):
     weights = tmp_path / "model.pt"
+    norm = network.bottleneck_reduction.norm1
+    norm.running_var.fill_(1.5e6)  # as after a real training; out of float16's range
     save_weights(network, weights)
-    write_sidecar(weights, {"run_id": "abc", "settings": {"pixdim": [2.0, 2.0, 2.0], "dataset_dir": "/home/me"}})
+    write_sidecar(
+        weights,
+        {
+            "run_id": "abc",
+            "settings": {"pixdim": [2.0, 2.0, 2.0], "dataset_dir": "/home/me", "split": "/home/me/split.json"},
+        },
+    )
     target = write_half_precision(weights, tmp_path / "shipped" / "small.pt", "for tests alone")
     assert target.stat().st_size < 0.6 * weights.stat().st_size
     again = SwinXSeg(out_channels=4, embed_dim=12, num_heads=(1, 2, 3, 4), decoder_channels=12).eval()
     load_weights(again, target)
     assert next(again.parameters()).dtype == torch.float32
+    torch.testing.assert_close(again.bottleneck_reduction.norm1.running_var, norm.running_var, rtol=0, atol=0)
     image = torch.rand(1, 1, 32, 32, 32)
     with torch.no_grad():
         same = (network(image).argmax(1) == again(image).argmax(1)).float().mean()

@@ -61,7 +61,7 @@ def main() -> None:
         print(write_half_precision(given.weights, target, ABOUT))
         return
     cases = find_cases(given.cache, given.held_out)
-    found: dict[str, Any] = {"model": Path(given.model).name, "command": "shipped_weights.py measure"}
+    found: dict[str, Any] = {"model": Path(given.model).name}
     for profile in given.profiles.split(","):
         model = load_model(given.model, profile)
         found[profile] = {name: measure(model, *case, given.picture) for name, case in cases.items()}

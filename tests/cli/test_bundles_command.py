@@ -13,9 +13,9 @@ from swinx.cli.bundles_command import bundles
 from swinx.errors import BundleError
 
 
-def test_every_bundle_is_listed_with_task_data_and_folder(capsys):
-    bundles()
-    told = capsys.readouterr().out
+def test_every_bundle_is_listed_with_task_data_and_folder(run):
+    code, told, _ = run("bundles")
+    assert code == 0
     for name in ("pseudolabel", "ssl_smit", "swinx_seg"):
         facts = json.loads((bundle_folder(name) / "configs" / "metadata.json").read_text())
         assert f"{name}: {facts['task']}\n  needs: {facts['data_source']}\n  folder: {bundle_folder(name)}" in told

@@ -7,6 +7,7 @@ from pathlib import Path
 
 def test_the_paths_are_printed(run, monkeypatch, tmp_path):
     monkeypatch.setattr("swinx.cohorts.fetch_example_ct", lambda folder: (Path(folder, "a"), Path(folder, "b")))
+    assert run("data", "example")[:2] == (0, f"{Path('example', 'a')}\n{Path('example', 'b')}\n")
     code, printed, _ = run("data", "example", tmp_path)
     assert (code, printed.splitlines()) == (0, [str(tmp_path / "a"), str(tmp_path / "b")])
 

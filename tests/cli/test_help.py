@@ -79,7 +79,7 @@ def test_an_argument_that_may_be_left_out_is_shown_by_its_place(run):
 def test_options_are_written_with_underscores_in_the_help_and_on_every_page(run):
     helps = [run(name, "--help")[1] for name in commands()]
     pages = [path.read_text() for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))]
-    lines = [line for page in pages for line in page.splitlines() if line.lstrip("$ `").startswith("swinx ")]
+    lines = [line for page in pages for line in page.splitlines() if line.lstrip("$ ").startswith("swinx ")]
     assert not [line for line in [*helps, *lines] if re.search(r"--[a-z]+-[a-z]", line)]
 
 

@@ -17,7 +17,7 @@ _LEFT_OUT = ("eval", "__pycache__")
 """Folders of a bundle in a checkout that hold results of its owner."""
 
 
-def bundles(action: str = "list", name: str | None = None, folder: str = ".", /) -> None:
+def bundles(action: str = "list", name: str | None = None, folder: str = ".") -> None:
     """List the bundles, or copy one to edit it: swinx bundles copy swinx_seg FOLDER.
 
     Args:

@@ -62,7 +62,7 @@ class CohortCommands:
             )
         )
 
-    def example(self, folder: str = "example", /) -> None:
+    def example(self, folder: str = "example") -> None:
         """Fetch a real CT that the shipped weights have not seen, and its reference labels (38 MB).
 
         It is a native CT of the abdomen and pelvis from the package totalsegmentator, which is neither installed nor

@@ -47,7 +47,7 @@ def words_fault(called: str, function: Callable[..., Any], words: Sequence[str])
     places = [
         argument
         for argument in arguments.values()
-        if argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD) and argument.name not in named
+        if argument.kind is argument.POSITIONAL_OR_KEYWORD and argument.name not in named
     ]
     shown = " ".join(map(visible, placed))
     if len(placed) > len(places) and inspect.Parameter.VAR_POSITIONAL not in kinds:

@@ -39,6 +39,10 @@ def group_help(name: str, methods: Mapping[str, Callable[..., Any]]) -> str:
     return "\n".join([*lines, "", f"swinx {name} COMMAND --help tells the arguments of a command."])
 
 
+_OPTIONAL_PLACES = {"swinx bundles": ("action", "name", "folder"), "swinx data example": ("folder",)}
+"""Arguments with a default that are given by their place: Fire knows no default of positional-only ones."""
+
+
 def command_help(name: str, function: Callable[..., Any]) -> str:
     """Return the help of a command.
 
@@ -56,7 +60,7 @@ def command_help(name: str, function: Callable[..., Any]) -> str:
             parser.add_argument(argument.name, nargs="*", metavar=argument.name.upper(), help=meaning)
         elif argument.default is argument.empty:
             parser.add_argument(argument.name, metavar=argument.name.upper(), help=meaning)
-        elif argument.kind is argument.POSITIONAL_ONLY:
+        elif argument.name in _OPTIONAL_PLACES.get(name, ()):
             words = _with_default(meaning, argument.default)
             parser.add_argument(argument.name, nargs="?", metavar=argument.name.upper(), help=words)
         else:

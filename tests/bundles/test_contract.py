@@ -17,7 +17,10 @@ BUNDLES = sorted((ROOT / "bundles").iterdir())
 
 
 # What training and inference both have, each its own: data, machine, and what is built of the same settings.
-OF_EACH = {"imports", "datalist", "checkpoint", "num_workers", "label_set", "network_def", "network", "reader", "run"}
+OF_EACH = {
+    *("imports", "datalist", "checkpoint", "num_workers", "label_set", "network_def", "network", "reader", "run"),
+    "resume",  # a training goes on by default; an inference segments anew
+}
 EVALUATION = [str(FOLDER / f"{name}.json") for name in ("inference", "evaluate")]
 
 

@@ -22,6 +22,7 @@ pytest_plugins = ("support.command_line", "support.small_networks")
 
 use_start_method()
 os.environ["SWINX_CACHE"] = "off"  # no test is right because of an earlier one
+os.environ["SWINX_SHIPPED_WEIGHTS"] = "off"  # a test that names no weights has none
 os.environ["SWINX_MLFLOW"] = "off"  # also in the commands that tests start; tests of tracking switch it on
 
 

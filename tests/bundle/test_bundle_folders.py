@@ -73,6 +73,10 @@ def test_weights_of_a_training_go_before_those_that_a_bundle_came_with(tmp_path,
     bundle = make_bundle(package / "bundles" / "seg")
     assert own_weights(bundle) == "seg/models/model.pt"
     brought = bundle / "models"
+    brought.mkdir(parents=True)
+    (brought / "swinx_abdomen_small.pt").touch()
+    assert own_weights(bundle) == "seg/models/model.pt", "switched off by the environment"
+    monkeypatch.delenv("SWINX_SHIPPED_WEIGHTS")
     for place in (brought / "swinx_abdomen_small.pt", brought / "model.pt", Path("seg/models/model.pt")):
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch()

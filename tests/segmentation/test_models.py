@@ -122,3 +122,13 @@ def test_weights_of_another_network_are_refused_in_one_line(tmp_path):
     with pytest.raises(WeightsError, match="these are weights of another network") as told:
         load_model(path, progress=False)
     assert "\n" not in str(told.value)
+
+
+def test_the_weights_that_come_with_swinx_segment_and_say_what_they_are(capsys):
+    model = load_model("swinx_abdomen_small", backend="torch")
+    assert "never for the care of patients" in capsys.readouterr().err
+    assert (model.label_set.name, model.label_set.num_classes) == ("flare22", 14)
+    affine = np.diag([-3.0, 4.0, 5.0, 1.0])
+    result = model.segment((np.random.default_rng(0).normal(40, 20, (24, 20, 16)).astype(np.float32), affine))
+    assert result.class_ids.shape == (24, 20, 16)
+    np.testing.assert_array_equal(result.affine, affine)

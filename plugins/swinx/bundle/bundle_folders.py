@@ -89,14 +89,20 @@ def own_weights(bundle_root: str | os.PathLike[str]) -> str:
     """Return the weights that a bundle takes by default.
 
     These are ``models/model.pt`` of its trainings, or that it came with, or else the weights that are shipped with
-    swinx, ``models/swinx_abdomen_small.pt``. A training never writes over the latter.
+    swinx, ``models/swinx_abdomen_small.pt``. A training never writes over the latter. Where the environment has
+    ``SWINX_SHIPPED_WEIGHTS=off``, they are taken by their name alone.
 
     Args:
         bundle_root: Folder of the bundle.
     """
     trained = Path(output_root(bundle_root), "models", "model.pt")
-    places = [trained, *(Path(bundle_root, "models", name) for name in ("model.pt", f"{SHIPPED}.pt"))]
+    brought = ["model.pt"] if _without_shipped() else ["model.pt", f"{SHIPPED}.pt"]
+    places = [trained, *(Path(bundle_root, "models", name) for name in brought)]
     return next((place for place in places if place.is_file()), trained).as_posix()
+
+
+def _without_shipped() -> bool:
+    return os.environ.get("SWINX_SHIPPED_WEIGHTS", "").lower() in ("off", "0", "no", "false")
 
 
 def _installed() -> Path:

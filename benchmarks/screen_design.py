@@ -25,9 +25,8 @@ _MEAN_OF_WEIGHTS = (
     "ema_momentum",
     "ema",
     "mean_network",
-    "latest_model::network",
-    "best_model::network",
-    "+training_state::modules",
+    "saved_network",
+    "+kept_modules",
     "validate::evaluator::network",
 )
 _FULL_UP_TO = 4

@@ -62,6 +62,13 @@ def test_what_training_and_inference_repeat_agrees():
     assert {k: v for k, v in prepare.items() if k != "keys"} == {k: v for k, v in train_prepare.items() if k != "keys"}
 
 
+def test_handlers_are_listed_as_monai_label_reads_them():
+    """It looks at ``_target_`` of each before anything is resolved, so that none may be a reference."""
+    train = content("train")
+    for part in ("train", "validate"):
+        assert [handler for handler in train[part]["handlers"] if not isinstance(handler, dict)] == []
+
+
 def test_an_evaluation_repeats_nothing_of_the_inference():
     inference, evaluation = content("inference"), content("evaluate")
     assert not [name for name, value in evaluation.items() if inference.get(name) == value]

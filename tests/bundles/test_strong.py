@@ -83,9 +83,12 @@ def test_what_is_kept_is_the_mean_and_what_is_trained_is_the_network():
         for handler in [*parser["train"]["handlers"], *parser["validate"]["handlers"]]
         if isinstance(handler, dict) and "network" in handler
     }
-    assert saved["LatestModel"]["network"] == saved["BestModel"]["network"] == "@mean_network"
+    assert saved["LatestModel"]["network"] == saved["BestModel"]["network"] == "@saved_network"
+    assert parser["saved_network"] == "@mean_network"
     assert saved["TrainingState"]["network"] == "@network_def"
-    assert saved["TrainingState"]["modules"]["ema"] == "@mean_network"
+    assert saved["TrainingState"]["modules"] == "@kept_modules"
+    assert parser["kept_modules"]["ema"] == "@mean_network"
+    assert "deep_supervision" in parser["kept_modules"]
 
 
 def crops(label, count):

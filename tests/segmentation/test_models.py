@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -124,7 +125,9 @@ def test_weights_of_another_network_are_refused_in_one_line(tmp_path):
     assert "\n" not in str(told.value)
 
 
-def test_the_weights_that_come_with_swinx_segment_and_say_what_they_are(capsys):
+@pytest.mark.parametrize("level", [logging.WARNING, logging.INFO])
+def test_the_weights_that_come_with_swinx_segment_and_say_what_they_are(level, capsys, caplog):
+    caplog.set_level(level)  # a run before this one may have left either
     model = load_model("swinx_abdomen_small", backend="torch")
     assert "never for the care of patients" in capsys.readouterr().err
     assert (model.label_set.name, model.label_set.num_classes) == ("flare22", 14)

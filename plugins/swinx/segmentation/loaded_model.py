@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
 import time
@@ -83,7 +82,7 @@ class LoadedModel:
             self._build(parser)
         load_weights(parser.get_parsed_content("network_def"), files.checkpoint)
         self.about: str = read_sidecar(files.checkpoint).get("about") or ""
-        if self.about and not logging.getLogger("swinx").isEnabledFor(logging.INFO):  # or the log has said so
+        if self.about:  # whatever the level of the log: what the weights are for is always said
             print(f"{self.name}: {self.about}", file=sys.stderr)
         self._network: torch.nn.Module = parser.get_parsed_content("network")
         self._network.requires_grad_(False).eval()

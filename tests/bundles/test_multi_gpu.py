@@ -15,10 +15,27 @@ from support.warm_programs import run_in_processes
 pytestmark = pytest.mark.slow
 
 
+FILES = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
+TRAIN = ["monai.bundle", "run", "training", "--config_file", FILES]
+KILLED_ONCE = """
+import os, runpy, signal, sys, threading, time
+from pathlib import Path
+
+def die():
+    while not state.is_file():
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+state = Path(sys.argv.pop())
+if os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    threading.Thread(target=die, daemon=True).start()
+sys.argv = sys.argv[1:]
+runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+"""
+
+
 def train(settings: dict[str, object]) -> subprocess.CompletedProcess[str]:
-    files = str([f"{CONFIGS}/train.json", f"{CONFIGS}/multi_gpu_train.json"])
-    words = ["-m", "monai.bundle", "run", "training", "--config_file", files, *arguments(**settings)]
-    return run_in_processes(words, ROOT)
+    return run_in_processes(["-m", *TRAIN, *arguments(**settings)], ROOT)
 
 
 def test_two_processes_train_one_model(cohort, tmp_path):
@@ -52,3 +69,21 @@ def test_more_processes_than_validation_cases_do_not_wait_for_each_other(cohort,
     finished = train(settings)
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert (tmp_path / "m.pt").is_file()
+
+
+def test_a_process_that_dies_is_started_again_and_goes_on_where_it_was(cohort, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    (tmp_path / "train.py").write_text(KILLED_ONCE)
+    settings = SMALL | {"max_epochs": 4, "mlflow": False, "dataset_dir": cohort, "output_dir": tmp_path}
+    words = [*TRAIN, *arguments(**settings, checkpoint=tmp_path / "m.pt"), tmp_path / "training_state.pt"]
+    finished = run_in_processes([tmp_path / "train.py", *words], ROOT, restarts=1)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert pd.read_csv(tmp_path / "history.csv")["epoch"].tolist() == [1, 2, 3, 4]
+    assert "training_state.pt after epoch 1 of 4" in (tmp_path / "training.log").read_text()
+
+
+def test_restarts_that_would_wait_for_the_dead_are_refused(cohort, tmp_path):
+    settings = {"dataset_dir": cohort, "output_dir": tmp_path, "checkpoint": tmp_path / "m.pt"}
+    finished = run_in_processes(["-m", *TRAIN, *arguments(**SMALL | settings)], ROOT, restarts=1)
+    assert finished.returncode == 1
+    assert "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in the environment of torchrun" in finished.stderr

@@ -97,12 +97,12 @@ def warm_programs() -> Iterator[Path]:
 
 
 def run_in_processes(
-    words: Sequence[object], cwd: Path, count: int = 2, timeout: float = 900
+    words: Sequence[object], cwd: Path, count: int = 2, timeout: float = 900, restarts: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """Run ``torchrun`` with so many processes of ``python`` with these words; they begin with their imports done."""
     with warm_programs() as programs:
         launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}", "--no-python"]
-        command = [PYTHON, *launch, str(programs / "python"), *map(str, words)]
+        command = [PYTHON, *launch, f"--max-restarts={restarts}", str(programs / "python"), *map(str, words)]
         return run_warm(command, cwd, _environment(), timeout)
 
 

@@ -7,10 +7,11 @@ from swinx.runs.mlflow_run import MLflowRun
 from swinx.runs.open_run import open_run
 from swinx.runs.run_log import require_writable, start_log
 from swinx.runs.seeding import seed_epoch
-from swinx.workarounds import leave_processes
+from swinx.workarounds import join_processes, leave_processes
 
 __all__ = [
     "MLflowRun",
+    "join_processes",
     "leave_processes",
     "open_run",
     "require_writable",

@@ -9,7 +9,7 @@ from swinx.workarounds.monai_running_bundle import RunningBundle, replace_settin
 from swinx.workarounds.monai_wrapped_errors import end_with_reason
 from swinx.workarounds.openvino_signal_stack import same_signal_stack
 from swinx.workarounds.openvino_telemetry import without_telemetry
-from swinx.workarounds.pytorch_process_group import leave_processes
+from swinx.workarounds.pytorch_process_group import join_processes, leave_processes
 from swinx.workarounds.third_party_warnings import silence_third_parties
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = [
     "RunningBundle",
     "SmallConvolutions",
     "end_with_reason",
+    "join_processes",
     "leave_processes",
     "raw_text",
     "replace_setting",

@@ -10,7 +10,6 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, RandCropByPosNegLabeld, Randomizable
 from monai.transforms.traits import MultiSampleTrait
-from monai.transforms.utils import map_binary_to_indices
 from torch import Tensor
 
 from swinx.labels import UNKNOWN
@@ -20,26 +19,50 @@ __all__ = ["RandCropByKnownLabeld", "find_crop_centres"]
 _FOREGROUND, _BACKGROUND = "_foreground_indices", "_background_indices"
 
 
-def find_crop_centres(label: Tensor) -> tuple[Tensor, Tensor]:
+class CropCentres:
+    """Possible centres of patches in rising order, found one by one: a list of them is eight times the scan.
+
+    Args:
+        chosen: Which voxels are possible centres, ``(1, X, Y, Z)``.
+    """
+
+    def __init__(self, chosen: Tensor) -> None:
+        self.chosen = chosen[0]
+        counts = torch.stack([plane.count_nonzero() for plane in self.chosen])  # a tenth of the time of a sum
+        self.until = counts.cumsum(0)  # centres in the planes up to this one
+
+    def __len__(self) -> int:
+        """Return the number of centres."""
+        return int(self.until[-1])
+
+    def __getitem__(self, number: int) -> int:
+        """Return the place of a centre in the flat volume, as MONAI's ``map_binary_to_indices`` gives it."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        plane = int(torch.searchsorted(self.until, number, right=True))
+        before = int(self.until[plane - 1]) if plane else 0
+        return plane * self.chosen[0].numel() + int(self.chosen[plane].flatten().nonzero()[number - before])
+
+
+def find_crop_centres(label: Tensor) -> tuple[CropCentres, CropCentres]:
     """Return the possible centres of patches: voxels of classes and of background, without unknown ones.
 
     Args:
         label: Class ids, ``(1, X, Y, Z)``.
 
     Returns:
-        Indices into the flat volume in rising order, as MONAI's ``map_binary_to_indices`` gives them. If all voxels
-        are unknown, all count as background.
+        The centres on a class, and those on background. If all voxels are unknown, all count as background.
 
     Examples:
         >>> foreground, background = find_crop_centres(torch.tensor([[[[0, 3, 255, 0]]]]))
-        >>> foreground.tolist(), background.tolist()
+        >>> list(foreground), list(background)
         ([1], [0, 3])
     """
-    known = label != UNKNOWN
-    if not known.any():
-        known = ~known
-    foreground, background = map_binary_to_indices(torch.where(label == UNKNOWN, 0, label), image=known)
-    return torch.as_tensor(foreground), torch.as_tensor(background)
+    label = label.as_subclass(Tensor)  # without the bookkeeping of MONAI's tensors
+    foreground, background = CropCentres((label != 0) & (label != UNKNOWN)), CropCentres(label == 0)
+    if not len(foreground) and not len(background):
+        return foreground, CropCentres(label == UNKNOWN)
+    return foreground, background
 
 
 class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):

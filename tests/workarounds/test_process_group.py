@@ -14,12 +14,12 @@ TRAIN = """
 from pathlib import Path
 import ignite.distributed as idist
 import torch
-from swinx.workarounds import leave_processes
+from swinx.workarounds import join_processes, leave_processes
 
 def threads():
     return {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
 
-idist.initialize("gloo")
+join_processes("gloo")
 rank = idist.get_rank()
 network = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(8, 8))
 optimizer = torch.optim.SGD(network.parameters())
@@ -34,8 +34,10 @@ Path(__file__).with_name(f"gone_{rank}").write_text(" ".join(sorted(during - thr
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed by Linux alone")
-def test_no_thread_of_the_group_outlives_it(tmp_path):
-    """One that does may end the process with exit code -6 while the interpreter is taken down."""
+def test_a_group_begins_under_slurm_and_no_thread_outlives_it(tmp_path, monkeypatch):
+    """Ranks of torchrun are not Slurm's; a thread that stays may end the process with exit code -6."""
+    for name in ("JOB_ID", "PROCID", "LOCALID", "NTASKS", "JOB_NUM_NODES", "JOB_NODELIST"):
+        monkeypatch.setenv(f"SLURM_{name}", "1")  # as srun starts torchrun on the second of two nodes
     (tmp_path / "train.py").write_text(TRAIN)
     done = run_in_processes([tmp_path / "train.py"], tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]

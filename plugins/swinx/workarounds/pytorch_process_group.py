@@ -5,6 +5,9 @@ They read the addresses of their dead predecessors from the store of ``torchrun`
 Report: https://github.com/pytorch/pytorch/issues/135712 (closed; PyTorch 2.13.0 still does it).
 Can go: when a restart passes without the variable of the environment; the test of the restart shows it.
 
+Symptom under Slurm: Ignite takes ``torchrun``, started once a node by ``srun``, for an error, since ranks differ from
+Slurm's. Reports: https://github.com/pytorch/ignite/issues/2048 and 3259. Can go: when Ignite 0.5.5's successor passes.
+
 Symptom at the end: a ``DistributedDataParallel`` keeps the process group after ``destroy_process_group``. Its threads
 live on until the interpreter is gone, and one that still has a tensor to free ends the process with ``terminate called
 without an active exception`` and exit code -6, now and then, and after all is written.
@@ -43,7 +46,11 @@ def join_processes(backend: str | None = None, **options: Any) -> None:
             f"torchrun --max-restarts={restarts}: processes that are started again would wait for those that died; "
             "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in the environment of torchrun"
         )
-    idist.initialize(backend or ("nccl" if torch.cuda.is_available() else "gloo"), **options)
+    own = {"SLURM_JOB_ID": os.environ.pop("SLURM_JOB_ID", None)} if "TORCHELASTIC_RUN_ID" in os.environ else {}
+    try:
+        idist.initialize(backend or ("nccl" if torch.cuda.is_available() else "gloo"), **options)
+    finally:
+        os.environ.update({name: value for name, value in own.items() if value})
 
 
 def leave_processes(network: nn.Module | None = None) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 
-__all__ = ["VisibleFormatter", "guard_log_handlers", "visible", "visible_lines"]
+__all__ = ["VisibleFormatter", "first_of", "guard_log_handlers", "visible", "visible_lines"]
 
 _BIDIRECTIONAL = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _HIDDEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_BIDIRECTIONAL}]")
@@ -20,6 +21,18 @@ def visible(text: object) -> str:
         'a\\nb\\x1b[31m'
     """
     return _HIDDEN.sub(_escaped, str(text))
+
+
+def first_of(texts: Iterable[object], most: int = 10, separator: str = ", ") -> str:
+    """Return the first of several texts on one line, and how many more there are.
+
+    Examples:
+        >>> first_of("abcd", most=3)
+        'a, b, c and 1 more'
+    """
+    found = list(texts)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return separator.join(map(visible, found[:most])) + more
 
 
 def visible_lines(text: object, indent: str = "") -> str:

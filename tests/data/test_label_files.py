@@ -136,7 +136,7 @@ def test_masks_of_other_classes_are_left_out_and_told_once(tmp_path, caplog):
             np.testing.assert_array_equal(read_label(folder).array, ids)
     shown = ", ".join(f"vertebra_{number:02}" for number in range(10))
     assert [record.message for record in caplog.records if "vertebra" in record.message] == [
-        f"30 masks are of no class of the label set flare23: {shown}, ..."
+        f"30 masks are of no class of the label set flare23: {shown} and 20 more"
     ]
 
 

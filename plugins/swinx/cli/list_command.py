@@ -8,6 +8,7 @@ from typing import Any
 from swinx.cli.front.terminal import complain, label_set_given, say
 from swinx.data import ListedCollection, list_collection
 from swinx.errors import DataListError
+from swinx.visible_text import first_of
 
 __all__ = ["write_lists"]
 
@@ -47,7 +48,7 @@ def write_lists(folder: str, out: str | None, labels: str | None, roots: str, ov
 
 def _account(listed: ListedCollection) -> str:
     names = listed.label_set.names[1:]
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    shown = first_of(names, _SHOWN)
     counts = ", ".join(f"{count} {section}" for section, count in listed.counts.items() if count)
     fold = " in fold 0" if len(listed.paths) > 1 else ""
     lines = [f"{listed.found.layout}: {len(listed.found.cases)} cases, {len(listed.found.left_out)} left out"]

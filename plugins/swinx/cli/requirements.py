@@ -59,7 +59,7 @@ def check_requirements(package: str, left_out: Collection[str] = ()) -> Iterator
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             fault = _fault(requirement)
             version = "" if fault else metadata.version(requirement.name)
-            remedy = f'pip install "{_plain(requirement)}"' if fault else ""
+            remedy = f'pip install "{requirement.name}{requirement.specifier}"' if fault else ""
             yield Finding(requirement.name, "fault" if fault else "ok", fault or version, remedy)
     wanted: dict[str, list[Requirement]] = defaultdict(list)
     for requirement in listed:
@@ -97,7 +97,3 @@ def _advice(requirements: Collection[Requirement]) -> str:
     brought = sorted({_BRINGS[requirement.name] for requirement in requirements if requirement.name in _BRINGS})
     missing = [name for name in brought if _fault(Requirement(name))]
     return f"; install {' and '.join(missing)} of the same build as PyTorch first, or it is replaced" if missing else ""
-
-
-def _plain(requirement: Requirement) -> str:
-    return f"{requirement.name}{requirement.specifier}"

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from swinx.geometry import class_boxes, voxel_volume_mm3
 from swinx.labels import LabelSet, PlausibleVolumes
 from swinx.rules import LabelRules
+from swinx.visible_text import first_of
 
 __all__ = ["LabelFacts", "exchanged_sides", "implausible", "label_facts", "sides_text", "volumes_text"]
 
@@ -91,18 +92,13 @@ def volumes_text(found: Mapping[int, float], label_set: LabelSet) -> str:
         limit, relation = (high, "more") if volume > high else (low, "less")
         told = {"number": label_set[label].value, "name": label_set[label].name}
         parts.append(LabelRules.VOLUME.says(**told, volume=_amount(volume), relation=relation, limit=_amount(limit)))
-    return LabelRules.OTHER_NUMBERING.says(found=_first(parts))
+    return LabelRules.OTHER_NUMBERING.says(found=first_of(parts, _SHOWN, "; "))
 
 
 def sides_text(pairs: Collection[tuple[int, int]], label_set: LabelSet) -> str:
     """Return which partners are on exchanged sides, as a message."""
     names = [f"{label_set.names[right]}, {label_set.names[left]}" for right, left in pairs]
-    return LabelRules.SIDES.says(pairs=_first(names))
-
-
-def _first(parts: list[str]) -> str:
-    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
-    return "; ".join(parts[:_SHOWN]) + more
+    return LabelRules.SIDES.says(pairs=first_of(names, _SHOWN, "; "))
 
 
 def _amount(volume_ml: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from swinx.errors import LabelSetError
 from swinx.labels.class_names import name_words, side_of
 from swinx.rules import LabelSetRules as Rule
-from swinx.visible_text import visible
+from swinx.visible_text import first_of, visible
 
 __all__ = ["BACKGROUND", "UNKNOWN", "LabelClass", "LabelSet"]
 
@@ -220,7 +220,7 @@ class LabelSet:
     def numbered(self, labels: Iterable[int], most: int = 10) -> str:
         """Return the numbers in files and the names of class ids, separated by commas; of the first ``most``."""
         shown = [f"{self.values[label]} {self.names[label]}" for label in labels]
-        return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+        return first_of(shown, most)
 
     def same_classes(self, other: LabelSet) -> bool:
         """Return whether another set has the same classes by name and order, whatever else is known of them."""

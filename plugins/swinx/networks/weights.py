@@ -16,6 +16,7 @@ from swinx.errors import WeightsError
 from swinx.networks.checkpoint import bare_network, find_tensors, read_checkpoint
 from swinx.networks.convert import convert_reference_weights, is_reference
 from swinx.networks.swin_encoder import SwinEncoder, find_encoder
+from swinx.visible_text import first_of
 
 __all__ = ["LoadReport", "MisShaped", "load_weights"]
 
@@ -69,8 +70,7 @@ class LoadReport:
         shapes = [f"{name} {want} in the network, {found} in the file" for name, want, found in self.mis_shaped]
         for title, names in (("mis-shaped", shapes), ("missing", self.missing), ("unexpected", self.unexpected)):
             if names:
-                more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-                lines.append(f"  {title}: {'; '.join(names[:_SHOWN])}{more}")
+                lines.append(f"  {title}: {first_of(names, _SHOWN, '; ')}")
         return "\n".join(lines)
 
     def in_one_line(self) -> str:

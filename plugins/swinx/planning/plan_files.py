@@ -52,13 +52,9 @@ def reasons_path(path: Path) -> Path:
 def plan_table(plan: Plan) -> str:
     """Return the fingerprint and the settings with their reasons, as two tables of text."""
     facts = plan.fingerprint.facts()
-    rows = [(setting.name, _written(setting.value), setting.reason) for setting in plan.settings]
+    rows = [(setting.name, json.dumps(setting.value), setting.reason) for setting in plan.settings]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     name = max(map(len, facts))
     lines = [f"{fact:{name}}  {found}" for fact, found in facts.items()]
     lines += ["", *(f"{row[0]:{first}}  {row[1]:{second}}  {row[2]}" for row in rows)]
     return "\n".join(lines)
-
-
-def _written(value: object) -> str:
-    return json.dumps(value)

@@ -58,7 +58,9 @@ def score_cases(
     unusable = [
         CaseError(str(item["case"]), str(item.get("fault", "has no label"))) for item in cases if "label" not in item
     ]
-    source = None if data_list is None else ReferenceList(os.fspath(data_list), _name(data_list), label_set=chosen)
+    source = None
+    if data_list is not None:
+        source = ReferenceList(os.fspath(data_list), str(read_list(data_list).get("name", "")), label_set=chosen)
     report = score_pairs(pairs, out_dir, protocol, unusable=unusable, source=source, label_set=chosen)
     if overlay_dir is not None:
         drawable = [{**item, "prediction": predicted[item["case"]]} for item in cases if item["case"] in predicted]
@@ -69,7 +71,3 @@ def score_cases(
             if (picture := Path(overlay_dir) / f"{case}.png") not in pictures.paths:
                 picture.unlink(missing_ok=True)  # it would show a prediction of an earlier run
     return report
-
-
-def _name(data_list: str | os.PathLike[str]) -> str:
-    return str(read_list(data_list).get("name", ""))

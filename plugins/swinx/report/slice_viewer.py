@@ -74,7 +74,7 @@ def draw_slices(
     slices = tuple(
         {
             "src": jpeg_as_uri(_picture(scan, list(maps.values()), index, size, colour_table(1.0, label_set))),
-            "text": _position(corner_mm, index, spacing[2]),
+            "text": f"z = {corner_mm + index * spacing[2]:.0f} mm",
         }
         for index in map(int, shown)
     )
@@ -111,7 +111,3 @@ def _over(
     opacity = np.where(edge, 0.9, _FILL)[..., None] * colours[..., 3:]
     mixed: npt.NDArray[np.float32] = (grey * (1 - opacity) + colours[..., :3] * opacity).astype(np.float32)
     return mixed
-
-
-def _position(corner_mm: float, index: int, spacing_mm: float) -> str:
-    return f"z = {corner_mm + index * spacing_mm:.0f} mm"

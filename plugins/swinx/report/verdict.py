@@ -11,12 +11,13 @@ import pandas as pd
 from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import METRICS, MINIMUM_PATIENTS, ScoreSummary, averages, score_column
 from swinx.report.html_page import html_list
+from swinx.visible_text import first_of
 
 __all__ = ["Verdict", "judge", "judge_training"]
 
 _GOOD, _POOR = 0.9, 0.5
 _OUTLIER = 0.2
-_NAMED = 6
+_MOST = 6
 _LATE = 0.9  # share of the epochs after which a best validation means that the training had not finished
 
 
@@ -67,7 +68,7 @@ def judge(
     _judge_classes(found, summary, label_set)
     _judge_cases(found, table.drop(index=[case for case in table.index if str(case) in faults]), label_set)
     if faults:
-        told = _some([f"{case} ({'; '.join(reasons)})" for case, reasons in faults.items()])
+        told = first_of([f"{case} ({'; '.join(reasons)})" for case, reasons in faults.items()], _MOST)
         found.failed.append(f"{_count(len(faults), 'case')} not segmented or not scored: {told}.")
         found.to_do.append(
             "Correct the files of these cases, segment them and score again; they count as 0 or are left out."
@@ -107,9 +108,9 @@ def _judge_classes(found: Verdict, summary: ScoreSummary, label_set: LabelSet) -
     )
     poor = [name for name, mean in sorted(scored.items(), key=lambda item: item[1]) if mean < _POOR]
     if poor:
-        told = _some([f"{name} {100 * scored[name]:.1f} %" for name in poor])
+        told = first_of([f"{name} {100 * scored[name]:.1f} %" for name in poor], _MOST)
         found.failed.append(f"Mean DSC below {100 * _POOR:.0f} %: {told}.")
-        found.to_do.append(f"Annotate more scans with {_some(poor)}, or train longer, and compare again.")
+        found.to_do.append(f"Annotate more scans with {first_of(poor, _MOST)}, or train longer, and compare again.")
 
 
 def _judge_cases(found: Verdict, table: pd.DataFrame, label_set: LabelSet) -> None:
@@ -118,12 +119,12 @@ def _judge_cases(found: Verdict, table: pd.DataFrame, label_set: LabelSet) -> No
     }
     missed = {name: cases for name, cases in missed.items() if 0 < len(cases) < len(table)}
     if missed:
-        told = _some([f"{name} in {_some(cases)}" for name, cases in missed.items()])
+        told = first_of([f"{name} in {first_of(cases, _MOST)}" for name, cases in missed.items()], _MOST)
         found.failed.append(f"Classes not found at all in single cases (DSC 0): {told}.")
     means = table[[score_column(name, METRICS[0]) for name in label_set.names[1:]]].mean(axis=1).dropna()
     low = means[means < means.median() - _OUTLIER].sort_values()
     if len(low):
-        told = _some([f"{case} {100 * mean:.1f} %" for case, mean in low.items()])
+        told = first_of([f"{case} {100 * mean:.1f} %" for case, mean in low.items()], _MOST)
         found.failed.append(f"Mean DSC more than {100 * _OUTLIER:.0f} points below the median of the cases: {told}.")
     if missed or len(low):
         found.to_do.append(
@@ -161,8 +162,3 @@ def judge_training(found: Verdict, history: pd.DataFrame) -> None:
 
 def _count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
-def _some(texts: Sequence[str]) -> str:
-    rest = len(texts) - _NAMED
-    return ", ".join(texts[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

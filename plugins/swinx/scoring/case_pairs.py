@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from swinx.errors import CaseError, DataListError
 from swinx.geometry import compare_grids, voxel_sizes_mm
 from swinx.labels import FLARE23, ClassNumbers, LabelMapping, LabelSet
 from swinx.rules import LabelFolderRules
+from swinx.visible_text import first_of
 
 __all__ = [
     "CasePair",
@@ -118,11 +119,8 @@ def pair_cases(
     references = _references(reference, label_set)
     predictions = find_label_maps(prediction, label_set=label_set)
     if not references.keys() & predictions.keys():
-        raise DataListError(
-            LabelFolderRules.NOTHING_SHARED.says(
-                prediction=prediction, reference=reference, references=_some(references), predictions=_some(predictions)
-            )
-        )
+        told = {"references": first_of(references, _SHOWN), "predictions": first_of(predictions, _SHOWN)}
+        raise DataListError(LabelFolderRules.NOTHING_SHARED.says(prediction=prediction, reference=reference, **told))
     pairs = [replace(pair, prediction=predictions.get(case)) for case, pair in references.items()]
     return pairs, sorted(predictions.keys() - references.keys())
 
@@ -212,8 +210,3 @@ def _holds_label_maps(folder: Path) -> bool:
 
 def _place(pair: CasePair) -> LabelPlace:
     return pair.reference if pair.masks is None else pair.masks
-
-
-def _some(cases: Iterable[str]) -> str:
-    names = list(cases)
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

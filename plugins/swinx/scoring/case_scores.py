@@ -68,7 +68,8 @@ def score_all(
             found.bad_cases.append(CaseError(pair.reference, fault))
             continue
         if pair.prediction is None:
-            found.bad_cases.append(_missing(pair, protocol))
+            reason = f"no prediction for {pair.reference}; {CONSEQUENCE[protocol]}"
+            found.bad_cases.append(CaseError(pair.case, reason))
             if protocol == "flare23":
                 continue
         try:
@@ -109,7 +110,3 @@ def _annotated(recorded: tuple[int, ...] | None, drawn: tuple[int, ...] | None) 
     if recorded is None or drawn is None:
         return drawn if recorded is None else recorded
     return tuple(label for label in recorded if label in drawn)
-
-
-def _missing(pair: CasePair, protocol: Protocol) -> CaseError:
-    return CaseError(pair.case, f"no prediction for {pair.reference}; {CONSEQUENCE[protocol]}")

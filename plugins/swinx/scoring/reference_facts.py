@@ -18,6 +18,7 @@ from swinx.labels import FLARE23, LabelSet
 from swinx.metrics import Protocol, fitting_protocol
 from swinx.rules import ScoreRules
 from swinx.scoring.case_pairs import CasePair, PathLike, listed_pair
+from swinx.visible_text import first_of
 
 __all__ = ["ReferenceList", "choose_protocol", "label_set_beside", "read_reference_list", "with_facts"]
 
@@ -122,9 +123,8 @@ def with_facts(
     missing = [pair.case for pair, item in zip(pairs, found, strict=True) if item is None]
     if not missing or (listed.by_file and len(missing) == len(pairs)):
         return told, list(listed.notes)
-    shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
-    note = ScoreRules.NOT_LISTED.says(missing=len(missing), total=len(pairs), source=listed.path, cases=shown)
-    return told, [*listed.notes, note]
+    counts = {"missing": len(missing), "total": len(pairs), "cases": first_of(missing, _SHOWN)}
+    return told, [*listed.notes, ScoreRules.NOT_LISTED.says(source=listed.path, **counts)]
 
 
 def choose_protocol(asked: str, cases: Sequence[str], list_name: str = "", label_set: LabelSet = FLARE23) -> Protocol:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from swinx.data import record_path
 from swinx.errors import RunError
 from swinx.files import file_sha256, read_object
 from swinx.rules import ResultRules
-from swinx.visible_text import visible
+from swinx.visible_text import first_of, visible
 
 __all__ = ["check_scored_results", "one_result_set"]
 
@@ -45,7 +45,7 @@ def one_result_set(predictions: Iterable[str | os.PathLike[str]]) -> str | None:
         else:
             without.append(case)
     if found and without:
-        _logger.warning("%s", ResultRules.NO_RECORD.says(count=len(without), cases=_some(without)))
+        _logger.warning("%s", ResultRules.NO_RECORD.says(count=len(without), cases=first_of(without, _SHOWN)))
     if len(found) > 1:
         least = min(found.values(), key=len)
         raise RunError(
@@ -54,7 +54,7 @@ def one_result_set(predictions: Iterable[str | os.PathLike[str]]) -> str | None:
                 sets=len(found),
                 ids=", ".join(sorted(map(visible, found))),
                 count=len(least),
-                cases=_some([Path(path).name for path in least]),
+                cases=first_of((Path(path).name for path in least), _SHOWN),
             )
         )
     return next(iter(found), None)
@@ -98,7 +98,3 @@ def _record_of(prediction: Path, case: str) -> dict[str, Any]:
     if stale:
         raise RunError(ResultRules.STALE.says(path=visible(place), prediction=visible(prediction.name)))
     return record
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(visible(name) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

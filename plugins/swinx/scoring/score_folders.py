@@ -38,13 +38,13 @@ from swinx.scoring.reference_facts import (
 )
 from swinx.scoring.result_sets import one_result_set
 from swinx.scoring.score_checks import check_scores
+from swinx.visible_text import first_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ScoreReport", "read_scores", "score_folders", "score_pairs"]
 
-_SHOWN = 10
 _KEYS = {ORGAN_AVERAGE: "organs", ALL_CLASSES: "all"}
 
 
@@ -265,9 +265,8 @@ def _tell_left_out(found: ScoredCases, source: str, label_set: LabelSet) -> list
 
 
 def _tell_missing(missing: Sequence[str], total: int, protocol: Protocol) -> str:
-    shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
-    consequence = CONSEQUENCE[protocol]
-    return LabelFolderRules.MISSING.says(missing=len(missing), total=total, consequence=consequence, cases=shown)
+    told = {"missing": len(missing), "total": total, "cases": first_of(missing)}
+    return LabelFolderRules.MISSING.says(consequence=CONSEQUENCE[protocol], **told)
 
 
 def _write_files(folder: Path, report: ScoreReport) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from swinx.visible_text import first_of
+
 __all__ = ["data_difference", "settings_difference"]
 
 _SHOWN = 3
@@ -58,7 +60,7 @@ def data_difference(before: Marks, now: Marks) -> str:
             "removed": sorted(set(old) - set(new)),
             "changed": [f"{case}: {' and '.join(what)}" for case, what in changed.items() if what],
         }
-        told = [f"{len(cases)} {kind} ({_list(cases)})" for kind, cases in kinds.items() if cases]
+        told = [f"{len(cases)} {kind} ({first_of(cases, _SHOWN)})" for kind, cases in kinds.items() if cases]
         if told:
             parts.append(f"{section}: {', '.join(told)}")
     return "; ".join(parts)
@@ -72,7 +74,3 @@ def _is_same(old: Any, new: Any) -> bool:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return any(old.get(key) == new.get(key) != "unreadable" for key in ("stamp", "sample"))
     return bool(old == new)
-
-
-def _list(cases: list[str]) -> str:
-    return ", ".join(cases[:_SHOWN]) + (", ..." if len(cases) > _SHOWN else "")

@@ -11,11 +11,9 @@ from swinx.data.numbering_notes import numbering_line
 from swinx.data.numberings import OtherNumbering
 from swinx.labels import LabelSet, known_label_sets, read_label_set
 from swinx.rules import CollectionRules as Rule
-from swinx.visible_text import visible
+from swinx.visible_text import first_of
 
 __all__ = ["CheckedLabel", "collection_lines"]
-
-_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -57,25 +55,25 @@ def collection_lines(
         complete: Names of the listed cases with a label that record no annotated classes.
         numberings: Labels that contradict the numbering of the others.
     """
-    lines = [Rule.COMPLETE.says(count=len(complete), cases=_some(complete))] if complete else []
+    lines = [Rule.COMPLETE.says(count=len(complete), cases=first_of(complete))] if complete else []
     if outside := [label.case for label in labels if label.is_outside]:
         numbers = sorted({number for label in labels for number in label.strange})
-        strange = {"numbers": _some([f"{number}" for number in numbers]) or "?", "cases": _some(outside)}
+        strange = {"numbers": first_of([f"{number}" for number in numbers]) or "?", "cases": first_of(outside)}
         lines.append(Rule.OUTSIDE.says(count=len(outside), name=label_set.title, **strange))
     if left_out := Counter(name for label in labels for name in label.left_out):
         names = [f"{name} ({count})" for name, count in left_out.most_common()]
-        lines.append(Rule.LEFT_OUT.says(count=len(left_out), name=label_set.title, names=_some(names)))
+        lines.append(Rule.LEFT_OUT.says(count=len(left_out), name=label_set.title, names=first_of(names)))
     if unknown := [label.unknown_percent for label in labels if label.unknown_percent]:
         lines.append(Rule.UNKNOWN.says(count=len(unknown), total=len(labels), most=max(unknown)))
     if unlisted := [label.case for label in labels if label.unlisted]:
-        lines.append(Rule.UNLISTED.says(count=len(unlisted), cases=_some(unlisted)))
+        lines.append(Rule.UNLISTED.says(count=len(unlisted), cases=first_of(unlisted)))
     judged = [(label, label.facts) for label in labels if label.facts is not None]
     volumes = [(label.case, list(implausible(facts, label_set))) for label, facts in judged]
     sides = [(label.case, [right for right, _ in exchanged_sides(facts, label_set)]) for label, facts in judged]
     for rule, found in ((Rule.VOLUMES, volumes), (Rule.SIDES, sides)):
         if odd := [(case, classes) for case, classes in found if classes]:
             counts = Counter(one for _, classes in odd for one in classes)
-            told = _some([f"{label_set.names[one]} ({count})" for one, count in counts.most_common()])
+            told = first_of([f"{label_set.names[one]} ({count})" for one, count in counts.most_common()])
             lines.append(rule.says(count=len(odd), total=len(judged), classes=told))
     lines += [numbering_line(group, label_set) for group in numberings]
     return (*lines, *_numberings(labels, label_set, is_told=bool(numberings)))
@@ -91,7 +89,7 @@ def _numberings(labels: Sequence[CheckedLabel], label_set: LabelSet, is_told: bo
         yield Rule.OTHER_SET.says(count=len(cases), total=len(judged), fits=name, name=label_set.title)
     elif 0 < len(odd) < len(judged):
         if not is_told:
-            yield Rule.TWO.says(count=len(odd), total=len(judged), cases=_some(odd))
+            yield Rule.TWO.says(count=len(odd), total=len(judged), cases=first_of(odd))
         if cases:
             yield Rule.FITS.says(count=len(cases), fits=name)
 
@@ -139,8 +137,3 @@ def _fit(numbers: LabelFacts, label_set: LabelSet) -> tuple[int, int, int]:
 
 def _oddities(facts: LabelFacts, label_set: LabelSet) -> int:
     return len(implausible(facts, label_set)) + len(exchanged_sides(facts, label_set))
-
-
-def _some(names: Collection[str]) -> str:
-    shown = [visible(name) for name in list(names)[:_SHOWN]]
-    return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

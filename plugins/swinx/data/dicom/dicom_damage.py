@@ -9,12 +9,12 @@ from pathlib import Path
 from swinx.data.dicom.dicom_headers import CT_IMAGE
 from swinx.data.formats.itk_geometry import import_sitk
 from swinx.rules import RescaleRules, SeriesChoiceRules
+from swinx.visible_text import first_of
 
 __all__ = ["may_be_slices", "tell_unreadable", "undecodable_slices"]
 
 _STORAGE_CLASS = b"\x02\x00\x02\x00UI"
 _HEADER_BYTES = 1 << 16
-_SHOWN = 10
 
 
 def may_be_slices(
@@ -55,10 +55,9 @@ def undecodable_slices(files: Sequence[str]) -> dict[Path, str]:
 
 def tell_unreadable(faults: Mapping[Path, str]) -> str:
     """Return the reason of an error: some names of unreadable files, and the fault of the first."""
-    names = ", ".join(path.name for path in list(faults)[:_SHOWN])
-    more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    names = first_of(path.name for path in faults)
     count = f"{len(faults)} file{'' if len(faults) == 1 else 's'}"
-    return SeriesChoiceRules.UNREADABLE.says(files=count, names=f"{names}{more}", detail=next(iter(faults.values())))
+    return SeriesChoiceRules.UNREADABLE.says(files=count, names=names, detail=next(iter(faults.values())))
 
 
 def _storage_class(path: Path) -> str:

@@ -98,9 +98,6 @@ class SaveDicomSegd(MapTransform):
             if find_case_error(error) is None and not isinstance(error, ImportError | OSError):
                 _logger.exception("%s cannot be written", path)
             return SegRules.UNWRITTEN.says(reason=str(error) if isinstance(error, ImportError) else reason_of(error))
-        _logger.info("%s: %d segments; without a voxel: %s", path, len(written.segments), _listed(written.left_out))
+        without = ", ".join(written.left_out) or "none"
+        _logger.info("%s: %d segments; without a voxel: %s", path, len(written.segments), without)
         return ""
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names) or "none"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,11 @@ from swinx.errors import DataListError, LabelSetError
 from swinx.files import absolute_path, read_json, read_table, shown
 from swinx.labels import FLARE23, LabelSet
 from swinx.rules import ManifestRules
-from swinx.visible_text import visible
+from swinx.visible_text import first_of, visible
 
 __all__ = ["load_annotated_manifest", "look_up_annotated", "manifest_notes"]
 
 _LONGEST_ID = 10
-_SHOWN = 10
 
 
 def load_annotated_manifest(path: str | os.PathLike[str], label_set: LabelSet = FLARE23) -> dict[str, list[int]]:
@@ -96,16 +95,11 @@ def manifest_notes(
     uncovered = [case for case in labelled if look_up_annotated(manifest, case) is None]
     notes = []
     if unused:
-        notes.append(ManifestRules.UNUSED.says(path=visible(path), count=len(unused), rows=_some(unused)))
+        notes.append(ManifestRules.UNUSED.says(path=visible(path), count=len(unused), rows=first_of(unused)))
     if uncovered:
         rule = ManifestRules.INFERRED if infer else ManifestRules.UNCOVERED
-        notes.append(rule.says(path=visible(path), count=len(uncovered), cases=_some(uncovered)))
+        notes.append(rule.says(path=visible(path), count=len(uncovered), cases=first_of(uncovered)))
     return tuple(notes)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(visible, names[:_SHOWN])) + more
 
 
 def _csv_rows(path: Path, label_set: LabelSet) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from swinx.inference.case_shares import done_record, share_of
 from swinx.inference.record_files import check_apart, result_set, write_batch_record, write_case_record
 from swinx.labels import LabelSet
 from swinx.resources import ResourceMonitor
-from swinx.rules import LockRules
 
 __all__ = ["CaseRecords"]
 
@@ -225,21 +224,7 @@ class CaseRecords:
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
-        for path in (*self._predictions(case), record_path(self.output_dir, case)):
-            self._remove(path)
-
-    def _remove(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        if not self._earlier.may_remove(path):
-            self.logger.warning("%s", LockRules.KEPT.says(path=path))
-            return
-        try:
-            path.unlink()
-        except OSError as error:
-            self.logger.error("%s is not of this run, but cannot be removed: %s", path, error.strerror)
-        else:
-            self.logger.warning("removed %s, since its case failed", path)
+        self._earlier.remove((*self._predictions(case), record_path(self.output_dir, case)))
 
     def summarise(self) -> None:
         """Write ``cases.json`` and log what became of the cases, once; of several processes every one must call it."""

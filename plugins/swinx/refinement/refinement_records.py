@@ -17,7 +17,7 @@ from swinx.errors import CaseError
 from swinx.files import EarlierFiles, file_sha256, write_json
 from swinx.refinement.label_of_case import content_to_record
 from swinx.refinement.refinement_cases import CASE_FILE_ENDS, record_path
-from swinx.rules import LockRules, ReadingRules
+from swinx.rules import ReadingRules
 
 __all__ = ["RefinementRecords"]
 
@@ -103,14 +103,7 @@ class RefinementRecords:
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
-        for path in self._files_of(case):
-            if path.exists() and not self._earlier.may_remove(path):
-                self.logger.warning("%s", LockRules.KEPT.says(path=path))
-                continue
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                self.logger.error("%s is not of this run, but cannot be removed: %s", path, error.strerror)
+        self._earlier.remove(self._files_of(case))
 
     def all_failures(self) -> list[dict[str, str]]:
         """Return the failed cases of all processes, by name; every process must call it."""

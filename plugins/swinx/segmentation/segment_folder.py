@@ -135,7 +135,4 @@ def _fail(batch: Batch, case: str, error: Exception, files: list[Path], earlier:
     reason = reason_of(error)
     batch.failed.append({"case": case, "reason": reason})
     _logger.error("not segmented: %s: %s", case, reason)
-    for path in files:
-        if path.is_file() and earlier.may_remove(path):
-            path.unlink()
-            _logger.warning("removed %s, since its case failed", path)
+    earlier.remove(files)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from swinx.export.agreement import Agreement, measure_agreement, probe_windows
-from swinx.export.bundle_network import BundleNetwork, read_bundle_network
-from swinx.export.export_network import FORMATS, TOLERANCE, Format, export_network, format_of
+from swinx.export.agreement import measure_agreement, probe_windows
+from swinx.export.bundle_network import read_bundle_network
+from swinx.export.export_network import FORMATS, TOLERANCE, export_network, format_of
 from swinx.export.registered_model import RegisteredModel
 
 __all__ = [
     "FORMATS",
     "TOLERANCE",
-    "Agreement",
-    "BundleNetwork",
-    "Format",
     "RegisteredModel",
     "export_network",
     "format_of",

@@ -6,8 +6,6 @@ from swinx.inference.backends.choose_backend import BACKENDS, choose_backend
 from swinx.inference.backends.openvino_backend import OpenVINOBackend
 from swinx.inference.backends.openvino_network import (
     OpenVINONetwork,
-    check_window,
-    exported_file,
     load_openvino,
     write_openvino,
 )
@@ -15,10 +13,7 @@ from swinx.inference.backends.openvino_package import compile_for_cpu, import_op
 from swinx.inference.backends.part_logits import (
     Backend,
     PartLogits,
-    SplitLogits,
     TorchBackend,
-    WholeLogits,
-    weights_version,
 )
 from swinx.inference.backends.split_network import MergedUpBlock, SplitNetwork
 from swinx.inference.case_dataset import CaseDataset, collate_case
@@ -28,7 +23,7 @@ from swinx.inference.label_inferer import SlidingWindowLabelInferer
 from swinx.inference.record_files import result_set, write_batch_record, write_case_record
 from swinx.inference.save_labels import SaveLabelsd
 from swinx.inference.windows.window_budget import WindowBudget
-from swinx.inference.windows.window_labels import Tiling, sliding_window_labels
+from swinx.inference.windows.window_labels import sliding_window_labels
 from swinx.inference.windows.window_settings import WindowSettings
 
 __all__ = [
@@ -43,24 +38,18 @@ __all__ = [
     "PartLogits",
     "SaveLabelsd",
     "SlidingWindowLabelInferer",
-    "SplitLogits",
     "SplitNetwork",
-    "Tiling",
     "TorchBackend",
-    "WholeLogits",
     "WindowBudget",
     "WindowSettings",
-    "check_window",
     "choose_backend",
     "collate_case",
     "compile_for_cpu",
-    "exported_file",
     "import_openvino",
     "load_openvino",
     "prepare_case",
     "result_set",
     "sliding_window_labels",
-    "weights_version",
     "write_batch_record",
     "write_case_record",
     "write_openvino",

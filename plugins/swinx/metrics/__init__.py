@@ -10,12 +10,11 @@ from swinx.metrics.score_text import (
     aligned_table,
     explain,
     explained_table,
-    format_table,
     summary_as_json,
     summary_as_markdown,
 )
 from swinx.metrics.scoring import CaseScores, score_case
-from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, SummaryRow, averages, summarise
+from swinx.metrics.summary import ALL_CLASSES, ORGAN_AVERAGE, ScoreSummary, Statistic, averages, summarise
 from swinx.metrics.surface import dice, dice_per_class, surface_dice
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "Protocol",
     "ScoreSummary",
     "Statistic",
-    "SummaryRow",
     "aligned_table",
     "averages",
     "compare_tables",
@@ -37,7 +35,6 @@ __all__ = [
     "explain",
     "explained_table",
     "fitting_protocol",
-    "format_table",
     "mean_interval",
     "patient_codes",
     "rank_biserial",

@@ -10,12 +10,11 @@ from swinx.networks.pretrained_weights import load_pretrained, match_output_rows
 from swinx.networks.swin_encoder import SwinEncoder, SwinFeatures
 from swinx.networks.swinx_seg import ReductionBlock, SwinXSeg
 from swinx.networks.tracing import Traced, window_sides
-from swinx.networks.weights import LoadReport, MisShaped, load_weights
+from swinx.networks.weights import LoadReport, load_weights
 
 __all__ = [
     "DeepSupervision",
     "LoadReport",
-    "MisShaped",
     "ReductionBlock",
     "SwinEncoder",
     "SwinFeatures",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from swinx.preprocessing.body import body_box_mm
 from swinx.preprocessing.cached_scans import CachedScansd
 from swinx.preprocessing.ct_preprocessing import CTPreprocessingd, as_volume, file_of
-from swinx.preprocessing.intensity import INTENSITIES, body_threshold
+from swinx.preprocessing.intensity import body_threshold
 
 __all__ = [
-    "INTENSITIES",
     "CTPreprocessingd",
     "CachedScansd",
     "as_volume",

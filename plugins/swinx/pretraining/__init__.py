@@ -18,7 +18,7 @@ from swinx.pretraining.reconstruction.reconstruction_pictures import Reconstruct
 from swinx.pretraining.reconstruction.save_reconstruction import SaveReconstructiond
 from swinx.pretraining.representations import agreement, effective_rank, entropy_of_mean, mean_entropy, relative_spread
 from swinx.pretraining.schedules import MomentumSchedule, Temperatures, TemperatureSchedule
-from swinx.pretraining.smit_loss import MaskedPredictionLoss, SmitLoss, SmitTerms
+from swinx.pretraining.smit_loss import MaskedPredictionLoss, SmitLoss
 from swinx.pretraining.smit_network import SmitNetwork, SmitOutput, SmitPretrainer
 from swinx.pretraining.smit_trainer import SmitTrainer, prepare_views
 from swinx.pretraining.token_distillation import (
@@ -53,7 +53,6 @@ __all__ = [
     "SmitNetwork",
     "SmitOutput",
     "SmitPretrainer",
-    "SmitTerms",
     "SmitTrainer",
     "TeacherCentre",
     "TemperatureSchedule",

@@ -10,7 +10,7 @@ from swinx.rules.label_sets_rules import LabelSetRules
 from swinx.rules.lists_rules import CollectionListRules, ListRules, ManifestRules
 from swinx.rules.names_rules import EntryRules, NameRules, TextRules
 from swinx.rules.planning_rules import PlanningRules
-from swinx.rules.rule import Action, Rule, Rules
+from swinx.rules.rule import Rules
 from swinx.rules.runs_rules import CacheRules, LockRules, ReadingRules, ResultRules, ResumeRules
 from swinx.rules.scans_rules import ByteRules, GeometryRules, ValueRules
 from swinx.rules.settings_rules import RelationRules, SettingRules
@@ -20,7 +20,6 @@ from swinx.rules.weights_rules import ModelRules, ScanInputRules, WeightsRules
 
 __all__ = [
     "ALL_RULES",
-    "Action",
     "ByteRules",
     "CacheRules",
     "CollectionListRules",
@@ -48,7 +47,6 @@ __all__ = [
     "RescaleRules",
     "ResultRules",
     "ResumeRules",
-    "Rule",
     "Rules",
     "ScanFolderRules",
     "ScanInputRules",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swinx.segmentation.class_statistics import class_statistics, volumes_ml
+from swinx.segmentation.class_statistics import class_statistics
 from swinx.segmentation.loaded_model import LoadedModel, load_model
 from swinx.segmentation.one_scan import segment
 from swinx.segmentation.segment_folder import Batch, segment_folder
@@ -16,5 +16,4 @@ __all__ = [
     "load_model",
     "segment",
     "segment_folder",
-    "volumes_ml",
 ]

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from swinx.files import write_atomic
 
-__all__ = ["write_nifti"]
+__all__ = ["NIFTI_SUFFIXES", "write_nifti"]
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
 
 
 def write_nifti(

@@ -39,7 +39,7 @@ NO_MESSAGES = {
     "*: merging a second time changed * voxels; * is at fault",
     "no axial axis: *",
     "reading DICOM needs pydicom: pip install pydicom",
-    "reading NRRD, MetaImage and DICOM needs SimpleITK: pip install simpleitk",
+    "reading this format needs SimpleITK: pip install simpleitk",
     # parts of messages
     "a JSON data list",
     "a manifest of annotated classes",
@@ -53,9 +53,6 @@ NO_MESSAGES = {
     "* (* of * files*",
     "and * more",
     "* and * more",
-    "NIfTI file",
-    "NRRD file",
-    "MetaImage file",
     "DICOM series",
 }
 """Texts of several words that are no refusal of data, whole, with * for a value."""

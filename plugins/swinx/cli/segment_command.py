@@ -10,12 +10,11 @@ from typing import Any
 from swinx.bundle import SETTINGS, nearest
 from swinx.cli.front.terminal import check_paths, say
 from swinx.errors import BundleError, DataListError
+from swinx.nifti import NIFTI_SUFFIXES
 from swinx.rules import ScanFolderRules, SettingRules
 from swinx.visible_text import visible
 
 __all__ = ["segment"]
-
-_FILES = (".nii.gz", ".nii")
 
 
 def segment(
@@ -37,7 +36,7 @@ def segment(
     """Segment a scan, or all scans of a folder; the exit code is 1 if one could not be segmented.
 
     Args:
-        scans: A file (NIfTI, NRRD, MetaImage), the folder of a DICOM series, a folder of scans, or a data list.
+        scans: A volume file, such as NIfTI or NRRD, the folder of a DICOM series, a folder of scans, or a data list.
         output: Folder for the labels; or, for one scan, a name in .nii.gz.
         model: The folder of a bundle, a packed zip, a weights file, or an address of MLflow such as
             models:/swinx_seg/1; by default what the last swinx train in this folder left, or else the weights
@@ -70,7 +69,7 @@ def segment(
         "dicom_seg": dicom_seg,
     }
     loaded = load_model(model, profile, device, progress, **settings)
-    if output.lower().endswith(_FILES):
+    if output.lower().endswith(NIFTI_SUFFIXES):
         found = segment_one(scans, output, loaded, progress=progress, classes=names, series=series, **files)
         records, failed = [found.record], bool(found.record.get("unwritten"))
     else:

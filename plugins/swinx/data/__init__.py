@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from swinx.data.case_marks import case_marks
-from swinx.data.case_names import name_fault, record_path
+from swinx.data.case_names import case_name, name_fault, record_path
 from swinx.data.checks.check_report import CheckReport, Finding, format_report, probe_folder
 from swinx.data.checks.integrity import check_data
 from swinx.data.collections.collection_list import ListedCollection, find_collection, list_collection
 from swinx.data.ct_reader import CTReader
 from swinx.data.dicom.dicom_choice import pick_series
-from swinx.data.dicom_seg.dicom_codes import SegmentCode, segment_codes
+from swinx.data.dicom_seg.dicom_codes import segment_codes
 from swinx.data.dicom_seg.dicom_seg_check import DicomSegCheck
 from swinx.data.dicom_seg.save_dicom_seg import SaveDicomSegd
 from swinx.data.dicom_seg.segmentation_file import SegAlgorithm, SegFile, make_dicom_seg, write_dicom_seg
-from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
 from swinx.data.folders.case_files import find_cases
 from swinx.data.folders.label_folders import find_label_maps, label_case_name, label_maps_in
+from swinx.data.formats.file_formats import header_grid, volume_suffix, volume_suffixes
 from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
 from swinx.data.label_files import label_path, masks_found, read_label
 from swinx.data.label_masks import merge_masks
@@ -45,7 +45,6 @@ from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 __all__ = [
     "ANY_NUMBERS",
     "SECTIONS",
-    "VOLUME_SUFFIXES",
     "CTReader",
     "CheckReport",
     "DicomSegCheck",
@@ -56,9 +55,7 @@ __all__ = [
     "SaveDicomSegd",
     "SegAlgorithm",
     "SegFile",
-    "SegmentCode",
     "Volume",
-    "absolute_path",
     "affine_from_itk",
     "annotated_by_people",
     "annotated_table",
@@ -78,6 +75,7 @@ __all__ = [
     "format_report",
     "has_cases",
     "has_content",
+    "header_grid",
     "import_sitk",
     "label_case_name",
     "label_maps_in",
@@ -106,6 +104,7 @@ __all__ = [
     "stamp_of",
     "unlisted_note",
     "volume_suffix",
+    "volume_suffixes",
     "warn_of_numberings",
     "write_data_list",
     "write_dicom_seg",

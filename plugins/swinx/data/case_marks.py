@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
-from swinx.data.file_kinds import case_name
+from swinx.data.case_names import case_name
 from swinx.data.read_content import files_read, stamp_of
 from swinx.files import open_regular
 

@@ -7,15 +7,18 @@ import re
 import unicodedata
 from pathlib import Path
 
+from swinx.data.formats.file_formats import DICOM_SUFFIXES, bare_name, volume_suffix
+from swinx.files import absolute_path
 from swinx.rules import NameRules
 from swinx.visible_text import visible
 
-__all__ = ["MAX_NAME_BYTES", "composed", "name_fault", "record_path"]
+__all__ = ["MAX_NAME_BYTES", "case_name", "composed", "name_fault", "record_path"]
 
 MAX_NAME_BYTES = 233
 """Longest name in bytes of UTF-8: file systems allow 255 for a file, and ``_reconstruction.nii.gz`` takes 22."""
 
 _SHOWN = 60
+_CHANNEL_SUFFIX = "_0000"
 _FIXED = (
     "cases", "check", "cohort", "datalist", "dataset", "environment", "manifest", "metadata", "mlflow_run", "model",
     "plans", "probe", "run", "scores", "student", "summary", "training",
@@ -31,6 +34,26 @@ def composed(name: str) -> str:
         True
     """
     return unicodedata.normalize("NFC", name)
+
+
+def case_name(path: str | os.PathLike[str]) -> str:
+    """Return the name under which results of a scan are filed: no folder, extension or ``_0000``.
+
+    Names are in composed form (NFC), so that those of macOS and of others are equal.
+
+    A DICOM slice stands for its series and is named after its folder.
+
+    Examples:
+        >>> case_name("imagesVal/FLARE23Ts_0001_0000.nii.gz")
+        'FLARE23Ts_0001'
+        >>> case_name("patients/1.2.840.113/")
+        '1.2.840.113'
+        >>> case_name("patients/anna/IM0001.dcm")
+        'anna'
+    """
+    place = absolute_path(path)
+    name = composed(place.parent.name if volume_suffix(place) in DICOM_SUFFIXES else bare_name(place))
+    return name.removesuffix(_CHANNEL_SUFFIX) or name
 
 
 def name_fault(case: object) -> str | None:

@@ -16,7 +16,8 @@ from monai.data.image_reader import ImageReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 from numpy.typing import NDArray
 
-from swinx.data.file_kinds import case_name, volume_suffix
+from swinx.data.case_names import case_name
+from swinx.data.formats.file_formats import volume_suffix
 from swinx.data.volume_files import Volume, VolumeKind, read_volume
 from swinx.errors import CaseError
 from swinx.geometry import READER_NOTES
@@ -29,7 +30,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CTReader(ImageReader):
-    """MONAI image reader for NIfTI (nibabel), NRRD, MetaImage and DICOM series (SimpleITK) that names faults.
+    """MONAI image reader for volumes of all formats of :func:`swinx.data.read_volume` that names faults.
 
     Use it as ``LoadImaged(keys, reader=CTReader(), ensure_channel_first=True, image_only=True)``. Whatever the
     format, the metadata has the same keys, so that batches may mix formats.

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
+from swinx.data.formats.file_formats import bare_name, is_volume_file
 from swinx.data.label_masks import merge_masks, merging_order
 from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 from swinx.errors import CaseError
@@ -20,7 +20,7 @@ from swinx.files import expanded
 from swinx.geometry import GRID_TOLERANCE_VOXELS, grid_difference_mm, label_values, voxel_sizes_mm
 from swinx.labels import LabelSet
 from swinx.rules import LabelMaskRules as Rule
-from swinx.visible_text import visible
+from swinx.visible_text import first_of, visible
 
 __all__ = ["LabelPlace", "absence_notes", "is_absence", "match_names", "merged", "named_masks", "read_masks"]
 
@@ -41,7 +41,7 @@ def named_masks(label: LabelPlace) -> list[tuple[str, Path]]:
     if not folder.is_dir():
         return []
     files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and path.is_file()]
-    return [(path.name[: -len(suffix)], path) for path in files if (suffix := volume_suffix(path)) in VOLUME_SUFFIXES]
+    return [(bare_name(path), path) for path in files if is_volume_file(path)]
 
 
 def match_names(named: Sequence[tuple[str, _Named]], place: Path, label_set: LabelSet) -> dict[int, _Named]:
@@ -67,10 +67,10 @@ def match_names(named: Sequence[tuple[str, _Named]], place: Path, label_set: Lab
             raise CaseError(place, Rule.TWO.says(**told))
         found[label] = name, value
     if not found:
-        names = _some([name for name, _ in named]) or "none"
+        names = first_of(name for name, _ in named) or "none"
         raise CaseError(place, Rule.NO_CLASS.says(count=len(named), name=label_set.title, found=names))
     if others := [name for name, _ in named if not label_set.find(name)]:
-        _tell_once(Rule.OTHER_CLASSES.says(count=len(others), names=_some(others), name=label_set.title))
+        _tell_once(Rule.OTHER_CLASSES.says(count=len(others), names=first_of(others), name=label_set.title))
     return {label: found[label][1] for label in merging_order(found, label_set)}
 
 
@@ -164,10 +164,6 @@ def _read_mask(path: Path) -> Volume:
 @lru_cache(maxsize=4096)
 def _tell_once(text: str) -> None:
     _logger.info("%s", text)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(visible, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _by(shape: Sequence[int]) -> str:

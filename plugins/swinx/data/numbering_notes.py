@@ -12,20 +12,19 @@ import ignite.distributed as idist
 import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
-from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
+from swinx.data.formats.file_formats import is_volume_file
 from swinx.data.label_facts import LabelFacts, implausible, label_facts
 from swinx.data.label_files import read_label
 from swinx.data.numberings import OtherNumbering, other_numberings
 from swinx.errors import CaseError
 from swinx.labels import FLARE23, LabelSet
 from swinx.rules import CollectionRules, LabelRules, ListRules
-from swinx.visible_text import visible
+from swinx.visible_text import first_of
 
 __all__ = ["contradicting_labels", "numbering_fault", "numbering_line", "warn_of_numberings"]
 
 _LOOKED_AT = 24
 """Label files that are read before a training."""
-_SHOWN = 10
 _FEW = 4
 
 _logger = logging.getLogger(__name__)
@@ -92,7 +91,7 @@ def _sample(items: Sequence[Mapping[str, Any]], seed: int) -> list[Mapping[str, 
     for index in np.random.default_rng(seed).permutation(len(items)).tolist():
         item = items[index]
         label = item.get("label")
-        is_map = isinstance(label, str) and volume_suffix(label) in VOLUME_SUFFIXES
+        is_map = isinstance(label, str) and is_volume_file(label)
         if is_map and "fault" not in item and len(item.get("annotated", (1, 2))) > 1:
             groups.setdefault(f"{item.get('source')} {Path(str(label)).parent}", []).append(item)
     rounds = (group[turn] for turn in range(_LOOKED_AT) for group in groups.values() if turn < len(group))
@@ -108,9 +107,7 @@ def _facts(item: Mapping[str, Any], label_set: LabelSet) -> LabelFacts | None:
 
 
 def _told(group: OtherNumbering, label_set: LabelSet) -> dict[str, Any]:
-    cases = ", ".join(map(visible, group.cases[:_SHOWN]))
-    more = f" and {len(group.cases) - _SHOWN} more" if len(group.cases) > _SHOWN else ""
-    told = {"count": len(group.cases), "others": len(group.others), "cases": cases + more}
+    told = {"count": len(group.cases), "others": len(group.others), "cases": first_of(group.cases)}
     return {**told, "moved": _moved(group, label_set)}
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swinx.data.dicom.dicom_folder import is_dicom_file
-from swinx.data.file_kinds import ITK_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
-from swinx.data.formats.itk_headers import read_itk_header
+from swinx.data.formats.file_formats import format_of
 from swinx.files import expanded, file_sha256, files_sha256
 
 __all__ = ["content_of", "files_read", "has_content", "recorded_content", "stamp_of"]
@@ -30,17 +29,11 @@ def files_read(path: str | os.PathLike[str]) -> list[Path]:
         OSError: If a folder or a header cannot be read.
     """
     place = expanded(path)
-    suffix = volume_suffix(place)
-    if place.is_dir() or (suffix not in VOLUME_SUFFIXES and place.is_file() and is_dicom_file(place)):
+    if place.is_dir() or is_dicom_file(place):
         folder = place if place.is_dir() else place.parent
         return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    if suffix not in ITK_SUFFIXES:
-        return [place]
-    try:
-        parts = read_itk_header(place).parts
-    except ValueError:  # damaged: its reader will say so
-        return [place]
-    return [place, *(place.parent / part.name for part in parts if part.name)]
+    row = format_of(place)
+    return [place] if row is None else row.files(place)
 
 
 def content_of(path: str | os.PathLike[str]) -> dict[str, Any]:

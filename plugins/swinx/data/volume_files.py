@@ -1,8 +1,7 @@
-"""Volumes from NIfTI, NRRD and MetaImage files and DICOM series."""
+"""Volumes from files of any format and DICOM series."""
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,26 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swinx.data.dicom.dicom_series import read_dicom_series
-from swinx.data.file_kinds import DICOM_SUFFIXES, ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
+from swinx.data.formats.file_formats import format_of, volume_suffix, volume_suffixes
 from swinx.data.formats.format_faults import one_line, refuse_faults
-from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
-from swinx.data.formats.itk_headers import read_itk_header
-from swinx.data.formats.itk_voxels import check_places, read_itk_voxels
-from swinx.data.formats.nifti_files import read_nifti
-from swinx.data.formats.stored_bytes import check_memory
 from swinx.errors import CaseError
 from swinx.files import check_regular, expanded
 from swinx.geometry import (
-    check_spacing,
     find_grid_faults,
     find_grid_notes,
     find_image_faults,
     find_image_notes,
     find_label_faults,
-    find_shape_faults,
 )
 from swinx.labels import FLARE23, ClassNumbers, class_numbers
-from swinx.rules import LabelFolderRules, VolumeFileRules
+from swinx.rules import VolumeFileRules
 
 __all__ = ["ANY_NUMBERS", "Volume", "VolumeKind", "read_volume"]
 
@@ -39,10 +31,6 @@ ANY_NUMBERS = ClassNumbers({number: number for number in range(1 << 16)})
 """Numbers of label maps of which nothing is known; with ``allow_unknown``, 255 may be among them."""
 
 VolumeKind = Literal["image", "label"]
-
-_ITK_FORMATS = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
-
-_SLICER_SEGMENT = "Segment0_ID"
 
 
 @dataclass(frozen=True)
@@ -78,8 +66,8 @@ def read_volume(
     compressed files are compared while they are read.
 
     Args:
-        path: ``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha`` or ``.mhd`` file, a folder with one DICOM
-            series, or one slice of a series. Of several series in a folder the longest is read.
+        path: A file of a format in ``swinx.data.formats.file_formats.FORMATS``, a folder with one DICOM series, or one
+            slice of a series. Of several series in a folder the longest is read.
         kind: ``"label"`` also checks the numbers of a label map, and makes them class ids.
         allow_empty: Accept a label map without a voxel of any class.
         allow_unknown: Accept voxels of :data:`swinx.labels.UNKNOWN` (255) in a label map, as refined labels have.
@@ -105,7 +93,9 @@ def read_volume(
     except CaseError as error:
         raise CaseError(path, error.reason) from error.__cause__
     except Exception as error:  # decoders raise whatever the bytes lead them into; all of it means: unreadable
-        told = VolumeFileRules.DAMAGED.says(kind=_format_name(place), detail=one_line(error))
+        row = format_of(place)
+        named = "DICOM series" if row is None else f"{row.name} file"
+        told = VolumeFileRules.DAMAGED.says(kind=named, detail=one_line(error))
         raise CaseError(path, told) from error
     faults = find_grid_faults(volume.affine, volume.array.shape, of_scan=kind == "image")
     if kind == "label":
@@ -133,39 +123,15 @@ def _check_presence(place: Path) -> None:
     if place.is_file() and place.stat().st_size == 0:
         raise CaseError(place, VolumeFileRules.EMPTY.says())
     if place.is_file() and not volume_suffix(place) and place.suffix:
-        formats = ", ".join(VOLUME_SUFFIXES)
+        formats = ", ".join(volume_suffixes())
         raise CaseError(place, VolumeFileRules.UNKNOWN_KIND.says(suffix=place.suffix, formats=formats))
 
 
 def _decode(place: Path, max_ram_mb: float | None, hu: bool) -> Volume:
-    suffix = volume_suffix(place)
-    if place.is_dir() or suffix in DICOM_SUFFIXES or not suffix:
-        array, affine, notes = read_dicom_series(place, max_ram_mb, hu)
-        return Volume(_as_stored(array), affine, notes)
-    if suffix in NIFTI_SUFFIXES:
-        array, affine, notes = read_nifti(place, max_ram_mb)
-        return Volume(_as_stored(array), affine, notes)
-    return _read_itk(place, max_ram_mb)
-
-
-def _read_itk(place: Path, max_ram_mb: float | None) -> Volume:
-    header = read_itk_header(place)
-    refuse_faults(place, header.faults)
-    check_places(place, header)  # before ITK opens what a detached header names
-    reader = import_sitk().ImageFileReader()
-    reader.SetImageIO(_ITK_FORMATS[volume_suffix(place)])  # else ITK opens whatever it knows, under any name
-    reader.SetFileName(str(place))
-    reader.ReadImageInformation()
-    channels = reader.GetNumberOfComponents()
-    if channels > 1 and reader.HasMetaDataKey(_SLICER_SEGMENT):
-        refuse_faults(place, [LabelFolderRules.LAYERS.says(layers=channels)])
-    refuse_faults(place, find_shape_faults(reader.GetSize(), channels))
-    refuse_faults(place, check_spacing(reader.GetSpacing()))
-    if header.shape != tuple(reader.GetSize()):
-        raise ValueError(VolumeFileRules.TWO_SIZES.says(shape=header.shape, other=reader.GetSize()))
-    check_memory(place, math.prod(header.shape), header.dtype.itemsize, max_ram_mb)
-    array = array_from_itk(reader.Execute()) if header.encoding == "other" else read_itk_voxels(place, header)
-    return Volume(_as_stored(array), affine_from_itk(reader), header.notes)
+    row = None if place.is_dir() else format_of(place)
+    read = read_dicom_series(place, max_ram_mb, hu) if row is None else row.read(place, max_ram_mb)
+    array, affine, notes = read
+    return Volume(_as_stored(array), affine, notes)
 
 
 def _as_stored(array: NDArray[Any]) -> NDArray[Any]:
@@ -181,12 +147,3 @@ def _ids(array: NDArray[Any], numbers: ClassNumbers) -> NDArray[np.uint8]:
     for index in range(array.shape[-1]):
         ids[..., index] = numbers.to_ids(array[..., index])
     return ids
-
-
-def _format_name(place: Path) -> str:
-    suffix = volume_suffix(place)
-    if suffix in NIFTI_SUFFIXES:
-        return "NIfTI file"
-    return {".nrrd": "NRRD file", ".nhdr": "NRRD file"}.get(
-        suffix, "MetaImage file" if suffix in ITK_SUFFIXES else "DICOM series"
-    )

@@ -17,16 +17,15 @@ from swinx.data import (
     Volume,
     data_list_sections,
     has_cases,
+    header_grid,
     label_path,
     load_cases,
     patient_of,
     read_label,
     read_list,
     read_volume,
-    volume_suffix,
 )
 from swinx.errors import CaseError, DataListError
-from swinx.files import expanded
 from swinx.geometry import check_affine, class_boxes, compare_grids, find_image_notes, find_shape_faults, voxel_sizes_mm
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.planning.fingerprint import PERCENTILES, Fingerprint, Triple
@@ -72,8 +71,8 @@ def read_fingerprint(
 ) -> Fingerprint:
     """Read what a plan depends on. A case that cannot be used is named, and left out.
 
-    Headers of NIfTI files are read of all labelled cases (sections ``training`` and ``validation``); voxels, and the
-    headers of other formats, of a seeded sample, one case after the other.
+    Headers are read of all labelled cases (sections ``training`` and ``validation``) whose format has the grid in it;
+    voxels, and the grids of others, of a seeded sample, one case after the other.
 
     Args:
         data_list: The data list.
@@ -92,8 +91,8 @@ def read_fingerprint(
     grids: dict[str, _Grid] = {}
     for item in tqdm(usable, desc="headers", unit="case", disable=not progress, leave=False):
         try:
-            if volume_suffix(item["image"]) in (".nii", ".nii.gz"):
-                grids[item["case"]] = _nifti_grid(item["image"])
+            if (grid := _header_grid(item["image"])) is not None:
+                grids[item["case"]] = grid
         except CaseError as error:
             left_out[item["case"]] = error.reason
     rng = np.random.default_rng(seed)
@@ -153,16 +152,16 @@ def _labelled(data_list: str | os.PathLike[str], label_set: LabelSet) -> list[di
     return cases
 
 
-def _nifti_grid(path: str) -> _Grid:
-    """Return the grid of a NIfTI file by its header alone."""
+def _header_grid(path: str) -> _Grid | None:
+    """Return the grid of a scan by its header alone; None where that takes reading its voxels."""
     try:
-        image: Any = nib.load(expanded(path))
-        affine, shape = np.array(image.affine, dtype=np.float64), tuple(image.shape)
+        found = header_grid(path)
     except Exception as error:  # a damaged header leads a reader into anything
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CaseError(path, Rule.NO_HEADER.says(detail=detail)) from error
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
+    if found is None:
+        return None
+    affine, shape = found
     if faults := [*find_shape_faults(shape), *check_affine(affine, shape)]:
         raise CaseError(path, "; ".join(faults))
     return _grid(affine, shape)

@@ -12,7 +12,6 @@ from typing import Any
 from tqdm.contrib.concurrent import thread_map
 
 from swinx.data import (
-    absolute_path,
     case_name,
     data_list_sections,
     has_cases,
@@ -24,7 +23,7 @@ from swinx.data import (
     warn_of_numberings,
 )
 from swinx.errors import CaseError, DataListError, LabelSetError
-from swinx.files import file_sha256, read_object, real_path
+from swinx.files import absolute_path, file_sha256, read_object, real_path
 from swinx.geometry import label_values
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.refinement.label_of_case import has_recorded_content, places_of, read_case_label

@@ -11,7 +11,7 @@ from typing import Any
 
 from monai.engines import Evaluator
 
-from swinx.data import absolute_path
+from swinx.files import absolute_path
 from swinx.labels import FLARE23, LabelSet
 from swinx.refinement.cases_table import implausible_in_all, write_cases_table
 from swinx.refinement.policies.fusion import check_label_sets

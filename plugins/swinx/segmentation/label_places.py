@@ -9,13 +9,13 @@ from typing import Any
 from swinx.data import case_name, record_path, volume_suffix
 from swinx.errors import CaseError
 from swinx.files import file_sha256, read_object, real_path
+from swinx.nifti import NIFTI_SUFFIXES
 from swinx.rules import ScanInputRules as Rule
 from swinx.runs import require_writable
 from swinx.segmentation.scan_input import Scan
 
 __all__ = ["check_folder_name", "check_places", "label_place"]
 
-_SUFFIXES = (".nii.gz", ".nii")
 _OF_FILES = (".csv", ".dcm", ".gz", ".jpeg", ".jpg", ".json", ".npy", ".npz", ".pdf", ".png", ".pt", ".txt", ".zip")
 
 
@@ -31,7 +31,7 @@ def label_place(output: str, scan: Scan) -> Path:
         OSError: If it cannot be written.
     """
     path = Path(output)
-    if not output.lower().endswith(_SUFFIXES):
+    if not output.lower().endswith(NIFTI_SUFFIXES):
         check_folder_name(path)
         path = path / f"{scan.case}.nii.gz"
     check_places([path], [scan])

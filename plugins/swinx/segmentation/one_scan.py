@@ -47,7 +47,7 @@ def segment(
     """Segment one scan; the labels are those that ``monai.bundle run inference`` gives.
 
     Args:
-        image: A file (NIfTI, NRRD, MetaImage), the folder of a DICOM series or of one scan, a nibabel or SimpleITK
+        image: A volume file, the folder of a DICOM series or of one scan, a nibabel or SimpleITK
             image, a ``MetaTensor``, or ``(array, affine)``: HU, and the affine from voxels to RAS millimetres.
         output: A name in ``.nii.gz`` or ``.nii``, or a folder, for the labels and a JSON file with their record; by
             default nothing is written.

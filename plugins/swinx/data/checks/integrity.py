@@ -13,8 +13,8 @@ from tqdm.contrib.concurrent import thread_map
 
 from swinx.data.checks.check_report import CheckReport, Finding, probe_folder, write_report
 from swinx.data.checks.collection_facts import CheckedLabel, collection_lines
-from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
 from swinx.data.folders.case_files import name_scans
+from swinx.data.formats.file_formats import is_volume_file
 from swinx.data.label_facts import LabelFacts, exchanged_sides, implausible, label_facts, sides_text, volumes_text
 from swinx.data.label_files import label_path, names_left_out, read_label
 from swinx.data.lists.case_facts import unlisted_note
@@ -24,6 +24,7 @@ from swinx.data.lists.list_labels import list_label_set
 from swinx.data.numbering_notes import contradicting_labels, numbering_fault
 from swinx.data.volume_files import ANY_NUMBERS, Volume, read_volume
 from swinx.errors import CaseError, DataListError
+from swinx.files import absolute_path
 from swinx.geometry import compare_grids, label_values
 from swinx.labels import FLARE23, UNKNOWN, LabelSet, class_numbers
 from swinx.rules import LabelRules, ListRules
@@ -186,7 +187,7 @@ def _check_case(item: dict[str, Any], label_set: LabelSet, hu: bool) -> tuple[li
 def _has_plain_numbers(item: dict[str, Any]) -> bool:
     """Return whether a label file is meant to have the numbers of the label set."""
     label = item["label"]
-    return isinstance(label, str) and "label_map" not in item and volume_suffix(label) in VOLUME_SUFFIXES
+    return isinstance(label, str) and "label_map" not in item and is_volume_file(label)
 
 
 def _numbers(item: dict[str, Any], label_set: LabelSet) -> tuple[LabelFacts | None, tuple[int, ...]]:

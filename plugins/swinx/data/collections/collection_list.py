@@ -10,13 +10,14 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
+from swinx.data.case_names import case_name
 from swinx.data.collections.collection_classes import with_classes
 from swinx.data.collections.found_collection import FoundCollection, pair_by_case
 from swinx.data.collections.given_label_map import GivenMap, lost_maps, read_label_map, sources_named
 from swinx.data.collections.known_layouts import FLARE, LAYOUTS, find_known_layout
 from swinx.data.collections.path_patterns import PathPattern, paths_below
 from swinx.data.collections.patient_folds import folds_of, part_of, patients_named
-from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
+from swinx.data.formats.file_formats import bare_name, is_volume_file, volume_suffix
 from swinx.data.lists.annotated_manifest import load_annotated_manifest, manifest_notes
 from swinx.data.lists.flare_layout import with_annotated
 from swinx.data.lists.written_list import write_data_list
@@ -174,8 +175,7 @@ def _case(pattern: PathPattern, path: Path, relative: str) -> str:
     named = pattern.case_of(relative)
     if named is None:
         return case_name(path)
-    suffix = volume_suffix(named)
-    return named[: len(named) - len(suffix)] if suffix in VOLUME_SUFFIXES else named
+    return bare_name(named) if is_volume_file(named) else named
 
 
 def _add_patients(items: Sequence[dict[str, Any]], pattern: str) -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from swinx.data.case_names import case_name
 from swinx.data.collections.found_collection import FoundCase, FoundCollection, pair_by_case
-from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
+from swinx.data.formats.file_formats import bare_name, is_volume_file
 from swinx.data.lists.flare_layout import flare_sections, is_flare_layout
 from swinx.errors import DataListError, RecordError
 from swinx.files import absolute_path, read_object, shown
@@ -64,7 +65,7 @@ def _nnunet(folder: Path, content: Mapping[str, Any]) -> FoundCollection:
         ending = str(content.get("file_ending", ""))
         for part, section in (("Tr", None), ("Ts", "testing")):
             images, others = _first_channels(folder / f"images{part}", ending)
-            labels = [(_stem(path), path) for path in _volumes(folder / f"labels{part}", ending)]
+            labels = [(bare_name(path), path) for path in _volumes(folder / f"labels{part}", ending)]
             found, unused = pair_by_case(images, labels, section)
             cases, left_out = [*cases, *found], [*left_out, *unused]
             notes += [Rule.CHANNELS.says(count=others, folder=f"images{part}")] if others else []
@@ -88,9 +89,9 @@ def _first_channels(folder: Path, ending: str) -> tuple[list[tuple[str, Path]], 
     """Return the scans of the first channel by case name, and the number of files of other channels."""
     images, others = [], 0
     for path in _volumes(folder, ending):
-        channel = _CHANNEL.search(_stem(path))
+        channel = _CHANNEL.search(bare_name(path))
         if channel is None or int(channel[1]) == 0:
-            images.append((_CHANNEL.sub("", _stem(path)), path))
+            images.append((_CHANNEL.sub("", bare_name(path)), path))
         else:
             others += 1
     return images, others
@@ -120,7 +121,7 @@ def _decathlon(folder: Path, content: Mapping[str, Any]) -> FoundCollection:
 def _image(folder: Path, named: str) -> Path:
     """Return a scan of the Decathlon; in nnU-Net's copies it has the number of its channel."""
     place = absolute_path(folder / named)
-    numbered = place.with_name(f"{_stem(place)}_0000{place.name[len(_stem(place)) :]}")
+    numbered = place.with_name(f"{bare_name(place)}_0000{place.name[len(bare_name(place)) :]}")
     return numbered if not place.is_file() and numbered.is_file() else place
 
 
@@ -179,9 +180,5 @@ def _flare(folder: Path) -> FoundCollection:
 def _volumes(folder: Path, ending: str) -> Iterator[Path]:
     """Yield the volumes in a folder in name order, those of an ending if it is given."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if not path.name.startswith(".") and volume_suffix(path) in VOLUME_SUFFIXES and path.name.endswith(ending):
+        if not path.name.startswith(".") and is_volume_file(path) and path.name.endswith(ending):
             yield path
-
-
-def _stem(path: Path) -> str:
-    return path.name[: len(path.name) - len(volume_suffix(path))]

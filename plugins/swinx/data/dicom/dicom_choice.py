@@ -10,13 +10,12 @@ from swinx.data.dicom.dicom_damage import may_be_slices, tell_unreadable
 from swinx.data.dicom.dicom_folder import DicomFolder, Slices, read_dicom_folder
 from swinx.data.dicom.dicom_headers import read_header
 from swinx.data.dicom.dicom_scans import ANY_SCAN, of_kind, wanted_kinds
-from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
+from swinx.data.formats.file_formats import is_volume_file
 from swinx.errors import CaseError, DataListError
 from swinx.rules import SeriesChoiceRules, SeriesRules, VolumeFileRules
+from swinx.visible_text import first_of
 
 __all__ = ["choose_series", "pick_series"]
-
-_SHOWN = 10
 
 
 def choose_series(place: Path, series: str | None = None, hu: bool | None = True) -> tuple[Slices, tuple[str, ...]]:
@@ -83,9 +82,7 @@ def pick_series(items: Iterable[Mapping[str, Any]], series: str | None = None) -
     ]
     if not picked:
         uids = [uid for images in there for uid in images]
-        more = f" and {len(uids) - _SHOWN} more" if len(uids) > _SHOWN else ""
-        shown = ", ".join(uids[:_SHOWN]) + more or "none"
-        raise DataListError(SeriesRules.NOT_THERE.says(series=series, shown=shown))
+        raise DataListError(SeriesRules.NOT_THERE.says(series=series, shown=first_of(uids) or "none"))
     return picked
 
 
@@ -98,7 +95,7 @@ def _series_of(item: Mapping[str, Any]) -> dict[str, str]:
     place = Path(item["image"])
     if place.is_dir():
         return {uid: slices[0].path for uid, slices in read_dicom_folder(place).series.items()}
-    if not place.is_file() or volume_suffix(place) in VOLUME_SUFFIXES:
+    if not place.is_file() or is_volume_file(place):
         return {}
     try:
         return {read_header(str(place)).series: item["image"]}
@@ -138,4 +135,4 @@ def _list(uids: Iterable[str], found: DicomFolder) -> str:
         slices = found.series[uid]
         text = f", {slices[0].description!r})" if slices[0].description else ")"
         listed.append(f"{uid} ({slices[0].modality or 'no modality'} of {len(slices)} files{text}")
-    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
+    return first_of(listed)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from swinx.data.dicom.dicom_headers import SliceHeader, read_header
-from swinx.data.file_kinds import DICOM_SUFFIXES, VOLUME_SUFFIXES, has_dicom_magic, volume_suffix
+from swinx.data.dicom.dicom_headers import SliceHeader, has_dicom_magic, read_header
+from swinx.data.formats.file_formats import DICOM_SUFFIXES, is_volume_file, volume_suffix
 from swinx.errors import CaseError
 
 __all__ = ["DicomFolder", "is_dicom_file", "read_dicom_folder"]
@@ -64,6 +64,6 @@ def read_dicom_folder(folder: Path, progress: bool = False) -> DicomFolder:
 
 def is_dicom_file(path: Path) -> bool:
     """Return whether a file has the first bytes or the extension of DICOM; hidden files do not count."""
-    if path.name.startswith(".") or not path.is_file() or volume_suffix(path) in VOLUME_SUFFIXES:
+    if path.name.startswith(".") or not path.is_file() or is_volume_file(path):
         return False
     return volume_suffix(path) in DICOM_SUFFIXES or has_dicom_magic(path)

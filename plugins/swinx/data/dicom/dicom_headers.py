@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from swinx.data.dicom.dicom_pixels import PixelLayout, find_pixel_fault
-from swinx.data.file_kinds import has_dicom_magic
 from swinx.errors import CaseError, reason_of
 from swinx.files import open_regular
 from swinx.rules import ByteRules, HeaderRules
 
-__all__ = ["CT_IMAGE", "SliceHeader", "read_header", "require_pydicom"]
+__all__ = ["CT_IMAGE", "SliceHeader", "has_dicom_magic", "has_preamble", "read_header", "require_pydicom"]
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 """Storage class of a CT slice; those of enhanced CT begin with it."""
@@ -49,6 +49,12 @@ _NUMBERS = {
 }
 _SIXTEEN_BITS = 2
 _PIXELS = 0x7FE00010
+_DICOM_PREAMBLE, _DICOM_MAGIC = 128, b"DICM"
+_BARE_DICOM = re.compile(
+    rb"\x02\0\0\0UL\x04\0|\x08\0[\0\x01\x05\x08\x12-\x18]\0(?:(?:UL|CS|UI|DA|TM)[\x02-\x40]\0|[\x02-\x40]\0\0\0)",
+    re.DOTALL,
+)
+"""First element of a header without a preamble: of group 2, or of group 8 with a short value, explicit or implicit."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,20 @@ class SliceHeader:
         if len(numbers) != count:
             raise CaseError(self.path, HeaderRules.TAG_VALUE.says(tag=tag, name=self.name, value=text, count=count))
         return numbers
+
+
+def has_dicom_magic(path: Path) -> bool:
+    """Return whether a file has the magic bytes of DICOM; False if it cannot be opened.
+
+    That is with a preamble (PS3.10, 7.1), or, as old exports have it, with the first element of the header.
+    """
+    head = _head(path)
+    return head[_DICOM_PREAMBLE:] == _DICOM_MAGIC or _BARE_DICOM.match(head) is not None
+
+
+def has_preamble(path: Path) -> bool:
+    """Return whether a file begins with DICOM's preamble; False if it cannot be opened."""
+    return _head(path)[_DICOM_PREAMBLE:] == _DICOM_MAGIC
 
 
 def require_pydicom() -> None:
@@ -228,3 +248,11 @@ def _stored(dataset: Any, tag: int) -> Any:
     if cut:
         raise ValueError(HeaderRules.TAG_CUT.says(group=tag >> 16, element=tag & 0xFFFF))
     return value
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_DICOM_PREAMBLE + len(_DICOM_MAGIC))
+    except OSError:
+        return b""

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from swinx.data.dicom.dicom_choice import choose_series
 from swinx.data.dicom.dicom_damage import tell_unreadable, undecodable_slices
-from swinx.data.dicom.dicom_headers import SliceHeader
+from swinx.data.dicom.dicom_headers import SliceHeader, has_preamble
 from swinx.data.dicom.dicom_padding import fill_padding
 from swinx.data.dicom.slice_stack import find_slice_faults, slice_order, stack_affine
-from swinx.data.file_kinds import has_preamble
 from swinx.data.formats.decoder_warnings import caught_decoder_warnings
 from swinx.data.formats.itk_geometry import array_from_itk, import_sitk
 from swinx.data.formats.stored_bytes import check_memory

@@ -17,7 +17,7 @@ from swinx import __version__
 from swinx.data.dicom.dicom_series import SliceStack, stack_slices
 from swinx.data.dicom_seg.dicom_codes import segment_codes
 from swinx.data.dicom_seg.lattice import onto_lattice
-from swinx.data.file_kinds import VOLUME_SUFFIXES, volume_suffix
+from swinx.data.formats.file_formats import is_volume_file
 from swinx.errors import CaseError
 from swinx.files import real_path, write_atomic
 from swinx.geometry import find_label_faults, label_values
@@ -180,7 +180,7 @@ def read_seg_source(place: Path, series: str | None = None) -> tuple[SliceStack,
     """
     from pydicom import dcmread
 
-    if volume_suffix(place) in VOLUME_SUFFIXES:
+    if is_volume_file(place):
         raise CaseError(place, _reason(SegRules.NO_SERIES, place))
     stack = stack_slices(place, series, hu=None)
     slices: list[Dataset] = [dcmread(name, stop_before_pixels=True, force=True) for name in stack.files]

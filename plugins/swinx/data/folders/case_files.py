@@ -13,16 +13,16 @@ from typing import Any
 from swinx.data.case_names import name_fault
 from swinx.data.dicom.dicom_folder import is_dicom_file
 from swinx.data.dicom.dicom_scans import dicom_scans_in, one_of_each_series
-from swinx.data.file_kinds import ITK_SUFFIXES, NIFTI_SUFFIXES, VOLUME_SUFFIXES, volume_suffix
 from swinx.data.folders.named_paths import PathOrPaths, named_paths, volumes_in
 from swinx.data.folders.scan_folders import FoundScans, scans_below, sort_volumes
 from swinx.data.folders.scan_names import Scan, name_by_place
+from swinx.data.formats.file_formats import format_of, is_volume_file, volume_suffixes
 from swinx.data.lists.data_list import has_cases, load_cases, load_data_list
 from swinx.errors import DataListError
 from swinx.files import absolute_path
 from swinx.labels import LabelSet
 from swinx.rules import ScanFolderRules
-from swinx.visible_text import visible
+from swinx.visible_text import first_of, visible
 
 __all__ = ["find_cases", "name_scans"]
 
@@ -44,8 +44,8 @@ def find_cases(
     """Return the cases of an input; one line of the log says what was found and skipped.
 
     Args:
-        source: One file; several files or folders; a glob pattern; a folder, in which every NIfTI, NRRD and MetaImage
-            file and every DICOM CT series is a case, in subfolders, too; a folder with no scans of its own but a
+        source: One file; several files or folders; a glob pattern; a folder, in which every volume file
+            and every DICOM CT series is a case, in subfolders, too; a folder with no scans of its own but a
             ``datalist.json``; or a data list (``.json``). A slice stands for its series.
         data_list: A data list whose paths are relative to the folder ``source``.
         section: Section of the data list, or several, of which those that the list has are taken.
@@ -103,9 +103,8 @@ def name_scans(
     if found.scans and not glob.has_magic(looked) and not any(scan.image.exists() for scan in found.scans):
         raise DataListError(ScanFolderRules.MISSING.says(looked=looked))
     if not any(scan.image.exists() for scan in found.scans):
-        raise DataListError(
-            ScanFolderRules.NONE.says(looked=looked, suffixes=", ".join(VOLUME_SUFFIXES)) + _tell_skipped(found.skipped)
-        )
+        none = ScanFolderRules.NONE.says(looked=looked, suffixes=", ".join(volume_suffixes()))
+        raise DataListError(none + _tell_skipped(found.skipped))
     names, told = name_by_place(found.scans)
     _logger.info(
         "scans in %s: %s%s%s",
@@ -186,7 +185,7 @@ def _named(name: str, output_dir: Path | None, hu: bool) -> Iterator[FoundScans]
     if paths != [absolute_path(name)] and files:
         matched = FoundScans([Scan(path) for path in files if is_dicom_file(path)])
         root = Path(os.path.commonpath([path.parent for path in files]))
-        sort_volumes([path for path in files if volume_suffix(path) in VOLUME_SUFFIXES], root, matched)
+        sort_volumes([path for path in files if is_volume_file(path)], root, matched)
         yield matched
     elif files:
         yield FoundScans([Scan(path) for path in files])
@@ -199,14 +198,11 @@ def _count(scans: Sequence[Scan]) -> str:
 
 
 def _kind(scan: Scan) -> str:
-    suffix = volume_suffix(scan.image)
-    if suffix in NIFTI_SUFFIXES:
-        return "NIfTI"
-    return ("NRRD" if suffix in (".nrrd", ".nhdr") else "MetaImage") if suffix in ITK_SUFFIXES else "DICOM series"
+    row = format_of(scan.image)
+    return "DICOM series" if row is None else row.name
 
 
 def _tell_skipped(skipped: Sequence[str]) -> str:
     if not skipped:
         return ""
-    more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
-    return f"; skipped {len(skipped)}: {', '.join(skipped[:_SHOWN])}{more}"
+    return f"; skipped {len(skipped)}: {first_of(skipped)}"

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name
+from swinx.data.case_names import case_name
 from swinx.data.folders.named_paths import PathOrPaths, named_paths, volumes_in
+from swinx.data.formats.file_formats import volume_suffixes
 from swinx.data.lists.data_list import load_data_list
 from swinx.errors import DataListError
+from swinx.files import absolute_path
 from swinx.labels import LabelSet
 from swinx.rules import LabelFolderRules
 
@@ -26,8 +28,8 @@ def find_label_maps(
 ) -> dict[str, Path]:
     """Return label maps by case name.
 
-    In a folder, label maps are the NIfTI, NRRD and MetaImage files directly in it. DICOM files, records and hidden
-    files may lie beside them, as ``inference_dicom.json`` leaves them.
+    In a folder, label maps are the volume files directly in it. DICOM files, records and hidden files may
+    lie beside them, as ``inference_dicom.json`` leaves them.
 
     Args:
         source: One file; several files or folders; a glob pattern; a folder; or a data list (``.json``), or a folder
@@ -108,4 +110,4 @@ def _by_case(files: Iterable[Path], kind: str) -> dict[str, Path]:
 
 
 def _holds_none(place: str, kind: str) -> str:
-    return LabelFolderRules.NONE.says(folder=place, kind=kind, suffixes=", ".join(VOLUME_SUFFIXES))
+    return LabelFolderRules.NONE.says(folder=place, kind=kind, suffixes=", ".join(volume_suffixes()))

@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, volume_suffix
+from swinx.data.formats.file_formats import is_volume_file
 from swinx.errors import DataListError
-from swinx.files import expanded
+from swinx.files import absolute_path, expanded
 from swinx.rules import ScanFolderRules
 
 __all__ = ["PathOrPaths", "named_paths", "volumes_in"]
@@ -31,16 +31,14 @@ def named_paths(source: PathOrPaths) -> list[Path]:
 
 
 def volumes_in(folder: Path) -> list[Path]:
-    """Return the NIfTI, NRRD and MetaImage files directly in a folder in name order, without hidden ones.
+    """Return the volume files directly in a folder in name order, without hidden ones.
 
     Links count, broken ones as well, which their reader reports.
     """
     return [
         path
         for path in sorted(folder.iterdir())
-        if not path.name.startswith(".")
-        and volume_suffix(path) in VOLUME_SUFFIXES
-        and (path.is_file() or path.is_symlink())
+        if not path.name.startswith(".") and is_volume_file(path) and (path.is_file() or path.is_symlink())
     ]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from swinx.data.case_names import record_path
-from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
+from swinx.data.case_names import case_name, record_path
+from swinx.data.formats.file_formats import bare_name, is_volume_file, volume_suffix
 from swinx.files import check_regular, read_json, real_path
 
 __all__ = ["is_label_folder", "is_named_as_mask", "made_by_swinx", "no_files_in"]
@@ -37,7 +37,7 @@ def is_named_as_mask(path: Path) -> bool:
         >>> [is_named_as_mask(Path(name)) for name in ("a.seg.nrrd", "a-label.nrrd", "a_mask.nii.gz", "mask.nii.gz")]
         [True, True, True, False]
     """
-    return _MASK.fullmatch(path.name[: len(path.name) - len(volume_suffix(path))]) is not None
+    return _MASK.fullmatch(bare_name(path)) is not None
 
 
 def no_files_in(folder: Path) -> list[tuple[Path, str]]:
@@ -48,13 +48,9 @@ def no_files_in(folder: Path) -> list[tuple[Path, str]]:
     """
     found = []
     for path in sorted(folder.iterdir()):
-        suffix = volume_suffix(path)
-        if (
-            path.name.startswith(".")
-            or not suffix
-            or path.is_dir()
-            or (path.is_symlink() and suffix in VOLUME_SUFFIXES)
-        ):
+        if path.name.startswith(".") or not volume_suffix(path) or path.is_dir():
+            continue
+        if path.is_symlink() and is_volume_file(path):
             continue
         try:
             check_regular(path)

@@ -10,11 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from swinx.data.dicom.dicom_scans import DicomScan, dicom_scans_in
-from swinx.data.file_kinds import volume_suffix
 from swinx.data.folders.label_content import holds_labels
 from swinx.data.folders.named_paths import volumes_in
 from swinx.data.folders.no_scans import is_label_folder, is_named_as_mask, made_by_swinx, no_files_in
 from swinx.data.folders.scan_names import Scan
+from swinx.data.formats.file_formats import volume_suffix
 from swinx.files import absolute_path, real_path
 from swinx.rules import ScanFolderRules
 
@@ -34,7 +34,7 @@ class FoundScans:
 def scans_below(folder: Path, output_dir: Path | None = None, hu: bool = True) -> FoundScans:
     """Find the scans in a folder and its subfolders.
 
-    A scan is a NIfTI, NRRD or MetaImage file or a DICOM CT series. Links are followed, each folder is entered once.
+    A scan is a volume file or a DICOM CT series. Links are followed, each folder is entered once.
     Skipped are: hidden files and folders; folders of labels (``labelsTr``); the output folder; what swinx wrote and has
     a record of; DICOM objects that are no CT images, localizers and copies of series; segmentations by name or content
     and single slices, unless there is nothing else.

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from swinx.data.case_names import composed
-from swinx.data.file_kinds import DICOM_SUFFIXES, case_name, volume_suffix
+from swinx.data.case_names import case_name, composed
+from swinx.data.formats.file_formats import DICOM_SUFFIXES, volume_suffix
 from swinx.rules import ScanFolderRules
+from swinx.visible_text import first_of
 
 __all__ = ["Scan", "name_by_place"]
 
-_SHOWN = 10
 _HASH = 6
 
 
@@ -111,5 +111,4 @@ def _series_name(scan: Scan, common: Path) -> str:
 def _tell(rule: ScanFolderRules, shared: Sequence[str], names: Sequence[str]) -> list[str]:
     if not shared:
         return []
-    some = ", ".join(shared[:_SHOWN]) + (f" and {len(shared) - _SHOWN} more" if len(shared) > _SHOWN else "")
-    return [rule.says(cases=some, example=next(name for name in names if shared[0] in name))]
+    return [rule.says(cases=first_of(shared), example=next(name for name in names if shared[0] in name))]

@@ -21,7 +21,7 @@ def import_sitk() -> Any:
     try:
         import SimpleITK
     except ImportError as error:
-        raise ImportError("reading NRRD, MetaImage and DICOM needs SimpleITK: pip install simpleitk") from error
+        raise ImportError("reading this format needs SimpleITK: pip install simpleitk") from error
     return SimpleITK
 
 

@@ -1,4 +1,4 @@
-"""Voxels of NRRD and MetaImage files, with every byte checked.
+"""Voxels and grids of NRRD and MetaImage files, with every byte checked.
 
 They are not left to ITK: its reader of MetaImage goes by the stated size of the compressed bytes, prints "Uncompress
 failed" and returns what the memory held before, which may be another scan.
@@ -6,6 +6,7 @@ failed" and returns what the memory held before, which may be another scan.
 
 from __future__ import annotations
 
+import math
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,29 +14,70 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from swinx.data.formats.itk_headers import DataPart, StoredVolume
-from swinx.data.formats.stored_bytes import check_claim, check_surplus
+from swinx.data.formats.format_faults import refuse_faults
+from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
+from swinx.data.formats.itk_headers import DataPart, StoredVolume, read_itk_header
+from swinx.data.formats.stored_bytes import check_claim, check_memory, check_surplus
 from swinx.errors import CaseError
 from swinx.files import open_regular
-from swinx.rules import ByteRules
+from swinx.geometry import check_spacing, find_shape_faults
+from swinx.rules import ByteRules, LabelFolderRules, VolumeFileRules
 
-__all__ = ["check_places", "read_itk_voxels"]
+__all__ = ["itk_files", "read_itk"]
 
 _CHUNK = 1 << 16  # at most 66 MB when decompressed
 _ANY_HEAD = 47  # zlib tells its own head from that of gzip
 _BETWEEN = b"\0\r\n "
+_SLICER_SEGMENT = "Segment0_ID"
 
 
-def check_places(path: Path, header: StoredVolume) -> None:
-    """Refuse a header whose data lie elsewhere or cannot have the stated size.
+def read_itk(
+    image_io: str, place: Path, max_ram_mb: float | None = None
+) -> tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]:
+    """Read an NRRD or MetaImage file.
 
     Args:
-        path: The file of the header.
-        header: What it says.
+        image_io: ITK's name of the format; it opens whatever else it knows under any name.
+        place: The file.
+        max_ram_mb: As :func:`swinx.data.read_volume` has it.
+
+    Returns:
+        Voxels ``(x, y, z)``; the RAS affine; notes on the header.
 
     Raises:
-        CaseError: If a file lies elsewhere, is missing or too small.
+        CaseError: If the header is invalid, or the files hold fewer or more voxels, or are damaged.
+        Exception: Whatever ITK raises on a header that is none.
     """
+    header = read_itk_header(place)
+    refuse_faults(place, header.faults)
+    _check_places(place, header)  # before ITK opens what a detached header names
+    reader = import_sitk().ImageFileReader()
+    reader.SetImageIO(image_io)
+    reader.SetFileName(str(place))
+    reader.ReadImageInformation()
+    channels = reader.GetNumberOfComponents()
+    if channels > 1 and reader.HasMetaDataKey(_SLICER_SEGMENT):
+        refuse_faults(place, [LabelFolderRules.LAYERS.says(layers=channels)])
+    refuse_faults(place, find_shape_faults(reader.GetSize(), channels))
+    refuse_faults(place, check_spacing(reader.GetSpacing()))
+    if header.shape != tuple(reader.GetSize()):
+        raise ValueError(VolumeFileRules.TWO_SIZES.says(shape=header.shape, other=reader.GetSize()))
+    check_memory(place, math.prod(header.shape), header.dtype.itemsize, max_ram_mb)
+    array = array_from_itk(reader.Execute()) if header.encoding == "other" else _read_voxels(place, header)
+    return array, affine_from_itk(reader), header.notes
+
+
+def itk_files(place: Path) -> list[Path]:
+    """Return an NRRD or MetaImage file and the files of voxels that it names."""
+    try:
+        parts = read_itk_header(place).parts
+    except ValueError:  # damaged: its reader will say so
+        return [place]
+    return [place, *(place.parent / part.name for part in parts if part.name)]
+
+
+def _check_places(path: Path, header: StoredVolume) -> None:
+    """Refuse a header whose data lie elsewhere, are missing, or cannot have the stated size."""
     least = {"text": 2 * header.size // header.dtype.itemsize - 1, "other": 2 * header.size}  # a digit and a blank; hex
     for part in header.parts:
         place = _place(path, part)
@@ -44,19 +86,8 @@ def check_places(path: Path, header: StoredVolume) -> None:
         check_claim(path, promised // len(header.parts), stored, header.encoding)
 
 
-def read_itk_voxels(path: Path, header: StoredVolume) -> NDArray[Any]:
-    """Read the voxels that a header describes.
-
-    Args:
-        path: The file of the header, in which :func:`check_places` found nothing.
-        header: What it says; its encoding is not ``"other"``.
-
-    Returns:
-        Voxels in the order of ``header.shape``, native byte order; single precision if they are rescaled.
-
-    Raises:
-        CaseError: If the files hold fewer or more voxels, or are damaged.
-    """
+def _read_voxels(path: Path, header: StoredVolume) -> NDArray[Any]:
+    """Read the voxels that a header describes; single precision if they are rescaled."""
     each = header.size // len(header.parts)
     content = b"".join(_read_part(path, part, header, each) for part in header.parts)
     array: NDArray[Any] = np.frombuffer(content, header.dtype).reshape(header.shape[::-1]).transpose()

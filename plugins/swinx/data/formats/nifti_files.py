@@ -25,7 +25,7 @@ from swinx.geometry import (
 )
 from swinx.rules import ByteRules, GeometryRules, ValueRules, VolumeFileRules
 
-__all__ = ["read_nifti"]
+__all__ = ["nifti_grid", "read_nifti"]
 
 _GZIP = b"\x1f\x8b"
 _MAGIC = {344: (b"n+1\0", b"ni1\0"), 4: (b"n+2\0", b"ni2\0")}
@@ -79,6 +79,16 @@ def read_nifti(
         array, stored_bytes = read_gzip(place, lambda stream: _voxels(type(found).from_stream(stream)))
     check_surplus(place, promised, stored_bytes, shape, stored.itemsize)
     return array.reshape(shape, order="A"), affine, tuple(notes)
+
+
+def nifti_grid(place: Path) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+    """Return the affine and the shape of a NIfTI file by its header alone.
+
+    Raises:
+        Exception: Whatever nibabel raises on a header that is none.
+    """
+    found: Any = nib.load(place)
+    return np.array(found.affine, dtype=np.float64), _without_single_volumes(found.shape)
 
 
 def _name_faults(place: Path, is_compressed: bool) -> list[str]:

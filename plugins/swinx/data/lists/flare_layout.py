@@ -20,13 +20,13 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
-from swinx.data.case_names import name_fault
-from swinx.data.file_kinds import VOLUME_SUFFIXES, absolute_path, case_name, volume_suffix
+from swinx.data.case_names import case_name, name_fault
+from swinx.data.formats.file_formats import is_volume_file
 from swinx.data.label_files import read_label
 from swinx.data.lists.annotated_manifest import load_annotated_manifest, look_up_annotated, manifest_notes
 from swinx.data.lists.written_list import write_data_list
 from swinx.errors import CaseError, DataListError
-from swinx.files import expanded
+from swinx.files import absolute_path, expanded
 from swinx.geometry import label_values
 from swinx.labels import FLARE23, UNKNOWN, LabelMapping, LabelSet
 from swinx.visible_text import visible
@@ -198,7 +198,7 @@ def _volumes(folders: list[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.iterdir()):
-            if volume_suffix(path) in VOLUME_SUFFIXES and not path.name.startswith("."):
+            if is_volume_file(path) and not path.name.startswith("."):
                 other = found.setdefault(case_name(path), path)
                 if other != path:
                     raise DataListError(f"{other} and {path} are both the case {case_name(path)!r}")

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swinx.data.case_names import composed, name_fault
-from swinx.data.file_kinds import VOLUME_SUFFIXES, case_name, volume_suffix
+from swinx.data.case_names import case_name, composed, name_fault
+from swinx.data.formats.file_formats import is_volume_file
 from swinx.data.label_files import masks_found
 from swinx.data.lists.case_facts import PATIENT_KEYS, is_patient
 from swinx.data.lists.list_file import is_label_map
@@ -149,7 +149,7 @@ def _label_file(item: Mapping[str, Any], labels: ListLabels) -> dict[str, Any]:
 
 def _is_label_map(item: Mapping[str, Any]) -> bool:
     label = item.get("label")
-    return isinstance(label, str) and volume_suffix(label) in VOLUME_SUFFIXES
+    return isinstance(label, str) and is_volume_file(label)
 
 
 def _masks_found(label: str, label_set: LabelSet) -> frozenset[int]:

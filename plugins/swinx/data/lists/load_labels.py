@@ -12,8 +12,8 @@ from monai.data import MetaTensor
 from monai.transforms import EnsureChannelFirst, MapTransform
 from monai.utils import ImageMetaKey
 
+from swinx.data.case_names import case_name
 from swinx.data.ct_reader import reader_meta, warn_once
-from swinx.data.file_kinds import case_name
 from swinx.data.label_files import label_path, read_label
 from swinx.data.lists.case_facts import unlisted_note
 from swinx.data.lists.list_entries import FROM_MASKS

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import affine_transform
 from torch import Tensor
 
-from swinx.data import ANY_NUMBERS, VOLUME_SUFFIXES, files_read, label_maps_in, read_volume
+from swinx.data import ANY_NUMBERS, files_read, label_maps_in, read_volume, volume_suffixes
 from swinx.errors import CaseError, DataListError, TeacherError
 from swinx.files import expanded, real_path
 from swinx.geometry import compare_grids, restore_nearest
@@ -87,7 +87,7 @@ class PredictionFolderTeacher:
         """
         scan = check_scan(case, image)
         if case not in self._files:
-            suffixes = ", ".join(VOLUME_SUFFIXES[1:])
+            suffixes = ", ".join(volume_suffixes()[1:])
             raise CaseError(case, PredictionRules.NONE.says(case=case, suffixes=suffixes, folder=self.folder))
         path = self._files[case]
         volume = read_volume(path, "label", allow_empty=True, allow_unknown=True, numbers=ANY_NUMBERS)

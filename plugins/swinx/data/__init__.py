@@ -15,7 +15,7 @@ from swinx.data.dicom_seg.save_dicom_seg import SaveDicomSegd
 from swinx.data.dicom_seg.segmentation_file import SegAlgorithm, SegFile, make_dicom_seg, write_dicom_seg
 from swinx.data.folders.case_files import find_cases
 from swinx.data.folders.label_folders import find_label_maps, label_case_name, label_maps_in
-from swinx.data.formats.file_formats import header_grid, volume_suffix, volume_suffixes
+from swinx.data.formats.file_formats import format_of, volume_suffix, volume_suffixes
 from swinx.data.formats.itk_geometry import affine_from_itk, array_from_itk, import_sitk
 from swinx.data.label_files import label_path, masks_found, read_label
 from swinx.data.label_masks import merge_masks
@@ -72,10 +72,10 @@ __all__ = [
     "find_collection",
     "find_label_maps",
     "flare_data_list",
+    "format_of",
     "format_report",
     "has_cases",
     "has_content",
-    "header_grid",
     "import_sitk",
     "label_case_name",
     "label_maps_in",

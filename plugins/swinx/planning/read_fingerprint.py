@@ -16,8 +16,8 @@ from tqdm import tqdm
 from swinx.data import (
     Volume,
     data_list_sections,
+    format_of,
     has_cases,
-    header_grid,
     label_path,
     load_cases,
     patient_of,
@@ -26,6 +26,7 @@ from swinx.data import (
     read_volume,
 )
 from swinx.errors import CaseError, DataListError
+from swinx.files import expanded
 from swinx.geometry import check_affine, class_boxes, compare_grids, find_image_notes, find_shape_faults, voxel_sizes_mm
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.planning.fingerprint import PERCENTILES, Fingerprint, Triple
@@ -52,7 +53,7 @@ class _Grid:
 
 @dataclass(frozen=True)
 class _Sample:
-    """What the voxels of a case tell."""
+    """Facts from the voxels of a case."""
 
     values: NDArray[np.float32]
     body_mm: Triple
@@ -154,14 +155,14 @@ def _labelled(data_list: str | os.PathLike[str], label_set: LabelSet) -> list[di
 
 def _header_grid(path: str) -> _Grid | None:
     """Return the grid of a scan by its header alone; None where that takes reading its voxels."""
+    row = format_of(path)
+    if row is None or row.grid is None:
+        return None
     try:
-        found = header_grid(path)
+        affine, shape = row.grid(expanded(path))
     except Exception as error:  # a damaged header leads a reader into anything
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CaseError(path, Rule.NO_HEADER.says(detail=detail)) from error
-    if found is None:
-        return None
-    affine, shape = found
     if faults := [*find_shape_faults(shape), *check_affine(affine, shape)]:
         raise CaseError(path, "; ".join(faults))
     return _grid(affine, shape)

@@ -27,7 +27,6 @@ from swinx.visible_text import first_of, visible
 __all__ = ["find_cases", "name_scans"]
 
 _LIST_NAME = "datalist.json"
-_SHOWN = 10
 
 _logger = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ def find_cases(
     items = name_scans(source, output_dir, hu)
     missing = [item["image"] for item in items if not Path(item["image"]).exists()]
     if must_exist and missing:
-        raise DataListError(f"{len(missing)} of the scans named do not exist: {', '.join(missing[:_SHOWN])}")
+        raise DataListError(f"{len(missing)} of the scans named do not exist: {first_of(missing)}")
     if must_exist and (faults := [item["fault"] for item in items if "fault" in item]):
         raise DataListError(faults[0])
     return items
@@ -99,7 +98,7 @@ def name_scans(
     """
     found = _find(source, None if output_dir is None else Path(output_dir), hu)
     named = [source] if isinstance(source, str | os.PathLike) else list(source)
-    looked = ", ".join(visible(name) for name in named[:_SHOWN]) or "an empty list"
+    looked = first_of(named) or "an empty list"
     if found.scans and not glob.has_magic(looked) and not any(scan.image.exists() for scan in found.scans):
         raise DataListError(ScanFolderRules.MISSING.says(looked=looked))
     if not any(scan.image.exists() for scan in found.scans):

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swinx.data.formats.itk_voxels import itk_files, read_itk
-from swinx.data.formats.label_signs import LabelSign, all_voxels, itk_sign, nifti_sign
+from swinx.data.formats.label_signs import LabelSign, itk_sign, nifti_sign
 from swinx.data.formats.nifti_files import nifti_grid, read_nifti
-from swinx.files import expanded
 from swinx.nifti import NIFTI_SUFFIXES
 
 __all__ = [
@@ -27,15 +26,12 @@ __all__ = [
     "FileFormat",
     "bare_name",
     "format_of",
-    "header_grid",
     "is_volume_file",
     "volume_suffix",
     "volume_suffixes",
 ]
 
 DICOM_SUFFIXES = (".dcm", ".ima")
-
-Grid = tuple[NDArray[np.float64], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,8 @@ class FileFormat:
             affine from voxels to RAS millimetres, and notes. A :class:`swinx.errors.CaseError` has the fault; any other
             error means that the file is damaged.
         files: Takes a file; returns all files that are read for it, such as those that a detached header names.
-        label_sign: Takes a file; returns the signs of a label map that are seen before all voxels are read.
+        label_sign: Takes a file; returns the signs of a label map that are seen before all voxels are read; by
+            default, all are read.
         grid: Takes a file; returns affine and shape by its header alone. None if that takes reading the voxels.
     """
 
@@ -57,8 +54,8 @@ class FileFormat:
     suffixes: tuple[str, ...]
     read: Callable[[Path, float | None], tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]]
     files: Callable[[Path], list[Path]] = lambda place: [place]
-    label_sign: Callable[[Path], LabelSign] = all_voxels
-    grid: Callable[[Path], Grid] | None = None
+    label_sign: Callable[[Path], LabelSign] = lambda place: LabelSign(place.stat().st_size, False, True)
+    grid: Callable[[Path], tuple[NDArray[np.float64], tuple[int, ...]]] | None = None
 
 
 FORMATS = (
@@ -106,13 +103,3 @@ def bare_name(path: str | os.PathLike[str]) -> str:
     """
     name = Path(path).name
     return name[: len(name) - len(volume_suffix(name))]
-
-
-def header_grid(path: str | os.PathLike[str]) -> Grid | None:
-    """Return affine and shape of a volume by its header alone; None if its format does not tell them so.
-
-    Raises:
-        Exception: Whatever a damaged header leads its reader into.
-    """
-    row = format_of(path)
-    return None if row is None or row.grid is None else row.grid(expanded(path))

@@ -24,7 +24,7 @@ def refuse_faults(place: Path, faults: Sequence[str]) -> None:
 
 
 def one_line(error: Exception) -> str:
-    r"""Return what a decoder says, on one line: the type of its error, and the last line of its text.
+    r"""Return the error of a decoder on one line: its type, and the last line of its text.
 
     A ``ValueError`` is what the readers of headers raise, whose text says all.
 

@@ -15,7 +15,7 @@ from swinx.data.formats.itk_headers import StoredVolume, read_itk_header
 from swinx.files import open_regular
 from swinx.geometry import looks_like_labels
 
-__all__ = ["LabelSign", "all_voxels", "itk_sign", "nifti_sign"]
+__all__ = ["LabelSign", "itk_sign", "nifti_sign"]
 
 _SMALL = 0.05
 """Largest size of a compressed label map as a share of its voxels: those of CT have noise."""
@@ -37,11 +37,6 @@ class LabelSign:
     size: int
     is_byte: bool
     speaks: bool
-
-
-def all_voxels(path: Path) -> LabelSign:
-    """Return that only all voxels of a file tell."""
-    return LabelSign(path.stat().st_size, False, True)
 
 
 def nifti_sign(path: Path) -> LabelSign:

@@ -9,10 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from support.fingerprints import FLARE23, collections, scaled
+from support.fingerprints import FLARE23, collections, fingerprint_from, scaled
 from swinx.bundle import SETTINGS, read_setting, read_settings
-from swinx.errors import RecordError
-from swinx.planning import Fingerprint, plan
+from swinx.planning import plan
 from swinx.planning.grid_rules import SPACINGS_MM
 from swinx.planning.schedule_rules import EPOCHS
 
@@ -84,7 +83,7 @@ def test_every_reason_names_a_number_of_the_fingerprint(fingerprint):
 
 @pytest.mark.parametrize("fingerprint", COLLECTIONS)
 def test_the_same_fingerprint_gives_the_same_plan_also_after_a_trip_through_json(fingerprint):
-    again = Fingerprint.from_json(json.loads(json.dumps(fingerprint.as_json())))
+    again = fingerprint_from(json.loads(json.dumps(fingerprint.as_json())))
     assert again == fingerprint
     assert plan(again) == plan(fingerprint)
 
@@ -171,26 +170,3 @@ def test_the_window_holds_nine_tenths_of_the_classes_and_leaves_out_gas_and_meta
         assert start <= low < high <= stop
         assert start > -1000 - 50
         assert stop <= high + (high - low) + 50
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"colour": 1}, "colour"),
-        ({"labelled": "many"}, "whole numbers"),
-        ({"spacings_mm": [[1, 1]]}, "three numbers"),
-        ({"shapes": [[10, 10, 0]]}, "three numbers"),
-        ({"percentiles": [1, 2]}, "percentiles"),
-        ({"bodies_mm": "wide"}, "wide"),
-    ],
-)
-def test_a_record_that_is_no_fingerprint_is_refused_by_name(changes, told):
-    with pytest.raises(RecordError, match=f"record.json: no fingerprint.*{told}"):
-        Fingerprint.from_json(FLARE23.as_json() | changes, "record.json")
-
-
-def test_a_record_without_a_part_is_refused():
-    content = FLARE23.as_json()
-    del content["cores"]
-    with pytest.raises(RecordError, match="cores"):
-        Fingerprint.from_json(content)

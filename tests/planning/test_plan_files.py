@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from support.fingerprints import FLARE23, collections
+from support.fingerprints import FLARE23, collections, fingerprint_from
 from swinx.bundle import SETTINGS
 from swinx.files import read_object
-from swinx.planning import Fingerprint, plan, plan_table, write_plan
+from swinx.planning import plan, plan_table, write_plan
 
 
 def test_the_overlay_holds_the_plan_and_nothing_that_is_evaluated(tmp_path):
@@ -27,7 +27,7 @@ def test_the_reasons_lie_beside_it_with_the_fingerprint_that_gives_the_plan_agai
     _, record = write_plan(made, tmp_path / "settings.json")
     content = read_object(record)
     assert record.name == "settings_reasons.json"
-    again = plan(Fingerprint.from_json(content["fingerprint"], str(record)))
+    again = plan(fingerprint_from(content["fingerprint"]))
     assert again == made
     assert [(row["name"], row["value"], row["reason"]) for row in content["plan"]] == [
         (setting.name, setting.value, setting.reason) for setting in made.settings

@@ -12,8 +12,8 @@ import pytest
 
 from rules.examples import example
 from swinx.cli.plan_command import plan_settings
-from swinx.errors import DataListError, RecordError
-from swinx.planning import Fingerprint, Machine, read_fingerprint
+from swinx.errors import DataListError
+from swinx.planning import Machine, read_fingerprint
 from swinx.rules import PlanningRules
 
 
@@ -62,11 +62,4 @@ def labels_of_background(folder: Path) -> str:
 def option_that_is_no_number(folder: Path) -> str:
     with pytest.raises(DataListError) as caught:
         plan_settings(folder / "datalist.json", folder / "settings.json", None, True)
-    return str(caught.value)
-
-
-@example(PlanningRules.NO_FINGERPRINT)
-def record_of_something_else(_: Path) -> str:
-    with pytest.raises(RecordError) as caught:
-        Fingerprint.from_json({"colour": 1})
     return str(caught.value)

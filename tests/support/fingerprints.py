@@ -26,6 +26,11 @@ FLARE23 = Fingerprint(
 paper's table of sizes). Spacing, body and HU of abdominal organs are typical ones; the challenge publishes none."""
 
 
+def fingerprint_from(content: dict[str, Any]) -> Fingerprint:
+    """The fingerprint of a record of a plan, which has lists for tuples."""
+    return Fingerprint(**{name: _tupled(value) for name, value in content.items()})
+
+
 def scaled(fingerprint: Fingerprint, factor: float) -> Fingerprint:
     """The same collection with all lengths multiplied: more mm a voxel, and larger bodies."""
     return replace(
@@ -55,3 +60,7 @@ def collections() -> dict[str, Fingerprint]:
         "tiny machine": {"gpu_gb": None, "memory_mb": 512, "cores": 1},
     }
     return {name: replace(FLARE23, **changes) for name, changes in made.items()}
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-
-from swinx.errors import RecordError
-from swinx.rules import PlanningRules as Rule
 
 __all__ = ["PERCENTILES", "Fingerprint", "Triple", "by", "in_mib"]
 
@@ -19,12 +16,10 @@ Triple = tuple[float, float, float]
 PERCENTILES = (0.5, 5.0, 50.0, 95.0, 99.5)
 """Percentiles of the intensities inside the classes that a fingerprint has."""
 
-_NUMBERS = ("labelled", "unlabelled", "patients", "num_classes", "memory_mb", "cores")
-
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a plan depends on: a collection of scans with labels, and a machine. All axes are right, anterior, superior.
+    """Facts that a plan depends on: a collection of labelled scans, and a machine. Axes are right, anterior, superior.
 
     Attributes:
         labelled: Usable cases with labels, those of a section ``validation`` among them.
@@ -98,35 +93,8 @@ class Fingerprint:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain data, which :meth:`from_json` turns into an equal fingerprint."""
+        """Return plain data, with lists for tuples."""
         return {name: _listed(value) for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any], source: str = "fingerprint") -> Fingerprint:
-        """Return the fingerprint of :meth:`as_json`.
-
-        Args:
-            content: Plain data.
-            source: Where they stand, for the message.
-
-        Raises:
-            RecordError: If they are no fingerprint; one line.
-        """
-        try:
-            unknown = sorted(set(content) - {field.name for field in fields(cls)})
-            if unknown:
-                raise ValueError(f"it knows no {unknown[0]!r}")
-            found = cls(**{name: _tupled(value) for name, value in content.items()})
-            if not all(type(getattr(found, name)) is int and getattr(found, name) >= 0 for name in _NUMBERS):
-                raise ValueError(f"{', '.join(_NUMBERS)} are whole numbers from 0")
-            for triples in (found.spacings_mm, found.shapes, found.bodies_mm):
-                if np.asarray(triples, dtype=np.float64).shape[1:] != (3,) or not np.all(np.asarray(triples) > 0):
-                    raise ValueError("spacings, shapes and bodies are lists of three numbers above 0 each")
-            if np.asarray(found.percentiles, dtype=np.float64).shape != (len(PERCENTILES),):
-                raise ValueError(f"percentiles are {len(PERCENTILES)} numbers")
-        except (TypeError, ValueError) as error:
-            raise RecordError(Rule.NO_FINGERPRINT.says(source=source, detail=error)) from error
-        return found
 
 
 def by(numbers: tuple[float, ...], digits: int = 2) -> str:
@@ -156,7 +124,3 @@ def _medians(triples: tuple[Triple, ...]) -> Triple:
 
 def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

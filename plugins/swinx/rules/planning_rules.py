@@ -10,7 +10,7 @@ _PLAN = "swinx data plan"
 
 
 class PlanningRules(Rules):
-    """Collections, and records of them."""
+    """Collections."""
 
     NO_CASES = Rule(
         "refused", _PLAN, "{path}: none of {count} labelled cases can be used; swinx data check {path} names the faults"
@@ -19,4 +19,3 @@ class PlanningRules(Rules):
     NO_HEADER = Rule("refused", f"{_PLAN}, cases", "its header cannot be read: {detail}")
     NO_CLASS = Rule("refused", _PLAN, "{path}: no voxel of a class in {count} cases; check --labels and the label maps")
     OPTION = Rule("refused", _PLAN, "--{name} is {value}; give {wanted}")
-    NO_FINGERPRINT = Rule("refused", "records of swinx data plan", "{source}: no fingerprint of a collection: {detail}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swinx.segmentation.class_statistics import class_statistics
 from swinx.segmentation.loaded_model import LoadedModel, load_model
-from swinx.segmentation.one_scan import segment
+from swinx.segmentation.one_call import segment
 from swinx.segmentation.segment_folder import Batch, segment_folder
 from swinx.segmentation.segmentation_result import Segmentation
 

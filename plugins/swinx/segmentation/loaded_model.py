@@ -6,11 +6,11 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,32 +30,16 @@ from swinx.networks import load_weights
 from swinx.resources import ResourceMonitor
 from swinx.rules import ModelRules as Rule
 from swinx.segmentation.model_files import ModelFiles, find_model
+from swinx.segmentation.one_scan import segment_image
 from swinx.segmentation.scan_input import Scan
-from swinx.segmentation.segmentation_result import Segmentation
+from swinx.segmentation.segmentation_result import Prediction, Segmentation
+from swinx.segmentation.side_files import SideFiles
 from swinx.tracking import read_sidecar
 from swinx.visible_text import visible
 
-__all__ = ["LoadedModel", "Prediction", "load_model"]
+__all__ = ["STANDARD", "LoadedModel", "load_model"]
 
 STANDARD = "standard"
-
-
-class Prediction(NamedTuple):
-    """Labels of a scan, and what they were made of.
-
-    Attributes:
-        class_ids: ``(X, Y, Z)``, uint8, on the grid of the scan.
-        affine: Voxels of the scan to RAS millimetres.
-        voxels: Values of the scan, ``(X, Y, Z)``, single precision.
-        record: Seconds, memory, windows and warnings.
-        probabilities: Of all classes, in 255ths, uint8, ``(classes, X, Y, Z)``; None unless they are asked for.
-    """
-
-    class_ids: NDArray[np.uint8]
-    affine: NDArray[np.float64]
-    voxels: NDArray[np.float32]
-    record: dict[str, Any]
-    probabilities: NDArray[np.uint8] | None = None
 
 
 class LoadedModel:
@@ -111,11 +95,17 @@ class LoadedModel:
             self._results[key] = result_set(str(self._files.checkpoint), self._settings | kept)
         return self._results[key]
 
-    def segment(self, image: Any, output: str | os.PathLike[str] | None = None, **options: Any) -> Segmentation:
+    def segment(
+        self,
+        image: Any,
+        output: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+        classes: str | Collection[str] | None = None,
+        series: str | None = None,
+        **files: bool,
+    ) -> Segmentation:
         """Segment one scan, see :func:`swinx.segment`, which takes the same options but those of the model."""
-        from swinx.segmentation.one_scan import segment
-
-        return segment(image, output, model=self, **options)
+        return segment_image(image, output, self, progress, classes, series, SideFiles(**files))
 
     def predict(self, scan: Scan, progress: bool = True, probabilities: bool = False) -> Prediction:
         """Segment one scan in memory.

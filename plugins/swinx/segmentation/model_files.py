@@ -92,7 +92,7 @@ def find_model(model: str | os.PathLike[str] | None = None) -> ModelFiles:
 
 
 def _own() -> ModelFiles:
-    """Return what was trained in this place, or else the shipped weights."""
+    """Return the files of the last training in this place, or else those of the shipped weights."""
     shipped = bundle_folder(BUNDLE)
     weights = Path(own_weights(shipped))
     if not weights.is_file():

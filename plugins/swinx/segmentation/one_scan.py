@@ -1,104 +1,74 @@
-"""Segmentation of one scan in one call."""
+"""Segmentation of one scan by a model that is loaded."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from swinx.data import case_name
-from swinx.errors import CaseError, LabelSetError
+from swinx.errors import LabelSetError
 from swinx.inference import write_case_record
 from swinx.labels import LabelSet, file_numbers
 from swinx.nifti import write_nifti
 from swinx.rules import ScanInputRules as Rule
 from swinx.segmentation.class_statistics import class_statistics, implausible_volumes, volumes_ml
 from swinx.segmentation.label_places import label_place
-from swinx.segmentation.loaded_model import STANDARD, LoadedModel, load_model
 from swinx.segmentation.scan_input import Scan, scan_of
-from swinx.segmentation.segmentation_result import Segmentation
+from swinx.segmentation.segmentation_result import Prediction, Segmentation
 from swinx.segmentation.side_files import SideFiles, check_dicom_seg, write_side_files
 
-__all__ = ["kept_classes", "segment", "segment_scan"]
+__all__ = ["Model", "kept_classes", "segment_image", "segment_scan"]
 
 _logger = logging.getLogger(__name__)
 
 
-def segment(
+class Model(Protocol):
+    """A model that is loaded, as :class:`swinx.segmentation.LoadedModel`, whose attributes and methods these are."""
+
+    name: str
+    label_set: LabelSet
+    hu: bool
+
+    def predict(self, scan: Scan, progress: bool = True, probabilities: bool = False) -> Prediction:
+        """Segment one scan in memory."""
+
+    def results(self, classes: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return the set of results of this model, for records."""
+
+
+def segment_image(
     image: Any,
-    output: str | os.PathLike[str] | None = None,
-    model: str | os.PathLike[str] | LoadedModel | None = None,
-    profile: str = STANDARD,
-    device: str = "auto",
-    progress: bool = True,
-    *,
-    classes: str | Collection[str] | None = None,
-    statistics: bool = False,
-    probabilities: bool = False,
-    preview: bool = False,
-    dicom_seg: bool = False,
-    series: str | None = None,
+    output: str | os.PathLike[str] | None,
+    model: Model,
+    progress: bool,
+    classes: str | Collection[str] | None,
+    series: str | None,
+    side_files: SideFiles,
 ) -> Segmentation:
-    """Segment one scan; the labels are those that ``monai.bundle run inference`` gives.
-
-    Args:
-        image: A volume file, the folder of a DICOM series or of one scan, a nibabel or SimpleITK
-            image, a ``MetaTensor``, or ``(array, affine)``: HU, and the affine from voxels to RAS millimetres.
-        output: A name in ``.nii.gz`` or ``.nii``, or a folder, for the labels and a JSON file with their record; by
-            default nothing is written.
-        model: The folder of a bundle, a packed zip, a weights file, an address of MLflow (``models:/name/version``), or
-            what :func:`swinx.load_model` returns, which has its profile and device; by default what the last training
-            in this folder left, or else the weights that come with swinx.
-        profile: ``"standard"``, or an overlay of the bundle, such as ``"fast"`` or ``"lowmem"``.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        progress: Show a progress bar, and which weights were loaded.
-        classes: Names of classes to keep, or of one; the others become background. By default all.
-        statistics: Measure volume and intensity of each class.
-        probabilities: Keep the probability of each class in each voxel, and write it beside the labels.
-        preview: Draw a PNG beside the labels.
-        dicom_seg: Write a DICOM Segmentation beside the labels of a DICOM series.
-        series: SeriesInstanceUID, where a folder has several series.
-
-    Returns:
-        The labels in the type and on the grid of ``image``, with volumes and record.
-
-    Raises:
-        BundleError: If there is no such model, profile or device.
-        CaseError: If the scan cannot be segmented, or its output not be written there.
-        DataListError: If a folder has no scan.
-        LabelSetError: If the model has no such class.
-        WeightsError: If the weights cannot be read or are of another network.
-        OSError: If a file cannot be written.
-    """
-    if output is None and (asked := [name for name, on in (("preview", preview), ("dicom_seg", dicom_seg)) if on]):
-        raise CaseError("scan", Rule.NO_OUTPUT.says(names=" and ".join(asked)))
-    of_folder = isinstance(image, str | os.PathLike) and Path(image).is_dir()
-    scan = None if of_folder else scan_of(image, series)  # what is wrong with it is told before the model is loaded
-    target = None if output is None or scan is None else label_place(os.fspath(output), scan)
-    loaded = model if isinstance(model, LoadedModel) else load_model(model, profile, device, progress)
-    if scan is None:  # the model tells which kind of scan is looked for
-        scan = scan_of(image, series, loaded.hu)
-        target = None if output is None else label_place(os.fspath(output), scan)
-    side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
-    if dicom_seg and target is not None:
-        check_dicom_seg(scan, target, loaded)
-    return segment_scan(scan, target, loaded, progress, classes, side_files)
+    """Segment a scan of any kind, or a :class:`Scan`, by a model that is loaded, see :func:`swinx.segment`."""
+    side_files.require(output)
+    scan = image if isinstance(image, Scan) else scan_of(image, series, model.hu)
+    target = None if output is None else label_place(os.fspath(output), scan)
+    if side_files.dicom_seg and target is not None:
+        check_dicom_seg(scan, target, model.label_set)
+    return segment_scan(scan, target, model, progress, classes, side_files)
 
 
 def segment_scan(
     scan: Scan,
     target: Path | None,
-    model: LoadedModel,
+    model: Model,
     progress: bool,
     classes: str | Collection[str] | None,
     side_files: SideFiles,
 ) -> Segmentation:
-    """Segment a scan that has been found, see :func:`segment`.
+    """Segment a scan that has been found, see :func:`swinx.segment`.
 
     Args:
         scan: The scan.
@@ -128,7 +98,7 @@ def segment_scan(
     if target is not None:
         write_nifti(target, numbers, affine)
         record["prediction"] = str(target)
-        table = write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), model)
+        table = write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), label_set, model.name)
         total, saved = record["seconds"].pop("total"), round(time.perf_counter() - started, 3)
         record["seconds"] |= {"save": saved, "total": round(total + saved, 3)}
         record |= write_case_record(target.parent, case_name(target), record, model.results(record.get("classes")))

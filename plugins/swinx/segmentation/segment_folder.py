@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass
 class Batch:
-    """What became of the scans of a folder.
+    """Outcome of the scans of a folder.
 
     Attributes:
         done: Records of the scans that were segmented.
@@ -45,7 +45,7 @@ class Batch:
 
     @property
     def ok(self) -> bool:
-        """Whether all went well."""
+        """True if all went well."""
         return not self.failed and not self.incomplete
 
 
@@ -101,7 +101,7 @@ def segment_folder(
     earlier = EarlierFiles(path for case in targets for path in (targets[case], record_path(folder, case)))
     side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
     for scan in [scan for scan in scans if dicom_seg and "fault" not in scan.item]:
-        check_dicom_seg(scan, targets[scan.case], model)
+        check_dicom_seg(scan, targets[scan.case], model.label_set)
     batch, tables = Batch(), []
     for number, scan in enumerate(scans, start=1):
         try:

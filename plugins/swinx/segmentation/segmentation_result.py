@@ -1,10 +1,10 @@
-"""Result of one segmentation."""
+"""Results of one segmentation, as the network gives them and as the user gets them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,25 @@ from swinx.labels import LabelSet
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Segmentation"]
+__all__ = ["Prediction", "Segmentation"]
+
+
+class Prediction(NamedTuple):
+    """Labels of a scan, and what they were made of.
+
+    Attributes:
+        class_ids: ``(X, Y, Z)``, uint8, on the grid of the scan.
+        affine: Voxels of the scan to RAS millimetres.
+        voxels: Values of the scan, ``(X, Y, Z)``, single precision.
+        record: Seconds, memory, windows and warnings.
+        probabilities: Of all classes, in 255ths, uint8, ``(classes, X, Y, Z)``; None unless they are asked for.
+    """
+
+    class_ids: NDArray[np.uint8]
+    affine: NDArray[np.float64]
+    voxels: NDArray[np.float32]
+    record: dict[str, Any]
+    probabilities: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +67,7 @@ class Segmentation:
 
     @property
     def warnings(self) -> list[str]:
-        """What is odd about the scan, a sentence each."""
+        """Oddities of the scan, a sentence each."""
         return list(self.record.get("warnings", ()))
 
     def __repr__(self) -> str:

@@ -14,13 +14,15 @@ import torch
 from monai.data import MetaTensor
 
 from swinx.data import DicomSegCheck, SaveDicomSegd, case_name
-from swinx.errors import reason_of
+from swinx.errors import CaseError, reason_of
 from swinx.files import write_table
+from swinx.labels import LabelSet
 from swinx.nifti import write_nifti
 from swinx.report import write_overlay
+from swinx.rules import ScanInputRules as Rule
 from swinx.segmentation.class_statistics import class_statistics
-from swinx.segmentation.loaded_model import LoadedModel, Prediction
 from swinx.segmentation.scan_input import Scan
+from swinx.segmentation.segmentation_result import Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +48,17 @@ class SideFiles:
     preview: bool = False
     dicom_seg: bool = False
 
+    def require(self, output: object) -> None:
+        """Refuse files that have no place.
 
-def check_dicom_seg(scan: Scan, target: Path, model: LoadedModel) -> None:
+        Raises:
+            CaseError: If one is wanted, but no output.
+        """
+        if output is None and (names := [name for name in ("preview", "dicom_seg") if getattr(self, name)]):
+            raise CaseError("scan", Rule.NO_OUTPUT.says(names=" and ".join(names)))
+
+
+def check_dicom_seg(scan: Scan, target: Path, label_set: LabelSet) -> None:
     """Warn in the log, before the network runs, if a scan can have no DICOM Segmentation.
 
     Raises:
@@ -55,11 +66,11 @@ def check_dicom_seg(scan: Scan, target: Path, model: LoadedModel) -> None:
     """
     data: Any = SimpleNamespace(data=[{"case": case_name(target), "image": str(scan.path or scan.case)}])
     engine: Any = SimpleNamespace(data_loader=SimpleNamespace(dataset=data))
-    DicomSegCheck(target.parent, label_set=model.label_set).check(engine)
+    DicomSegCheck(target.parent, label_set=label_set).check(engine)
 
 
 def write_side_files(
-    wanted: SideFiles, target: Path, scan: Scan, found: Prediction, model: LoadedModel
+    wanted: SideFiles, target: Path, scan: Scan, found: Prediction, label_set: LabelSet, model: str
 ) -> pd.DataFrame | None:
     """Write what is wanted; what cannot be written costs no label map and is told in the record.
 
@@ -68,7 +79,8 @@ def write_side_files(
         target: File of the labels, which is there.
         scan: The scan.
         found: Its labels and values; its record gets ``warnings`` and ``unwritten``.
-        model: The model.
+        label_set: The classes.
+        model: Name of the model.
 
     Returns:
         The statistics of the classes, if they are wanted and could be measured.
@@ -79,26 +91,24 @@ def write_side_files(
         path = folder / f"{name}_statistics.csv"
         with _told(found.record, path, "statistics"):
             kept = found.record.get("classes")
-            chosen = None if kept is None else model.label_set.ids_of(kept, "classes")
-            table = class_statistics(scan.case, found.voxels, found.class_ids, found.affine, model.label_set, chosen)
+            chosen = None if kept is None else label_set.ids_of(kept, "classes")
+            table = class_statistics(scan.case, found.voxels, found.class_ids, found.affine, label_set, chosen)
             write_table(path, table)
     if found.probabilities is not None:
         path = folder / f"{name}_probabilities"
         with _told(found.record, path, "probabilities"):
-            for class_name, each in zip(model.label_set.names, found.probabilities, strict=True):
+            for class_name, each in zip(label_set.names, found.probabilities, strict=True):
                 write_nifti(path / f"{class_name.replace('/', '_')}.nii.gz", each, found.affine, scale=1 / 255)
     if wanted.dicom_seg:
         labels = MetaTensor(
             found.class_ids[None], affine=torch.from_numpy(found.affine), meta={"filename_or_obj": str(scan.path or "")}
         )
-        save = SaveDicomSegd("pred", folder, algorithm=model.name, label_set=model.label_set)
+        save = SaveDicomSegd("pred", folder, algorithm=model, label_set=label_set)
         _tell(found.record, save({"pred": labels, "case": name}))
     if wanted.preview:
         path = folder / f"{name}.png"
         with _told(found.record, path, "picture"):
-            write_overlay(
-                found.voxels, None, found.class_ids, found.affine, path, case=scan.case, label_set=model.label_set
-            )
+            write_overlay(found.voxels, None, found.class_ids, found.affine, path, case=scan.case, label_set=label_set)
     return table
 
 

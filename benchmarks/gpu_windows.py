@@ -182,7 +182,7 @@ def count_gflop(run: Run, window: Tensor) -> float:
 
 
 def record_graph(network: Run, window: Tensor) -> Run:
-    """Return what replays the network on other windows of this shape."""
+    """Return a function that replays the network on other windows of this shape."""
     held = window.clone()
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())

@@ -149,7 +149,7 @@ def set_folders_of_nnunet(folder: Path) -> None:
 
 
 def theirs(number: int, gpus_gb: list[float]) -> dict[str, Any]:
-    """Return what nnU-Net's planners plan for each GPU."""
+    """Return the plans of nnU-Net's planners for each GPU."""
     from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
     from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
         ResEncUNetPlanner,
@@ -170,7 +170,7 @@ def theirs(number: int, gpus_gb: list[float]) -> dict[str, Any]:
 
 
 def told(plans: dict[str, Any]) -> dict[str, Any]:
-    """Return what a plan of nnU-Net has in common with ours, axes as right, anterior, superior."""
+    """Return the comparable settings of a plan of nnU-Net, axes as right, anterior, superior."""
     full = plans["configurations"]["3d_fullres"]
     order = plans["transpose_backward"]
     lists = {key: [full[key][axis] for axis in order][::-1] for key in ("spacing", "patch_size")}

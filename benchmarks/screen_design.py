@@ -75,7 +75,7 @@ def switched(arm: Arm, factor: str) -> tuple[Arm, Arm]:
 
 
 def overlay(arm: Arm) -> dict[str, Any]:
-    """Return what lies over ``train.json`` for an arm: of ``strong.json`` the parts that it has.
+    """Return the overlay on ``train.json`` of an arm: the parts of ``strong.json`` that it has.
 
     All arms have bounded gradients and two patches of a scan. Without ``centres`` one of them is centred on an organ
     and one elsewhere, as by the paper.

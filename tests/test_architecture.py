@@ -126,6 +126,14 @@ def test_modules_are_short_named_once_and_say_what_is_public():
         assert "__all__" in text or path == SOURCE / "__init__.py" or is_inner_room, path
 
 
+def test_docstrings_begin_with_the_thing_itself():
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                first = (ast.get_docstring(node) or "").partition("\n")[0]
+                assert not re.match(r"(What|Whether|How|Which|Return what)\b", first), f"{path}: {first}"
+
+
 def test_optional_packages_are_imported_in_one_place_and_only_when_needed():
     for path, tree in modules().items():
         for packages, place in OPTIONAL.items():

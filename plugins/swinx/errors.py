@@ -133,7 +133,7 @@ _SENT_BY_WORKER = re.compile(
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what a user should read of an error that libraries have wrapped in their own.
+    """Return the message for a user of an error that libraries have wrapped in their own.
 
     An error that was written for users wins, wherever it is in the chain. Next comes the outermost
     ``OSError``, which names its file. Otherwise it is the innermost cause, with its type.

@@ -41,7 +41,7 @@ def oblique(
 
 
 def prepared(shape: tuple[int, int, int], affine: np.ndarray, pixdim: float = 2.0) -> MetaTensor:
-    """Return what the network sees of a scan of noise that is smooth, with air around it."""
+    """Return the network's input of a scan of smooth noise with air around it."""
     noise = torch.randn((1, 1, *shape), generator=torch.Generator().manual_seed(1))
     smooth = nn.functional.avg_pool3d(noise, 5, stride=1, padding=2)[0] * 800
     x, y, z = (slice(side // 8, side - side // 8) for side in shape)

@@ -63,7 +63,7 @@ class Visit:
         return self.page.locator(f"[data-control={name}]")
 
     def picture(self, kind: str) -> np.ndarray:
-        """Return what a canvas of the first pane shows, ``(height, width, 3)``."""
+        """Return the picture on a canvas of the first pane, ``(height, width, 3)``."""
         import io
 
         from PIL import Image

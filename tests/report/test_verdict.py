@@ -79,7 +79,7 @@ def test_a_training_without_validation_is_told_and_another_table_is_refused():
 
 
 def cells(text: str) -> list[list[str]]:
-    """Return what stands in the rows of a table."""
+    """Return the cells of a table."""
     rows = re.findall(r"<tr>(<td.*?)</tr>", text, re.DOTALL)
     return [[re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", row)] for row in rows]
 

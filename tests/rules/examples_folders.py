@@ -307,7 +307,7 @@ def _no_such_series(folder: Path) -> str:
 
 
 def _segment(source: Path, out: Path, labels: np.ndarray | None = None) -> str:
-    """Return what the log says when a label map is written as a DICOM Segmentation, with the check before."""
+    """Return the log of writing a label map as a DICOM Segmentation, with the check before."""
     array = np.ones((9, 8, 6), np.uint8) if labels is None else labels
     affine = np.diag([-0.8, -0.9, 2.5, 1.0])
     meta = {"filename_or_obj": str(source)}

@@ -40,7 +40,7 @@ def _refusal(folder: Path, content: str | dict[str, Any], must_exist: bool = Tru
 
 
 def _log(folder: Path, content: dict[str, Any]) -> str:
-    """Return what the log says of a list."""
+    """Return the lines of the log on a list."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     logger = logging.getLogger("swinx")

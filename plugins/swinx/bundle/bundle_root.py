@@ -66,5 +66,5 @@ def require_plugin(bundle_root: str | os.PathLike[str]) -> None:
 
 
 def _series(version: str) -> list[str]:
-    """Return what decides whether versions agree: the first two numbers."""
+    """Return the part of a version that must agree: the first two numbers."""
     return version.split(".")[:2]

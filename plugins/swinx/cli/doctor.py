@@ -185,7 +185,7 @@ def _engine_fault(program: str) -> str:
 
 
 def _asked(command: list[str]) -> tuple[str, str]:
-    """Return what a program answers, empty if it fails or says nothing, and then the reason."""
+    """Return the answer of a program, empty if it fails or prints nothing, and then the reason."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWERS_WITHIN_S, check=False)
     except (OSError, subprocess.SubprocessError) as error:

@@ -101,7 +101,7 @@ def _missing_results(work_dir: Path, skip: Collection[str]) -> list[str]:
 
 
 def _setting_faults(text: str, stage: str) -> list[str]:
-    """Return what is wrong with the settings of a command line, without those of single components."""
+    """Return the faults of the settings of a command line, without those of single components."""
     faults = []
     words = shlex.split(text)
     for word, following in zip(words, [*words, "--"][1:], strict=True):

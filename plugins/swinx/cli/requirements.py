@@ -93,7 +93,7 @@ def _fault(requirement: Requirement) -> str:
 
 
 def _advice(requirements: Collection[Requirement]) -> str:
-    """Return what is to be installed before some packages, so that they leave PyTorch as it is; empty if nothing."""
+    """Return the packages to install before others, so that these leave PyTorch as it is; empty if none."""
     brought = sorted({_BRINGS[requirement.name] for requirement in requirements if requirement.name in _BRINGS})
     missing = [name for name in brought if _fault(Requirement(name))]
     return f"; install {' and '.join(missing)} of the same build as PyTorch first, or it is replaced" if missing else ""

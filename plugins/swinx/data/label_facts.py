@@ -85,7 +85,7 @@ def exchanged_sides(facts: LabelFacts, label_set: LabelSet) -> list[tuple[int, i
 
 
 def volumes_text(found: Mapping[int, float], label_set: LabelSet) -> str:
-    """Return what is odd about volumes, as a message."""
+    """Return a message on implausible volumes."""
     parts = []
     for label, volume in found.items():
         low, high = label_set.volumes_ml[label]

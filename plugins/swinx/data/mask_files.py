@@ -45,7 +45,7 @@ def named_masks(label: LabelPlace) -> list[tuple[str, Path]]:
 
 
 def match_names(named: Sequence[tuple[str, _Named]], place: Path, label_set: LabelSet) -> dict[int, _Named]:
-    """Return what has the name of a class, by class id, in the order in which masks are merged.
+    """Return the items that have the name of a class, by class id, in the order in which masks are merged.
 
     What has another name is left out, and the log says so once.
 
@@ -105,7 +105,7 @@ def read_masks(
 def merged(
     masks: Iterator[tuple[int, NDArray[Any]]], place: Path, label_set: LabelSet
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Return what :func:`swinx.data.label_masks.merge_masks` does; what it refuses is a fault of ``place``."""
+    """Merge by :func:`swinx.data.label_masks.merge_masks`; what it refuses is a fault of ``place``."""
     try:
         return merge_masks(masks, label_set)
     except CaseError:

@@ -142,7 +142,7 @@ def _merged(moves: Iterable[_Moved]) -> _Moved:
 
 
 class _Pairs:
-    """What is known of pairs of cases."""
+    """Known agreements of pairs of cases."""
 
     def __init__(self, found: Mapping[str, _Structures]) -> None:
         self.found = found
@@ -161,7 +161,7 @@ class _Pairs:
         return bool(decided) and 2 * sum(decided) > len(decided)
 
     def moves(self, case: str, usual: Sequence[str]) -> _Moved:
-        """Return what moves in a case against most of some others; {} unless it contradicts them clearly."""
+        """Return the classes that a case numbers otherwise than most others; {} unless it clearly contradicts them."""
         decided = [other for other in usual if self.agree(case, other) is not None][:_COMPARED]
         found = [_moves(self.found[case], self.found[other]) for other in decided if not self.agree(case, other)]
         contradicting = [moves for moves in found if moves]

@@ -133,7 +133,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def read_json(path: str | os.PathLike[str], kind: str = "JSON") -> Any:
-    """Return what a JSON file holds, in any encoding that JSON may have.
+    """Return the content of a JSON file, in any encoding that JSON may have.
 
     Args:
         path: The file.

@@ -119,7 +119,7 @@ def _facts() -> dict[str, Any]:
 
 
 def _look_up_holder(lock_file: Path) -> dict[str, str]:
-    """Return what the holder of a lock wrote of itself; one that has just begun is given a moment."""
+    """Return the record that the holder of a lock wrote; one that has just begun is given a moment."""
     unknown = dict.fromkeys(("process", "machine", "since", "command"), "?")
     until = time.monotonic() + _LONGEST_LOOK_S
     while True:

@@ -20,7 +20,7 @@ and memory are not among them: a plan that keeps to them may have less overlap a
 
 
 def result_set(checkpoint: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a set of results is, for its records.
+    """Return the identity of a set of results, for its records.
 
     Args:
         checkpoint: File or folder of the weights; None if there is none.

@@ -37,7 +37,7 @@ class ClassNumbers:
 
     @property
     def is_identity(self) -> bool:
-        """Whether each number is its class id."""
+        """True if each number is its class id."""
         return all(number == label for number, label in self.ids.items())
 
     def strange(self, numbers: NDArray[Any]) -> NDArray[Any]:

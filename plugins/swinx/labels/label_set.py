@@ -57,7 +57,7 @@ class LabelClass:
 
     @property
     def is_lesion(self) -> bool:
-        """Whether the class lies inside others, as a tumour does."""
+        """True if the class lies inside others, as a tumour does."""
         return self.inside is not None
 
     @property
@@ -111,7 +111,7 @@ class LabelSet:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether the numbers in label files differ from the class ids."""
+        """True if the numbers in label files differ from the class ids."""
         return self.values != tuple(range(self.num_classes))
 
     @cached_property
@@ -207,7 +207,7 @@ class LabelSet:
 
     @property
     def title(self) -> str:
-        """What messages call the set after the words "label set": its name, or "of" and its first classes."""
+        """Words for the set after "label set" in messages: its name, or "of" and its first classes."""
         return self.name or f"of {self.listed(self.foreground, most=_FEW)}"
 
     def listed(self, labels: Iterable[int], most: int | None = None) -> str:

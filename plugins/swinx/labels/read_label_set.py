@@ -151,7 +151,7 @@ def _numbers(labels: Mapping[str, Any], source: str) -> dict[str, int]:
 
 
 def _facts(given: Any, source: str) -> Mapping[str, Any]:
-    """Return what is told of classes by name."""
+    """Return the properties of classes, by name."""
     if given is not None and not isinstance(given, Mapping):
         raise LabelSetError(Rule.FACTS_OF.says(source=source, name=shown(given)))
     return given or {}

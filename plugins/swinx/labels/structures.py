@@ -17,7 +17,7 @@ _FILE = Path(__file__).parent / "structures.json"
 
 
 def structure(name: str) -> Mapping[str, Any]:
-    """Return what is known of a structure that a name or an alias means; empty if nothing is.
+    """Return the known properties of the structure of a name or an alias; empty if it is unknown.
 
     Returns:
         Any of ``code`` (SNOMED CT value and meaning, as in the table of TotalSegmentator), ``colour`` (``#rrggbb``),

@@ -26,7 +26,7 @@ __all__ = [
 
 
 def protocol_note(protocol: Protocol, label_set: LabelSet = FLARE23) -> str:
-    """Return what a protocol means for the scores of some classes, in a few sentences."""
+    """Return the meaning of a protocol for the scores of some classes, in a few sentences."""
     if protocol == "flare23":
         return (
             "Protocol `flare23`: the challenge's script with its quirks. A class empty in both maps scores 1 (100 % of "
@@ -167,7 +167,7 @@ def aligned_table(rows: list[list[str]]) -> str:
 
 
 def _averages_told(label_set: LabelSet) -> list[str]:
-    """Return what the averages are over, a sentence each."""
+    """Return the classes of each average, a sentence each."""
     groups = averages(label_set)
     told = [f"`{name}`: the {len(labels)} organs." for name, labels in groups.items() if name == ORGAN_AVERAGE]
     lesions = [label_set.names[label] for label in label_set.lesions]

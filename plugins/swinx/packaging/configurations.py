@@ -30,7 +30,7 @@ _SCRIPTABLE = "swinx.networks.SwinXSeg"
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
+    """Return the content of a JSON file.
 
     Raises:
         BundleError: If it is missing or no JSON.

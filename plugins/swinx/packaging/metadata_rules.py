@@ -33,7 +33,7 @@ _DTYPE = re.compile(r"float(16|32|64)?|double|half|u?int(8|16|32|64)|long|short|
 
 
 def metadata_faults(metadata: Any) -> list[str]:
-    """Return what is wrong with the metadata of a bundle, a sentence for each; empty if nothing is.
+    """Return the faults of the metadata of a bundle, a sentence each; empty if there are none.
 
     Args:
         metadata: Content of ``configs/metadata.json``.

@@ -103,7 +103,7 @@ def described(label_set: LabelSet, settings: Mapping[str, Any], parameters: int)
 
 
 def _blocks(label_set: LabelSet, settings: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
-    """Return what takes the place of the parts of the README that have marks."""
+    """Return the texts for the marked parts of the README."""
     names = label_set.names[1:]
     intensity = settings.get("intensity", "hu_window")
     modality = "CT" if intensity == "hu_window" else f"that of the training, scaled by {intensity}"

@@ -189,7 +189,7 @@ def _weights_files(source: Path, record: Mapping[str, Any]) -> dict[str, bytes |
 
 
 def _plain_files(root: Path) -> list[Path]:
-    """Return what is packed as it is: licence, documents, settings of the log."""
+    """Return the files that are packed unchanged: licence, documents, settings of the log."""
     documents = sorted(path for path in root.glob("docs/**/*") if not path.is_dir())
     files = [root / "LICENSE", *sorted(root.glob("configs/*.conf")), *documents]
     _refuse_links_outside(files, root)

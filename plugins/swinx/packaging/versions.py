@@ -73,7 +73,7 @@ def _installed(name: str) -> str:
 
 
 def _requirements() -> dict[str, SpecifierSet]:
-    """Return what this version of swinx requires, extras included; empty where it is not installed."""
+    """Return the requirements of this version of swinx, extras included; empty where it is not installed."""
     if _installed("swinx") != __version__:
         return {}
     found: dict[str, SpecifierSet] = defaultdict(SpecifierSet)

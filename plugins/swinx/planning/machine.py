@@ -32,7 +32,7 @@ class Machine:
 
 
 def this_machine(gpu_gb: float | None = None) -> Machine:
-    """Return what this process may use of the machine.
+    """Return the memory, the cores and the GPU that this process may use.
 
     Args:
         gpu_gb: Memory of the GPU that will train, in GiB, where that is another machine's; 0 for none. By default that

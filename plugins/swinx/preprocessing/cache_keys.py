@@ -69,7 +69,7 @@ def _stamps(place: Any) -> Any:
 
 
 def _described(value: Any, around: tuple[int, ...]) -> Any:
-    """Return what JSON can tell of a value; an object by its class and its attributes, one in itself by its class."""
+    """Return a value as JSON; an object by its class and its attributes, one in itself by its class."""
     if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, np.ndarray | np.generic):

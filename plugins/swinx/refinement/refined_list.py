@@ -112,7 +112,7 @@ def write_manifest(
 
 
 def _without_stamp(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what is the same on another disk."""
+    """Return the content record of a file without its stamp, which differs on other disks."""
     return None if content is None else {key: value for key, value in content.items() if key != "stamp"}
 
 

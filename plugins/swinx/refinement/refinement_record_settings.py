@@ -84,7 +84,7 @@ def describe(thing: object) -> dict[str, Any]:
 
 
 def _deciding_facts(label_set: LabelSet) -> dict[str, Any]:
-    """Return what of a label set decides a refined label: names, numbers, partners and hosts."""
+    """Return the parts of a label set on which a refined label depends: names, numbers, partners and hosts."""
     told = label_set.as_json()
     facts = {
         name: {key: facts[key] for key in ("mirror", "inside") if facts[key] is not None}

@@ -127,7 +127,7 @@ def view_cases(
 def _content(
     case: str, voxels: CaseVoxels, scores: pd.Series[Any], max_slices: int, limit: int, label_set: LabelSet
 ) -> dict[str, Any]:
-    """Return what the viewer shows of a case, as JSON; its fallback and its volumes share the limit."""
+    """Return the viewer's data of a case, as JSON; its fallback and its volumes share the limit."""
     slices = draw_slices(voxels.scan_hu, voxels.maps, voxels.affine, max_slices, label_set)
     while slices.size > limit // 3 and max_slices > 1:
         max_slices = max(1, max_slices // 2)

@@ -27,7 +27,7 @@ class InferenceRecord:
 
 
 def read_record(path: Path | None) -> InferenceRecord:
-    """Return what a ``cases.json`` says; nothing of one that is not there or holds something else."""
+    """Return the content of a ``cases.json``; empty if it is missing or holds something else."""
     try:
         content = {} if path is None else read_object(path, finite=False)
     except (OSError, ValueError):  # the part of the page that shows its numbers says why

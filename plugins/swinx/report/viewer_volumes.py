@@ -56,7 +56,7 @@ class ViewerVolumes:
 
     @property
     def is_coarser(self) -> bool:
-        """Whether the grid is coarser than that of the scan."""
+        """True if the grid is coarser than that of the scan."""
         return any(shown > 1.001 * own for shown, own in zip(self.spacing_mm, self.scan_spacing_mm, strict=True))
 
 

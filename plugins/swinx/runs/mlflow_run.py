@@ -104,7 +104,7 @@ def _last_row(table: Path) -> dict[str, str]:
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return what is a finite number, without characters of class names that MLflow refuses in the name of a metric."""
+    """Return the finite numbers, their names without characters that MLflow refuses in the name of a metric."""
     numbers = {}
     for name, value in values.items():
         try:

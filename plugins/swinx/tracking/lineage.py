@@ -85,7 +85,7 @@ def write_sidecar(artefact: str | os.PathLike[str], facts: Mapping[str, Any]) ->
 
 
 def read_sidecar(artefact: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what the sidecar of an artefact says, as far as this version knows it; empty if there is none.
+    """Return the content of an artefact's sidecar, as far as this version knows it; empty if there is none.
 
     Raises:
         RecordError: If it is no plain file, or holds anything but plain data of the kinds that a sidecar has.
@@ -95,7 +95,7 @@ def read_sidecar(artefact: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def upstream_of(name: str, artefact: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what is known of an artefact that a run starts from, and warn if it is not what its sidecar says.
+    """Return the origin of an artefact that a run starts from, and warn if its content contradicts its sidecar.
 
     Args:
         name: What the run calls it, such as ``pretrained``.

@@ -44,7 +44,7 @@ _runs: list[TrackedRun] = []  # the active one, which may have moved since it be
 
 
 def provenance() -> dict[str, Any]:
-    """Return what the sidecar of an artefact says of the active run of this process; empty if none is.
+    """Return the active run of this process for the sidecar of an artefact; empty if there is none.
 
     ``run_id``, ``tracking_uri`` (without credentials), ``stage``, ``config_sha256``, ``data_sha256`` and ``upstream``.
     """

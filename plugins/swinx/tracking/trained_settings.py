@@ -172,7 +172,7 @@ def _warn_once(text: str) -> None:
 
 
 def _difference(own: LabelSet, given: LabelSet) -> str:
-    """Return what tells two label sets apart, for a message."""
+    """Return the difference between two label sets, for a message."""
     lost = [label for label in own.foreground if given.find(own.names[label]) is None]
     new = [label for label in given.foreground if own.find(given.names[label]) is None]
     parts = [f"it lacks {own.listed(lost, _MANY)}"] if lost else []

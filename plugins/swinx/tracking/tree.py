@@ -141,7 +141,7 @@ def _run_line(run_id: str, tags: Mapping[str, str]) -> str:
 
 
 def _sources(tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return what a run came from by its tags, in which paths are relative, or cut to names."""
+    """Return the origins of a run by its tags, in which paths are relative, or cut to names."""
     known = [key for key in tags if key.startswith("upstream.") and key.endswith(".path")]
     names = [key.removeprefix("upstream.").removesuffix(".path") for key in known]
     return [

@@ -14,7 +14,7 @@ _Values = Mapping[str, Any]
 
 
 def broken_relation(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """Return what is wrong between settings that are right alone; empty if nothing is.
+    """Return the contradiction between settings that are valid alone; empty if there is none.
 
     Args:
         values: Plain values by name. A relation is checked if all settings that it is about are here.

@@ -17,7 +17,7 @@ _KINDS = ("a number", "true or false", "a text")
 
 
 def setting_fault(name: str, value: Any, stands: Any) -> str:
-    """Return what is wrong with a value that shall replace that of a configuration; empty if nothing is.
+    """Return the fault of a value that is to replace that of a configuration; empty if there is none.
 
     A setting of the table (:data:`swinx.bundle.SETTINGS`) must be in its range as well, where the value that stands is.
 

@@ -40,7 +40,7 @@ class FoundCase:
 
 @dataclass(frozen=True)
 class FoundCollection:
-    """What was found in a folder.
+    """Cases found in a folder.
 
     Attributes:
         layout: What it was recognised as.

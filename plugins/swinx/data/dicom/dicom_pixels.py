@@ -58,7 +58,7 @@ class PixelLayout:
 
 
 def find_pixel_fault(stream: BinaryIO, syntax: str, layout: PixelLayout) -> str:
-    """Return what is wrong with the pixels that follow; empty if their number is that of the header.
+    """Return the fault of the pixels that follow; empty if their number is that of the header.
 
     Args:
         stream: The file, positioned at the tag of its pixels.

@@ -18,7 +18,7 @@ _PADDING = 1
 
 
 def find_rle_fault(frame: bytes, pixels: int, segments: int) -> str:
-    """Return what is wrong with a picture; empty if its runs give as many bytes as it has.
+    """Return the fault of a picture; empty if its runs give as many bytes as it has.
 
     Args:
         frame: The compressed picture.

@@ -66,7 +66,7 @@ class DicomSegCheck:
                 _logger.warning("%s", SegRules.EXPECTED.says(case=item["case"], reason=reason))
 
     def _obstacle(self, source: Path) -> str:
-        """Return what prevents the segmentation of a scan; an empty text if nothing is known to."""
+        """Return the reason why a scan can have no DICOM Segmentation; empty if none is known."""
         try:
             require_dicom()
             _, slices = read_seg_source(source)

@@ -82,7 +82,7 @@ def check_entry(
 
 
 def _classes(item: Mapping[str, Any], labels: ListLabels) -> tuple[dict[str, Any], list[str]]:
-    """Return what an item says of its classes and its label file, in ids of the label set in use, and its faults."""
+    """Return the classes and the label file of an item, in ids of the label set in use, and its faults."""
     found: dict[str, Any] = {}
     faults = []
     for key in _CLASS_KEYS:

@@ -48,7 +48,7 @@ class ListLabels:
 
     @cached_property
     def is_same(self) -> bool:
-        """Whether both label sets have the same classes under the same numbers."""
+        """True if both label sets have the same classes under the same numbers."""
         return self.own.same_classes(self.used) and self.own.values == self.used.values
 
     def ids_of(self, given: Collection[Any], source: str) -> list[int]:

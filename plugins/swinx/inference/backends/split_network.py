@@ -93,7 +93,7 @@ class WindowFeatures(nn.Module):
         self.up_blocks = nn.ModuleList(MergedUpBlock(block) for block in list(network.up_blocks)[2:])  # type: ignore[arg-type]
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the middle reads.
+        """Return the inputs of the middle of the network.
 
         Args:
             image: Windows ``(B, C, D, H, W)``.
@@ -166,7 +166,7 @@ class WindowDecoder(nn.Module):
         self.up_block = MergedUpBlock(network.up_blocks[0])  # type: ignore[arg-type]
 
     def forward(self, image: Tensor, features: Tensor) -> Tensor:
-        """Return what the output layer reads, ``(B, G, 2d, 2h, 2w)``, on the grid that the features cover.
+        """Return the input of the output layer, ``(B, G, 2d, 2h, 2w)``, on the grid that the features cover.
 
         Where a side is not a border of the window, the outer voxels are wrong, four at the begin and two at the end:
         what lies beyond is taken for the border's zeros.

@@ -68,7 +68,7 @@ def window_part(window: Sequence[slice], size: Sequence[int], roi: Sequence[int]
 
 
 def _read_for(begin: int, end: int, side: int) -> tuple[slice, slice, slice]:
-    """Return what is read for voxels of a map of ``side``, and where they are in what is made of it.
+    """Return the voxels to read for a part of a map of ``side``, and the place of the part in the output.
 
     Returns:
         Slices of the map, and of one of half the resolution; both begin together, but the first goes on for two more

@@ -68,7 +68,7 @@ class ProbedEncoders(nn.Module):
 
 
 def _feature_maps(features: SwinFeatures) -> list[Tensor]:
-    """Return what a segmentation decoder gets: the skips, then the bottleneck.
+    """Return the inputs of a segmentation decoder: the skips, then the bottleneck.
 
     The skips pass LayerNorms whose weights pretraining leaves as they were initialised. The bottleneck is normalised
     in the same way, over its channels, without weights.

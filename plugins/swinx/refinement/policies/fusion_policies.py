@@ -60,7 +60,7 @@ class FusionPolicy:
         return Fusion(label, provenance(label, truth), _known(annotated, taken))
 
     def _choose(self, pseudo: list[LabelMap], left: set[int], truth: LabelMap, affine: _Affine) -> _Choice:
-        """Return what is taken of the pseudo labels, and the classes that are then known.
+        """Return the voxels that are taken from the pseudo labels, and the classes that are then known.
 
         Args:
             pseudo: Pseudo labels with the classes of ``left`` alone.

@@ -115,7 +115,7 @@ class BundleTeacher:
         return Prediction(torch.from_numpy(relabel(labels, self._ids))[None], notes)
 
     def _run(self, case: str, scan: MetaTensor) -> Tensor:
-        """Return what the postprocessing leaves under ``"pred"``, as a ``SupervisedEvaluator`` would get it."""
+        """Return the postprocessed prediction, ``"pred"``, as a ``SupervisedEvaluator`` would get it."""
         parts, key = self._parts, self._parts.image_key
         # A fresh tensor, so that only the bundle's own steps are inverted.
         meta = {name: value for name, value in scan.meta.items() if name != "affine"} | {"original_channel_dim": 0}

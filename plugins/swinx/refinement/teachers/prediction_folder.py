@@ -75,7 +75,7 @@ class PredictionFolderTeacher:
         return fingerprint_of(self.folder, files, {"ids": sorted(self._ids.items())})
 
     def predict(self, case: str, image: MetaTensor) -> Prediction:
-        """Return what was predicted for ``case``, on the grid of ``image``.
+        """Return the prediction of ``case``, on the grid of ``image``.
 
         Args:
             case: Name of the case.

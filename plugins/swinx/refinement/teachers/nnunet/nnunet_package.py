@@ -60,7 +60,7 @@ def find_trainer(name: str) -> type[Any]:
 
 
 def nnunet_scalars() -> list[Any]:
-    """Return what ``torch.serialization.safe_globals`` must allow for the training log in nnU-Net's checkpoints.
+    """Return the globals that ``torch.load`` must allow for the training log in nnU-Net's checkpoints.
 
     nnU-Net itself reads its checkpoints with ``weights_only=False``, which runs whatever code a file brings. Apart
     from tensors and plain Python values they hold nothing but numpy scalars, whose constructor runs no code.

@@ -217,7 +217,7 @@ def _check(
 
 
 def _plain(item: Mapping[str, Any]) -> list[Any]:
-    """Return what decides on the files of a case."""
+    """Return the name, files and numbering of a case, on which the files that are made of it depend."""
     files = [os.fspath(place) for place in (item["image"], *places_of(item["label"]))]
     masks = list(item["label"]) if isinstance(item["label"], Mapping) else None
     more = {"label_map": item.get("label_map"), "masks": masks}

@@ -112,6 +112,7 @@ class RandCropByKnownLabeld(Randomizable, MapTransform, MultiSampleTrait):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> list[dict[Hashable, Any]]:
         """Return one shallow copy of ``data`` per patch."""
-        foreground, background = find_crop_centres(data[self.label_key])
-        patches: list[dict[Hashable, Any]] = self.crop({**data, _FOREGROUND: foreground, _BACKGROUND: background})
+        item = dict(data)
+        item[_FOREGROUND], item[_BACKGROUND] = find_crop_centres(data[self.label_key])
+        patches: list[dict[Hashable, Any]] = self.crop(item)
         return patches

@@ -18,6 +18,8 @@ _OVERLAYS = ("evaluate", "refine")
 _BASE = "inference.json"
 _NONE = ("evaluate", "inference", "metadata", "mlflow", "refine", "train")
 _OF_ALL_STEPS = ("demo",)
+_OF_RUNS = ("handlers", "initialize")
+"""Entries of runs by MONAI, to which ``swinx segment`` would not listen: it takes the parts that segment alone."""
 
 
 def overlay_fault(configuration: Mapping[str, Any], folder: Path | None) -> str | None:
@@ -84,6 +86,6 @@ def _of_another_step(path: Path, files: Sequence[str], stage: str) -> str:
         plain = str(name).lstrip("+~")
         root = plain.replace("#", "::").partition("::")[0]
         of_others = root != plain or (root in SETTINGS and stages.isdisjoint(SETTINGS[root].stages))
-        if root not in base and of_others:
+        if (root not in base and of_others) or (root in _OF_RUNS and stage == "inference"):
             return plain
     return ""

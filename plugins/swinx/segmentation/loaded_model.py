@@ -180,7 +180,7 @@ class LoadedModel:
 
 def load_model(
     model: str | os.PathLike[str] | None = None,
-    profile: str = STANDARD,
+    profile: str | Collection[str] = STANDARD,
     device: str = "auto",
     progress: bool = True,
     **settings: Any,
@@ -191,7 +191,7 @@ def load_model(
         model: The folder of a bundle, a packed zip, a weights file, an address of MLflow (``models:/name/version``), or
             the name of a bundle that comes with swinx; by default what the last training in this folder left, or else
             the weights that come with swinx.
-        profile: ``"standard"``, or an overlay of the bundle such as ``"fast"`` or ``"lowmem"``; several with commas.
+        profile: ``"standard"``, or an overlay of the bundle such as ``"fast"``; several in a list or with commas.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"``: a CUDA GPU if there is one, else the CPU.
         progress: Tell on standard error which weights were loaded.
         settings: Further settings of the inference, such as ``overlap=0.25`` or ``max_ram_mb=8000``.
@@ -200,9 +200,9 @@ def load_model(
         BundleError: If there is no such model, profile, device or setting.
         WeightsError: If the weights cannot be read or are of another network.
     """
-    chosen = _device(device)
+    chosen, overlays = _device(device), profile if isinstance(profile, str) else ",".join(profile)
     with _quiet(not progress):
-        return LoadedModel(find_model(model), profile, chosen, settings)
+        return LoadedModel(find_model(model), overlays, chosen, settings)
 
 
 def _configured(files: ModelFiles, profile: str, device: str, settings: Mapping[str, Any]) -> ConfigParser:

@@ -21,7 +21,7 @@ def segment(
     image: Any,
     output: str | os.PathLike[str] | None = None,
     model: str | os.PathLike[str] | LoadedModel | None = None,
-    profile: str = STANDARD,
+    profile: str | Collection[str] = STANDARD,
     device: str = "auto",
     progress: bool = True,
     *,

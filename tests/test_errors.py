@@ -69,7 +69,7 @@ def test_the_reason_is_the_sentence_about_a_file_rather_than_what_it_was_raised_
 
 def test_the_reason_of_a_system_error_names_its_file():
     error = raised(RuntimeError("config"), FileNotFoundError(2, "No such file or directory", "scan.nii"))
-    assert reason_of(error) == "FileNotFoundError: [Errno 2] No such file or directory: 'scan.nii'"
+    assert reason_of(error) == "scan.nii: No such file or directory"
 
 
 def test_the_reason_is_else_the_innermost_cause():

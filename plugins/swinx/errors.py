@@ -168,7 +168,8 @@ def reason_of(error: BaseException) -> str:
     for current in chain:
         if isinstance(current, OSError):
             # one without an error number is a sentence of this package, not the system's
-            return str(current) if current.errno is None else f"{type(current).__name__}: {current}"
+            place = "" if current.filename is None else f"{visible(str(current.filename))}: "
+            return str(current) if current.errno is None else f"{place}{current.strerror}"
     return f"{type(chain[-1]).__name__}: {chain[-1]}"
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from swinx.errors import BundleError
+from swinx.tracking.tracked_run import MISSING
+
 __all__ = ["download_model"]
 
 
@@ -22,8 +25,12 @@ def download_model(address: str, folder: str | os.PathLike[str]) -> Path:
         The folder of the model, or the file.
 
     Raises:
+        BundleError: If MLflow is not installed.
         Exception: Whatever MLflow raises if there is no such model, or the store cannot be reached.
     """
-    import mlflow.artifacts
+    try:
+        import mlflow.artifacts
+    except ModuleNotFoundError as error:
+        raise BundleError(MISSING) from error
 
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=os.fspath(folder)))

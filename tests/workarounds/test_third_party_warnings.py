@@ -37,4 +37,6 @@ def test_other_warnings_are_shown():
 def test_logged_warnings_are_left_out_by_their_text(caplog):
     logging.getLogger(PLUGIN).warning("nvImageCodec is not available; skipping")
     logging.getLogger(PLUGIN).warning("another text")
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("highdicom.base").info('copy attributes of module "Patient"')
     assert [record.message for record in caplog.records] == ["another text"]

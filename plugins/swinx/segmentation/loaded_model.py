@@ -36,6 +36,7 @@ from swinx.segmentation.segmentation_result import Prediction, Segmentation
 from swinx.segmentation.side_files import SideFiles
 from swinx.tracking import read_sidecar
 from swinx.visible_text import visible
+from swinx.workarounds import silence_third_parties
 
 __all__ = ["STANDARD", "LoadedModel", "load_model"]
 
@@ -200,6 +201,7 @@ def load_model(
         BundleError: If there is no such model, profile, device or setting.
         WeightsError: If the weights cannot be read or are of another network.
     """
+    silence_third_parties()
     chosen, overlays = _device(device), profile if isinstance(profile, str) else ",".join(profile)
     with _quiet(not progress):
         return LoadedModel(find_model(model), overlays, chosen, settings)

@@ -17,6 +17,7 @@ from swinx.rules import WeightsRules as Rule
 from swinx.tracking.lineage import read_sidecar, sidecar_path
 from swinx.tracking.weights_record import read_record
 from swinx.visible_text import visible
+from swinx.workarounds import running_bundle
 
 __all__ = ["agreed_label_set", "compare_settings", "recorded_label_set", "trained_settings"]
 
@@ -55,7 +56,7 @@ def trained_settings(checkpoint: str | os.PathLike[str]) -> dict[str, Any]:
         _warn_once(f"{visible(weights)}: {Rule.NO_RECORD.says(record=visible(sidecar_path(weights)))}")
         return {}
     record = read_record(weights)
-    if about := record.get("about"):
+    if (about := record.get("about")) and running_bundle().folder:  # a model that is loaded says it by itself
         _inform_once(f"{visible(weights)}: {about}")
     settings = record.get("settings") or {}
     found = {}

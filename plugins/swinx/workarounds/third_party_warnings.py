@@ -23,7 +23,10 @@ _WARNINGS = (
 )
 """Beginnings of messages."""
 
-_LOGGED = {"monai.data.nvimgcodec_pydicom_plugin": "nvImageCodec is not available"}
+_LOGGED = {
+    "monai.data.nvimgcodec_pydicom_plugin": "nvImageCodec is not available",
+    "highdicom.base": "copy ",  # each module of a header, for each DICOM Segmentation
+}
 """Beginning of a logged message by the name of its logger."""
 
 

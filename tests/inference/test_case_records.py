@@ -19,8 +19,8 @@ from monai.engines import SupervisedEvaluator
 from support.geometry import oblique_affine
 from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
 from swinx.data import find_cases, record_path
-from swinx.errors import DataListError
-from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings
+from swinx.errors import CaseError, DataListError
+from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings, write_case_record
 from swinx.labels import read_label_set
 from swinx.resources import PeakMemory, ResourceMonitor
 
@@ -219,6 +219,32 @@ def test_an_image_is_not_replaced_by_the_prediction_of_another_case(cases, out):
     assert list(out.iterdir()) == [target]
 
 
+@pytest.mark.parametrize("name", ["b.nii.gz", "b.json", "cases.json"])
+@pytest.mark.parametrize("before", ["nothing", "another run"])
+def test_files_of_others_end_the_run_before_its_first_case(cases, out, name, before):
+    out.mkdir()
+    if before == "another run":
+        segment(cases, out)
+    (out / name).write_text('{"by": "hand"}')
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    spoil(cases[1])  # what a failed case leaves is removed: not what is of others
+    with pytest.raises(CaseError, match=f"{out / name}: is there already, and no run of swinx wrote it"):
+        segment(cases, out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == kept
+
+
+def test_a_run_that_was_killed_between_labels_and_record_is_repeated(cases, out):
+    def die(data):
+        if data["case"] == "b":
+            raise KeyboardInterrupt
+        return data
+
+    with pytest.raises(KeyboardInterrupt):
+        segment(cases, out, measure=die)
+    assert (out / "b.nii.gz").is_file()
+    assert len(segment(cases, out).done) == len(cases)
+
+
 class Engine:
     """As much of an evaluator as the handler looks at."""
 
@@ -228,8 +254,11 @@ class Engine:
 
 def test_every_kind_of_file_of_a_failed_case_is_removed(out):
     out.mkdir()
-    for name in ("a_x.nii.gz", "a_y.npz", "a.json", "a.nii.gz", "aa_x.nii.gz", "b_x.nii.gz"):
+    for name in ("a_x.nii.gz", "a_y.npz", "a_old.dcm", "a.nii.gz", "aa_x.nii.gz", "b_x.nii.gz"):
         (out / name).write_text("of an earlier run")
+    written = [out / name for name in ("a_x.nii.gz", "a_y.npz", "a_old.dcm")]
+    write_case_record(out, "a", {"prediction": str(written[0])}, {}, written)
+    (out / "a_old.dcm").write_text("of an earlier run")
     records = CaseRecords(str(out), files=("{case}_x.nii.gz", "{case}_y.npz"))
     records._begin(Engine([{"case": "a", "image": "elsewhere.nii.gz"}]))
     records._fail("[1/1]", "a", "why")

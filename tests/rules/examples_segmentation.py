@@ -200,13 +200,30 @@ def labels_over_another_scan(folder: Path) -> str:
     before = other.read_bytes()
     told = [refusal(segment, scan, place, model=model_of_ct()) for place in (other, other.parent)]
     told.append(refusal(segment_folder, scan, other.parent, model_of_ct()))
-    record_path(other.parent, "a").write_text('{"prediction_sha256": "of the labels that were here before"}')
+    record_path(other.parent, "a").write_text('{"prediction": "a.nii.gz", "prediction_sha256": "of labels before"}')
     told.append(refusal(segment, scan, other, model=model_of_ct()))
     assert len(set(told)) == 1
     assert other.read_bytes() == before
     other.unlink()
     record_path(other.parent, "a").write_text('{"SliceThickness": 5}')
     assert str(record_path(other.parent, "a")) in refusal(segment, scan, other, model=model_of_ct())
+    record_path(other.parent, "a").unlink()
+    for name, wanted in {
+        "a.png": "preview",
+        "a_statistics.csv": "statistics",
+        "a_probabilities/x.nii.gz": "probabilities",
+    }.items():
+        beside = other.parent / name
+        beside.parent.mkdir(exist_ok=True)
+        beside.write_text("of others")
+        for call, place in ((segment, other), (segment_folder, other.parent)):
+            assert str(beside) in refusal(call, scan, place, model=model_of_ct(), **{wanted: True})
+        assert beside.read_text() == "of others"
+    for name in ("cases.json", "statistics.csv"):
+        (other.parent / name).write_text("of others")
+        (other.parent / "a_statistics.csv").unlink(missing_ok=True)
+        assert name in refusal(segment_folder, scan, other.parent, model_of_ct(), statistics=True)
+        (other.parent / name).unlink()
     return told[0]
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from swinx.files import EarlierFiles, real_path
 from swinx.geometry import reader_notes
 from swinx.inference.case_dataset import with_usable_names
 from swinx.inference.case_shares import done_record, share_of
-from swinx.inference.record_files import check_apart, result_set, write_batch_record, write_case_record
+from swinx.inference.record_files import check_apart, check_own, result_set, write_batch_record, write_case_record
 from swinx.labels import LabelSet
 from swinx.resources import ResourceMonitor
 
@@ -42,9 +43,9 @@ class CaseRecords:
     postprocessing adds to its result. It may also add ``unwritten``, reasons why a file beside the prediction
     was not written. Such a case keeps its prediction; the summary names it, and the exit code is 1, too.
 
-    A case that failed has no prediction: one that an earlier run left in the folder is
-    removed with its record, so that it is not taken for this run's, by a scorer or a reader. What another process wrote
-    since this run began stays.
+    Files that no run of swinx wrote as they are now end the run before its first case. A case that failed has no
+    prediction: one that an earlier run left in the folder is removed with its record, so that it is not taken for this
+    run's, by a scorer or a reader. What another process wrote since this run began stays.
 
     Several processes share the cases by :meth:`choose`, and the first of them tells of all by :meth:`summarise`.
 
@@ -84,6 +85,7 @@ class CaseRecords:
         self._prepared: dict[str, float] = {}
         self._summarised = True
         self._earlier = EarlierFiles()
+        self._files: dict[str, list[Path]] = {}
         self.cases: list[dict[str, Any]] = []
         self._kept: list[dict[str, Any]] = []
         self._told = False
@@ -120,6 +122,7 @@ class CaseRecords:
         """Listen to an evaluator whose ``iteration_update`` is a ``CaseIteration``."""
         engine.add_event_handler(Events.STARTED, self._begin)
         engine.add_event_handler(Events.GET_BATCH_STARTED, self._start_case)
+        engine.add_event_handler(Events.ITERATION_STARTED, self._begin_record)
         engine.add_event_handler(Events.ITERATION_STARTED, self._mark, "got_batch")
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._mark, "predicted")
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_case)
@@ -136,11 +139,10 @@ class CaseRecords:
         predictions = {real_path(path): path for item in everyone for path in self._predictions(item["case"])}
         for item in everyone:
             check_apart(item, predictions)
+        self._files = check_own(self.output_dir, {item["case"]: self._predictions(item["case"]) for item in items})
         self.results = {} if self.checkpoint is None else result_set(self.checkpoint, self._settings)
         self._earlier = EarlierFiles(
-            path
-            for item in items
-            for path in (*self._predictions(item["case"]), record_path(self.output_dir, item["case"]))
+            path for case, files in self._files.items() for path in (*files, record_path(self.output_dir, case))
         )
 
     def _predictions(self, case: str) -> list[Path]:
@@ -148,6 +150,13 @@ class CaseRecords:
 
     def _start_case(self) -> None:
         self.monitor.start()
+
+    def _begin_record(self, engine: Workflow) -> None:
+        if "failure" not in (batch := engine.state.batch):
+            case, files = str(batch["case"][0]), self._predictions(str(batch["case"][0]))
+            record = {"case": case, "prediction": str(files[0]), **self._labels}
+            with suppress(OSError):  # the prediction cannot be written either, which is told for its case
+                write_case_record(self.output_dir, case, record, {}, files, begun=True)
 
     def _mark(self, name: str) -> None:
         if self.monitor.device.type == "cuda":
@@ -189,7 +198,8 @@ class CaseRecords:
         if warnings := [*reader_notes(batch), *map(str, result.get("warnings", ()))]:
             record["warnings"] = warnings
         try:
-            record = write_case_record(self.output_dir, str(record["case"]), record | self._labels, self.results)
+            files, record = self._predictions(record["case"]), record | self._labels
+            record = write_case_record(self.output_dir, str(record["case"]), record, self.results, files)
         except OSError as error:
             self._fail(number, str(record["case"]), str(error))
             return
@@ -224,7 +234,7 @@ class CaseRecords:
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
-        self._earlier.remove((*self._predictions(case), record_path(self.output_dir, case)))
+        self._earlier.remove((*self._files.get(case, ()), record_path(self.output_dir, case)))
 
     def summarise(self) -> None:
         """Write ``cases.json`` and log what became of the cases, once; of several processes every one must call it."""

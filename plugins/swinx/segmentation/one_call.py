@@ -69,6 +69,6 @@ def segment(
         if not (isinstance(image, str | os.PathLike) and Path(image).is_dir()):  # the model tells what a folder is for
             image = scan_of(image, series)  # what is wrong with it is told before the model is loaded
             if output is not None:
-                label_place(os.fspath(output), image)
+                label_place(os.fspath(output), image, files)
         model = load_model(model, profile, device, progress)
     return segment_image(image, output, model, progress, classes, series, files)

@@ -54,7 +54,7 @@ def segment_image(
     """Segment a scan of any kind, or a :class:`Scan`, by a model that is loaded, see :func:`swinx.segment`."""
     side_files.require(output)
     scan = image if isinstance(image, Scan) else scan_of(image, series, model.hu)
-    target = None if output is None else label_place(os.fspath(output), scan)
+    target = None if output is None else label_place(os.fspath(output), scan, side_files)
     if side_files.dicom_seg and target is not None:
         check_dicom_seg(scan, target, model.label_set)
     return segment_scan(scan, target, model, progress, classes, side_files)
@@ -96,12 +96,15 @@ def segment_scan(
     if target is None and side_files.statistics:
         table = class_statistics(scan.case, prediction.voxels, ids, affine, label_set, chosen)
     if target is not None:
-        write_nifti(target, numbers, affine)
+        place = target.parent, case_name(target)
         record["prediction"] = str(target)
+        write_case_record(*place, record, {}, [target, *side_files.paths(target)], begun=True)
+        write_nifti(target, numbers, affine)
         table = write_side_files(side_files, target, scan, prediction._replace(class_ids=ids), label_set, model.name)
         total, saved = record["seconds"].pop("total"), round(time.perf_counter() - started, 3)
         record["seconds"] |= {"save": saved, "total": round(total + saved, 3)}
-        record |= write_case_record(target.parent, case_name(target), record, model.results(record.get("classes")))
+        files = [target, *side_files.paths(target)]
+        record |= write_case_record(*place, record, model.results(record.get("classes")), files)
     image = scan.give_back(numbers, affine)
     return Segmentation(
         scan.case, image, ids, affine, label_set, volumes, record, target, table, prediction.probabilities

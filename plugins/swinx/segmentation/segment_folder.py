@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from swinx.data import find_cases, pick_series, record_path
+from swinx.data import case_name, find_cases, pick_series, record_path
 from swinx.errors import CaseError, DataListError, find_case_error, reason_of
 from swinx.files import EarlierFiles, hold, write_table
 from swinx.inference import write_batch_record
@@ -97,9 +97,12 @@ def segment_folder(
     hold(folder)
     scans = [Scan(str(item["case"]), dict(item), as_nibabel) for item in items]
     targets = {scan.case: folder / f"{scan.case}.nii.gz" for scan in scans}
-    check_places(list(targets.values()), scans)
-    earlier = EarlierFiles(path for case in targets for path in (targets[case], record_path(folder, case)))
     side_files = SideFiles(statistics, probabilities, preview, dicom_seg)
+    of_batch = [folder / "statistics.csv"] if statistics else []
+    files = check_places(list(targets.values()), scans, side_files, of_batch)
+    for name, of_case in files.items():
+        of_case.append(record_path(folder, name))
+    earlier = EarlierFiles(path for of_case in files.values() for path in of_case)
     for scan in [scan for scan in scans if dicom_seg and "fault" not in scan.item]:
         check_dicom_seg(scan, targets[scan.case], model.label_set)
     batch, tables = Batch(), []
@@ -109,7 +112,7 @@ def segment_folder(
                 raise CaseError(scan.case, str(scan.item["fault"]))
             found = segment_scan(scan, targets[scan.case], model, progress, kept, side_files)
         except Exception as error:  # one bad case must not end the batch, whatever is wrong with it
-            _fail(batch, scan.case, error, [targets[scan.case], record_path(folder, scan.case)], earlier)
+            _fail(batch, scan.case, error, files[case_name(targets[scan.case])], earlier)
             continue
         batch.done.append({key: value for key, value in found.record.items() if key != "labels"})
         batch.incomplete += [{"case": scan.case, "reason": why} for why in found.record.get("unwritten", ())]
@@ -118,11 +121,11 @@ def segment_folder(
         told = found.record["seconds"]["total"], found.record["peak_memory"]["rss_mb"]
         _logger.info("[%d/%d] %s: %.1f s, %.0f MB", number, len(scans), scan.case, *told)
     facts = {"labels": model.label_set.as_json()}
-    write_batch_record(folder, batch.done, batch.failed, batch.incomplete, model.results(kept), facts)
     if tables:
         import pandas as pd
 
-        write_table(folder / "statistics.csv", pd.concat(tables, ignore_index=True))
+        write_table(of_batch[0], pd.concat(tables, ignore_index=True))
+    write_batch_record(folder, batch.done, batch.failed, batch.incomplete, model.results(kept), facts, of_batch)
     return batch
 
 

@@ -48,6 +48,13 @@ class SideFiles:
     preview: bool = False
     dicom_seg: bool = False
 
+    def paths(self, target: Path) -> list[Path]:
+        """Return what is written beside a file of labels, of the probabilities those that are there."""
+        folder, name = target.parent, case_name(target)
+        wanted = {".png": self.preview, ".dcm": self.dicom_seg, "_statistics.csv": self.statistics}
+        found = sorted((folder / f"{name}_probabilities").glob("*.nii.gz")) if self.probabilities else []
+        return [*found, *(folder / f"{name}{ending}" for ending, asked in wanted.items() if asked)]
+
     def require(self, output: object) -> None:
         """Refuse files that have no place.
 

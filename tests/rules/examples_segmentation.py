@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,8 @@ def a_model_that_mlflow_does_not_have(_folder: Path) -> str:
         raise RuntimeError(f"{address} not found\nin the registry")
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "mlflow", None)
+        assert refusal(load_model, "models:/swinx_seg/7").endswith('pip install "mlflow>=3,<4"')
         patch.setattr(model_files, "download_model", fail)
         return refusal(load_model, "models:/swinx_seg/7")
 

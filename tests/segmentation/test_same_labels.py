@@ -161,6 +161,11 @@ def test_statistics_have_a_row_for_a_class_without_a_voxel():
     assert table.loc["spleen", ["volume_ml", "mean"]].tolist() == [0.16, 30.0]
 
 
+def test_probabilities_are_of_the_classes_that_are_kept(model, scans, tmp_path):
+    model.segment(scans["nifti"], tmp_path / "a.nii.gz", probabilities=True, classes="liver", progress=False)
+    assert [path.name for path in (tmp_path / "a_probabilities").iterdir()] == ["liver.nii.gz"]
+
+
 def test_probabilities_are_of_all_classes_and_the_largest_is_the_label(model, scans, tmp_path):
     found = model.segment(scans / "nifti_0000.nii.gz", tmp_path / "a.nii.gz", progress=False, probabilities=True)
     kept = found.probabilities

@@ -38,7 +38,7 @@ class SideFiles:
 
     Attributes:
         statistics: ``<name>_statistics.csv``: volume and intensity of each class.
-        probabilities: ``<name>_probabilities/<class>.nii.gz``: the probability of each class, 0 to 1.
+        probabilities: ``<name>_probabilities/<class>.nii.gz``: the probability of each class that is kept, 0 to 1.
         preview: ``<name>.png``: slices with the labels over them.
         dicom_seg: ``<name>.dcm``: a DICOM Segmentation of the series.
     """
@@ -93,11 +93,11 @@ def write_side_files(
         The statistics of the classes, if they are wanted and could be measured.
     """
     folder, name = target.parent, case_name(target)
+    kept = found.record.get("classes")
     table: pd.DataFrame | None = None
     if wanted.statistics:
         path = folder / f"{name}_statistics.csv"
         with _told(found.record, path, "statistics"):
-            kept = found.record.get("classes")
             chosen = None if kept is None else label_set.ids_of(kept, "classes")
             table = class_statistics(scan.case, found.voxels, found.class_ids, found.affine, label_set, chosen)
             write_table(path, table)
@@ -105,6 +105,8 @@ def write_side_files(
         path = folder / f"{name}_probabilities"
         with _told(found.record, path, "probabilities"):
             for class_name, each in zip(label_set.names, found.probabilities, strict=True):
+                if kept is not None and class_name not in kept:
+                    continue
                 write_nifti(path / f"{class_name.replace('/', '_')}.nii.gz", each, found.affine, scale=1 / 255)
     if wanted.dicom_seg:
         labels = MetaTensor(

@@ -162,7 +162,8 @@ def test_statistics_have_a_row_for_a_class_without_a_voxel():
 
 
 def test_probabilities_are_of_the_classes_that_are_kept(model, scans, tmp_path):
-    model.segment(scans["nifti"], tmp_path / "a.nii.gz", probabilities=True, classes="liver", progress=False)
+    scan = scans / "nifti_0000.nii.gz"
+    model.segment(scan, tmp_path / "a.nii.gz", probabilities=True, classes="liver", progress=False)
     assert [path.name for path in (tmp_path / "a_probabilities").iterdir()] == ["liver.nii.gz"]
 
 

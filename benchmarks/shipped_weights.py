@@ -36,8 +36,8 @@ from swinx.report import write_overlay
 from swinx.segmentation import LoadedModel, load_model
 
 ABOUT = (
-    "13 abdominal organs in CT at 4 mm, trained for an hour on generated variants of one real patient; rough on other "
-    "patients: for a first look and as a start of trainings, never for the care of patients"
+    "13 abdominal organs in CT at 4 mm, trained for three hours on generated variants of one real patient; rough on "
+    "other patients: for a first look and as a start of trainings, never for the care of patients"
 )
 LARGE = ("liver", "right kidney", "left kidney", "spleen", "stomach")
 UPPER = ("liver", "spleen", "pancreas", "stomach", "right kidney", "left kidney")

@@ -49,7 +49,7 @@ class SideFiles:
     dicom_seg: bool = False
 
     def paths(self, target: Path) -> list[Path]:
-        """Return what is written beside a file of labels, of the probabilities those that are there."""
+        """Return the files beside those of the labels, of the probabilities those that are there."""
         folder, name = target.parent, case_name(target)
         wanted = {".png": self.preview, ".dcm": self.dicom_seg, "_statistics.csv": self.statistics}
         found = sorted((folder / f"{name}_probabilities").glob("*.nii.gz")) if self.probabilities else []

@@ -15,6 +15,7 @@ from monai.bundle import ConfigWorkflow, verify_net_in_out
 
 from support.bundles import PRETRAINING, ROOT, SMALL_PRETRAINING, arguments, default_of, run, run_bundle, write_case
 from support.geometry import oblique_affine
+from swinx.files import file_sha256
 from swinx.networks import SwinEncoder, save_weights
 from swinx.pretraining import SmitNetwork
 from swinx.pretraining.reconstruction.save_reconstruction import token_affine
@@ -189,6 +190,8 @@ def test_bad_cases_are_named_and_leave_nothing_and_the_others_are_reconstructed(
     out.mkdir()
     for kind in KINDS:
         (out / f"text_{kind}").write_text("of an earlier run")
+    earlier = {f"text_{kind}": file_sha256(out / f"text_{kind}") for kind in KINDS}
+    (out / "text.json").write_text(json.dumps({"prediction": "", "files": earlier}))
     finished = reconstruct(images, untrained, out)
     assert finished.returncode == 1
     summary = json.loads((out / "cases.json").read_text())

@@ -20,7 +20,8 @@ from support.geometry import oblique_affine
 from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
 from swinx.data import find_cases, record_path
 from swinx.errors import CaseError, DataListError
-from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings, write_case_record
+from swinx.files import file_sha256
+from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings, check_own, write_case_record
 from swinx.labels import read_label_set
 from swinx.resources import PeakMemory, ResourceMonitor
 
@@ -364,3 +365,16 @@ def test_one_bad_name_link_or_path_of_a_list_costs_its_own_case(tmp_path, out):
     assert (out / "a.nii.gz").is_file(), "a bad entry of the same name must not remove it"
     with pytest.raises(SystemExit, match="1"):
         records.exit_if_failed()
+
+
+@pytest.mark.parametrize("place", ["absolute", "../outside.txt"])
+def test_a_record_names_no_file_outside_its_folder(tmp_path, place):
+    """A record may come from somebody else, and the files that it names are removed when their case fails."""
+    (tmp_path / "out").mkdir()
+    outside = tmp_path / "outside.txt"
+    outside.write_text("of somebody")
+    name = str(outside) if place == "absolute" else place
+    record = {"prediction": "a.nii.gz", "files": {name: file_sha256(outside)}}
+    (tmp_path / "out" / "a.json").write_text(json.dumps(record))
+    labels = tmp_path / "out" / "a.nii.gz"
+    assert check_own(tmp_path / "out", {"a": [labels]}) == {"a": [labels]}

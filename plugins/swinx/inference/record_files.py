@@ -142,7 +142,8 @@ def check_own(
 
 def _unchanged(folder: Path, place: Path, others: Sequence[Path]) -> list[Path]:
     """Return the files in a folder that a record names and that are as it says, but ``others``."""
-    inside = {folder / name: sha for name, sha in _known(place).items() if ".." not in Path(name).parts}
+    names = {Path(name): sha for name, sha in _known(place).items()}  # a record may come from others
+    inside = {folder / name: sha for name, sha in names.items() if not name.is_absolute() and ".." not in name.parts}
     return [path for path in inside if path not in others and path.is_file() and file_sha256(path) == inside[path]]
 
 

@@ -141,11 +141,11 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(partial, teac
     assert _contents(tmp_path / "out") == _contents(refined)
 
 
-def test_what_is_done_is_not_done_again_and_what_changed_is(partial, teacher, refined, tmp_path):
+def test_what_is_done_is_not_done_again_and_what_is_missing_is(partial, teacher, refined, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(refined, out)
     times = {path.name: path.stat().st_mtime_ns for path in out.glob("*.nii.gz")}
-    (out / "FLARE23_0002.nii.gz").write_bytes(b"damaged")
+    (out / "FLARE23_0002.nii.gz").unlink()
     finished = run(refine_command(partial, teacher, output_dir=out))
     assert finished.returncode == 0, finished.stderr[-3000:]
     changed = {path.name for path in out.glob("*.nii.gz") if path.stat().st_mtime_ns != times[path.name]}
@@ -154,6 +154,26 @@ def test_what_is_done_is_not_done_again_and_what_changed_is(partial, teacher, re
     finished = run(refine_command(partial, teacher, output_dir=out, pseudo_tumor=False))
     assert finished.returncode == 0
     assert not any(path.stat().st_mtime_ns == times[path.name] for path in out.glob("FLARE23_000?.nii.gz"))
+
+
+@pytest.mark.parametrize("name", ["FLARE23_0002.nii.gz", "FLARE23_0002_source.nii.gz"])
+@pytest.mark.parametrize("known", [True, False], ids=["corrected by hand", "of someone else"])
+def test_a_label_that_no_run_wrote_as_it_is_costs_its_case_alone_and_is_kept(
+    partial, teacher, refined, tmp_path, name, known
+):
+    out = tmp_path / "out"
+    shutil.copytree(refined, out)
+    (out / name).write_bytes(b"hours of work")
+    if not known:
+        (out / "records" / "FLARE23_0002.json").unlink()
+    finished = run(refine_command(partial, teacher, output_dir=out, pseudo_tumor=False))
+    assert finished.returncode == 1
+    first = name if known else "FLARE23_0002.nii.gz"  # without a record, it is the first that is not known
+    assert f"{out / first}: is there already, and no run of swinx wrote it as it is now" in finished.stderr
+    assert (out / name).read_bytes() == b"hours of work"
+    entries = json.loads((out / "datalist.json").read_text())["training"]
+    assert len(entries) > 1
+    assert not any("0002" in entry["image"] for entry in entries)
 
 
 def test_bad_cases_are_named_and_the_others_go_on(partial, teacher, tmp_path):

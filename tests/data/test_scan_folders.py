@@ -373,7 +373,7 @@ def test_what_earlier_runs_wrote_is_no_scan(tmp_path, caplog):
     write_json(again / "a.json", {"case": "a", "image": str(scan), "prediction": prediction})
     for name in ("a.nii.gz", "a_source.nii.gz"):
         write_scan(refined / name, HU)
-    write_json(refined / "records" / "a.json", {"case": "a", "outputs": {"a.nii.gz": "", "a_source.nii.gz": ""}})
+    write_json(refined / "records" / "a.json", {"case": "a", "files": {"a.nii.gz": "", "a_source.nii.gz": ""}})
     (item,) = find_cases(tmp_path)
     assert item["image"] == str(scan)
     assert "eval/a.nii.gz (made by swinx, says a.json)" in said(caplog)

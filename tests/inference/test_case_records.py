@@ -21,9 +21,10 @@ from support.inference import PIXDIM_MM, SHAPE, segment, write_scan
 from swinx.data import find_cases, record_path
 from swinx.errors import CaseError, DataListError
 from swinx.files import file_sha256
-from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings, check_own, write_case_record
+from swinx.inference import CaseIteration, CaseRecords, WindowBudget, WindowSettings, write_case_record
 from swinx.labels import read_label_set
 from swinx.resources import PeakMemory, ResourceMonitor
+from swinx.runs import check_own
 
 SPACING_MM = (0.8, 0.9, 2.5)
 

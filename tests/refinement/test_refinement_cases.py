@@ -71,7 +71,7 @@ def refined(tmp_path):
         "annotated_source": "no label",
         "image": recorded_content(tmp_path / "a.nii.gz"),
         "label": None,
-        "outputs": {"a.nii.gz": file_sha256(tmp_path / "out" / "a.nii.gz")},
+        "files": {"a.nii.gz": file_sha256(tmp_path / "out" / "a.nii.gz")},
     }
     write_json(record_path(tmp_path / "out", "a"), record)
     return {"case": "a", "image": str(tmp_path / "a.nii.gz"), "annotated": [], "annotated_source": "no label"}, record
@@ -82,7 +82,7 @@ def test_a_record_is_of_the_files_of_its_case_and_of_no_others(refined, tmp_path
     place = record_path(tmp_path / "out", "a")
     assert is_refined(item, tmp_path / "out", "s")
     outside = {"../outside": file_sha256(tmp_path / "outside")}
-    write_json(place, record | {"outputs": record["outputs"] | outside})
+    write_json(place, record | {"files": record["files"] | outside})
     assert not is_refined(item, tmp_path / "out", "s")
 
 

@@ -20,7 +20,7 @@ from swinx.inference.case_dataset import CaseDataset, collate_case
 from swinx.inference.case_iteration import CaseIteration, prepare_case
 from swinx.inference.case_records import CaseRecords
 from swinx.inference.label_inferer import SlidingWindowLabelInferer
-from swinx.inference.record_files import check_own, result_set, write_batch_record, write_case_record
+from swinx.inference.record_files import result_set, write_batch_record, write_case_record
 from swinx.inference.save_labels import SaveLabelsd
 from swinx.inference.windows.window_budget import WindowBudget
 from swinx.inference.windows.window_labels import sliding_window_labels
@@ -42,7 +42,6 @@ __all__ = [
     "TorchBackend",
     "WindowBudget",
     "WindowSettings",
-    "check_own",
     "choose_backend",
     "collate_case",
     "compile_for_cpu",

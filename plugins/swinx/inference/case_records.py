@@ -23,9 +23,10 @@ from swinx.files import EarlierFiles, real_path
 from swinx.geometry import reader_notes
 from swinx.inference.case_dataset import with_usable_names
 from swinx.inference.case_shares import done_record, share_of
-from swinx.inference.record_files import check_apart, check_own, result_set, write_batch_record, write_case_record
+from swinx.inference.record_files import check_apart, result_set, write_batch_record, write_case_record
 from swinx.labels import LabelSet
 from swinx.resources import ResourceMonitor
+from swinx.runs import check_own
 
 __all__ = ["CaseRecords"]
 

@@ -1,4 +1,4 @@
-"""Files of records: that of a case beside its prediction, that of a batch, and what may be replaced by their word."""
+"""Files of records: that of a case beside its prediction, and that of a batch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from swinx.data import record_path
-from swinx.errors import CaseError, DataListError
-from swinx.files import file_sha256, json_sha256, read_object, real_path, write_json
-from swinx.rules import ScanInputRules as Rule
+from swinx.errors import DataListError
+from swinx.files import file_sha256, json_sha256, real_path, write_json
+from swinx.runs import SUMMARY, files_in_record
 from swinx.tracking import artefact_hash
 
-__all__ = ["check_apart", "check_own", "result_set", "write_batch_record", "write_case_record"]
-
-_SUMMARY = "cases.json"
+__all__ = ["check_apart", "result_set", "write_batch_record", "write_case_record"]
 
 _UNRELATED = frozenset({"sw_batch_size", "protocol", "overlay_dir", "split", "label", "annotated"})
 """Settings that change no prediction: how much is done at a time, and what is done with the predictions. Limits of time
@@ -61,14 +59,14 @@ def write_case_record(
 
     Returns:
         The record without the classes, as the record of a batch has it: with the id of the set of results, and the
-        SHA-256 of the prediction and of all ``files``, by which a scorer and :func:`check_own` find out that a file is
-        no longer that of its record.
+        SHA-256 of the prediction and of all ``files``, by which a scorer and :func:`swinx.runs.check_own` find out that
+        a file is no longer that of its record.
 
     Raises:
         OSError: If the file cannot be written.
     """
     place, prediction = record_path(folder, name), Path(str(record.get("prediction", "")))
-    hashes = _known(place) | (dict.fromkeys(_names(folder, files)) if begun else _hashes(folder, files))
+    hashes = files_in_record(place) | (dict.fromkeys(_names(folder, files)) if begun else _hashes(folder, files))
     known: dict[str, Any] = {"files": {each: sha for each, sha in hashes.items() if sha or begun}}
     if results:
         known["results"] = results["id"]
@@ -107,59 +105,7 @@ def write_batch_record(
         content["incomplete"] = list(incomplete)
     if hashes := _hashes(folder, files):
         content["files"] = hashes
-    write_json(folder / _SUMMARY, content)
-
-
-def check_own(
-    folder: Path, cases: Mapping[str, Sequence[Path]], of_batch: Sequence[Path] | None = ()
-) -> dict[str, list[Path]]:
-    """Refuse to replace or remove a file that no run of swinx wrote as it is now, such as labels corrected by hand.
-
-    Args:
-        folder: Folder of the predictions.
-        cases: Files that a run may write for a case besides its record, by the name of the record.
-        of_batch: Those for all cases together besides ``cases.json``; None if it does not even write this.
-
-    Returns:
-        All files of each case by the same names: these, and what an earlier run wrote, if it is as that left it.
-
-    Raises:
-        CaseError: If there is such a file, which is named.
-    """
-    places = {name: record_path(folder, name) for name in cases}
-    checks = [(places[name], "prediction", files) for name, files in cases.items()]
-    for place, key, files in checks if of_batch is None else [*checks, (folder / _SUMMARY, "done", of_batch)]:
-        if place.is_file() and key not in _read(place):
-            raise CaseError(place, Rule.NOT_OURS.says())
-        known = _known(place)
-        for name, path in zip(_names(folder, files), files, strict=True):
-            if path.is_dir() or not os.path.lexists(path):  # a folder is never replaced: writing fails, with its case
-                continue
-            if not (path.is_file() and known.get(name, "") in (None, file_sha256(path))):
-                raise CaseError(path, Rule.NOT_OURS.says())
-    return {name: [*files, *_unchanged(folder, places[name], files)] for name, files in cases.items()}
-
-
-def _unchanged(folder: Path, place: Path, others: Sequence[Path]) -> list[Path]:
-    """Return the files in a folder that a record names and that are as it says, but ``others``."""
-    names = {Path(name): sha for name, sha in _known(place).items()}  # a record may come from others
-    inside = {folder / name: sha for name, sha in names.items() if not name.is_absolute() and ".." not in name.parts}
-    return [path for path in inside if path not in others and path.is_file() and file_sha256(path) == inside[path]]
-
-
-def _known(place: Path) -> dict[str, str | None]:
-    """Return the SHA-256 of the files that a record names; None for one that was about to be written."""
-    record = _read(place)
-    files = record.get("files", {Path(str(record.get("prediction", ""))).name: record.get("prediction_sha256", "")})
-    return files if isinstance(files, dict) else {}
-
-
-def _read(place: Path) -> dict[str, Any]:
-    """Return a record; empty if there is none that can be read."""
-    try:
-        return read_object(place, finite=False) if place.is_file() else {}
-    except (OSError, ValueError):
-        return {}
+    write_json(folder / SUMMARY, content)
 
 
 def _names(folder: Path, files: Sequence[Path]) -> list[str]:

@@ -94,7 +94,7 @@ def write_manifest(
         failures: Reason of each case that failed.
     """
     hashes = {
-        case: {key: _without_stamp(record[key]) for key in ("image", "label", "outputs")}
+        case: {key: _without_stamp(record[key]) for key in ("image", "label", "files")}
         for case, record in records.items()
     }
     write_json(

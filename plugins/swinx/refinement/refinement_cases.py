@@ -28,10 +28,12 @@ from swinx.geometry import label_values
 from swinx.labels import FLARE23, UNKNOWN, LabelSet
 from swinx.refinement.label_of_case import has_recorded_content, places_of, read_case_label
 from swinx.rules import EntryRules
+from swinx.runs import check_own
 from swinx.visible_text import visible
 
 __all__ = [
     "CASE_FILE_ENDS",
+    "SAVED_ENDS",
     "finished_records",
     "is_refined",
     "load_refinement_cases",
@@ -43,8 +45,8 @@ __all__ = [
 _logger = logging.getLogger(__name__)
 
 _SECTIONS = ("training", "unlabeled")
-_SECOND = ("_source", "_selected")
-CASE_FILE_ENDS = (".nii.gz", *(f"{end}.nii.gz" for end in _SECOND))
+SAVED_ENDS = (".nii.gz", "_source.nii.gz")
+CASE_FILE_ENDS = (*SAVED_ENDS, "_selected.nii.gz")
 """Ends of the names of a case's files: refined label, provenance map, label with dropped classes."""
 
 
@@ -151,7 +153,8 @@ def pending_cases(
     Cases are dealt to processes in list order, before looking at what is done, so that processes which look at
     different times still share no case.
 
-    Refuses to write over a scan or a label.
+    Refuses to write over a scan or a label. A case has a fault, and ``kept``, if its refined label is no
+    longer as a run left it, such as one corrected by hand.
 
     Args:
         items: All cases.
@@ -164,7 +167,17 @@ def pending_cases(
         DataListError: If a refined label would replace the scan or the label of a case.
     """
     _refuse_overwriting(items, output_dir)
-    return [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
+    pending = [item for item in items[rank::world] if not is_refined(item, output_dir, settings)]
+    return [_with_kept(item, Path(output_dir)) for item in pending]
+
+
+def _with_kept(item: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a case, with a fault if files of it are there that no run wrote as they are now."""
+    try:
+        check_own(folder, {item["case"]: [folder / f"{item['case']}{end}" for end in SAVED_ENDS]}, None, record_path)
+    except CaseError as error:
+        return {**item, "fault": str(error), "kept": True}
+    return item
 
 
 def _refuse_overwriting(items: Sequence[dict[str, Any]], output_dir: str | os.PathLike[str]) -> None:
@@ -194,9 +207,9 @@ def is_refined(item: Mapping[str, Any], output_dir: str | os.PathLike[str], sett
                 return False
             if record[key] is not None and not has_recorded_content(item[key], record[key]):
                 return False
-        if not set(record["outputs"]) <= {f"{item['case']}{end}" for end in CASE_FILE_ENDS}:
+        if not set(record["files"]) <= {f"{item['case']}{end}" for end in CASE_FILE_ENDS}:
             return False  # a record may come from others, and no other files are read
-        return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["outputs"].items())
+        return all(file_sha256(Path(output_dir) / name) == sha256 for name, sha256 in record["files"].items())
     except (OSError, ValueError, KeyError, TypeError):  # what is missing or damaged is done again
         return False
 
@@ -236,7 +249,7 @@ def _with_names_apart(items: Sequence[dict[str, Any]], data_list: str | os.PathL
     apart = []
     for item in items:
         name = item["case"]
-        first = next((name.removesuffix(end) for end in _SECOND if name.endswith(end)), name)
+        first = next((name.removesuffix(end) for end in ("_source", "_selected") if name.endswith(end)), name)
         if first != name and first in names and name in names:
             place = f"{item['section']}[{item['number']}]"
             fault = EntryRules.SHARED_FILE.says(path=visible(data_list), place=place, first=first, other=name)

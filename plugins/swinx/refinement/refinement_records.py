@@ -27,7 +27,7 @@ class RefinementRecords:
 
     Records hold neither times nor output paths, so that an interrupted and continued run leaves the same bytes as an
     uninterrupted one. A case that fails has neither files nor record: the files of an earlier run are removed, those
-    that another process has finished meanwhile stay.
+    that another process has finished meanwhile stay, and those that someone else wrote or changed.
 
     Args:
         output_dir: Folder of the refined labels.
@@ -91,7 +91,7 @@ class RefinementRecords:
             "image": self._read_content(item["image"], stamps.get("image")),
             "label": self._read_content(item["label"], stamps.get("label")) if item.get("label") else None,
             **label_map,
-            "outputs": {name: file_sha256(self.output_dir / name) for name in result["saved"]},
+            "files": {name: file_sha256(self.output_dir / name) for name in result["saved"]},
             "notes": list(result["notes"]),
             "refinement": result["refinement"],
         }
@@ -103,7 +103,8 @@ class RefinementRecords:
     def _fail(self, number: str, case: str, reason: str) -> None:
         self.failed.append({"case": case, "reason": reason})
         self.logger.error("%s %s failed: %s", number, case, reason)
-        self._earlier.remove(self._files_of(case))
+        if "kept" not in self._items.get(case, {}):
+            self._earlier.remove(self._files_of(case))
 
     def all_failures(self) -> list[dict[str, str]]:
         """Return the failed cases of all processes, by name; every process must call it."""

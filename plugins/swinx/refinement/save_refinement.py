@@ -14,8 +14,10 @@ from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
 from swinx.errors import CaseError
+from swinx.files import write_json
 from swinx.labels import FLARE23, LabelSet, file_numbers
 from swinx.nifti import write_nifti
+from swinx.refinement.refinement_cases import SAVED_ENDS, record_path
 
 __all__ = ["SaveRefinementd"]
 
@@ -23,7 +25,8 @@ __all__ = ["SaveRefinementd"]
 class SaveRefinementd(MapTransform):
     """Transform that writes ``<case>.nii.gz`` and ``<case>_source.nii.gz``: uint8, on the grid of the scan.
 
-    Each is written atomically. The refined label has the numbers of the label set in its file, and 255.
+    Each is written atomically, after a record that names both, by which a run that is killed meanwhile can be repeated.
+    The refined label has the numbers of the label set in its file, and 255.
 
     Args:
         keys: The refined label, ``(1, X, Y, Z)``, class ids and 255.
@@ -51,15 +54,17 @@ class SaveRefinementd(MapTransform):
         out = dict(data)
         case, scan = str(out["case"]), out["image"]
         affine = scan.affine.cpu().numpy().astype(np.float64)
-        out["saved"] = [f"{case}.nii.gz", f"{case}_source.nii.gz"]
+        out["saved"] = [f"{case}{end}" for end in SAVED_ENDS]
         shape = tuple(scan.shape)
         label = file_numbers(self.label_set, _as_uint8(out[self.keys[0]], shape, out["saved"][0]))
         source = _as_uint8(out["source"], shape, out["saved"][1])
-        for name, volume in zip(out["saved"], (label, source), strict=True):
-            try:
+        name = out["saved"][0]
+        try:
+            write_json(record_path(self.output_dir, case), {"case": case, "files": dict.fromkeys(out["saved"])})
+            for name, volume in zip(out["saved"], (label, source), strict=True):
                 write_nifti(self.output_dir / name, volume, affine)
-            except OSError as error:
-                raise CaseError(self.output_dir / name, f"the refined label cannot be written: {error}") from error
+        except OSError as error:
+            raise CaseError(self.output_dir / name, f"the refined label cannot be written: {error}") from error
         return out
 
 

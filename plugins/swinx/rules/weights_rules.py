@@ -123,7 +123,7 @@ class ScanInputRules(Rules):
     )
     NOT_OURS = Rule(
         "refused",
-        "outputs of swinx segment and of runs of an inference",
+        "outputs of swinx segment, and of runs of an inference or a refinement",
         "is there already, and no run of swinx wrote it as it is now; give another output, or move it away",
     )
     NOT_A_FOLDER = Rule("refused", _SCANS, "{path}: is a file; {count} scans need a folder for their labels")

@@ -8,10 +8,9 @@ from pathlib import Path
 from swinx.data import case_name, volume_suffix
 from swinx.errors import CaseError
 from swinx.files import real_path
-from swinx.inference import check_own
 from swinx.nifti import NIFTI_SUFFIXES
 from swinx.rules import ScanInputRules as Rule
-from swinx.runs import require_writable
+from swinx.runs import check_own, require_writable
 from swinx.segmentation.scan_input import Scan
 from swinx.segmentation.side_files import SideFiles
 
@@ -60,7 +59,7 @@ def check_places(
         targets: Files of labels, in one folder.
         scans: The scans that they are of.
         wanted: Files beside the labels.
-        of_batch: Files of all scans together, and the rest as :func:`swinx.inference.check_own` takes and returns it.
+        of_batch: Files of all scans together, and the rest as :func:`swinx.runs.check_own` takes and returns it.
 
     Raises:
         CaseError: If there is such a file, which is named.

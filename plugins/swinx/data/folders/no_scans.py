@@ -83,9 +83,9 @@ def _outputs(record: Path, case: str, path: Path) -> set[str]:
         return set()
     if not isinstance(content, dict) or "case" not in content:
         return set()
-    if isinstance(outputs := content.get("outputs"), dict):
-        return {*map(str, outputs), f"{case}_selected.nii.gz"}
-    prediction = content.get("prediction")
+    prediction, files = content.get("prediction"), content.get("files")
+    if prediction is None and isinstance(files, dict):
+        return {*map(str, files), f"{case}_selected.nii.gz"}
     image = content.get("image")
     if not isinstance(prediction, str) or not isinstance(image, str) or real_path(image) == real_path(path):
         return set()

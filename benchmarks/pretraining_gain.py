@@ -14,7 +14,8 @@ pass a gate, and trains the segmentation with each seed, and with labelled cases
     frozen_pretrained   a pretrained encoder that is never trained
     oracle              as pretrained, from an encoder that was trained with 64 labelled cases: the room there is
 
-The endpoint is the mean Dice of the organs over 20 test scans, in points, on the network's grid. The gate: the masked
+The endpoint is the mean Dice of the organs over 20 test scans, in points, on the network's grid, without the adrenal
+glands, which have fewer than 10 voxels there. The gate: the masked
 error on scans that no pretraining saw is at most 0.8 of that of a constant, and a linear probe is better than that of
 the best of five random encoders. An encoder that does not pass is not called pretrained, and nothing is trained from
 it. No test scan is in a pretraining, which is checked by SHA-256. Verdicts: see ``gain_verdict.py``. What is done is
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,11 +47,14 @@ TRAINING = ["bundles/swinx_seg/configs/train.json"]
 FINE_TUNING = [*TRAINING, "bundles/swinx_seg/configs/pretrained.json"]
 PROBE = ["bundles/ssl_smit/configs/inference.json", "bundles/ssl_smit/configs/evaluate.json"]
 NEVER = 100_000
+# Of the cross-entropy alone: the smaller a class, the higher, so that all are learned within the steps.
+WEIGHTS = [0.05, 0.2, 0.6, 0.7, 0.9, 0.8, 0.8, 2.2, 2.4, 1.4, 1.2, 0.4, 0.8, 0.7, 1.0]
 ARMS = ("random", "pretrained", "frozen_random", "frozen_pretrained", "oracle")
 CLAIMS = {
     "pretrained over random": ("pretrained", "random"),
     "frozen pretrained over frozen random": ("frozen_pretrained", "frozen_random"),
     "oracle over random": ("oracle", "random"),
+    "frozen pretrained over random": ("frozen_pretrained", "random"),
 }
 
 
@@ -60,20 +65,21 @@ class Size:
     cohort: dict[str, Any]
     network: dict[str, Any]
     training: dict[str, Any]
-    oracle: dict[str, Any]
+    steps: int
+    oracle_steps: int
     pretraining: dict[str, Any]
     masked_share: float = 0.8
     probe_must_win: bool = True
 
 
 FULL = Size(
-    cohort={"unlabelled": 200, "test": 20, "oracle": 64, "of_a_seed": 16, "shape": 64, "spacing_mm": 5.0, "seed": 0},
+    cohort={"unlabelled": 200, "test": 20, "oracle": 64, "of_a_seed": 16, "shape": 64, "spacing_mm": 5.0, "seed": 1},
     network={
         "embed_dim": 12,
         "num_heads": [1, 2, 4, 8],
-        "pixdim": [5.0, 5.0, 5.0],
+        "pixdim": [8.0, 8.0, 8.0],
         "antialias": True,
-        "roi_size": [64, 64, 32],
+        "roi_size": [32, 32, 32],
         "channels_last": False,
         "amp": True,
         "cache_rate": 1.0,
@@ -82,17 +88,17 @@ FULL = Size(
     training={
         "decoder_channels": 12,
         "drop_path_rate": 0.0,
-        "max_epochs": 60,
-        "warmup_epochs": 6,
-        "learning_rate": 0.003,
+        "learning_rate": 0.01,
+        "scans_per_batch": 2,
         "positive_patches": 2,
         "negative_patches": 0,
         "flip_prob": 0.0,
-        "norm": "group",
+        "loss::cross_entropy_weight": WEIGHTS,
     },
-    oracle={"max_epochs": 12, "warmup_epochs": 1},
+    steps=200,
+    oracle_steps=500,
     pretraining={
-        "region_size": [96, 96, 64],
+        "region_size": [40, 40, 40],
         "scans_per_batch": 2,
         "max_epochs": 10,
         "out_dim": 64,
@@ -104,9 +110,10 @@ FULL = Size(
 )
 SMALL = Size(
     cohort={"unlabelled": 2, "test": 2, "oracle": 2, "of_a_seed": 2, "shape": 32, "spacing_mm": 10.0, "seed": 0},
-    network=FULL.network | {"embed_dim": 4, "num_heads": [1, 2, 2, 4], "pixdim": [10.0] * 3, "roi_size": [32, 32, 32]},
-    training=FULL.training | {"decoder_channels": 8, "max_epochs": 1, "warmup_epochs": 0, "positive_patches": 2},
-    oracle={},
+    network=FULL.network | {"embed_dim": 4, "num_heads": [1, 2, 2, 4], "pixdim": [10.0] * 3},
+    training=FULL.training | {"decoder_channels": 4},
+    steps=1,
+    oracle_steps=1,
     pretraining=FULL.pretraining | {"region_size": [32, 32, 32], "max_epochs": 1, "warmup_epochs": 0},
     masked_share=100.0,
     probe_must_win=False,
@@ -122,13 +129,13 @@ def main() -> None:
     options.add_argument("--seeds", type=int, nargs="+", help="by default 0 to 7")
     options.add_argument("--pretrainings", type=int, default=2, help="pretrainings; the seeds take turns among them")
     options.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
-    options.add_argument("--jobs", type=int, help="trainings side by side; by default 1, on a GPU 4")
+    options.add_argument("--jobs", type=int, help="trainings side by side; by default 2, on a GPU 4")
     options.add_argument("--work", type=Path, default=ROOT / "work" / "pretraining_gain")
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
     given = options.parse_args()
     size = SMALL if given.small else FULL
     seeds = given.seeds or list(range(4 if given.gpu else 8))
-    jobs = given.jobs or (4 if given.gpu else 1)
+    jobs = given.jobs or (4 if given.gpu else 2)
     work = given.work / ("small" if given.small else "full")
     lists = write_lists(work / "cohort", size.cohort, seeds, given.labels)
     need_pretrained = {"pretrained", "frozen_pretrained"} & set(given.arms)
@@ -158,7 +165,8 @@ def main() -> None:
                 raise
         content = summary(scores, given.arms, seeds)
         setting = {"cohort": size.cohort, "network": size.network, "training": size.training, "seeds": seeds}
-        setting |= {"pretraining": size.pretraining, "oracle": size.oracle, "labels": labels, "gates": gates}
+        setting |= {"pretraining": size.pretraining, "steps": size.steps, "oracle_steps": size.oracle_steps}
+        setting |= {"labels": labels, "gates": gates}
         name = f"pretraining_gain{'_small' if given.small else ''}_{labels}_labels"
         write_record(given.out, name, setting | content)
         print(json.dumps({key: content[key] for key in ("means", "claims")}, indent=2))
@@ -197,7 +205,8 @@ def train_oracle(work: Path, lists: Lists, size: Size) -> Path:
     folder = work / "oracle"
     encoder = folder / "encoder.pt"
     if not encoder.is_file():
-        train(folder, TRAINING, lists.oracle, size.network | size.training | size.oracle | {"seed": 0}, None)
+        epochs = schedule(size.oracle_steps, size.cohort["oracle"], size.training)
+        train(folder, TRAINING, lists.oracle, size.network | size.training | epochs | {"seed": 0}, None)
         encoder_of(folder / "model.pt", encoder)
     return encoder
 
@@ -223,7 +232,7 @@ def run_arm(
         changes["pretrained"] = encoders[seed % len(encoders)]
     if arm == "oracle":
         changes["pretrained"] = oracle
-    settings = size.network | size.training | changes
+    settings = size.network | size.training | schedule(size.steps, labels, size.training) | changes
 
     def make() -> dict[str, float]:
         train(folder, files, lists.training[labels, seed], settings, threads)
@@ -234,6 +243,12 @@ def run_arm(
 
 
 QUIET = {"mlflow": False, "progress": False}
+
+
+def schedule(steps: int, cases: int, training: dict[str, Any]) -> dict[str, int]:
+    """Return the epochs of about so many steps over so many cases, a tenth of them the warm-up."""
+    epochs = max(1, round(steps / math.ceil(cases / training["scans_per_batch"])))
+    return {"max_epochs": epochs, "warmup_epochs": round(epochs / 10)}
 
 
 def train(folder: Path, files: list[str], data_list: Path, settings: dict[str, Any], threads: int | None) -> None:
@@ -251,7 +266,8 @@ def summary(scores: dict[tuple[str, int], dict[str, float]], arms: list[str], se
     }
     claims = {name: claim.as_json() for name, claim in judge(differences).items()}
     return {
-        "endpoint": "mean Dice of the organs over the test scans, in points, on the network's grid",
+        "endpoint": "mean Dice of the organs but the adrenal glands over the test scans, in points, on the "
+        "network's grid",
         "means": {
             arm: {"mean": round(float(table.mean()), 2), "by_seed": [round(float(x), 2) for x in table.mean(axis=1)]}
             for arm, table in tables.items()

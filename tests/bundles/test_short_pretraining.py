@@ -85,7 +85,7 @@ def test_a_training_has_one_group_by_default_and_rates_by_depth_from_a_pretraine
     groups = fine.get_parsed_content("optimizer").param_groups
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
     rates = sorted({group["lr"] for group in groups}, reverse=True)
-    assert rates[:2] == pytest.approx([2e-4, 1e-4])
-    assert rates[-1] == pytest.approx(1e-4 * 0.9**8)
+    assert rates[:2] == pytest.approx([2e-4, 2e-5])
+    assert rates[-1] == pytest.approx(2e-5 * 0.9**8)
     assert {group["weight_decay"] for group in groups} == {0.0, 1e-5}
-    assert fine.get_parsed_content("freeze_encoder_epochs") == fine["warmup_epochs"]
+    assert fine.get_parsed_content("freeze_encoder_epochs") == fine["max_epochs"] // 2

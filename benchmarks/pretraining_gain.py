@@ -77,7 +77,7 @@ FULL = Size(
     network={
         "embed_dim": 12,
         "num_heads": [1, 2, 4, 8],
-        "pixdim": [8.0, 8.0, 8.0],
+        "pixdim": [10.5, 10.5, 10.5],
         "antialias": True,
         "roi_size": [32, 32, 32],
         "channels_last": False,
@@ -95,10 +95,10 @@ FULL = Size(
         "flip_prob": 0.0,
         "loss::cross_entropy_weight": WEIGHTS,
     },
-    steps=200,
-    oracle_steps=500,
+    steps=150,
+    oracle_steps=400,
     pretraining={
-        "region_size": [40, 40, 40],
+        "region_size": [32, 32, 32],
         "scans_per_batch": 2,
         "max_epochs": 10,
         "out_dim": 64,

@@ -47,6 +47,9 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit("give three files: python segment_onnx.py MODEL.onnx CT.nii.gz LABELS.nii.gz")
     model, scan, out = sys.argv[1:]
+    for name in (model, scan):
+        if not Path(name).is_file():
+            sys.exit(f"{name}: no such file; give a model that swinx export --to onnx wrote, and a scan in NIfTI")
     session = onnxruntime.InferenceSession(model, providers=onnxruntime.get_available_providers())
     settings = read_settings(session)
     hu, affine, header = read_nifti(Path(scan))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,10 @@ import pytest
 from support.bundles import ROOT, SMALL, arguments
 from support.bundles import run as run_program
 from support.segmentation import some_weights, write_scan
+from swinx import cli
 from swinx.bundle import SETTINGS
 from swinx.cli import main
+from swinx.cli.front import stage_commands
 from swinx.cli.front.stage_commands import EVALUATE, PRETRAIN, REFINE, TRAIN, StageCommand
 from swinx.cli.front.stage_help import default_text
 
@@ -27,7 +31,7 @@ def run(monkeypatch, capsys):
     lines: list[list[str]] = []
 
     def call(*words: object, code: int = 0) -> tuple[int, str, str, list[str]]:
-        monkeypatch.setattr(subprocess, "call", lambda line: lines.append(line) or code)
+        monkeypatch.setattr(stage_commands, "_run_to_its_end", lambda line: lines.append(line) or code)
         monkeypatch.setattr(sys, "argv", ["swinx", *map(str, words)])
         ended = 0
         try:
@@ -164,3 +168,46 @@ def test_segment_refuses_bad_input_in_one_line_and_goes_on_with_the_rest(run, tm
         assert (code, out) == (1, "")
         assert reason in err.splitlines()[-1]
         assert err.splitlines()[-1].startswith("error: ")
+
+
+RUN = """
+import signal, sys
+from swinx.cli.front.stage_commands import _run_to_its_end
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(_run_to_its_end([sys.executable, "-c", sys.argv[1]]))
+"""
+STAGE = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    print("began", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print("saved", flush=True)
+    sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["in a terminal", "by its number"])
+def test_ctrl_c_lets_a_run_save_what_it_has(group):
+    program = subprocess.Popen(
+        [sys.executable, "-c", RUN, STAGE], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == "began\n"
+    (os.killpg if group else os.kill)(program.pid, signal.SIGINT)
+    assert program.stdout.read() == "saved\n"
+    assert program.wait() == 3
+
+
+def test_a_command_that_is_interrupted_ends_with_one_line(monkeypatch, capsys):
+    def interrupt(*_given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    monkeypatch.setattr(sys, "argv", ["swinx", "doctor"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err.strip().endswith("interrupted")

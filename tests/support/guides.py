@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from support.bundles import ROOT, SMALL, SMALL_PRETRAINING, run
 from swinx import inference
 from swinx.cli import main
+from swinx.cli.front import stage_commands
 from swinx.inference import choose_backend
 
 __all__ = ["GUIDES", "Block", "blocks", "follow"]
@@ -49,7 +49,7 @@ def blocks(text: str) -> Iterator[Block]:
 def follow(text: str, folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Do what a guide says, in a folder; what is for other programs is looked up, not run."""
     patch.chdir(folder)
-    patch.setattr(subprocess, "call", _call)
+    patch.setattr(stage_commands, "_run_to_its_end", _call)
     patch.setattr(
         inference, "choose_backend", lambda *_: choose_backend("torch")
     )  # OpenVINO compiles for eleven seconds

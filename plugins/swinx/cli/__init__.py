@@ -34,6 +34,8 @@ def main() -> None:
         _end(f"there is no command {visible(words[0])}{_nearest(words[0], known)}; swinx --help lists all", 2)
     try:
         _run(words[0], load_command(known[words[0]]), words[1:])
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
     except Exception as error:
         logging.getLogger(__name__).debug("stopped", exc_info=error)
         _end(reason_of(error), 1)

@@ -176,7 +176,7 @@ def _with_kept(item: dict[str, Any], folder: Path) -> dict[str, Any]:
     try:
         check_own(folder, {item["case"]: [folder / f"{item['case']}{end}" for end in SAVED_ENDS]}, None, record_path)
     except CaseError as error:
-        return {**item, "fault": str(error), "kept": True}
+        return {**item, "fault": f"{error}, or list it as a label of its own", "kept": True}
     return item
 
 

@@ -139,10 +139,10 @@ class RefinementRun:
         """Return the verdict of the rules on each refined case."""
         reports = {case: record["refinement"] for case, record in refined.items()}
         verdicts = select_cases(reports, self.rules)
-        for rule in self.rules:
-            if isinstance(rule, PredictedSomewhere):
-                for reason in sorted({verdict.reason for verdict in rule(reports).values()}):
-                    _logger.warning("%s; nothing is known of it where it is not annotated", reason)
+        rules = [rule for rule in self.rules if isinstance(rule, PredictedSomewhere)]
+        if never := {each for rule in rules for verdict in rule(reports).values() for each in verdict.drop_classes}:
+            names = self.label_set.listed(sorted(never))
+            _logger.warning("the teacher predicts no %s in any case; it is unknown where not annotated", names)
         return {case: require_something_known(verdict, reports[case]) for case, verdict in verdicts.items()}
 
     def write_list(

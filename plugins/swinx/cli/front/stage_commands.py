@@ -54,7 +54,7 @@ class StageCommand:
         line = self.command_line(words)
         say(shlex.join(["python", *line[1:]]))
         sys.stdout.flush()
-        if code := subprocess.call(line):
+        if code := _run_to_its_end(line):
             raise SystemExit(code)
 
     def help(self) -> str:
@@ -103,6 +103,13 @@ class StageCommand:
         raise BundleError(
             f"{visible(name)}: no such overlay{nearest(name, names)}; give a file, or one of {', '.join(names)}"
         )
+
+
+def _run_to_its_end(line: Sequence[str]) -> int:
+    """Become a program, which then gets signals such as Ctrl-C itself; on Windows, run it and return its exit code."""
+    if os.name != "nt":
+        os.execv(line[0], list(line))
+    return subprocess.call(line)
 
 
 def _checked(name: str, value: str | None) -> str:

@@ -71,7 +71,10 @@ def read_nnunet_model(
     """
     root = expanded(folder)
     if not root.is_dir():
-        raise TeacherError(f"{root}: no such folder; give the model folder, <trainer>__<plans>__<configuration>")
+        raise TeacherError(
+            f"{root}: no such folder; give teacher_dir, the folder <trainer>__<plans>__<configuration> of an "
+            "nnU-Net, or another teacher, such as the overlay teacher_bundle"
+        )
     _refuse_v1(root)
     if folds is None:
         folds = trained_folds(root, checkpoint_name)

@@ -27,6 +27,12 @@ class LockRules(Rules):
         "{path} was written by another process since this run began, and is kept though its case failed here; is "
         "another run writing into this folder?",
     )
+    REPLACED = Rule(
+        "warned",
+        "checkpoints of trainings",
+        "{path}: weights are there that are not of the training in {folder}, and will be replaced; to keep them, stop "
+        "this run and give another checkpoint",
+    )
 
 
 class CacheRules(Rules):

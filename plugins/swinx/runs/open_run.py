@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import ignite.distributed as idist
@@ -9,9 +10,13 @@ import ignite.distributed as idist
 from swinx.bundle import require_plugin
 from swinx.errors import RunError
 from swinx.files import hold
+from swinx.rules import LockRules
 from swinx.runs.run_log import require_writable, start_log
+from swinx.visible_text import visible
 
 __all__ = ["lock_output", "open_run"]
+
+_logger = logging.getLogger(__name__)
 
 
 def open_run(
@@ -40,6 +45,8 @@ def open_run(
     require_plugin(bundle_root)
     if checkpoint is not None:
         require_writable(checkpoint)
+        if enabled and Path(checkpoint).exists() and not Path(output_dir, "training_state.pt").exists():
+            _logger.warning("%s", LockRules.REPLACED.says(path=visible(checkpoint), folder=visible(output_dir)))
 
 
 def lock_output(*folders: str, checkpoint: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from swinx.pretraining import PRETRAINED, SmitNetwork
 __all__ = ["encoder_of", "gate", "score", "score_once"]
 
 MASKED_BLOCK = 8
-LEFT_OUT = {"tumor", "adrenal"}
 _read: dict[str, tuple[Tensor, Tensor]] = {}
 
 
@@ -67,21 +66,27 @@ def encoder_of(model: Path, path: Path) -> None:
 
 
 @torch.no_grad()
-def score(model: Path, items: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the mean Dice of each case's organs in points, without the adrenal glands, on the network's grid.
+def score(
+    model: Path,
+    items: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    left_out: Collection[str] = ("tumor",),
+) -> dict[str, float]:
+    """Return the mean Dice of the organs of each case in points, on the network's grid.
 
     Args:
         model: Weights of a segmentation network.
         items: Cases with complete labels.
         settings: Settings of network and preprocessing.
+        left_out: Words in the names of classes that do not count.
     """
     names = ("embed_dim", "num_heads", "decoder_channels")
-    network = SwinXSeg(**{name: settings[name] for name in names})
+    network = SwinXSeg(**{name: settings[name] for name in names}, norm=settings.get("norm", "batch"))
     load_weights(network, model)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).eval()
     infer = SlidingWindowInferer(settings["roi_size"], sw_batch_size=2, overlap=0.25, mode="gaussian")
-    organs = [number for number, name in enumerate(FLARE23.names) if number and not LEFT_OUT & {*name.split()}]
+    organs = [number for number, name in enumerate(FLARE23.names) if number and not {*left_out} & {*name.split()}]
     found = {}
     for item in items:
         image, label = _scan(item, settings)

@@ -236,7 +236,7 @@ def run_arm(
 
     def make() -> dict[str, float]:
         train(folder, files, lists.training[labels, seed], settings, threads)
-        return score(folder / "model.pt", lists.test, size.network | size.training)
+        return score(folder / "model.pt", lists.test, size.network | size.training, ("tumor", "adrenal"))
 
     key = json.dumps(settings, default=lambda path: f"{path.parent.name}/{path.name}")
     return score_once(folder, key, make)

@@ -36,8 +36,6 @@ from bundle_trial import ROOT, write_record
 from gain_cohort import Lists, write_lists
 from gain_scores import score, score_once
 from gain_verdict import judge
-from pretraining_gain import FULL as GAIN
-from pretraining_gain import SMALL as SMALL_GAIN
 from pretraining_gain import TRAINING, train
 from screen_design import FACTORS, Arm, arm_name, contrasts, design, overlay, switched
 
@@ -66,15 +64,28 @@ class Size:
     ema_momentum: float
 
 
-def _settings(gain: Any) -> dict[str, Any]:
-    """Return those of the experiment on pretraining, less what an arm decides."""
-    decided = ("norm", "positive_patches", "negative_patches")
-    return {name: value for name, value in (gain.network | gain.training).items() if name not in decided}
-
-
-FULL = Size(COHORT, 4, _settings(GAIN), 0.02)
+SETTINGS: dict[str, Any] = {
+    "embed_dim": 12,
+    "num_heads": [1, 2, 4, 8],
+    "pixdim": [5.0, 5.0, 5.0],
+    "antialias": True,
+    "roi_size": [64, 64, 32],
+    "channels_last": False,
+    "amp": True,
+    "cache_rate": 1.0,
+    "num_workers": 0,
+    "decoder_channels": 12,
+    "drop_path_rate": 0.0,
+    "max_epochs": 60,
+    "warmup_epochs": 6,
+    "learning_rate": 0.003,
+    "flip_prob": 0.0,
+}
+TINY = {"embed_dim": 4, "num_heads": [1, 2, 2, 4], "pixdim": [10.0] * 3, "roi_size": [32, 32, 32]}
+TINY |= {"decoder_channels": 8, "max_epochs": 1, "warmup_epochs": 0}
+FULL = Size(COHORT, 4, SETTINGS, 0.02)
 SMALL = Size(
-    COHORT | {"test": 2, "oracle": 2, "of_a_seed": 1, "shape": 32, "spacing_mm": 10.0}, 1, _settings(SMALL_GAIN), 0.02
+    COHORT | {"test": 2, "oracle": 2, "of_a_seed": 1, "shape": 32, "spacing_mm": 10.0}, 1, SETTINGS | TINY, 0.02
 )
 
 

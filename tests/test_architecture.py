@@ -18,7 +18,7 @@ SOURCE = ROOT / "plugins" / "swinx"
 LONGEST_MODULE = 300
 MOST_MODULES = 16
 # A little above what there is, so that growth is a decision: whoever raises one says in the commit what it buys.
-MOST_LINES = {"plugins/swinx/**/*.py": 49_700, "bundles/*/configs/*.json": 2_180}
+MOST_LINES = {"plugins/swinx/**/*.py": 49_720, "bundles/*/configs/*.json": 2_180}
 # Optional packages, the rooms whose modules may import them, and how these modules are called.
 OPTIONAL = {
     ("nnunetv2", "batchgenerators", "batchgeneratorsv2", "acvl_utils", "dynamic_network_architectures"): "nnunet",

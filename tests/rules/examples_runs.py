@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import Lambdad
 
 from rules.examples import example
+from support.bundles import ROOT
 from support.other_runs import another_run
 from support.training import start_training
 from swinx.data import stamp_of
@@ -22,6 +23,7 @@ from swinx.metrics import score_columns
 from swinx.preprocessing import CachedScansd
 from swinx.refinement import RefinementRecords
 from swinx.rules import CacheRules, LockRules, ReadingRules, ResultRules, ResumeRules
+from swinx.runs import open_run
 from swinx.scoring import check_scored_results, one_result_set, read_scores
 from swinx.training import TrainingState
 
@@ -85,6 +87,13 @@ def _changed(folder: Path) -> str:
     records._begin(SimpleNamespace(data_loader=dataset))
     records._end_case(SimpleNamespace(state=state))
     return records.failed[0]["reason"]
+
+
+@example(LockRules.REPLACED)
+def _replaced(folder: Path) -> str:
+    (folder / "model.pt").write_bytes(b"of another training")
+    bundle = str(ROOT / "bundles" / "swinx_seg")
+    return logged(lambda: open_run(bundle, str(folder / "run"), "a.log", checkpoint=str(folder / "model.pt")), folder)
 
 
 @example(LockRules.KEPT)

@@ -379,3 +379,10 @@ def test_a_record_names_no_file_outside_its_folder(tmp_path, place):
     (tmp_path / "out" / "a.json").write_text(json.dumps(record))
     labels = tmp_path / "out" / "a.nii.gz"
     assert check_own(tmp_path / "out", {"a": [labels]}) == {"a": [labels]}
+
+
+def test_a_json_of_another_program_that_names_files_is_no_record(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"files": {"a.nii.gz": None}}))
+    (tmp_path / "a.nii.gz").write_bytes(b"of another program")
+    with pytest.raises(CaseError, match="no run of swinx wrote it"):
+        check_own(tmp_path, {"a": [tmp_path / "a.nii.gz"]})

@@ -174,7 +174,8 @@ def pending_cases(
 def _with_kept(item: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return a case, with a fault if files of it are there that no run wrote as they are now."""
     try:
-        check_own(folder, {item["case"]: [folder / f"{item['case']}{end}" for end in SAVED_ENDS]}, None, record_path)
+        files = {item["case"]: [folder / f"{item['case']}{end}" for end in SAVED_ENDS]}
+        check_own(folder, files, None, record_path, key="files")
     except CaseError as error:
         return {**item, "fault": f"{error}, or list it as a label of its own", "kept": True}
     return item

@@ -23,6 +23,7 @@ def check_own(
     cases: Mapping[str, Sequence[Path]],
     of_batch: Sequence[Path] | None = (),
     record_of: Callable[[Path, str], Path] = record_path,
+    key: str = "prediction",
 ) -> dict[str, list[Path]]:
     """Refuse to replace or remove a file that no run of swinx wrote as it is now, such as labels corrected by hand.
 
@@ -30,7 +31,8 @@ def check_own(
         folder: Folder of the predictions.
         cases: Files that a run may write for a case besides its record, by the name of the record.
         of_batch: Those for all cases together besides ``cases.json``; None if it does not even write this.
-        record_of: Place of a case's record, which has ``files`` or ``prediction``.
+        record_of: Place of a case's record.
+        key: What every such record has; a file without it is of another program.
 
     Returns:
         All files of each case by the same names: these, and what an earlier run wrote, if it is as that left it.
@@ -39,9 +41,9 @@ def check_own(
         CaseError: If there is such a file, which is named.
     """
     places = {name: record_of(folder, name) for name in cases}
-    checks = [(places[name], "files", files) for name, files in cases.items()]
-    for place, key, files in checks if of_batch is None else [*checks, (folder / SUMMARY, "done", of_batch)]:
-        if place.is_file() and not {key, "prediction"} & _read(place).keys():
+    checks = [(places[name], key, files) for name, files in cases.items()]
+    for place, needed, files in checks if of_batch is None else [*checks, (folder / SUMMARY, "done", of_batch)]:
+        if place.is_file() and needed not in _read(place):
             raise CaseError(place, Rule.NOT_OURS.says())
         known = files_in_record(place)
         for name, path in ((path.relative_to(folder).as_posix(), path) for path in files):
